@@ -1,0 +1,229 @@
+import { z } from 'zod';
+import { pipelineStatuses, stepStatuses, workflowStatuses } from '../core/pipeline.ts';
+import { traceRules } from '../core/trace.ts';
+import { instant, listOf, type Operation, pageQuery } from './operation.ts';
+
+const ProjectPath = z.object({ owner: z.string(), project: z.string() });
+const PipelinePath = ProjectPath.extend({ number: z.coerce.number().int().positive() });
+
+export const TraceView = z
+  .object({
+    subject: z.object({
+      kind: z.enum(['event', 'file', 'workflow', 'step']),
+      workflow: z.string().optional(),
+      step: z.string().optional(),
+    }),
+    rule: z.enum(traceRules),
+    verdict: z.enum(['ran', 'skipped', 'waiting', 'blocked', 'failed', 'noted']),
+    values: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+    sentence: z.string().meta({ description: 'The decision in the language asked for' }),
+  })
+  .meta({ id: 'TraceEntry' });
+export type TraceView = z.infer<typeof TraceView>;
+
+export const PipelineView = z
+  .object({
+    number: z.int(),
+    status: z.enum(pipelineStatuses).meta({ description: 'Where the pipeline stands' }),
+    event: z.enum(['push', 'tag', 'manual']),
+    ref: z.string(),
+    branch: z.string().meta({ description: 'The branch; for a tag, the name of the tag' }),
+    commit: z.string(),
+    subject: z.string(),
+    authorName: z.string(),
+    personName: z.string().meta({ description: 'Who pushed or started it' }),
+    error: z
+      .object({
+        message: z.string(),
+        path: z.string().nullable(),
+        line: z.int().nullable(),
+        column: z.int().nullable(),
+      })
+      .nullable()
+      .meta({ description: 'Why the pipeline file did not compile' }),
+    createdAt: instant,
+    startedAt: instant.nullable(),
+    finishedAt: instant.nullable(),
+  })
+  .meta({ id: 'Pipeline', description: 'One run for one event' });
+export type PipelineView = z.infer<typeof PipelineView>;
+
+export const WorkflowView = z
+  .object({
+    name: z.string(),
+    status: z.enum(workflowStatuses),
+    attempt: z.int(),
+    dependsOn: z.array(z.string()),
+    waitsFor: z.string().nullable().meta({ description: 'A sentence while it waits or is blocked' }),
+    startedAt: instant.nullable(),
+    finishedAt: instant.nullable(),
+  })
+  .meta({ id: 'Workflow' });
+export type WorkflowView = z.infer<typeof WorkflowView>;
+
+export const StepView = z
+  .object({
+    id: z.int(),
+    workflow: z.string(),
+    name: z.string(),
+    image: z.string(),
+    status: z.enum(stepStatuses),
+    attempt: z.int(),
+    exitCode: z.int().nullable(),
+    reason: z.string().nullable().meta({ description: 'Why it was skipped or ended as it did, as a sentence' }),
+    dependsOn: z.array(z.string()),
+    isIgnored: z.boolean().meta({ description: 'Whether its failure does not fail the workflow' }),
+    line: z.int().meta({ description: 'Its line in the pipeline file' }),
+    failure: z
+      .object({
+        line: z.int(),
+        lines: z.array(z.object({ number: z.int(), text: z.string() })),
+      })
+      .nullable(),
+    startedAt: instant.nullable(),
+    finishedAt: instant.nullable(),
+  })
+  .meta({ id: 'Step' });
+export type StepView = z.infer<typeof StepView>;
+
+export const PipelineDetail = PipelineView.extend({
+  path: z.string().meta({ description: 'The pipeline file' }),
+  message: z.string(),
+  parameters: z.record(z.string(), z.string()),
+  workflows: z.array(WorkflowView),
+  steps: z.array(StepView).meta({ description: 'Steps of the present attempt of each workflow, in order' }),
+}).meta({ id: 'PipelineDetail' });
+export type PipelineDetail = z.infer<typeof PipelineDetail>;
+
+const status = z.union([z.enum(pipelineStatuses), z.array(z.enum(pipelineStatuses))]);
+
+export const pipelineOperations = {
+  listPipelines: {
+    method: 'get',
+    path: '/api/v1/projects/{owner}/{project}/pipelines',
+    summary: 'Pipelines of a project, newest first',
+    action: 'pipeline:read',
+    params: ProjectPath,
+    query: pageQuery.extend({
+      status: status.optional(),
+      branch: z.string().max(300).optional(),
+      event: z.enum(['push', 'tag', 'manual']).optional(),
+    }),
+    status: 200,
+    ok: listOf(PipelineView),
+    errors: ['PROJECT_NOT_FOUND'],
+  },
+  startPipeline: {
+    method: 'post',
+    path: '/api/v1/projects/{owner}/{project}/pipelines',
+    summary: 'Start a pipeline by hand',
+    action: 'pipeline:run',
+    params: ProjectPath,
+    body: z.object({
+      ref: z.string().min(1).max(300).optional().meta({ description: 'Branch or tag; default: the default branch' }),
+      parameters: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(8_192)).default({}),
+    }),
+    status: 202,
+    ok: PipelineView,
+    errors: ['PROJECT_NOT_FOUND', 'REF_NOT_FOUND', 'PIPELINE_FILE_MISSING', 'NO_PIPELINE_MATCHED', 'PROJECT_ARCHIVED'],
+    isIdempotent: true,
+  },
+  getPipeline: {
+    method: 'get',
+    path: '/api/v1/projects/{owner}/{project}/pipelines/{number}',
+    summary: 'One pipeline with its workflows and steps',
+    action: 'pipeline:read',
+    params: PipelinePath,
+    status: 200,
+    ok: PipelineDetail,
+    errors: ['PIPELINE_NOT_FOUND'],
+    hasEtag: true,
+  },
+  explainPipeline: {
+    method: 'get',
+    path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/why',
+    summary: 'Every decision about a pipeline, with the rule that made it',
+    action: 'pipeline:read',
+    params: PipelinePath,
+    status: 200,
+    ok: z.object({ items: z.array(TraceView) }),
+    errors: ['PIPELINE_NOT_FOUND'],
+  },
+  listEvents: {
+    method: 'get',
+    path: '/api/v1/projects/{owner}/{project}/events',
+    summary: 'What happened to the repository, newest first, and what came of it',
+    action: 'pipeline:read',
+    params: ProjectPath,
+    status: 200,
+    ok: z.object({
+      items: z.array(
+        z.object({
+          kind: z.enum(['push', 'tag', 'manual']),
+          ref: z.string(),
+          before: z.string(),
+          after: z.string(),
+          personName: z.string(),
+          createdAt: instant,
+          pipeline: z.int().nullable(),
+          why: z.array(TraceView),
+        }),
+      ),
+    }),
+    errors: ['PROJECT_NOT_FOUND'],
+  },
+  cancelPipeline: {
+    method: 'post',
+    path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/cancel',
+    summary: 'Stop a pipeline that has not finished',
+    action: 'pipeline:run',
+    params: PipelinePath,
+    status: 202,
+    ok: PipelineView,
+    errors: ['PIPELINE_NOT_FOUND', 'PIPELINE_ALREADY_FINISHED'],
+  },
+  rerunPipeline: {
+    method: 'post',
+    path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/rerun',
+    summary: 'Run a finished pipeline again, whole or the workflows that did not pass',
+    action: 'pipeline:run',
+    params: PipelinePath,
+    body: z.object({ only: z.enum(['all', 'failed']).default('all') }),
+    status: 202,
+    ok: PipelineView,
+    errors: ['PIPELINE_NOT_FOUND', 'PIPELINE_NOT_FINISHED', 'NOTHING_TO_RERUN'],
+    isIdempotent: true,
+  },
+  listStepAttempts: {
+    method: 'get',
+    path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/attempts',
+    summary: 'All attempts of all steps of a pipeline',
+    action: 'pipeline:read',
+    params: PipelinePath,
+    status: 200,
+    ok: z.object({ items: z.array(StepView) }),
+    errors: ['PIPELINE_NOT_FOUND'],
+  },
+  lintPipelineFile: {
+    method: 'post',
+    path: '/api/v1/lint',
+    summary: 'Check a pipeline file with the server’s own reader',
+    action: 'account:read',
+    body: z.object({ path: z.string().max(300).default('.gantry.yml'), text: z.string().max(262_144) }),
+    status: 200,
+    ok: z.object({
+      isValid: z.boolean(),
+      findings: z.array(
+        z.object({
+          severity: z.enum(['error', 'warning']),
+          code: z.string(),
+          message: z.string(),
+          line: z.int(),
+          column: z.int(),
+        }),
+      ),
+      workflows: z.array(z.object({ name: z.string(), steps: z.array(z.string()) })),
+    }),
+    errors: ['PIPELINE_FILE_TOO_LARGE'],
+  },
+} as const satisfies Record<string, Operation>;

@@ -1,0 +1,72 @@
+import type { TraceEntry } from './trace.ts';
+
+export type EventKind = 'push' | 'tag' | 'manual';
+
+/**
+ * Something that happened and may start a pipeline. Stored before it is acted on, under a unique key,
+ * so that it starts exactly one.
+ */
+export interface Event {
+  readonly id: number;
+  readonly projectId: number;
+  readonly kind: EventKind;
+  /** `push:<project>:<ref>:<old>:<new>:<push id>`, `manual:<idempotency key or id>`: the same event never twice. */
+  readonly key: string;
+  /** `refs/heads/main`, `refs/tags/v1`. */
+  readonly ref: string;
+  /** The reference's value before; all zeros when it was made. */
+  readonly before: string;
+  /** The reference's value after; all zeros when it was deleted (such an event has a trace and no pipeline). */
+  readonly after: string;
+  /** Who: a person's name, or `unknown` for a reference that moved without us. */
+  readonly personName: string;
+  readonly personId?: number | undefined;
+  /** Values a person gave for a manual run. */
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly createdAt: Date;
+  /** Set once planned: with a pipeline, or with none and the trace that says why. */
+  readonly plannedAt?: Date | undefined;
+  readonly pipelineId?: number | undefined;
+}
+
+export type NewEvent = Omit<Event, 'id' | 'plannedAt' | 'pipelineId'>;
+
+/** A reference of a push that was authorised and handed to git, and whose outcome is not yet known. */
+export interface PushIntent {
+  readonly id: number;
+  readonly pushId: string;
+  readonly projectId: number;
+  readonly ref: string;
+  readonly before: string;
+  readonly after: string;
+  readonly personName: string;
+  readonly personId?: number | undefined;
+  readonly createdAt: Date;
+  /** Process that git runs in, known once it was started: pid and its start time in clock ticks. */
+  readonly receivePid?: number | undefined;
+  readonly receiveStartedTicks?: string | undefined;
+}
+
+export type NewPushIntent = Omit<PushIntent, 'id' | 'receivePid' | 'receiveStartedTicks'>;
+
+export interface EventStore {
+  find(id: number): Promise<Event | undefined>;
+  findByKey(key: string): Promise<Event | undefined>;
+  /** Stores the event, or answers the one that is there under the same key. */
+  create(event: NewEvent): Promise<{ readonly event: Event; readonly isNew: boolean }>;
+  /** Those without a plan, oldest first. */
+  listUnplanned(limit: number): Promise<readonly Event[]>;
+  listByProject(projectId: number, limit: number): Promise<readonly Event[]>;
+  markPlanned(id: number, plannedAt: Date, pipelineId: number | undefined, trace: readonly TraceEntry[]): Promise<void>;
+  trace(id: number): Promise<readonly TraceEntry[]>;
+
+  createIntents(intents: readonly NewPushIntent[]): Promise<readonly PushIntent[]>;
+  setIntentProcess(pushId: string, pid: number, startedTicks: string): Promise<void>;
+  listIntents(): Promise<readonly PushIntent[]>;
+  removeIntents(pushId: string): Promise<void>;
+
+  /** Last seen values of a project's references, for finding a push that nobody announced. */
+  lastSeenRefs(projectId: number): Promise<ReadonlyMap<string, string>>;
+  /** All-zero `object` forgets the reference. */
+  setLastSeenRef(projectId: number, ref: string, object: string): Promise<void>;
+}

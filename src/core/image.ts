@@ -1,0 +1,49 @@
+import type { PullPolicy } from './plan.ts';
+
+/** An image unpacked in the local store: what an overlay mount and the start of a process need. */
+export interface UnpackedImage {
+  /** The name as written in the file. */
+  readonly reference: string;
+  /** Digest of the manifest it was resolved to. */
+  readonly digest: string;
+  /** Absolute folders, the lowest layer first. Immutable: never bind them writable, never link out of them. */
+  readonly layers: readonly string[];
+  readonly config: ImageConfig;
+}
+
+/** What of the OCI image configuration matters to a step (image-spec 1.1, "config"). */
+export interface ImageConfig {
+  readonly environment: readonly string[];
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  readonly user: string;
+  readonly workingDirectory: string;
+  readonly volumes: readonly string[];
+}
+
+export interface RegistryCredentials {
+  /** Host, optionally with a path; the longest match wins. */
+  readonly registry: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+/**
+ * Gives images by name: composes the base images, pulls the others.
+ * One job per image at a time; who asks meanwhile waits for it and sees its progress.
+ */
+export interface Images {
+  /**
+   * Throws IMAGE_NOT_FOUND, IMAGE_INVALID, IMAGE_PULL_FAILED with a message for the step's log.
+   * `progress` gets whole lines for that log.
+   */
+  provide(
+    reference: string,
+    options: {
+      readonly pull: PullPolicy;
+      readonly credentials?: readonly RegistryCredentials[];
+      readonly progress?: (line: string) => void;
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<UnpackedImage>;
+}

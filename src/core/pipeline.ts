@@ -1,0 +1,227 @@
+import type { EventKind } from './event.ts';
+import type { Page, PageRequest } from './paging.ts';
+import type { PipelinePlan, WorkflowPlan } from './plan.ts';
+import type { TraceEntry } from './trace.ts';
+
+/** One vocabulary for all three levels: the same words in code, table, API, CLI and page. */
+export const stepStatuses = [
+  'waiting',
+  'ready',
+  'starting',
+  'running',
+  'passed',
+  'failed',
+  'cancelled',
+  'skipped',
+  'infrastructure',
+] as const;
+export type StepStatus = (typeof stepStatuses)[number];
+
+export const workflowStatuses = [
+  'blocked',
+  'queued',
+  'claimed',
+  'running',
+  'passed',
+  'failed',
+  'cancelled',
+  'skipped',
+  'infrastructure',
+] as const;
+export type WorkflowStatus = (typeof workflowStatuses)[number];
+
+export const pipelineStatuses = [
+  'blocked',
+  'queued',
+  'running',
+  'passed',
+  'failed',
+  'cancelled',
+  'infrastructure',
+] as const;
+export type PipelineStatus = (typeof pipelineStatuses)[number];
+
+export type FinishedStatus = 'passed' | 'failed' | 'cancelled' | 'skipped' | 'infrastructure';
+
+export function isFinished(status: StepStatus | WorkflowStatus | PipelineStatus): status is FinishedStatus {
+  return (
+    status === 'passed' ||
+    status === 'failed' ||
+    status === 'cancelled' ||
+    status === 'skipped' ||
+    status === 'infrastructure'
+  );
+}
+
+/** How a step ended, in one vocabulary for every runtime (executors 1). */
+export type Outcome =
+  | { readonly kind: 'exited'; readonly exitCode: number }
+  | { readonly kind: 'killed'; readonly signal: string }
+  | { readonly kind: 'oom'; readonly limitBytes: number }
+  | { readonly kind: 'disk-limit'; readonly limitBytes: number }
+  | { readonly kind: 'timed-out'; readonly timeoutMs: number }
+  | { readonly kind: 'cancelled'; readonly reason: string }
+  /** The step's own fault: no such image, command or user; with the message of who refused. */
+  | { readonly kind: 'cannot-start'; readonly message: string }
+  /** Nobody's verdict on the code: runner lost, container gone, registry down. Never success. */
+  | { readonly kind: 'infrastructure'; readonly message: string };
+
+/** Where a failure shows itself in a log: stored with the pipeline, so that page, CLI and mail show the same. */
+export interface FailureExcerpt {
+  /** Counts from 1 in the step's log. */
+  readonly line: number;
+  readonly lines: readonly { readonly number: number; readonly text: string }[];
+}
+
+export interface PipelineError {
+  readonly message: string;
+  readonly path?: string | undefined;
+  readonly line?: number | undefined;
+  readonly column?: number | undefined;
+}
+
+export interface Pipeline {
+  readonly id: number;
+  readonly projectId: number;
+  /** Counts from 1 within its project; this is the number people see. */
+  readonly number: number;
+  readonly eventId: number;
+  readonly event: EventKind;
+  readonly status: PipelineStatus;
+  readonly ref: string;
+  /** The branch; for a tag, the tag's name. */
+  readonly branch: string;
+  readonly commit: string;
+  readonly before: string;
+  readonly message: string;
+  readonly authorName: string;
+  readonly authorEmail: string;
+  readonly personName: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  /** Why the file did not compile. Such a pipeline has no workflows and has failed. */
+  readonly error?: PipelineError | undefined;
+  readonly path: string;
+  readonly dialect: string;
+  readonly createdAt: Date;
+  readonly startedAt?: Date | undefined;
+  readonly finishedAt?: Date | undefined;
+}
+
+export interface Workflow {
+  readonly id: number;
+  readonly pipelineId: number;
+  readonly projectId: number;
+  /** Position in the file, from 0. */
+  readonly position: number;
+  readonly name: string;
+  readonly status: WorkflowStatus;
+  /** Counts from 1; each rerun is a new attempt of all its steps. */
+  readonly attempt: number;
+  readonly plan: WorkflowPlan;
+  /** Fencing token: grows with each claim. A result that carries another one is refused. */
+  readonly token: number;
+  readonly runnerId?: string | undefined;
+  /** Set once somebody asked to cancel; a workflow that nobody holds is cancelled at once. */
+  readonly cancelledBy?: string | undefined;
+  readonly queuedAt?: Date | undefined;
+  readonly startedAt?: Date | undefined;
+  readonly finishedAt?: Date | undefined;
+}
+
+/** One attempt of one step. */
+export interface Step {
+  readonly id: number;
+  readonly workflowId: number;
+  readonly pipelineId: number;
+  readonly attempt: number;
+  /** Position in the workflow, from 0. */
+  readonly position: number;
+  readonly name: string;
+  readonly status: StepStatus;
+  readonly outcome?: Outcome | undefined;
+  /** The rule that skipped, cancelled or failed it, where one did. */
+  readonly reason?: TraceEntry | undefined;
+  readonly failure?: FailureExcerpt | undefined;
+  readonly startedAt?: Date | undefined;
+  readonly finishedAt?: Date | undefined;
+}
+
+export interface NewPipeline extends Omit<Pipeline, 'id' | 'number' | 'startedAt' | 'finishedAt'> {
+  readonly startedAt?: Date | undefined;
+  readonly finishedAt?: Date | undefined;
+}
+
+/** What changes of a step; an absent key stays as it is. */
+export interface StepChange {
+  readonly id: number;
+  readonly status: StepStatus;
+  readonly outcome?: Outcome | undefined;
+  readonly reason?: TraceEntry | undefined;
+  readonly failure?: FailureExcerpt | undefined;
+  readonly startedAt?: Date | undefined;
+  readonly finishedAt?: Date | undefined;
+}
+
+/** What changes of a workflow; an absent key stays as it is, `null` clears. */
+export interface WorkflowChange {
+  readonly id: number;
+  readonly status?: WorkflowStatus | undefined;
+  readonly attempt?: number | undefined;
+  readonly token?: number | undefined;
+  readonly runnerId?: string | null | undefined;
+  readonly cancelledBy?: string | null | undefined;
+  readonly queuedAt?: Date | null | undefined;
+  readonly startedAt?: Date | null | undefined;
+  readonly finishedAt?: Date | null | undefined;
+}
+
+export interface PipelineStore {
+  find(id: number): Promise<Pipeline | undefined>;
+  findByNumber(projectId: number, number: number): Promise<Pipeline | undefined>;
+  findByEvent(eventId: number): Promise<Pipeline | undefined>;
+  list(
+    projectId: number,
+    page: PageRequest & {
+      readonly status?: readonly PipelineStatus[] | undefined;
+      readonly branch?: string | undefined;
+      readonly event?: EventKind | undefined;
+    },
+  ): Promise<Page<Pipeline>>;
+  /** The newest of each project, for the list of projects. */
+  latest(projectIds: readonly number[]): Promise<ReadonlyMap<number, Pipeline>>;
+  /**
+   * Creates the pipeline with the next number of its project, its workflows (`queued`, or `blocked` where they have
+   * dependencies or no runner) and their first attempt of steps (`waiting`), in one go.
+   */
+  create(
+    pipeline: NewPipeline,
+    plan: PipelinePlan,
+  ): Promise<{ pipeline: Pipeline; workflows: readonly Workflow[]; steps: readonly Step[] }>;
+  setStatus(
+    id: number,
+    change: {
+      readonly status: PipelineStatus;
+      readonly startedAt?: Date | undefined;
+      readonly finishedAt?: Date | null | undefined;
+    },
+  ): Promise<void>;
+
+  findWorkflow(id: number): Promise<Workflow | undefined>;
+  workflows(pipelineId: number): Promise<readonly Workflow[]>;
+  /** Those that nobody has finished, over all projects, oldest first: what a starting server rebuilds its queue from. */
+  openWorkflows(): Promise<readonly Workflow[]>;
+  updateWorkflow(change: WorkflowChange): Promise<void>;
+
+  findStep(id: number): Promise<Step | undefined>;
+  /** All attempts of the pipeline's steps, by workflow, attempt and position. */
+  steps(pipelineId: number): Promise<readonly Step[]>;
+  /** The present attempt of one workflow, by position. */
+  stepsOf(workflowId: number, attempt: number): Promise<readonly Step[]>;
+  /** Many rows, one statement compiled once: the engine's hot write. */
+  updateSteps(changes: readonly StepChange[]): Promise<void>;
+  /** A new attempt: the same steps again, `waiting` (or `skipped` where their condition does not match). */
+  createSteps(workflow: Workflow): Promise<readonly Step[]>;
+
+  addTrace(pipelineId: number, entries: readonly TraceEntry[], at: Date): Promise<void>;
+  trace(pipelineId: number): Promise<readonly (TraceEntry & { readonly at: Date })[]>;
+}

@@ -1,0 +1,70 @@
+import type { TraceEntry } from './trace.ts';
+
+/** What a pipeline file asks for at one event, in words that no dialect owns: the engine knows nothing else. */
+export interface PipelinePlan {
+  readonly dialect: Dialect;
+  /** Path of the file in the repository. */
+  readonly path: string;
+  readonly workflows: readonly WorkflowPlan[];
+}
+
+export type Dialect = 'gantry' | 'drone1';
+
+export interface RunOn {
+  readonly success: boolean;
+  readonly failure: boolean;
+}
+
+/** One document of the file: steps that share a workspace and a network, placed on one runner. */
+export interface WorkflowPlan {
+  readonly name: string;
+  readonly dependsOn: readonly string[];
+  /** Judged when all its dependencies have ended. */
+  readonly runOn: RunOn;
+  readonly workspace: { readonly base: string; readonly path: string };
+  readonly clone: { readonly isDisabled: boolean; readonly depth: number };
+  /** The first is the checkout, named `clone`, unless it is disabled. Order is that of the file. */
+  readonly steps: readonly StepPlan[];
+  /** A sentence when no runner can take it: it is blocked while the others run. */
+  readonly blocked?: string | undefined;
+  /** Exit codes that end the workflow early with success (Drone 1.x: 78). */
+  readonly earlySuccessExitCodes: readonly number[];
+}
+
+export interface StepPlan {
+  readonly name: string;
+  readonly kind: 'clone' | 'commands' | 'image';
+  /** As written in the file; empty for a checkout. */
+  readonly image: string;
+  readonly pull: PullPolicy;
+  readonly commands: readonly string[];
+  readonly entrypoint?: readonly string[] | undefined;
+  readonly command?: readonly string[] | undefined;
+  /** Complete but for what is known only at its start (status, times) and for secrets. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly secrets: readonly SecretReference[];
+  /** Names of steps in this workflow that must have ended. */
+  readonly dependsOn: readonly string[];
+  readonly runOn: RunOn;
+  readonly onFailure: 'fail' | 'ignore';
+  /** A step whose condition did not match never runs, and counts as ended for those that wait for it. */
+  readonly skipped?: TraceEntry | undefined;
+  readonly timeoutMs: number;
+  readonly user?: string | undefined;
+  /** Folder in which the step starts; absent = the workspace. */
+  readonly workingDirectory?: string | undefined;
+  /** Line of the step in the file, for links. */
+  readonly line: number;
+}
+
+/** always · if-not-present · never; `default` = by the tag (executors 2.6: version-like or digest → if-not-present). */
+export type PullPolicy = 'always' | 'if-not-present' | 'never' | 'default';
+
+export interface SecretReference {
+  /** Environment variable that receives it. */
+  readonly variable: string;
+  /** Name of the project's secret, in lower case. */
+  readonly secret: string;
+  /** Whether a missing secret ends the workflow before its first step (`.gantry.yml`) or is left unset (Drone). */
+  readonly isRequired: boolean;
+}

@@ -1,0 +1,60 @@
+/** Reading a project's repository. The implementation runs the real git; nobody else does. */
+export interface Repository {
+  /** The commit that a branch, tag or (abbreviated) commit id names. */
+  resolve(projectId: number, revision: string): Promise<ResolvedRevision | undefined>;
+  refs(projectId: number): Promise<readonly GitRef[]>;
+  /** `undefined` when there is no such file. Refuses more than `limitBytes` (default 1 MiB) with REQUEST_TOO_LARGE. */
+  readFile(projectId: number, commit: string, path: string, limitBytes?: number): Promise<GitFile | undefined>;
+  /** Entries of a folder (`''` = the top), folders first; `undefined` when there is no such folder. */
+  listFolder(projectId: number, commit: string, path: string): Promise<readonly GitEntry[] | undefined>;
+  /** Newest first, from `revision`; `skip` of them are left out. */
+  commits(
+    projectId: number,
+    revision: string,
+    options: { readonly limit: number; readonly skip?: number; readonly path?: string },
+  ): Promise<readonly GitCommit[]>;
+  commit(projectId: number, id: string): Promise<GitCommit | undefined>;
+  /** Folder of the bare repository on this host, for checkouts by alternates. */
+  folder(projectId: number): string;
+}
+
+export interface ResolvedRevision {
+  readonly commit: string;
+  /** `refs/heads/main` when a branch or tag was named. */
+  readonly ref?: string | undefined;
+}
+
+export interface GitRef {
+  readonly name: string;
+  /** What the reference reads: a commit, or the tag object of an annotated tag. */
+  readonly object: string;
+  /** The commit behind it. */
+  readonly commit: string;
+}
+
+export interface GitFile {
+  readonly blob: string;
+  readonly sizeBytes: number;
+  readonly bytes: Buffer;
+}
+
+export interface GitEntry {
+  readonly name: string;
+  readonly kind: 'file' | 'folder' | 'link' | 'submodule';
+  readonly mode: string;
+  readonly object: string;
+  readonly sizeBytes?: number | undefined;
+}
+
+export interface GitCommit {
+  readonly id: string;
+  readonly parents: readonly string[];
+  readonly tree: string;
+  readonly authorName: string;
+  readonly authorEmail: string;
+  readonly authoredAt: Date;
+  readonly committerName: string;
+  readonly committedAt: Date;
+  /** The whole message; its first line is the subject. */
+  readonly message: string;
+}

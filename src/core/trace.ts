@@ -1,0 +1,62 @@
+/**
+ * One decision and its reason, as data: shown as a sentence in the reader's language by `api/messages`.
+ * A decision without a stored reason is not finished.
+ */
+export interface TraceEntry {
+  /** What was decided about: the event, a document of the file, a workflow or a step. */
+  readonly subject:
+    | { readonly kind: 'event' | 'file' }
+    | { readonly kind: 'workflow'; readonly workflow: string }
+    | { readonly kind: 'step'; readonly workflow: string; readonly step: string };
+  /** Which rule: a key of `traceRules`. */
+  readonly rule: TraceRule;
+  readonly verdict: 'ran' | 'skipped' | 'waiting' | 'blocked' | 'failed' | 'noted';
+  /** The values that the rule saw: pattern, value, line … */
+  readonly values: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** Every rule that can decide, with the values it names. The UI and the CLI have a sentence for each. */
+export const traceRules = [
+  'file.chosen', // path
+  'file.other-ignored', // path, chosen
+  'file.missing', // looked
+  'file.too-large', // path, bytes, limit
+  'file.invalid', // path, line, column, message
+  'file.timeout', // path, limitMs
+  'file.warning', // path, line, message
+  'event.deleted-ref', // ref
+  'event.skip-marker', // marker
+  'event.nothing-matched', // path
+  'event.archived', //
+  'trigger.matched', //
+  'trigger.event', // pattern, value
+  'trigger.branch', // pattern, value
+  'trigger.ref', // pattern, value
+  'trigger.repo', // pattern, value
+  'trigger.other', // key, pattern, value
+  'trigger.status', // value
+  'step.matched', //
+  'step.when.event', // pattern, value
+  'step.when.branch', // pattern, value
+  'step.when.ref', // pattern, value
+  'step.when.repo', // pattern, value
+  'step.when.other', // key, pattern, value
+  'step.when.status', // wanted, actual
+  'workflow.waits-for', // workflow
+  'workflow.nothing-to-do', //
+  'workflow.dependency-failed', // workflow, status
+  'workflow.no-runner', // type
+  'workflow.waits-for-slot', // running, limit, ahead
+  'workflow.claimed', // runner
+  'workflow.runner-lost', // runner
+  'workflow.requeued', // runner
+  'step.after-failure', // step
+  'step.workflow-lost', // step
+  'step.cancelled', // by
+  'step.timed-out', // timeoutMs
+  'step.secret-missing', // secret
+  'step.early-success', // step, exitCode
+  'runtime.chosen', // runtime, reason
+] as const;
+
+export type TraceRule = (typeof traceRules)[number];

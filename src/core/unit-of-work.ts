@@ -1,0 +1,41 @@
+import type { AuditStore } from './audit.ts';
+import type { EventStore } from './event.ts';
+import type { HappeningStore } from './events.ts';
+import type { IdempotencyStore, SettingStore } from './idempotency.ts';
+import type { OrganisationStore } from './organisation.ts';
+import type { PersonStore } from './person.ts';
+import type { PipelineStore } from './pipeline.ts';
+import type { ProjectStore } from './project.ts';
+import type { RateLimitStore } from './rate-limit.ts';
+import type { SecretStore } from './secret-record.ts';
+import type { SessionStore, TokenStore } from './token.ts';
+
+/** All stores, over one connection. */
+export interface Stores {
+  readonly people: PersonStore;
+  readonly organisations: OrganisationStore;
+  readonly tokens: TokenStore;
+  readonly sessions: SessionStore;
+  readonly rateLimits: RateLimitStore;
+  readonly audit: AuditStore;
+  readonly projects: ProjectStore;
+  readonly events: EventStore;
+  readonly pipelines: PipelineStore;
+  readonly secrets: SecretStore;
+  readonly happenings: HappeningStore;
+  readonly idempotency: IdempotencyStore;
+  readonly settings: SettingStore;
+}
+
+/**
+ * How features read and write.
+ *
+ * `read` sees committed data only. `write` runs its callback inside the one writer's transaction, together with other
+ * callers (group commit), each within a savepoint: an error of one undoes that one alone. The promise resolves after the
+ * commit is on disk; happenings are published then and never before. The callback awaits nothing but the stores it is
+ * given: whoever waits for the network in it holds everybody up.
+ */
+export interface UnitOfWork {
+  readonly read: Stores;
+  write<T>(work: (stores: Stores) => Promise<T>): Promise<T>;
+}

@@ -1,0 +1,120 @@
+import type { FailureExcerpt, Outcome, StepStatus } from '../core/pipeline.ts';
+import type { WorkflowPlan } from '../core/plan.ts';
+import type { TraceEntry } from '../core/trace.ts';
+
+/** Grows with each change that an older side would misread; one version back is understood. */
+export const protocolVersion = 1;
+
+/**
+ * What server and runner say to each other, over any transport that keeps order and boundaries: a Unix socket between
+ * two processes, or a pair of queues within one. Binary payloads (log bytes) travel beside the message.
+ *
+ * A claim is named by (workflow, attempt, token) everywhere; a message with an old token is answered `stale`.
+ */
+export interface ClaimName {
+  readonly workflowId: number;
+  readonly attempt: number;
+  readonly token: number;
+}
+
+export type ToServer =
+  | {
+      readonly type: 'hello';
+      readonly protocol: number;
+      readonly runnerId: string;
+      /** pid, start time and boot id: tells a restarted runner from one that reconnects. */
+      readonly generation: string;
+      readonly slots: number;
+      readonly labels: Readonly<Record<string, string>>;
+      readonly runtime: string;
+      /** What it still has: the server re-attaches, answers what it missed, or disowns it. */
+      readonly holds: readonly ClaimName[];
+    }
+  /** Asks to record that a step starts. Answered `started` or `stale`; the gate opens only after `started`. */
+  | (ClaimName & { readonly type: 'start'; readonly stepId: number; readonly request: number })
+  | (ClaimName & { readonly type: 'running'; readonly stepId: number })
+  /** Payload: the masked bytes. Acknowledged by `log-stored` once they are on disk. */
+  | (ClaimName & {
+      readonly type: 'log';
+      readonly stepId: number;
+      readonly sequence: number;
+      readonly stream: 'stdout' | 'stderr' | 'system';
+      readonly atMs: number;
+    })
+  | (ClaimName & {
+      readonly type: 'log-end';
+      readonly stepId: number;
+      readonly sequence: number;
+      readonly isCut: boolean;
+    })
+  /** A step ended, or was skipped or cancelled before it ran. Repeated until `outcome-stored`. */
+  | (ClaimName & {
+      readonly type: 'outcome';
+      readonly stepId: number;
+      readonly status: StepStatus;
+      readonly outcome?: Outcome | undefined;
+      readonly reason?: TraceEntry | undefined;
+      readonly failure?: FailureExcerpt | undefined;
+    })
+  /** Nothing of this claim runs any more and its surroundings are gone. Repeated until `released`. */
+  | (ClaimName & { readonly type: 'done' })
+  /** A workflow it was given but cannot take (draining): queued again, nothing of it has started. */
+  | (ClaimName & { readonly type: 'returned'; readonly reason: string });
+
+export type ToRunner =
+  | {
+      readonly type: 'welcome';
+      readonly protocol: number;
+      readonly leaseMs: number;
+      readonly disowned: readonly ClaimName[];
+    }
+  | (ClaimName & { readonly type: 'assign'; readonly assignment: Assignment })
+  | (ClaimName & {
+      readonly type: 'started';
+      readonly stepId: number;
+      readonly request: number;
+      /** Variables known only now: status so far, times. */
+      readonly environment: Readonly<Record<string, string>>;
+      /** Values for the variables that the step names, for this event. Kept in memory until the step ends. */
+      readonly secrets: Readonly<Record<string, string>>;
+      /** Everything to be masked in this workflow, whether this step has it or not. */
+      readonly mask: readonly string[];
+    })
+  | (ClaimName & {
+      readonly type: 'stale';
+      readonly stepId?: number | undefined;
+      readonly request?: number | undefined;
+    })
+  | (ClaimName & { readonly type: 'log-stored'; readonly stepId: number; readonly sequence: number })
+  | (ClaimName & { readonly type: 'outcome-stored'; readonly stepId: number })
+  | (ClaimName & { readonly type: 'released' })
+  | (ClaimName & { readonly type: 'cancel'; readonly by: string })
+  /** Finish what is there, take nothing new, then leave. */
+  | { readonly type: 'drain' };
+
+/** A workflow as a runner gets it: the plan, and the row ids of this attempt's steps by position. */
+export interface Assignment {
+  readonly plan: WorkflowPlan;
+  readonly stepIds: readonly number[];
+  readonly projectSlug: string;
+  readonly pipelineNumber: number;
+  readonly repository: {
+    readonly folder: string;
+    readonly remoteUrl: string;
+    readonly commit: string;
+    readonly ref: string;
+    readonly branch?: string | undefined;
+  };
+  readonly logLimitBytes: number;
+}
+
+/** One end of the line between server and runner. */
+export interface Connection<Out, In> {
+  /** Messages arrive in the order sent. Never throws: a message to a closed line is dropped, `onClose` has told. */
+  send(message: Out, payload?: Uint8Array): void;
+  onMessage(listener: (message: In, payload: Buffer) => void): void;
+  onClose(listener: () => void): void;
+  /** Bytes that wait to be sent: what back-pressure goes by. */
+  readonly bufferedBytes: number;
+  close(): void;
+}

@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+/** What kills, fills and starves: slower than the unit tests, and run apart from them. */
+export default defineConfig({
+  test: {
+    include: ['test/faults/**/*.test.ts'],
+    testTimeout: 180_000,
+    hookTimeout: 120_000,
+    maxWorkers: 1,
+  },
+});
