@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { visibilities } from '../core/project.ts';
+import { visibilities } from '../core/visibility.ts';
 import { Role } from './accounts.ts';
 import { instant, listOf, type Operation, pageQuery } from './operation.ts';
 import { PipelineView } from './pipelines.ts';

@@ -1,5 +1,5 @@
 import type { Person } from './person.ts';
-import type { Visibility } from './project.ts';
+import type { Visibility } from './visibility.ts';
 
 /** What a person may do in a project or organisation; each role includes those before it. */
 export const roles = ['read', 'triage', 'write', 'maintain', 'admin', 'owner'] as const;

@@ -147,6 +147,8 @@ export interface Step {
 }
 
 export interface NewPipeline extends Omit<Pipeline, 'id' | 'number' | 'startedAt' | 'finishedAt'> {
+  /** The number that its plan was compiled with (it enters the environment); `create` refuses when it is taken. */
+  readonly expectedNumber: number;
   readonly startedAt?: Date | undefined;
   readonly finishedAt?: Date | undefined;
 }
@@ -189,14 +191,17 @@ export interface PipelineStore {
   ): Promise<Page<Pipeline>>;
   /** The newest of each project, for the list of projects. */
   latest(projectIds: readonly number[]): Promise<ReadonlyMap<number, Pipeline>>;
+  /** The number that the next pipeline of the project gets. */
+  nextNumber(projectId: number): Promise<number>;
   /**
    * Creates the pipeline with the next number of its project, its workflows (`queued`, or `blocked` where they have
    * dependencies or no runner) and their first attempt of steps (`waiting`), in one go.
+   * Answers `undefined`, and writes nothing, when `expectedNumber` is not the next one any more.
    */
   create(
     pipeline: NewPipeline,
     plan: PipelinePlan,
-  ): Promise<{ pipeline: Pipeline; workflows: readonly Workflow[]; steps: readonly Step[] }>;
+  ): Promise<{ pipeline: Pipeline; workflows: readonly Workflow[]; steps: readonly Step[] } | undefined>;
   setStatus(
     id: number,
     change: {

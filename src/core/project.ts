@@ -1,9 +1,6 @@
 import type { Page, PageRequest } from './paging.ts';
 import type { Role } from './permission.ts';
-
-/** private: members only · internal: everyone who is signed in · public: everyone. */
-export const visibilities = ['private', 'internal', 'public'] as const;
-export type Visibility = (typeof visibilities)[number];
+import type { Visibility } from './visibility.ts';
 
 /** `owner/name`: a git repository and everything that grows from it, under one permission model. */
 export interface Project {

@@ -1,0 +1,60 @@
+import type { EventKind } from '../core/event.ts';
+import type { PipelineError } from '../core/pipeline.ts';
+import type { PipelinePlan } from '../core/plan.ts';
+import type { TraceEntry } from '../core/trace.ts';
+import type { Visibility } from '../core/visibility.ts';
+
+/** Everything that a compilation may depend on: the same input gives the same plan, on the server and in the CLI. */
+export interface CompileInput {
+  /** Those that exist at the commit, in the order of precedence: the first counts, the others are named in the trace. */
+  readonly files: readonly { readonly path: string; readonly text: string }[];
+  readonly event: EventFacts;
+  readonly project: ProjectFacts;
+  readonly pipeline: { readonly number: number; readonly createdAt: Date; readonly link: string };
+  /** Address of this Gantry, e.g. `https://git.example.com`. */
+  readonly instanceUrl: string;
+  /** Lower-case names of the secrets that this event may have. */
+  readonly secretNames: readonly string[];
+  /** For steps whose file does not say. */
+  readonly stepTimeoutMs: number;
+}
+
+export interface EventFacts {
+  readonly kind: EventKind;
+  /** `refs/heads/main`, `refs/tags/v1`. */
+  readonly ref: string;
+  /** Branch of the push or manual run; for a tag, its name. */
+  readonly branch: string;
+  readonly before: string;
+  readonly commit: string;
+  readonly message: string;
+  readonly authorName: string;
+  readonly authorEmail: string;
+  /** Who pushed or started it. */
+  readonly personName: string;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+export interface ProjectFacts {
+  readonly owner: string;
+  readonly name: string;
+  readonly visibility: Visibility;
+  readonly defaultBranch: string;
+  readonly link: string;
+  readonly cloneUrl: string;
+}
+
+export type CompileResult =
+  | { readonly kind: 'planned'; readonly plan: PipelinePlan; readonly trace: readonly TraceEntry[] }
+  /** Nothing to run: no file, a skip marker, or no trigger that matches; the trace says which. */
+  | { readonly kind: 'nothing'; readonly trace: readonly TraceEntry[] }
+  /** The file is wrong: becomes a pipeline that failed, with the error at its line. */
+  | {
+      readonly kind: 'failed';
+      readonly path: string;
+      readonly error: PipelineError;
+      readonly trace: readonly TraceEntry[];
+    };
+
+/** Paths looked for, in the order of precedence (pipelines.md 5). */
+export const pipelineFilePaths = ['.gantry.yml', '.gantry.yaml', '.drone.yml', '.drone.yaml'] as const;
