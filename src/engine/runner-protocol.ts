@@ -30,10 +30,15 @@ export type ToServer =
       /** What it still has: the server re-attaches, answers what it missed, or disowns it. */
       readonly holds: readonly ClaimName[];
     }
+  /**
+   * The only message of a runner's second connection, sent by a thread of its own every third of the lease: the first
+   * one binds that connection to the session of the same generation. Not answered.
+   */
+  | { readonly type: 'heartbeat'; readonly runnerId: string; readonly generation: string }
   /** Asks to record that a step starts. Answered `started` or `stale`; the gate opens only after `started`. */
   | (ClaimName & { readonly type: 'start'; readonly stepId: number; readonly request: number })
   | (ClaimName & { readonly type: 'running'; readonly stepId: number })
-  /** Payload: the masked bytes. Acknowledged by `log-stored` once they are on disk. */
+  /** Payload: the masked bytes. Sequences count from 1. Acknowledged by `log-stored` once they are on disk. */
   | (ClaimName & {
       readonly type: 'log';
       readonly stepId: number;
@@ -41,6 +46,10 @@ export type ToServer =
       readonly stream: 'stdout' | 'stderr' | 'system';
       readonly atMs: number;
     })
+  /**
+   * The end mark. `sequence` is one above the last chunk's (1 for a step without output); acknowledged by `log-stored`
+   * with this number, and only when all chunks before it are stored.
+   */
   | (ClaimName & {
       readonly type: 'log-end';
       readonly stepId: number;
