@@ -1,0 +1,390 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { isFinished, type Outcome } from '../core/pipeline.ts';
+import type { StepPlan, WorkflowPlan } from '../core/plan.ts';
+import { advance, type Effect, endedSteps, type Occurrence } from './advance.ts';
+import { initialWorkflow, restoreWorkflow, type WorkflowState } from './advance-state.ts';
+
+const passed: Outcome = { kind: 'exited', exitCode: 0 };
+const failed: Outcome = { kind: 'exited', exitCode: 1 };
+const onSuccess = { success: true, failure: false };
+const onFailure = { success: false, failure: true };
+const always = { success: true, failure: true };
+
+function step(name: string, dependsOn: readonly string[] = [], more: Partial<StepPlan> = {}): StepPlan {
+  return {
+    name,
+    kind: 'commands',
+    image: 'base/busybox',
+    pull: 'default',
+    commands: ['true'],
+    environment: {},
+    secrets: [],
+    dependsOn,
+    runOn: onSuccess,
+    onFailure: 'fail',
+    timeoutMs: 60_000,
+    line: 1,
+    ...more,
+  };
+}
+
+function workflow(steps: readonly StepPlan[], more: Partial<WorkflowPlan> = {}): WorkflowPlan {
+  return {
+    name: 'default',
+    dependsOn: [],
+    runOn: onSuccess,
+    workspace: { base: '/drone', path: 'src' },
+    clone: { isDisabled: true, depth: 0 },
+    steps,
+    earlySuccessExitCodes: [78],
+    ...more,
+  };
+}
+
+/** Tells a workflow what happens and keeps what it asked for. */
+function play(plan: WorkflowPlan, occurrences: readonly Occurrence[]): { state: WorkflowState; effects: Effect[] } {
+  let state = initialWorkflow(plan);
+  const effects: Effect[] = [];
+  for (const occurrence of occurrences) {
+    const next = advance(state, occurrence);
+    state = next.workflow;
+    effects.push(...next.effects);
+  }
+  return { state, effects };
+}
+
+const start = (at: number): Occurrence => ({ type: 'started', step: at, atMs: 0 });
+const end = (at: number, outcome: Outcome = passed): Occurrence[] => [
+  { type: 'exited', step: at, outcome, atMs: 1 },
+  { type: 'output-ended', step: at, atMs: 1 },
+];
+const run = (at: number, outcome: Outcome = passed): Occurrence[] => [start(at), ...end(at, outcome)];
+const claimed: Occurrence = { type: 'claimed' };
+const statuses = (state: WorkflowState) => state.steps.map(({ status }) => status);
+const kinds = (effects: readonly Effect[]) =>
+  effects.map((effect) => ('step' in effect ? `${effect.type} ${effect.step}` : `${effect.type} ${effect.status}`));
+
+describe('advance', () => {
+  it('runs a chain in its order, stages up to three steps and finishes once', () => {
+    const plan = workflow([step('a'), step('b', ['a']), step('c', ['b']), step('d', ['c']), step('e', ['d'])]);
+    const first = play(plan, [claimed]);
+    expect(kinds(first.effects)).toEqual(['stage 0', 'release 0', 'stage 1', 'stage 2']);
+    const second = play(plan, [claimed, ...run(0)]);
+    expect(kinds(second.effects).slice(4)).toEqual(['stage 3', 'release 1']);
+    const whole = play(plan, [claimed, ...[0, 1, 2, 3, 4].flatMap((at) => run(at))]);
+    expect(statuses(whole.state)).toEqual(['passed', 'passed', 'passed', 'passed', 'passed']);
+    expect(kinds(whole.effects).filter((kind) => kind.startsWith('finish'))).toEqual(['finish passed']);
+  });
+
+  it('ends a step only when its process and its output have both ended', () => {
+    const plan = workflow([step('a')]);
+    const exited = play(plan, [claimed, start(0), end(0)[0]!]);
+    expect(statuses(exited.state)).toEqual(['running']);
+    const late = advance(exited.state, { type: 'clock', atMs: 1_999 });
+    expect(late.workflow).toBe(exited.state);
+    const waited = advance(exited.state, { type: 'clock', atMs: 2_001 });
+    expect(waited.workflow.status).toBe('passed');
+  });
+
+  it('skips every on-success step that has not started after a failure, on whatever branch, and names the step', () => {
+    const plan = workflow([step('a'), step('b'), step('c', ['b']), step('mail', ['a', 'c'], { runOn: onFailure })]);
+    const { state, effects } = play(plan, [claimed, start(0), start(1), ...end(0, failed), ...end(1)]);
+    expect(statuses(state)).toEqual(['failed', 'passed', 'skipped', 'ready']);
+    expect(state.steps[2]?.reason).toMatchObject({ rule: 'step.after-failure', values: { step: 'a' } });
+    expect(kinds(effects)).toContain('discard 2');
+    expect(advance(advance(state, start(3)).workflow, end(3)[0]!).workflow.status).toBe('running');
+  });
+
+  it('goes on after a failure that is ignored, shows it, and passes', () => {
+    const plan = workflow([step('a', [], { onFailure: 'ignore' }), step('b', ['a'])]);
+    const { state } = play(plan, [claimed, ...run(0, failed), ...run(1)]);
+    expect(statuses(state)).toEqual(['failed', 'passed']);
+    expect(state.status).toBe('passed');
+  });
+
+  it('skips a step that runs on failure only when nothing failed, and says what it wanted', () => {
+    const plan = workflow([
+      step('a'),
+      step('mail', ['a'], { runOn: onFailure }),
+      step('tidy', ['mail'], { runOn: always }),
+    ]);
+    const { state } = play(plan, [claimed, ...run(0), ...run(2)]);
+    expect(statuses(state)).toEqual(['passed', 'skipped', 'passed']);
+    expect(state.steps[1]?.reason).toMatchObject({ rule: 'step.when.status', values: { wanted: 'failure' } });
+  });
+
+  it('counts a step whose condition did not match as ended', () => {
+    const reason = {
+      subject: { kind: 'step', workflow: 'default', step: 'a' },
+      rule: 'step.when.branch',
+      verdict: 'skipped',
+      values: { pattern: 'main', value: 'dev' },
+    } as const;
+    const { state } = play(workflow([step('a', [], { skipped: reason }), step('b', ['a'])]), [claimed, ...run(1)]);
+    expect(statuses(state)).toEqual(['skipped', 'passed']);
+    expect(state.status).toBe('passed');
+    const nothing = play(workflow([step('a', [], { skipped: reason })]), [claimed]);
+    expect(kinds(nothing.effects)).toEqual(['finish passed']);
+  });
+
+  it('ends early with success at an exit code that says so, and skips the rest, failure steps too', () => {
+    const plan = workflow([step('a'), step('b', ['a']), step('mail', ['b'], { runOn: always })]);
+    const { state } = play(plan, [claimed, ...run(0, { kind: 'exited', exitCode: 78 })]);
+    expect(statuses(state)).toEqual(['passed', 'skipped', 'skipped']);
+    expect(state.steps[2]?.reason).toMatchObject({ rule: 'step.early-success', values: { step: 'a', exitCode: 78 } });
+    expect(state.status).toBe('passed');
+  });
+
+  it('stops what runs after a cancel, ends the rest at once, and is cancelled even when a step still passes', () => {
+    const plan = workflow([step('a'), step('b', ['a']), step('tidy', ['b'], { runOn: always })]);
+    const { state, effects } = play(plan, [claimed, start(0), { type: 'cancelled', by: 'mei' }]);
+    expect(statuses(state)).toEqual(['running', 'cancelled', 'cancelled']);
+    expect(kinds(effects)).toContain('cancel 0');
+    const after = play(plan, [claimed, start(0), { type: 'cancelled', by: 'mei' }, ...end(0)]);
+    expect(after.state.status).toBe('cancelled');
+    expect(after.state.steps[0]).toMatchObject({ status: 'cancelled', outcome: passed });
+  });
+
+  it('is cancelled at once when nobody holds it', () => {
+    const { state, effects } = play(workflow([step('a')]), [{ type: 'cancelled', by: 'mei' }]);
+    expect(state.status).toBe('cancelled');
+    expect(kinds(effects)).toEqual(['finish cancelled']);
+  });
+
+  it('tells a step whose time is over to stop, and fails it as timed out', () => {
+    const plan = workflow([step('a', [], { timeoutMs: 1_000 })]);
+    const { state, effects } = play(plan, [
+      claimed,
+      start(0),
+      { type: 'clock', atMs: 1_000 },
+      { type: 'clock', atMs: 2_000 },
+    ]);
+    expect(effects.filter(({ type }) => type === 'cancel')).toEqual([{ type: 'cancel', step: 0, reason: 'timed-out' }]);
+    const last = end(0, { kind: 'killed', signal: 'SIGKILL' }).reduce(
+      (now, each) => advance(now, each).workflow,
+      state,
+    );
+    expect(last.steps[0]).toMatchObject({ status: 'failed', outcome: { kind: 'timed-out', timeoutMs: 1_000 } });
+  });
+
+  it('waits in the queue again when its runner is lost before anything started', () => {
+    const { state, effects } = play(workflow([step('a'), step('b', ['a'])]), [claimed, { type: 'lost', runner: 'r1' }]);
+    expect(state.status).toBe('queued');
+    expect(statuses(state)).toEqual(['waiting', 'waiting']);
+    expect(kinds(effects).slice(-1)).not.toContain('finish infrastructure');
+    expect(kinds(advance(state, claimed).effects)).toEqual(['stage 0', 'release 0', 'stage 1']);
+  });
+
+  it('ends infrastructure when its runner is lost after a step had started, and skips later steps with that reason', () => {
+    const plan = workflow([step('a'), step('b', ['a']), step('c', ['b'], { runOn: always })]);
+    const running = play(plan, [claimed, start(0), { type: 'lost', runner: 'r1' }]).state;
+    expect(statuses(running)).toEqual(['infrastructure', 'skipped', 'skipped']);
+    expect(running.steps[1]?.reason).toMatchObject({ rule: 'step.workflow-lost', values: { step: 'a' } });
+    expect(running.status).toBe('infrastructure');
+    const between = play(plan, [claimed, ...run(0), { type: 'lost', runner: 'r1' }]).state;
+    expect(statuses(between)).toEqual(['passed', 'infrastructure', 'skipped']);
+  });
+
+  it('fails a step that cannot be staged when its turn comes, and not before', () => {
+    const plan = workflow([step('a'), step('b', ['a'])]);
+    const noImage: Outcome = { kind: 'cannot-start', message: 'no such image' };
+    const early = play(plan, [claimed, start(0), { type: 'exited', step: 1, outcome: noImage, atMs: 0 }]).state;
+    expect(statuses(early)).toEqual(['running', 'waiting']);
+    const later = end(0).reduce((now, each) => advance(now, each).workflow, early);
+    expect(statuses(later)).toEqual(['passed', 'failed']);
+    expect(later.steps[1]?.outcome).toEqual(noImage);
+  });
+
+  it('judges by the record what nobody can tell any more', () => {
+    const plan = workflow([step('a'), step('b', ['a'])]);
+    const at = new Date(0);
+    const held = restoreWorkflow(plan, {
+      isClaimed: true,
+      steps: [{ status: 'starting', startedAt: at }, { status: 'waiting' }],
+    });
+    expect(statuses(advance(held, { type: 'lost', runner: 'r1' }).workflow)).toEqual(['infrastructure', 'skipped']);
+    const queued = restoreWorkflow(plan, { isClaimed: false, steps: [{ status: 'waiting' }, { status: 'waiting' }] });
+    expect(advance(queued, { type: 'cancelled', by: 'mei' }).workflow.status).toBe('cancelled');
+  });
+});
+
+/** Graphs whose edges lead to earlier steps, with every condition that a file can ask for. */
+const plans: fc.Arbitrary<WorkflowPlan> = fc
+  .array(
+    fc.record({
+      edges: fc.array(fc.nat(7), { maxLength: 3 }),
+      runOn: fc.constantFrom(onSuccess, onSuccess, onSuccess, onFailure, always),
+      onFailure: fc.constantFrom('fail' as const, 'fail' as const, 'ignore' as const),
+      filterDice: fc.nat(5),
+    }),
+    { minLength: 1, maxLength: 8 },
+  )
+  .map((rows) =>
+    workflow(
+      rows.map((row, position) =>
+        step(`s${position}`, position === 0 ? [] : [...new Set(row.edges.map((edge) => `s${edge % position}`))], {
+          runOn: row.runOn,
+          onFailure: row.onFailure,
+          ...(row.filterDice === 0
+            ? {
+                skipped: {
+                  subject: { kind: 'step', workflow: 'default', step: `s${position}` },
+                  rule: 'step.when.event',
+                  verdict: 'skipped',
+                  values: { pattern: 'tag', value: 'push' },
+                },
+              }
+            : {}),
+        }),
+      ),
+    ),
+  );
+
+const outcomes: fc.Arbitrary<Outcome> = fc.constantFrom<Outcome>(
+  passed,
+  passed,
+  passed,
+  failed,
+  { kind: 'exited', exitCode: 78 },
+  { kind: 'killed', signal: 'SIGKILL' },
+  { kind: 'oom', limitBytes: 1 },
+  { kind: 'cannot-start', message: 'no such image' },
+  { kind: 'infrastructure', message: 'registry down' },
+);
+
+/** Any occurrence at all, fitting or not. */
+const occurrences: fc.Arbitrary<Occurrence> = fc.oneof(
+  { weight: 2, arbitrary: fc.constant<Occurrence>({ type: 'claimed' }) },
+  { weight: 8, arbitrary: fc.record({ type: fc.constant('started' as const), step: fc.nat(8), atMs: fc.nat(9_999) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({ type: fc.constant('output-ended' as const), step: fc.nat(8), atMs: fc.nat(9_999) }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      type: fc.constant('exited' as const),
+      step: fc.nat(8),
+      outcome: outcomes,
+      atMs: fc.nat(9_999),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('timed-out' as const), step: fc.nat(8) }) },
+  { weight: 1, arbitrary: fc.constant<Occurrence>({ type: 'cancelled', by: 'mei' }) },
+  { weight: 1, arbitrary: fc.constant<Occurrence>({ type: 'lost', runner: 'r1' }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('clock' as const), atMs: fc.nat(99_999) }) },
+);
+
+/** Does what the workflow asks for until it finishes, choosing by `dice` what happens next. */
+function drive(plan: WorkflowPlan, outcomeOf: readonly Outcome[], dice: readonly number[]) {
+  let state = initialWorkflow(plan);
+  const possible: Occurrence[] = [claimed];
+  const staged = new Set<number>();
+  const released = new Set<number>();
+  let finishes = 0;
+  let steps = 0;
+  while (possible.length > 0) {
+    const roll = dice[steps % Math.max(dice.length, 1)] ?? 0;
+    const [occurrence] = possible.splice(roll % possible.length, 1);
+    steps += 1;
+    if (occurrence!.type === 'started' && !released.has(occurrence!.step)) continue;
+    const next = advance(state, occurrence!);
+    state = next.workflow;
+    if (occurrence!.type === 'started') {
+      staged.delete(occurrence!.step);
+      const at = occurrence!.step;
+      possible.push(...end(at, outcomeOf[at % outcomeOf.length]));
+    }
+    for (const effect of next.effects) {
+      if (effect.type === 'stage') {
+        expect(staged.has(effect.step)).toBe(false);
+        staged.add(effect.step);
+      } else if (effect.type === 'release') {
+        expect(staged.has(effect.step)).toBe(true);
+        released.add(effect.step);
+        possible.push(start(effect.step));
+      } else if (effect.type === 'discard') {
+        expect(staged.delete(effect.step)).toBe(true);
+        released.delete(effect.step);
+      } else if (effect.type === 'finish') finishes += 1;
+    }
+    expect(staged.size).toBeLessThanOrEqual(6);
+  }
+  return { state, finishes, staged };
+}
+
+describe('every order of occurrences', () => {
+  it('ends, once, with nothing left staged', () => {
+    fc.assert(
+      fc.property(
+        plans,
+        fc.array(outcomes, { minLength: 1, maxLength: 8 }),
+        fc.array(fc.nat(99)),
+        (plan, how, dice) => {
+          const { state, finishes, staged } = drive(plan, how, dice);
+          expect(isFinished(state.status)).toBe(true);
+          expect(finishes).toBe(1);
+          expect(staged.size).toBe(0);
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('answers a repeated occurrence with the same state and no effect', () => {
+    fc.assert(
+      fc.property(plans, fc.array(occurrences, { maxLength: 60 }), (plan, list) => {
+        let state = initialWorkflow(plan);
+        for (const occurrence of [claimed, ...list]) {
+          state = advance(state, occurrence).workflow;
+          // A workflow that was given back may be claimed, and lost, anew: that is not a repetition.
+          const again = advance(state, occurrence);
+          expect(again.workflow).toBe(state);
+          expect(again.effects).toEqual([]);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('starts nothing after a cancel', () => {
+    fc.assert(
+      fc.property(plans, fc.array(occurrences, { maxLength: 60 }), fc.nat(60), (plan, list, cancelAt) => {
+        let state = initialWorkflow(plan);
+        [claimed, ...list].forEach((occurrence, at) => {
+          if (at === cancelAt) state = advance(state, { type: 'cancelled', by: 'mei' }).workflow;
+          const isCancelled = state.cancelledBy !== undefined;
+          const next = advance(state, occurrence);
+          if (isCancelled) {
+            expect(next.effects.filter(({ type }) => type === 'stage' || type === 'release')).toEqual([]);
+            next.workflow.steps.forEach((each, position) => {
+              if (each.status === 'running') expect(state.steps[position]?.status).toBe('running');
+            });
+          }
+          state = next.workflow;
+        });
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('gives a skipped or cancelled step the rule that decided, and never takes an end back', () => {
+    fc.assert(
+      fc.property(plans, fc.array(occurrences, { maxLength: 60 }), (plan, list) => {
+        let state = initialWorkflow(plan);
+        for (const occurrence of [claimed, ...list]) {
+          const next = advance(state, occurrence).workflow;
+          next.steps.forEach((each, position) => {
+            if (each.status === 'skipped' || each.status === 'cancelled') expect(each.reason?.rule).toBeTruthy();
+            const before = state.steps[position]!.status;
+            if (isFinished(before)) expect(each.status).toBe(before);
+          });
+          for (const position of endedSteps(state, next)) expect(isFinished(next.steps[position]!.status)).toBe(true);
+          state = next;
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});

@@ -1,0 +1,410 @@
+import { type FinishedStatus, isFinished, type Outcome, type StepStatus } from '../core/pipeline.ts';
+import type { StepPlan } from '../core/plan.ts';
+import type { TraceEntry } from '../core/trace.ts';
+import { initialStep, type StepState, type WorkflowState } from './advance-state.ts';
+import { endOf } from './level-status.ts';
+
+/** Something that happened to a workflow. Times are milliseconds of one monotonic clock; steps are named by position. */
+export type Occurrence =
+  | { readonly type: 'claimed' }
+  /** The start is recorded and the gate was opened. */
+  | { readonly type: 'started'; readonly step: number; readonly atMs: number }
+  | { readonly type: 'output-ended'; readonly step: number; readonly atMs: number }
+  /** Its process ended, or it could not be staged (which counts once its turn has come). */
+  | { readonly type: 'exited'; readonly step: number; readonly outcome: Outcome; readonly atMs: number }
+  /** Its time is over, says whoever watches it. */
+  | { readonly type: 'timed-out'; readonly step: number }
+  | { readonly type: 'cancelled'; readonly by: string }
+  | { readonly type: 'lost'; readonly runner: string }
+  | { readonly type: 'clock'; readonly atMs: number };
+
+/** What is to be done about it. The order within one answer is the order to do it in. */
+export type Effect =
+  /** Make a sandbox ready behind its gate. */
+  | { readonly type: 'stage'; readonly step: number }
+  /** Its turn has come: once staged, ask to record the start, then open the gate. */
+  | { readonly type: 'release'; readonly step: number }
+  /** Tear down what was staged: its gate stays shut, and an answer that allows the start comes too late. */
+  | { readonly type: 'discard'; readonly step: number }
+  /** SIGTERM, grace, SIGKILL. */
+  | { readonly type: 'cancel'; readonly step: number; readonly reason: 'cancelled' | 'timed-out' }
+  /** Every step has ended: destroy the surroundings and tell. */
+  | { readonly type: 'finish'; readonly status: FinishedStatus };
+
+export interface Advance {
+  readonly workflow: WorkflowState;
+  readonly effects: readonly Effect[];
+}
+
+/** How long after its exit a step waits for the end of its output (engine.md 7). */
+const outputGraceMs = 2_000;
+
+/**
+ * The engine's state machine: what a workflow becomes, and what is to be done, when something happens to it.
+ *
+ * Pure and total: an occurrence that does not fit (twice, too late, of no step) answers the very same state and no
+ * effect. Order and failure are those of Drone 1.x (pipelines.md 10.5): a graph of steps; after a failure that is not
+ * ignored no on-success step starts, whatever branch it is on; a step whose condition did not match counts as ended;
+ * after a cancel nothing starts.
+ */
+export function advance(workflow: WorkflowState, occurrence: Occurrence): Advance {
+  if (isFinished(workflow.status)) return { workflow, effects: [] };
+  const draft = new Draft(workflow);
+  happen(draft, occurrence);
+  if (!draft.isChanged) return { workflow, effects: [] };
+  if (draft.workflow.status !== 'queued') settle(draft);
+  return { workflow: draft.workflow, effects: draft.effects };
+}
+
+function happen(draft: Draft, occurrence: Occurrence): void {
+  const { workflow } = draft;
+  switch (occurrence.type) {
+    case 'claimed':
+      if (workflow.status === 'queued') draft.set({ status: 'claimed' });
+      return;
+    case 'started': {
+      const step = draft.step(occurrence.step);
+      if (!step?.isReleased || (step.status !== 'ready' && step.status !== 'starting')) return;
+      draft.set({ status: 'running' });
+      draft.setStep(occurrence.step, { status: 'running', startedAtMs: occurrence.atMs });
+      return;
+    }
+    case 'output-ended': {
+      const step = draft.step(occurrence.step);
+      if (step?.status !== 'running' || step.hasOutputEnded) return;
+      draft.setStep(occurrence.step, { hasOutputEnded: true });
+      return;
+    }
+    case 'exited': {
+      const step = draft.step(occurrence.step);
+      // Without a sandbox of its own a step cannot have exited.
+      if (!step || isFinished(step.status) || step.exit || !step.isStaged) return;
+      draft.setStep(occurrence.step, { exit: { outcome: occurrence.outcome, atMs: occurrence.atMs } });
+      return;
+    }
+    case 'timed-out':
+      timeOut(draft, occurrence.step);
+      return;
+    case 'cancelled':
+      if (workflow.cancelledBy === undefined) cancel(draft, occurrence.by);
+      return;
+    case 'lost':
+      lose(draft, occurrence.runner);
+      return;
+    case 'clock':
+      workflow.steps.forEach((step, position) => {
+        if (step.status !== 'running') return;
+        const { timeoutMs } = draft.plan(position);
+        if (step.exit && !step.hasOutputEnded && occurrence.atMs - step.exit.atMs >= outputGraceMs)
+          draft.setStep(position, { hasOutputEnded: true });
+        else if (!step.exit && occurrence.atMs - (step.startedAtMs ?? occurrence.atMs) >= timeoutMs)
+          timeOut(draft, position);
+      });
+      return;
+  }
+}
+
+function timeOut(draft: Draft, position: number): void {
+  const step = draft.step(position);
+  if (step?.status !== 'running' || step.isTimedOut || step.exit) return;
+  draft.setStep(position, { isTimedOut: true });
+  draft.effects.push({ type: 'cancel', step: position, reason: 'timed-out' });
+}
+
+/** Running steps are told to stop and end when they do; all others end here and now. */
+function cancel(draft: Draft, by: string): void {
+  draft.set({ cancelledBy: by });
+  draft.workflow.steps.forEach((step, position) => {
+    if (isFinished(step.status)) return;
+    if (step.status === 'starting' || step.status === 'running') {
+      if (!step.exit) draft.effects.push({ type: 'cancel', step: position, reason: 'cancelled' });
+    } else draft.end(position, 'cancelled', draft.reason(position, 'step.cancelled', 'failed', { by }));
+  });
+  // Whoever waits in the queue is held by nobody: it is over at once.
+  if (draft.workflow.status === 'queued') draft.set({ status: 'claimed' });
+}
+
+/**
+ * The runner is gone, and the workspace with it. Where a step had started the workflow cannot go on; where none had,
+ * nothing was lost and it waits in the queue again.
+ */
+function lose(draft: Draft, runner: string): void {
+  const { workflow } = draft;
+  if (workflow.status === 'queued') return;
+  if (workflow.cancelledBy !== undefined) {
+    forOpenSteps(draft, (position) =>
+      draft.end(
+        position,
+        'cancelled',
+        draft.reason(position, 'step.cancelled', 'failed', { by: workflow.cancelledBy! }),
+      ),
+    );
+    return;
+  }
+  if (!workflow.steps.some((step) => hasStarted(step) || (isFinished(step.status) && step.status !== 'skipped'))) {
+    draft.set({ status: 'queued' });
+    // What was skipped stays so: nothing has run that could have decided otherwise.
+    forOpenSteps(draft, (position) => draft.setStep(position, initialStep(draft.plan(position))));
+    return;
+  }
+  // At least one step carries the loss, so that the workflow's state follows from its steps.
+  const carriers = workflow.steps.flatMap((step, position) => (isRunning(step) ? [position] : []));
+  const firstOpen = workflow.steps.findIndex((step) => !isFinished(step.status));
+  const lost = carriers.length > 0 ? carriers : [firstOpen];
+  const outcome: Outcome = { kind: 'infrastructure', message: `The runner ${runner} was lost` };
+  forOpenSteps(draft, (position) => {
+    if (lost.includes(position))
+      draft.end(
+        position,
+        'infrastructure',
+        draft.reason(position, 'workflow.runner-lost', 'failed', { runner }),
+        outcome,
+      );
+    else {
+      const step = draft.plan(lost[0]!).name;
+      draft.end(position, 'skipped', draft.reason(position, 'step.workflow-lost', 'skipped', { step }));
+    }
+  });
+}
+
+function forOpenSteps(draft: Draft, work: (position: number) => void): void {
+  draft.workflow.steps.forEach((step, position) => {
+    if (!isFinished(step.status)) work(position);
+  });
+}
+
+/** Draws every consequence: ends steps, makes others ready, stages, releases, and finishes the workflow. */
+function settle(draft: Draft): void {
+  const count = draft.workflow.steps.length;
+  for (let isAgain = true; isAgain; ) {
+    isAgain = false;
+    for (let position = 0; position < count; position += 1) if (settleStep(draft, position)) isAgain = true;
+  }
+
+  const hasEnded = draft.workflow.steps.every(({ status }) => isFinished(status));
+  const end =
+    hasEnded &&
+    endOf(
+      draft.workflow.steps.map(({ status }, position) => ({
+        status,
+        isIgnored: draft.plan(position).onFailure === 'ignore',
+      })),
+    );
+  if (end) {
+    draft.set({ status: end });
+    draft.effects.push({ type: 'finish', status: end });
+    return;
+  }
+  if (draft.workflow.cancelledBy === undefined && draft.workflow.earlySuccess === undefined) stageSteps(draft);
+}
+
+/** Whether the step moved. */
+function settleStep(draft: Draft, position: number): boolean {
+  const { workflow } = draft;
+  const step = workflow.steps[position]!;
+  if (isFinished(step.status)) return false;
+  // What could not even be staged ends when its turn has come, without output to wait for.
+  if (step.exit && (step.hasOutputEnded || step.status === 'ready')) {
+    endByExit(draft, position, step.exit.outcome);
+    return true;
+  }
+  if (step.status !== 'waiting' && step.status !== 'ready') return false;
+
+  const { runOn } = draft.plan(position);
+  if (workflow.earlySuccess) {
+    const { step: by, exitCode } = workflow.earlySuccess;
+    const values = { step: draft.plan(by).name, exitCode };
+    draft.end(position, 'skipped', draft.reason(position, 'step.early-success', 'skipped', values));
+    return true;
+  }
+  if (workflow.failedStep !== undefined && !runOn.failure) {
+    const values = { step: draft.plan(workflow.failedStep).name };
+    draft.end(position, 'skipped', draft.reason(position, 'step.after-failure', 'skipped', values));
+    return true;
+  }
+  if (step.status === 'ready' || !draft.haveDependenciesEnded(position)) return false;
+  if (workflow.failedStep === undefined && !runOn.success) {
+    const values = { wanted: 'failure', actual: 'success' };
+    draft.end(position, 'skipped', draft.reason(position, 'step.when.status', 'skipped', values));
+  } else draft.setStep(position, { status: 'ready' });
+  return true;
+}
+
+function endByExit(draft: Draft, position: number, outcome: Outcome): void {
+  const { workflow } = draft;
+  const plan = draft.plan(position);
+  const step = workflow.steps[position]!;
+  if (workflow.cancelledBy !== undefined) {
+    // Even a success that came in between: who cancelled must find it cancelled. The outcome keeps the exit code.
+    const values = { by: workflow.cancelledBy };
+    draft.end(position, 'cancelled', draft.reason(position, 'step.cancelled', 'failed', values), outcome);
+    return;
+  }
+  if (step.isTimedOut || outcome.kind === 'timed-out') {
+    const { timeoutMs } = outcome.kind === 'timed-out' ? outcome : plan;
+    const reason = draft.reason(position, 'step.timed-out', 'failed', { timeoutMs });
+    draft.end(position, 'failed', reason, { kind: 'timed-out', timeoutMs });
+  } else {
+    const isEarly =
+      outcome.kind === 'exited' &&
+      outcome.exitCode !== 0 &&
+      workflow.plan.earlySuccessExitCodes.includes(outcome.exitCode);
+    const status = isEarly ? 'passed' : statusOf(outcome);
+    const reason = isEarly
+      ? draft.reason(position, 'step.early-success', 'ran', { step: plan.name, exitCode: outcome.exitCode })
+      : undefined;
+    draft.end(position, status, reason, outcome);
+    if (isEarly && workflow.earlySuccess === undefined)
+      draft.set({ earlySuccess: { step: position, exitCode: outcome.exitCode } });
+  }
+  const ended = draft.workflow.steps[position]!.status;
+  const isFailure = ended !== 'passed' && !(ended === 'failed' && plan.onFailure === 'ignore');
+  if (isFailure && workflow.failedStep === undefined) draft.set({ failedStep: position });
+}
+
+/** What an outcome makes of its step. */
+export function statusOf(outcome: Outcome): 'passed' | 'failed' | 'cancelled' | 'infrastructure' {
+  switch (outcome.kind) {
+    case 'exited':
+      return outcome.exitCode === 0 ? 'passed' : 'failed';
+    case 'cancelled':
+      return 'cancelled';
+    case 'infrastructure':
+      return 'infrastructure';
+    default:
+      return 'failed';
+  }
+}
+
+/** Steps whose turn has come are staged and released; then those next in line are staged ahead, in the file's order. */
+function stageSteps(draft: Draft): void {
+  const { steps, stageAhead } = draft.workflow;
+  let staged = 0;
+  let readyStaged = 0;
+  for (const step of steps) {
+    if (!step.isStaged || (step.status !== 'waiting' && step.status !== 'ready')) continue;
+    staged += 1;
+    if (step.status === 'ready') readyStaged += 1;
+  }
+  // Not in one loop: a step whose turn has come goes before one that only might be next.
+  steps.forEach((step, position) => {
+    if (step.status !== 'ready' || step.isReleased || (!step.isStaged && readyStaged >= stageAhead)) return;
+    if (!step.isStaged) {
+      staged += 1;
+      readyStaged += 1;
+      draft.effects.push({ type: 'stage', step: position });
+    }
+    draft.setStep(position, { isStaged: true, isReleased: true });
+    draft.effects.push({ type: 'release', step: position });
+  });
+  for (let position = 0; position < steps.length && staged < stageAhead; position += 1) {
+    const step = draft.workflow.steps[position]!;
+    if (step.status !== 'waiting' || step.isStaged || !draft.plan(position).runOn.success) continue;
+    if (!draft.areDependenciesUnderWay(position)) continue;
+    staged += 1;
+    draft.setStep(position, { isStaged: true });
+    draft.effects.push({ type: 'stage', step: position });
+  }
+}
+
+function isRunning(step: StepState): boolean {
+  return step.status === 'starting' || step.status === 'running';
+}
+
+function hasStarted(step: StepState): boolean {
+  return isRunning(step) || step.startedAtMs !== undefined;
+}
+
+/** A copy that is written to while one occurrence is worked out. */
+class Draft {
+  workflow: WorkflowState;
+  isChanged = false;
+  readonly effects: Effect[] = [];
+  readonly #steps: StepState[];
+
+  constructor(workflow: WorkflowState) {
+    this.#steps = [...workflow.steps];
+    this.workflow = { ...workflow, steps: this.#steps };
+  }
+
+  step(position: number): StepState | undefined {
+    return this.#steps[position];
+  }
+
+  plan(position: number): StepPlan {
+    return this.workflow.plan.steps[position]!;
+  }
+
+  set(change: Partial<WorkflowState>): void {
+    this.isChanged = true;
+    this.workflow = { ...this.workflow, ...change, steps: this.#steps };
+  }
+
+  setStep(position: number, change: Partial<StepState>): void {
+    this.isChanged = true;
+    this.#steps[position] = { ...this.#steps[position]!, ...change };
+  }
+
+  /** Ends the step; what was staged for it and never ran is torn down. */
+  end(position: number, status: FinishedStatus, reason: TraceEntry | undefined, outcome?: Outcome): void {
+    const step = this.#steps[position]!;
+    if (step.isStaged && !hasStarted(step)) this.effects.push({ type: 'discard', step: position });
+    this.setStep(position, {
+      status,
+      isStaged: false,
+      ...(reason ? { reason } : {}),
+      ...(outcome ? { outcome } : {}),
+    });
+  }
+
+  reason(
+    position: number,
+    rule: TraceEntry['rule'],
+    verdict: TraceEntry['verdict'],
+    values: TraceEntry['values'],
+  ): TraceEntry {
+    const { plan } = this.workflow;
+    return { subject: { kind: 'step', workflow: plan.name, step: plan.steps[position]!.name }, rule, verdict, values };
+  }
+
+  haveDependenciesEnded(position: number): boolean {
+    return this.#everyDependency(position, (step) => isFinished(step.status));
+  }
+
+  /** Whether all that it waits for has ended, runs, or is staged itself: it may be next. */
+  areDependenciesUnderWay(position: number): boolean {
+    return this.#everyDependency(position, (step) => isFinished(step.status) || step.isStaged || isRunning(step));
+  }
+
+  /** A name that no step has is nothing to wait for (pipelines.md 10.5). */
+  #everyDependency(position: number, holds: (step: StepState) => boolean): boolean {
+    return dependencyPositions(this.workflow)[position]!.every((dependency) => holds(this.#steps[dependency]!));
+  }
+}
+
+const positionsOfPlans = new WeakMap<object, readonly (readonly number[])[]>();
+
+/** Names are looked up once per plan: they are asked for at every occurrence. */
+function dependencyPositions({ plan }: WorkflowState): readonly (readonly number[])[] {
+  let positions = positionsOfPlans.get(plan);
+  if (!positions) {
+    const byName = new Map(plan.steps.map((step, position) => [step.name, position]));
+    positions = plan.steps.map((step, own) =>
+      step.dependsOn.flatMap((name) => {
+        const position = byName.get(name);
+        return position === undefined || position === own ? [] : [position];
+      }),
+    );
+    positionsOfPlans.set(plan, positions);
+  }
+  return positions;
+}
+
+/** Steps that ended by this occurrence, in order: what a runner reports to its server. */
+export function endedSteps(before: WorkflowState, after: WorkflowState): readonly number[] {
+  return after.steps.flatMap((step, position) =>
+    isFinished(step.status) && !isFinished(before.steps[position]?.status ?? ('waiting' satisfies StepStatus))
+      ? [position]
+      : [],
+  );
+}
