@@ -1,14 +1,18 @@
 import type { ImageConfig, RegistryCredentials } from '../../core/image.ts';
 
-/** Where images come from: composed here from Debian packages, or pulled from a registry. */
+/**
+ * Where images come from: composed here from Debian packages, or pulled from a registry.
+ * The store (`store/image-store.ts`) asks the first source that serves a name, unpacks what it gets and verifies it.
+ */
 export interface ImageSource {
   readonly name: string;
-  /** Whether this source is the one for the reference, as rewritten by the admin's rules. */
   serves(reference: string): boolean;
-  /** Asks what the reference means now. Throws IMAGE_NOT_FOUND or IMAGE_PULL_FAILED. */
+  /** Whether asking again may give another image; what is composed here stays until the recipe changes. */
+  readonly isRemote: boolean;
+  /** Asks what the reference means now. Throws IMAGE_NOT_FOUND, IMAGE_INVALID or IMAGE_PULL_FAILED. */
   resolve(reference: string, request: ImageRequest): Promise<ResolvedImage>;
-  /** Writes the uncompressed layer tar to the sink; the store verifies the diff id before it keeps anything. */
-  fetchLayer(image: ResolvedImage, layer: LayerDescriptor, request: ImageRequest): Promise<ReadableStream<Uint8Array>>;
+  /** The layer's uncompressed tar. The store verifies the diff id before it keeps anything. */
+  openLayer(image: ResolvedImage, layer: LayerDescriptor, request: ImageRequest): Promise<NodeJS.ReadableStream>;
 }
 
 export interface ImageRequest {
@@ -19,6 +23,7 @@ export interface ImageRequest {
 
 export interface ResolvedImage {
   readonly reference: string;
+  /** Digest of the manifest. */
   readonly digest: string;
   readonly config: ImageConfig;
   /** Lowest first. */
@@ -30,5 +35,6 @@ export interface LayerDescriptor {
   readonly digest: string;
   /** SHA-256 of the uncompressed tar. */
   readonly diffId: string;
+  readonly mediaType: string;
   readonly sizeBytes: number;
 }
