@@ -1,0 +1,5 @@
+import { nouns } from './0001-nouns.ts';
+import type { Migration } from './migration.ts';
+
+/** Every migration, oldest first. One that was released is never changed: add another. */
+export const migrations: readonly Migration[] = [nouns];

@@ -1,0 +1,487 @@
+import { type Selectable, sql } from 'kysely';
+import type { EventKind } from '../core/event.ts';
+import type {
+  FailureExcerpt,
+  NewPipeline,
+  Outcome,
+  Pipeline,
+  PipelineError,
+  PipelineStatus,
+  PipelineStore,
+  Step,
+  StepChange,
+  StepStatus,
+  Workflow,
+  WorkflowChange,
+  WorkflowStatus,
+} from '../core/pipeline.ts';
+import type { PipelinePlan, WorkflowPlan } from '../core/plan.ts';
+import type { TraceEntry } from '../core/trace.ts';
+import type { Connection } from './connection.ts';
+import { fromCursor, toCursor } from './cursor.ts';
+import { fromJson, toDate, toJson } from './json-column.ts';
+import { prepare } from './prepare.ts';
+import type { Tables } from './tables.ts';
+
+/** As the partial index of the table says it: written out, since the planner must see that it is the same. */
+const isOpen = sql<boolean>`workflow.status in ('blocked', 'queued', 'claimed', 'running')`;
+
+interface StepValues {
+  readonly workflowId: number;
+  readonly pipelineId: number;
+  readonly attempt: number;
+  readonly position: number;
+  readonly name: string;
+  readonly status: StepStatus;
+  readonly reason: string | null;
+}
+
+interface StepChangeValues {
+  readonly id: number;
+  readonly status: StepStatus;
+  readonly outcome: string | null;
+  readonly reason: string | null;
+  readonly failure: string | null;
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date | null;
+}
+
+/** Each value with whether it is given: an absent one leaves the column, `null` clears it. */
+interface WorkflowChangeValues {
+  readonly id: number;
+  readonly status: string | null;
+  readonly attempt: number | null;
+  readonly token: number | null;
+  readonly setRunnerId: number;
+  readonly runnerId: string | null;
+  readonly setCancelledBy: number;
+  readonly cancelledBy: string | null;
+  readonly setQueuedAt: number;
+  readonly queuedAt: Date | null;
+  readonly setStartedAt: number;
+  readonly startedAt: Date | null;
+  readonly setFinishedAt: number;
+  readonly finishedAt: Date | null;
+}
+
+/** Pipelines with their workflows, steps and traces in the database. */
+export function createPipelineStore(connection: Connection): PipelineStore {
+  const { db } = connection;
+  const workflows = () =>
+    db
+      .selectFrom('workflow')
+      .innerJoin('workflow_plan', 'workflow_plan.workflow_id', 'workflow.id')
+      .selectAll('workflow')
+      .select('workflow_plan.plan');
+
+  const pipelineById = prepare<{ id: number }>()(connection, (_, value) =>
+    db.selectFrom('pipeline').selectAll().where('id', '=', value.id),
+  );
+  const pipelineByNumber = prepare<{ projectId: number; number: number }>()(connection, (_, value) =>
+    db.selectFrom('pipeline').selectAll().where('project_id', '=', value.projectId).where('number', '=', value.number),
+  );
+  const lastNumber = prepare<{ projectId: number }>()(connection, (_, value) =>
+    db.selectFrom('project').select('last_number').where('id', '=', value.projectId),
+  );
+  const takeNumber = prepare<{ projectId: number; expected: number; before: number; at: Date; atMs: number }>()(
+    connection,
+    (_, value) =>
+      db
+        .updateTable('project')
+        .set({
+          last_number: value.expected,
+          activity_at: sql<Date>`case when activity_at < ${value.atMs} then ${value.at} else activity_at end`,
+        })
+        .where('id', '=', value.projectId)
+        .where('last_number', '=', value.before)
+        .returning('id'),
+  );
+  const insertWorkflow = prepare<{
+    pipelineId: number;
+    projectId: number;
+    position: number;
+    name: string;
+    status: WorkflowStatus;
+    queuedAt: Date | null;
+  }>()(connection, (_, value) =>
+    db
+      .insertInto('workflow')
+      .values({
+        pipeline_id: value.pipelineId,
+        project_id: value.projectId,
+        position: value.position,
+        name: value.name,
+        status: value.status,
+        attempt: 1,
+        token: 0,
+        queued_at: value.queuedAt,
+      })
+      .returningAll(),
+  );
+  const insertPlan = prepare<{ workflowId: number; plan: string }>()(connection, (_, value) =>
+    db.insertInto('workflow_plan').values({ workflow_id: value.workflowId, plan: value.plan }),
+  );
+  const insertStep = prepare<StepValues>()(connection, (_, value) =>
+    db
+      .insertInto('step')
+      .values({
+        workflow_id: value.workflowId,
+        pipeline_id: value.pipelineId,
+        attempt: value.attempt,
+        position: value.position,
+        name: value.name,
+        status: value.status,
+        reason: value.reason,
+      })
+      .returning('id'),
+  );
+  const changeStep = prepare<StepChangeValues>()(connection, (_, value) =>
+    db
+      .updateTable('step')
+      .set({
+        status: value.status,
+        outcome: sql<string | null>`coalesce(${value.outcome}, outcome)`,
+        reason: sql<string | null>`coalesce(${value.reason}, reason)`,
+        failure: sql<string | null>`coalesce(${value.failure}, failure)`,
+        started_at: sql<Date | null>`coalesce(${value.startedAt}, started_at)`,
+        finished_at: sql<Date | null>`coalesce(${value.finishedAt}, finished_at)`,
+      })
+      .where('id', '=', value.id),
+  );
+  const changeWorkflow = prepare<WorkflowChangeValues>()(connection, (_, value) =>
+    db
+      .updateTable('workflow')
+      .set({
+        status: sql<string>`coalesce(${value.status}, status)`,
+        attempt: sql<number>`coalesce(${value.attempt}, attempt)`,
+        token: sql<number>`coalesce(${value.token}, token)`,
+        runner_id: sql<string | null>`case when ${value.setRunnerId} = 1 then ${value.runnerId} else runner_id end`,
+        cancelled_by: sql<
+          string | null
+        >`case when ${value.setCancelledBy} = 1 then ${value.cancelledBy} else cancelled_by end`,
+        queued_at: sql<Date | null>`case when ${value.setQueuedAt} = 1 then ${value.queuedAt} else queued_at end`,
+        started_at: sql<Date | null>`case when ${value.setStartedAt} = 1 then ${value.startedAt} else started_at end`,
+        finished_at: sql<Date | null>`case when ${value.setFinishedAt} = 1 then ${value.finishedAt} else finished_at end`,
+      })
+      .where('id', '=', value.id),
+  );
+  const changeStatus = prepare<{
+    id: number;
+    status: PipelineStatus;
+    startedAt: Date | undefined;
+    setFinishedAt: number;
+    finishedAt: Date | null;
+  }>()(connection, (_, value) =>
+    db
+      .updateTable('pipeline')
+      .set({
+        status: value.status,
+        started_at: sql<Date | null>`coalesce(${value.startedAt}, started_at)`,
+        finished_at: sql<Date | null>`case when ${value.setFinishedAt} = 1 then ${value.finishedAt} else finished_at end`,
+      })
+      .where('id', '=', value.id),
+  );
+  const workflowById = prepare<{ id: number }>()(connection, (_, value) =>
+    workflows().where('workflow.id', '=', value.id),
+  );
+  const workflowsOf = prepare<{ pipelineId: number }>()(connection, (_, value) =>
+    workflows().where('workflow.pipeline_id', '=', value.pipelineId).orderBy('workflow.position'),
+  );
+  const stepById = prepare<{ id: number }>()(connection, (_, value) =>
+    db.selectFrom('step').selectAll().where('id', '=', value.id),
+  );
+  const stepsOfAttempt = prepare<{ workflowId: number; attempt: number }>()(connection, (_, value) =>
+    db
+      .selectFrom('step')
+      .selectAll()
+      .where('workflow_id', '=', value.workflowId)
+      .where('attempt', '=', value.attempt)
+      .orderBy('position'),
+  );
+  const insertTrace = prepare<{ pipelineId: number; at: Date; entry: string }>()(connection, (_, value) =>
+    db.insertInto('pipeline_trace').values({ pipeline_id: value.pipelineId, at: value.at, entry: value.entry }),
+  );
+
+  async function createSteps(workflow: Workflow): Promise<readonly Step[]> {
+    const steps: Step[] = [];
+    for (const [position, plan] of workflow.plan.steps.entries()) {
+      const values: StepValues = {
+        workflowId: workflow.id,
+        pipelineId: workflow.pipelineId,
+        attempt: workflow.attempt,
+        position,
+        name: plan.name,
+        status: plan.skipped ? 'skipped' : 'waiting',
+        reason: toJson(plan.skipped),
+      };
+      const [row] = await insertStep.run(values);
+      if (!row) throw new TypeError(`Cannot create the step "${plan.name}": the database gave it no id`);
+      steps.push({
+        id: row.id,
+        workflowId: workflow.id,
+        pipelineId: workflow.pipelineId,
+        attempt: workflow.attempt,
+        position,
+        name: plan.name,
+        status: values.status,
+        reason: plan.skipped,
+      });
+    }
+    return steps;
+  }
+
+  async function createWorkflows(pipeline: Pipeline, plan: PipelinePlan): Promise<readonly Workflow[]> {
+    const created: Workflow[] = [];
+    for (const [position, workflowPlan] of plan.workflows.entries()) {
+      const waits = workflowPlan.dependsOn.length > 0 || workflowPlan.blocked !== undefined;
+      const [row] = await insertWorkflow.run({
+        pipelineId: pipeline.id,
+        projectId: pipeline.projectId,
+        position,
+        name: workflowPlan.name,
+        status: waits ? 'blocked' : 'queued',
+        queuedAt: waits ? null : pipeline.createdAt,
+      });
+      if (!row) throw new TypeError(`Cannot create the workflow "${workflowPlan.name}": the database gave it no id`);
+      const text = JSON.stringify(workflowPlan);
+      await insertPlan.run({ workflowId: row.id, plan: text });
+      created.push(toWorkflow({ ...row, plan: text }));
+    }
+    return created;
+  }
+
+  return {
+    async find(id) {
+      return (await pipelineById.run({ id })).map(toPipeline)[0];
+    },
+    async findByNumber(projectId, number) {
+      return (await pipelineByNumber.run({ projectId, number })).map(toPipeline)[0];
+    },
+    async findByEvent(eventId) {
+      const rows = await db.selectFrom('pipeline').selectAll().where('event_id', '=', eventId).execute();
+      return rows.map(toPipeline)[0];
+    },
+    async list(projectId, page) {
+      let query = db
+        .selectFrom('pipeline')
+        .selectAll()
+        .where('project_id', '=', projectId)
+        .orderBy('number', 'desc')
+        .limit(page.limit + 1);
+      if (page.status !== undefined) query = query.where('status', 'in', [...page.status]);
+      if (page.branch !== undefined) query = query.where('branch', '=', page.branch);
+      if (page.event !== undefined) query = query.where('event', '=', page.event);
+      if (page.after !== undefined) {
+        const [number = 0] = fromCursor(page.after, 1);
+        query = query.where('number', '<', number);
+      }
+      const rows = await query.execute();
+      const last = rows.length > page.limit ? rows[page.limit - 1] : undefined;
+      return { items: rows.slice(0, page.limit).map(toPipeline), next: last ? toCursor([last.number]) : null };
+    },
+    async latest(projectIds) {
+      if (projectIds.length === 0) return new Map();
+      // The project knows its newest number, so each is one look-up however many pipelines there are.
+      const rows = await db
+        .selectFrom('project')
+        .innerJoin('pipeline', (join) =>
+          join.onRef('pipeline.project_id', '=', 'project.id').onRef('pipeline.number', '=', 'project.last_number'),
+        )
+        .selectAll('pipeline')
+        .where('project.id', 'in', [...projectIds])
+        .execute();
+      return new Map(rows.map((row) => [row.project_id, toPipeline(row)]));
+    },
+    async nextNumber(projectId) {
+      const [row] = await lastNumber.run({ projectId });
+      return (row?.last_number ?? 0) + 1;
+    },
+    async create(pipeline: NewPipeline, plan: PipelinePlan) {
+      const number = pipeline.expectedNumber;
+      const taken = await takeNumber.run({
+        projectId: pipeline.projectId,
+        expected: number,
+        before: number - 1,
+        at: pipeline.createdAt,
+        atMs: pipeline.createdAt.getTime(),
+      });
+      if (taken.length === 0) return undefined;
+
+      const row = await db
+        .insertInto('pipeline')
+        .values({
+          project_id: pipeline.projectId,
+          number,
+          event_id: pipeline.eventId,
+          event: pipeline.event,
+          status: pipeline.status,
+          ref: pipeline.ref,
+          branch: pipeline.branch,
+          commit: pipeline.commit,
+          before: pipeline.before,
+          message: pipeline.message,
+          author_name: pipeline.authorName,
+          author_email: pipeline.authorEmail,
+          person_name: pipeline.personName,
+          parameters: JSON.stringify(pipeline.parameters),
+          error: toJson(pipeline.error),
+          path: pipeline.path,
+          dialect: pipeline.dialect,
+          created_at: pipeline.createdAt,
+          started_at: pipeline.startedAt,
+          finished_at: pipeline.finishedAt,
+        })
+        .returningAll()
+        .executeTakeFirstOrThrow();
+      const created = toPipeline(row);
+      const createdWorkflows = await createWorkflows(created, plan);
+      const steps: Step[] = [];
+      for (const workflow of createdWorkflows) steps.push(...(await createSteps(workflow)));
+      return { pipeline: created, workflows: createdWorkflows, steps };
+    },
+    async setStatus(id, change) {
+      await changeStatus.run({
+        id,
+        status: change.status,
+        startedAt: change.startedAt,
+        setFinishedAt: change.finishedAt === undefined ? 0 : 1,
+        finishedAt: change.finishedAt ?? null,
+      });
+    },
+
+    async findWorkflow(id) {
+      return (await workflowById.run({ id })).map(toWorkflow)[0];
+    },
+    async workflows(pipelineId) {
+      return (await workflowsOf.run({ pipelineId })).map(toWorkflow);
+    },
+    async openWorkflows() {
+      return (await workflows().where(isOpen).orderBy('workflow.id').execute()).map(toWorkflow);
+    },
+    async updateWorkflow(change: WorkflowChange) {
+      await changeWorkflow.run({
+        id: change.id,
+        status: change.status ?? null,
+        attempt: change.attempt ?? null,
+        token: change.token ?? null,
+        setRunnerId: change.runnerId === undefined ? 0 : 1,
+        runnerId: change.runnerId ?? null,
+        setCancelledBy: change.cancelledBy === undefined ? 0 : 1,
+        cancelledBy: change.cancelledBy ?? null,
+        setQueuedAt: change.queuedAt === undefined ? 0 : 1,
+        queuedAt: change.queuedAt ?? null,
+        setStartedAt: change.startedAt === undefined ? 0 : 1,
+        startedAt: change.startedAt ?? null,
+        setFinishedAt: change.finishedAt === undefined ? 0 : 1,
+        finishedAt: change.finishedAt ?? null,
+      });
+    },
+
+    async findStep(id) {
+      return (await stepById.run({ id })).map(toStep)[0];
+    },
+    async steps(pipelineId) {
+      const rows = await db
+        .selectFrom('step')
+        .selectAll()
+        .where('pipeline_id', '=', pipelineId)
+        .orderBy('workflow_id')
+        .orderBy('attempt')
+        .orderBy('position')
+        .execute();
+      return rows.map(toStep);
+    },
+    async stepsOf(workflowId, attempt) {
+      return (await stepsOfAttempt.run({ workflowId, attempt })).map(toStep);
+    },
+    async updateSteps(changes: readonly StepChange[]) {
+      await changeStep.runMany(
+        changes.map((change) => ({
+          id: change.id,
+          status: change.status,
+          outcome: toJson(change.outcome),
+          reason: toJson(change.reason),
+          failure: toJson(change.failure),
+          startedAt: change.startedAt ?? null,
+          finishedAt: change.finishedAt ?? null,
+        })),
+      );
+    },
+    createSteps,
+
+    async addTrace(pipelineId, entries, at) {
+      await insertTrace.runMany(entries.map((entry) => ({ pipelineId, at, entry: JSON.stringify(entry) })));
+    },
+    async trace(pipelineId) {
+      const rows = await db
+        .selectFrom('pipeline_trace')
+        .select(['at', 'entry'])
+        .where('pipeline_id', '=', pipelineId)
+        .orderBy('id')
+        .execute();
+      return rows.map((row) => ({ ...fromJson<TraceEntry>(row.entry), at: new Date(row.at) }));
+    },
+  };
+}
+
+function toPipeline(row: Selectable<Tables['pipeline']>): Pipeline {
+  return {
+    id: row.id,
+    projectId: row.project_id,
+    number: row.number,
+    eventId: row.event_id,
+    event: row.event as EventKind,
+    status: row.status as PipelineStatus,
+    ref: row.ref,
+    branch: row.branch,
+    commit: row.commit,
+    before: row.before,
+    message: row.message,
+    authorName: row.author_name,
+    authorEmail: row.author_email,
+    personName: row.person_name,
+    parameters: fromJson<Record<string, string>>(row.parameters),
+    error: fromJson<PipelineError>(row.error),
+    path: row.path,
+    dialect: row.dialect,
+    createdAt: new Date(row.created_at),
+    startedAt: toDate(row.started_at),
+    finishedAt: toDate(row.finished_at),
+  };
+}
+
+function toWorkflow(row: Selectable<Tables['workflow']> & { readonly plan: string }): Workflow {
+  return {
+    id: row.id,
+    pipelineId: row.pipeline_id,
+    projectId: row.project_id,
+    position: row.position,
+    name: row.name,
+    status: row.status as WorkflowStatus,
+    attempt: row.attempt,
+    plan: fromJson<WorkflowPlan>(row.plan),
+    token: row.token,
+    runnerId: row.runner_id ?? undefined,
+    cancelledBy: row.cancelled_by ?? undefined,
+    queuedAt: toDate(row.queued_at),
+    startedAt: toDate(row.started_at),
+    finishedAt: toDate(row.finished_at),
+  };
+}
+
+function toStep(row: Selectable<Tables['step']>): Step {
+  return {
+    id: row.id,
+    workflowId: row.workflow_id,
+    pipelineId: row.pipeline_id,
+    attempt: row.attempt,
+    position: row.position,
+    name: row.name,
+    status: row.status as StepStatus,
+    outcome: fromJson<Outcome>(row.outcome),
+    reason: fromJson<TraceEntry>(row.reason),
+    failure: fromJson<FailureExcerpt>(row.failure),
+    startedAt: toDate(row.started_at),
+    finishedAt: toDate(row.finished_at),
+  };
+}

@@ -1,0 +1,38 @@
+import type { StoredHappening } from '../core/events.ts';
+import type { Stores } from '../core/unit-of-work.ts';
+import { createAuditStore } from './audit-store.ts';
+import type { Connection } from './connection.ts';
+import { createEventStore } from './event-store.ts';
+import { createHappeningStore } from './happening-store.ts';
+import { createIdempotencyStore } from './idempotency-store.ts';
+import { createOrganisationStore } from './organisation-store.ts';
+import { createPersonStore } from './person-store.ts';
+import { createPipelineStore } from './pipeline-store.ts';
+import { createProjectStore } from './project-store.ts';
+import { createRateLimitStore } from './rate-limit-store.ts';
+import { createSecretStore } from './secret-store.ts';
+import { createSessionStore } from './session-store.ts';
+import { createSettingStore } from './setting-store.ts';
+import { createTokenStore } from './token-store.ts';
+
+/** All stores over one connection. */
+export function createStores(
+  connection: Connection,
+  options: { readonly holder: string; readonly remember: (happening: StoredHappening) => void },
+): Stores {
+  return {
+    people: createPersonStore(connection),
+    organisations: createOrganisationStore(connection),
+    tokens: createTokenStore(connection),
+    sessions: createSessionStore(connection),
+    rateLimits: createRateLimitStore(connection),
+    audit: createAuditStore(connection),
+    projects: createProjectStore(connection),
+    events: createEventStore(connection),
+    pipelines: createPipelineStore(connection),
+    secrets: createSecretStore(connection),
+    happenings: createHappeningStore(connection, options.remember),
+    idempotency: createIdempotencyStore(connection, options.holder),
+    settings: createSettingStore(connection),
+  };
+}

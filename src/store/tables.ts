@@ -1,0 +1,197 @@
+import type { ColumnType, Generated } from 'kysely';
+
+/** Milliseconds since 1970 in the database, a `Date` on the way in. */
+type Instant = ColumnType<number, Date, Date>;
+type MaybeInstant = ColumnType<number | null, Date | null | undefined, Date | null | undefined>;
+/** 0 or 1 in the database. */
+type Flag = ColumnType<number, boolean, boolean>;
+/** JSON, written and read by the store of the noun. */
+type Json = string;
+type MaybeText = ColumnType<string | null, string | null | undefined, string | null | undefined>;
+type MaybeNumber = ColumnType<number | null, number | null | undefined, number | null | undefined>;
+
+/** Every table as the queries see it. The migrations make them; a store test compares the two. */
+export interface Tables {
+  owner: {
+    id: Generated<number>;
+    kind: 'person' | 'organisation';
+    name: string;
+    /** The name in lower case: unique over people and organisations. */
+    name_key: string;
+    display_name: string;
+    created_at: Instant;
+  };
+  person: {
+    owner_id: number;
+    email: string;
+    is_site_admin: Flag;
+    disabled_at: MaybeInstant;
+    password_hash: string;
+  };
+  organisation_member: { organisation_id: number; person_id: number; role: string };
+  token: {
+    id: string;
+    sha256: string;
+    person_id: number;
+    name: string;
+    prefix: string;
+    scopes: Json;
+    projects: MaybeText;
+    created_at: Instant;
+    expires_at: MaybeInstant;
+    last_used_at: MaybeInstant;
+  };
+  session: {
+    id: string;
+    sha256: string;
+    person_id: number;
+    created_at: Instant;
+    last_used_at: Instant;
+    expires_at: Instant;
+    user_agent: string;
+    remote_address: string;
+  };
+  rate_limit: { key: string; level: number; updated_at: Instant; full_at: Instant };
+  audit: {
+    sequence: number;
+    at: Instant;
+    actor: string;
+    action: string;
+    subject: string;
+    remote_address: string;
+    request_id: string;
+    details: Json;
+    previous_hash: string;
+    hash: string;
+  };
+  project: {
+    id: Generated<number>;
+    owner_id: number;
+    name: string;
+    name_key: string;
+    description: string;
+    visibility: string;
+    default_branch: string;
+    protected_refs: Json;
+    step_timeout_ms: number;
+    created_at: Instant;
+    archived_at: MaybeInstant;
+    /** When a pipeline was last made, or the project itself: what lists are ordered by. */
+    activity_at: Instant;
+    /** Number of the newest pipeline. */
+    last_number: number;
+  };
+  project_member: { project_id: number; person_id: number; role: string };
+  event: {
+    id: Generated<number>;
+    project_id: number;
+    kind: string;
+    key: string;
+    ref: string;
+    before: string;
+    after: string;
+    person_name: string;
+    person_id: MaybeNumber;
+    parameters: Json;
+    created_at: Instant;
+    planned_at: MaybeInstant;
+    pipeline_id: MaybeNumber;
+    trace: MaybeText;
+  };
+  push_intent: {
+    id: Generated<number>;
+    push_id: string;
+    project_id: number;
+    ref: string;
+    before: string;
+    after: string;
+    person_name: string;
+    person_id: MaybeNumber;
+    created_at: Instant;
+    receive_pid: MaybeNumber;
+    receive_started_ticks: MaybeText;
+  };
+  last_seen_ref: { project_id: number; ref: string; object: string };
+  pipeline: {
+    id: Generated<number>;
+    project_id: number;
+    number: number;
+    event_id: number;
+    event: string;
+    status: string;
+    ref: string;
+    branch: string;
+    commit: string;
+    before: string;
+    message: string;
+    author_name: string;
+    author_email: string;
+    person_name: string;
+    parameters: Json;
+    error: MaybeText;
+    path: string;
+    dialect: string;
+    created_at: Instant;
+    started_at: MaybeInstant;
+    finished_at: MaybeInstant;
+  };
+  workflow: {
+    id: Generated<number>;
+    pipeline_id: number;
+    project_id: number;
+    position: number;
+    name: string;
+    status: string;
+    attempt: number;
+    token: number;
+    runner_id: MaybeText;
+    cancelled_by: MaybeText;
+    queued_at: MaybeInstant;
+    started_at: MaybeInstant;
+    finished_at: MaybeInstant;
+  };
+  /** Apart from the workflow, so that a change of its status does not write the plan again. */
+  workflow_plan: { workflow_id: number; plan: Json };
+  step: {
+    id: Generated<number>;
+    workflow_id: number;
+    pipeline_id: number;
+    attempt: number;
+    position: number;
+    name: string;
+    status: string;
+    outcome: MaybeText;
+    reason: MaybeText;
+    failure: MaybeText;
+    started_at: MaybeInstant;
+    finished_at: MaybeInstant;
+  };
+  pipeline_trace: { id: Generated<number>; pipeline_id: number; at: Instant; entry: Json };
+  secret: {
+    id: Generated<number>;
+    project_id: number;
+    name: string;
+    events: Json;
+    created_at: Instant;
+    updated_at: Instant;
+    updated_by: string;
+    key_id: MaybeText;
+    wrapped_key: Buffer | null;
+    nonce: Buffer | null;
+    ciphertext: Buffer | null;
+  };
+  happening: { sequence: Generated<number>; at: Instant; body: Json };
+  idempotency: {
+    person_id: number;
+    operation: string;
+    key: string;
+    request_hash: string;
+    /** The opened store that claimed it: a claim of another one was left by a server that died. */
+    holder: string;
+    at: Instant;
+    status: MaybeNumber;
+    body: MaybeText;
+  };
+  setting: { name: string; value: string };
+  schema_version: { version: number; name: string; applied_at: Instant };
+}
