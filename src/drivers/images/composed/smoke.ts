@@ -1,52 +1,35 @@
+import type { Recipe } from './recipe.ts';
 import { runProgram } from './run-program.ts';
 
-/** Runs a recipe's smoke commands in the finished root: read-only, no network, no capabilities, as an ordinary user. */
+/** Read-only, no network, no capabilities, the host's /proc/sys out of reach. */
+const sandboxOptions =
+  '--unshare-all --die-with-parent --cap-drop ALL --proc /proc --ro-bind /proc/sys /proc/sys --dev /dev --tmpfs /tmp ' +
+  '--clearenv --setenv HOME /tmp';
+
+/** Runs a recipe's smoke commands in the finished root; throws with the command that failed and its last words. */
 export async function smokeTest(
   layers: readonly string[],
-  recipe: {
-    readonly name: string;
-    readonly smoke: readonly (readonly string[])[];
-    readonly environment: Readonly<Record<string, string>>;
-  },
+  recipe: Recipe,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  const environment = Object.entries(recipe.environment).flatMap(([name, value]) => ['--setenv', name, value]);
   for (const command of recipe.smoke) {
-    const sandbox = [
-      ...[
-        '--unshare-all',
-        '--die-with-parent',
-        '--cap-drop',
-        'ALL',
-        '--proc',
-        '/proc',
-        '--dev',
-        '/dev',
-        '--tmpfs',
-        '/tmp',
-      ],
-      ...['--ro-bind', '/proc/sys', '/proc/sys', '--clearenv', '--setenv', 'HOME', '/tmp'],
-      ...Object.entries(recipe.environment).flatMap(([name, value]) => ['--setenv', name, value]),
-    ];
-    await runProgram('unshare', [...mountAndEnter(layers), 'bwrap', '--ro-bind', '/mnt', '/', ...sandbox, ...command], {
-      signal,
-      timeoutMs: 60_000,
-    }).catch((error: unknown) => {
-      throw new Error(
-        `the smoke test "${command.join(' ')}" of ${recipe.name} failed: ${error instanceof Error ? error.message : error}`,
-        {
-          cause: error,
-        },
-      );
-    });
+    const sandbox = ['bwrap', '--ro-bind', '/mnt', '/', ...sandboxOptions.split(' '), ...environment, ...command];
+    await runProgram('unshare', [...mountAndEnter(layers), ...sandbox], { signal, timeoutMs: 60_000 }).catch(
+      (cause: unknown) => {
+        const because = cause instanceof Error ? cause.message : String(cause);
+        throw new Error(`the smoke test "${command.join(' ')}" of ${recipe.name} failed: ${because}`, { cause });
+      },
+    );
   }
 }
 
 /** `unshare` arguments that mount the layers on /mnt in a mount namespace of their own and then run what follows. */
 function mountAndEnter(layers: readonly string[]): string[] {
-  const [mount, ...rest] =
+  const [mount, source] =
     layers.length === 1
       ? ['mount --bind "$1" /mnt', layers[0]!]
       : ['mount -t overlay overlay -o "ro,lowerdir=$1" /mnt', [...layers].reverse().join(':')];
   const isRoot = process.getuid?.() === 0;
-  return [...(isRoot ? ['-m'] : ['-Urm']), '--', 'sh', '-c', `${mount} && shift && exec "$@"`, 'sh', ...rest];
+  return [isRoot ? '-m' : '-Urm', '--', 'sh', '-c', `${mount} && shift && exec "$@"`, 'sh', source];
 }

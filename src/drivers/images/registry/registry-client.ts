@@ -189,7 +189,7 @@ export class RegistryClient {
 
   #origin(host: string): string {
     const name = host.replace(/:\d+$/, '');
-    const isLoopback = name === 'localhost' || name === '[::1]' || /^127\./.test(name);
+    const isLoopback = name === 'localhost' || name === '[::1]' || name.startsWith('127.');
     return `${isLoopback || this.#options.plainHttpHosts.includes(host) ? 'http' : 'https'}://${host}`;
   }
 }

@@ -90,7 +90,7 @@ function decompressor(
 ): ReturnType<typeof createGunzip> | ReturnType<typeof createZstdDecompress> | undefined {
   if (/[+.]zstd$/.test(mediaType)) return createZstdDecompress();
   if (/[+.]gzip$/.test(mediaType)) return createGunzip();
-  if (/\.tar$/.test(mediaType)) return undefined;
+  if (mediaType.endsWith('.tar')) return undefined;
   throw new GantryError(
     'IMAGE_INVALID',
     `Cannot unpack a layer of type "${mediaType}": it is not tar, tar+gzip or tar+zstd`,

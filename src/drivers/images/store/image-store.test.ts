@@ -53,6 +53,13 @@ async function makeImage({ diffId }: { diffId?: string } = {}): Promise<TestImag
 
 type Fault = (request: IncomingMessage, response: ServerResponse) => boolean;
 
+const answering =
+  (status: number): Fault =>
+  (_request, response) => {
+    response.writeHead(status).end();
+    return true;
+  };
+
 /** A registry that serves one image under every name, with faults on the way. */
 async function serve(image: TestImage, fault: Fault = () => false) {
   const requests: string[] = [];
@@ -163,17 +170,11 @@ describe('ImageStore with a registry', () => {
   });
 
   it('says what is not there, and what refuses us', async () => {
-    const missing = await serve(
-      await makeImage(),
-      (_request, response) => void response.writeHead(404).end() === undefined,
-    );
+    const missing = await serve(await makeImage(), answering(404));
     await expect(missing.store.provide(`${missing.host}/app:1`, { pull: 'default' })).rejects.toMatchObject({
       code: 'IMAGE_NOT_FOUND',
     });
-    const closed = await serve(
-      await makeImage(),
-      (_request, response) => void response.writeHead(403).end() === undefined,
-    );
+    const closed = await serve(await makeImage(), answering(403));
     await expect(closed.store.provide(`${closed.host}/app:1`, { pull: 'default' })).rejects.toThrow(
       'refuses us (HTTP 403)',
     );
