@@ -1,0 +1,281 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism, homedir, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { GantryError } from '../core/errors.ts';
+import { parseDurationMs } from '../lib/duration.ts';
+import { Secret } from '../lib/secret.ts';
+import { parseSizeBytes } from '../lib/size.ts';
+
+/** One setting: where it is read from, what it may be, and what it is for. docs/reference/config.md prints these rows. */
+interface ConfigRow<T> {
+  /** Environment variable; the file's key is the row's own name. */
+  readonly variable: string;
+  /** Flag of `gantry serve`, where there is one. */
+  readonly flag?: string;
+  readonly type: z.ZodType<T, string>;
+  /** As it would be written; a function where it depends on the host. */
+  readonly fallback: string | undefined | ((environment: Environment) => string);
+  readonly fallbackText?: string;
+  /** One sentence, with the unit. */
+  readonly description: string;
+  readonly isSecret?: true;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const text = z.string().min(1);
+const optionalText = z.string().transform((value) => (value === '' ? undefined : value));
+const list = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== ''),
+);
+const path = text.transform((value) => resolve(value));
+const count = (min: number, max: number) =>
+  z.string().regex(/^\d+$/, 'write a whole number').transform(Number).pipe(z.number().min(min).max(max));
+const size = z.string().transform((value, context) => {
+  const bytes = parseSizeBytes(value);
+  if (bytes === undefined) context.addIssue('write a size such as 512MiB');
+  return bytes ?? 0;
+});
+const duration = z.string().transform((value, context) => {
+  const ms = parseDurationMs(value);
+  if (ms === undefined) context.addIssue('write a duration such as 30s');
+  return ms ?? 0;
+});
+
+const row = <T>(definition: ConfigRow<T>): ConfigRow<T> => definition;
+
+export const configRows = {
+  host: row({
+    variable: 'GANTRY_HOST',
+    flag: '--host',
+    type: text,
+    fallback: '127.0.0.1',
+    description: 'Address to listen on; 0.0.0.0 for all.',
+  }),
+  port: row({
+    variable: 'GANTRY_PORT',
+    flag: '--port',
+    type: count(0, 65_535),
+    fallback: '3000',
+    description: 'Port to listen on; 0 takes a free one.',
+  }),
+  dataFolder: row({
+    variable: 'GANTRY_DATA',
+    flag: '--data',
+    type: path,
+    fallback: './data',
+    description: 'Folder of the database, repositories and logs; back it up.',
+  }),
+  cacheFolder: row({
+    variable: 'GANTRY_CACHE',
+    type: path,
+    fallback: ({ XDG_CACHE_HOME }) => join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'gantry'),
+    fallbackText: '$XDG_CACHE_HOME/gantry',
+    description: 'Folder of composed and unpacked images, which several data folders may share; it can be made again.',
+  }),
+  runFolder: row({
+    variable: 'GANTRY_RUN',
+    type: path,
+    fallback: ({ XDG_RUNTIME_DIR }) =>
+      join(process.getuid?.() === 0 ? '/run' : (XDG_RUNTIME_DIR ?? tmpdir()), 'gantry'),
+    fallbackText: '/run/gantry as root, else $XDG_RUNTIME_DIR/gantry',
+    description: 'Folder of sockets; its path must be short, for a socket’s may have 107 bytes.',
+  }),
+  publicUrl: row({
+    variable: 'GANTRY_PUBLIC_URL',
+    flag: '--public-url',
+    type: optionalText,
+    fallback: '',
+    fallbackText: 'http://HOST:PORT',
+    description: 'Address by which people reach this Gantry, e.g. https://git.example.com.',
+  }),
+  trustedProxies: row({
+    variable: 'GANTRY_TRUSTED_PROXIES',
+    type: list,
+    fallback: '',
+    description: 'Addresses or networks, separated by commas, whose X-Forwarded-… headers count.',
+  }),
+  databaseUrl: row({
+    variable: 'DATABASE_URL',
+    type: optionalText.transform((value) => (value === undefined ? undefined : new Secret(value))),
+    fallback: '',
+    description: 'postgres://… to keep the records in PostgreSQL; empty keeps them in the data folder (SQLite).',
+    isSecret: true,
+  }),
+  keyFile: row({
+    variable: 'GANTRY_KEY_FILE',
+    type: optionalText,
+    fallback: '',
+    fallbackText: '$XDG_CONFIG_HOME/gantry/keys/<instance id>',
+    description: 'File with the key that secrets are sealed with; made at the first start, and part of no backup.',
+  }),
+  logLevel: row({
+    variable: 'GANTRY_LOG_LEVEL',
+    type: z.enum(['error', 'warn', 'info', 'debug']) as z.ZodType<'error' | 'warn' | 'info' | 'debug', string>,
+    fallback: 'info',
+    description: 'How much the server says on stderr: error, warn, info or debug.',
+  }),
+  runtime: row({
+    variable: 'GANTRY_RUNTIME',
+    type: z.enum(['sandbox', 'scripted']) as z.ZodType<'sandbox' | 'scripted', string>,
+    fallback: 'sandbox',
+    description: 'What steps run on: sandbox, or scripted for demonstrations, where nothing is really run.',
+  }),
+  launcher: row({
+    variable: 'GANTRY_LAUNCHER',
+    type: z.enum(['auto', 'bubblewrap', 'runc']) as z.ZodType<'auto' | 'bubblewrap' | 'runc', string>,
+    fallback: 'auto',
+    description: 'Program that starts sandboxes: bubblewrap, runc, or auto for the first that passes its self-test.',
+  }),
+  slots: row({
+    variable: 'GANTRY_SLOTS',
+    type: count(1, 1_000),
+    fallback: () => String(Math.max(2, availableParallelism())),
+    fallbackText: 'one per core, at least 2',
+    description: 'How many steps may run at once.',
+  }),
+  stepMemory: row({
+    variable: 'GANTRY_STEP_MEMORY',
+    type: size,
+    fallback: '4GiB',
+    description: 'Memory that a step may use.',
+  }),
+  stepPids: row({
+    variable: 'GANTRY_STEP_PIDS',
+    type: count(16, 1_000_000),
+    fallback: '4096',
+    description: 'Processes and threads that a step may have.',
+  }),
+  stepDisk: row({
+    variable: 'GANTRY_STEP_DISK',
+    type: size,
+    fallback: '10GiB',
+    description: 'Bytes that a step may write to its root file system and workspace.',
+  }),
+  stepTimeout: row({
+    variable: 'GANTRY_STEP_TIMEOUT',
+    type: duration,
+    fallback: '1h',
+    description: 'How long a step may run where neither project nor file says.',
+  }),
+  logLimit: row({
+    variable: 'GANTRY_LOG_LIMIT',
+    type: size,
+    fallback: '64MiB',
+    description: 'Bytes of output kept of a step; what comes after is dropped, and the log says so.',
+  }),
+  caBundle: row({
+    variable: 'GANTRY_CA_BUNDLE',
+    type: optionalText,
+    fallback: '',
+    fallbackText: 'the host’s bundle',
+    description: 'File of CA certificates that pulls and every step trust.',
+  }),
+  defaultRegistry: row({
+    variable: 'GANTRY_DEFAULT_REGISTRY',
+    type: optionalText,
+    fallback: '',
+    fallbackText: 'docker.io’s registry',
+    description: 'Host of images whose name has none, e.g. registry.example:5000.',
+  }),
+  plainHttpRegistries: row({
+    variable: 'GANTRY_PLAIN_HTTP_REGISTRIES',
+    type: list,
+    fallback: '',
+    description: 'Registries, separated by commas, that are spoken to without TLS; loopback addresses are anyway.',
+  }),
+  failpoints: row({
+    variable: 'GANTRY_FAILPOINTS',
+    type: optionalText,
+    fallback: '',
+    description: 'For fault tests only: name=kill|throw|hang|delay:<ms>[@n], separated by semicolons.',
+  }),
+} as const;
+
+export type ConfigName = keyof typeof configRows;
+export type Config = { readonly [Name in ConfigName]: z.output<(typeof configRows)[Name]['type']> };
+
+export interface ConfigValue {
+  readonly name: ConfigName;
+  readonly variable: string;
+  readonly value: string;
+  readonly source: 'default' | 'file' | 'environment' | 'flag';
+}
+
+export interface ConfigSources {
+  readonly environment: Environment;
+  /** By name of the row. */
+  readonly flags?: Readonly<Partial<Record<ConfigName, string>>>;
+}
+
+/**
+ * Reads every setting: defaults < file (`GANTRY_CONFIG`, a JSON object by row name) < environment < flags.
+ * All mistakes are told together, each with where it came from (CONFIG_INVALID).
+ */
+export function readConfig(sources: ConfigSources): {
+  readonly config: Config;
+  readonly values: readonly ConfigValue[];
+} {
+  const mistakes: string[] = [];
+  const file = readFile(sources.environment['GANTRY_CONFIG'], mistakes);
+  const config: Record<string, unknown> = {};
+  const values: ConfigValue[] = [];
+  for (const name of Object.keys(configRows) as ConfigName[]) {
+    const definition: ConfigRow<unknown> = configRows[name];
+    const [value, source] = pick(name, definition, sources, file);
+    const parsed = definition.type.safeParse(value);
+    if (parsed.success) config[name] = parsed.data;
+    else
+      mistakes.push(
+        `${where(name, definition, source)}: ${parsed.error.issues.map(({ message }) => message).join('; ')}`,
+      );
+    values.push({
+      name,
+      variable: definition.variable,
+      source,
+      value: definition.isSecret && value !== '' ? '***' : value,
+    });
+  }
+  if (mistakes.length > 0) throw new GantryError('CONFIG_INVALID', `Cannot read the settings: ${mistakes.join('. ')}`);
+  return { config: config as Config, values };
+}
+
+function pick(
+  name: ConfigName,
+  definition: ConfigRow<unknown>,
+  { environment, flags }: ConfigSources,
+  file: Readonly<Record<string, string>>,
+): [string, ConfigValue['source']] {
+  const flag = flags?.[name];
+  if (flag !== undefined) return [flag, 'flag'];
+  const variable = environment[definition.variable];
+  if (variable !== undefined) return [variable, 'environment'];
+  const fromFile = file[name];
+  if (fromFile !== undefined) return [fromFile, 'file'];
+  const { fallback } = definition;
+  return [typeof fallback === 'function' ? fallback(environment) : (fallback ?? ''), 'default'];
+}
+
+function where(name: ConfigName, { variable, flag }: ConfigRow<unknown>, source: ConfigValue['source']): string {
+  if (source === 'flag') return flag ?? name;
+  return source === 'file' ? `"${name}" of the file` : variable;
+}
+
+function readFile(file: string | undefined, mistakes: string[]): Readonly<Record<string, string>> {
+  if (!file) return {};
+  try {
+    const parsed = z
+      .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+      .parse(JSON.parse(readFileSync(file, 'utf8')));
+    for (const name of Object.keys(parsed))
+      if (!(name in configRows)) mistakes.push(`${file}: there is no setting "${name}"`);
+    return Object.fromEntries(Object.entries(parsed).map(([name, value]) => [name, String(value)]));
+  } catch (error) {
+    mistakes.push(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+    return {};
+  }
+}
