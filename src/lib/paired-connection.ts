@@ -36,11 +36,11 @@ function end<Out extends object, In extends object>(
 }
 
 interface Queue<Message> {
-  push(message: Message, payload?: Uint8Array): void;
-  onMessage(listener: (message: Message, payload: Buffer) => void): void;
-  onClose(listener: () => void): void;
-  bufferedBytes(): number;
-  close(): void;
+  readonly push: (message: Message, payload?: Uint8Array) => void;
+  readonly onMessage: (listener: (message: Message, payload: Buffer) => void) => void;
+  readonly onClose: (listener: () => void) => void;
+  readonly bufferedBytes: () => number;
+  readonly close: () => void;
 }
 
 function queue<Message extends object>(): Queue<Message> {

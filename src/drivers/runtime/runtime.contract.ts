@@ -126,10 +126,10 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
       readonly staged: StagedStep;
       readonly running: RunningStep;
       readonly outcome: Promise<Outcome>;
-      stdout(): Buffer;
-      stderr(): Buffer;
+      readonly stdout: () => Buffer;
+      readonly stderr: () => Buffer;
       /** Resolves once stdout holds the text. */
-      printed(text: string): Promise<void>;
+      readonly printed: (text: string) => Promise<void>;
     }
 
     const begin = async (

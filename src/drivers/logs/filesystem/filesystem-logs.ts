@@ -1,0 +1,101 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LogState, LogStorage, LogWriter } from '../logs.ts';
+import { LogFileWriter, type LogPaths, stateOf } from './log-file-writer.ts';
+import { decodeRecord, type IndexRecord, recordBytes } from './log-index.ts';
+
+/** Steps whose logs share a folder: a folder of more names gets slow to list and to sync. */
+const stepsPerFolder = 1_000;
+
+/** Logs as files below one folder: `<shard>/<step>.log` holds the bytes, `<step>.idx` a record per chunk. */
+export class FilesystemLogs implements LogStorage {
+  readonly #folder: string;
+  readonly #writers = new Map<number, Promise<LogFileWriter>>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  open(stepId: number): Promise<LogWriter> {
+    const existing = this.#writers.get(stepId);
+    if (existing) return existing;
+    const opening: Promise<LogFileWriter> = LogFileWriter.open(this.#pathsOf(stepId), () => {
+      if (this.#writers.get(stepId) === opening) this.#writers.delete(stepId);
+    });
+    this.#writers.set(stepId, opening);
+    opening.catch(() => this.#writers.delete(stepId));
+    return opening;
+  }
+
+  async read(stepId: number, fromByte: number, limitBytes: number): Promise<Buffer | undefined> {
+    // Bytes behind what the index tells of may still be taken back by a crash: nobody sees them.
+    const state = await this.find(stepId);
+    if (!state) return undefined;
+    const length = Math.max(0, Math.min(limitBytes, state.sizeBytes - fromByte));
+    if (length === 0) return Buffer.alloc(0);
+    const file = await openIfThere(this.#pathsOf(stepId).data);
+    if (!file) return undefined;
+    try {
+      const bytes = Buffer.allocUnsafe(length);
+      const { bytesRead } = await file.read(bytes, 0, length, fromByte);
+      return bytes.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async find(stepId: number): Promise<LogState | undefined> {
+    const writer = await this.#writers.get(stepId)?.catch(() => undefined);
+    if (writer) return writer.state;
+    const index = await openIfThere(this.#pathsOf(stepId).index);
+    if (!index) return undefined;
+    try {
+      return stateOf(await lastRecord(index));
+    } finally {
+      await index.close();
+    }
+  }
+
+  async remove(stepId: number): Promise<void> {
+    const writer = await this.#writers.get(stepId)?.catch(() => undefined);
+    await writer?.close();
+    const { data, index } = this.#pathsOf(stepId);
+    // The index goes first: without it the data is no log.
+    await rm(index, { force: true });
+    await rm(data, { force: true });
+  }
+
+  /** Closes every writer, after what they were given is stored. */
+  async close(): Promise<void> {
+    const writers = await Promise.allSettled(this.#writers.values());
+    await Promise.all(writers.map((writer) => (writer.status === 'fulfilled' ? writer.value.close() : undefined)));
+  }
+
+  #pathsOf(stepId: number): LogPaths {
+    const shard = String(Math.floor(stepId / stepsPerFolder)).padStart(4, '0');
+    const stem = join(this.#folder, shard, String(stepId));
+    return { stepId, data: `${stem}.log`, index: `${stem}.idx` };
+  }
+}
+
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, constants.O_RDONLY);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** The last undamaged record, looked for from the end: a crash damages only what is there. */
+async function lastRecord(index: FileHandle): Promise<IndexRecord | undefined> {
+  const { size } = await index.stat();
+  const bytes = Buffer.alloc(recordBytes);
+  for (let at = Math.floor(size / recordBytes) - 1; at >= 0; at -= 1) {
+    await index.read(bytes, 0, recordBytes, at * recordBytes);
+    const record = decodeRecord(bytes);
+    if (record && record.sequence === at + 1) return record;
+  }
+  return undefined;
+}

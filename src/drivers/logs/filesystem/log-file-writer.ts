@@ -1,0 +1,330 @@
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { GantryError } from '../../../core/errors.ts';
+import { failpoint } from '../../../lib/failpoint.ts';
+import type { LogChunk, LogState, LogWriter } from '../logs.ts';
+import { decodeRecord, encodeRecord, follows, type IndexRecord, recordBytes } from './log-index.ts';
+
+/** Bytes that share one sync at most. */
+const syncBytes = 4 * 2 ** 20;
+
+export interface LogPaths {
+  readonly stepId: number;
+  readonly data: string;
+  readonly index: string;
+}
+
+interface Waiting {
+  readonly chunk: LogChunk;
+  readonly resolve: (sequence: number) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * Writes one log. Data is synced, then the index that speaks of it, then the caller hears of it: whatever the index
+ * says is there, is there. After a failure nothing more is taken: what is on disk is judged anew by the next `open`.
+ */
+export class LogFileWriter implements LogWriter {
+  readonly #paths: LogPaths;
+  readonly #data: FileHandle;
+  readonly #index: FileHandle;
+  readonly #onClose: () => void;
+  #last: IndexRecord | undefined;
+  /** Highest number that was taken, on disk or not. */
+  #takenSequence: number;
+  #waiting: Waiting[] = [];
+  #flushing: Promise<void> | undefined;
+  #ending: Promise<void> | undefined;
+  #failure: Error | undefined;
+  #isClosed = false;
+
+  private constructor(
+    paths: LogPaths,
+    data: FileHandle,
+    index: FileHandle,
+    last: IndexRecord | undefined,
+    onClose: () => void,
+  ) {
+    this.#paths = paths;
+    this.#data = data;
+    this.#index = index;
+    this.#last = last;
+    this.#takenSequence = chunkSequence(last);
+    this.#onClose = onClose;
+  }
+
+  /** Opens the log, cuts off what a crash left half-written, and makes the names of new files durable. */
+  static async open(paths: LogPaths, onClose: () => void): Promise<LogFileWriter> {
+    const folder = dirname(paths.data);
+    const firstMade = await mkdir(folder, { recursive: true });
+    const data = await open(paths.data, constants.O_RDWR | constants.O_CREAT, 0o640);
+    try {
+      const index = await open(paths.index, constants.O_RDWR | constants.O_CREAT, 0o640);
+      try {
+        const last = await recover(data, index);
+        await syncFolders(folder, firstMade);
+        return new LogFileWriter(paths, data, index, last, onClose);
+      } catch (error) {
+        await index.close();
+        throw error;
+      }
+    } catch (error) {
+      await data.close();
+      throw error;
+    }
+  }
+
+  get state(): LogState {
+    return stateOf(this.#last);
+  }
+
+  append(chunk: LogChunk): Promise<number> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    if (this.#isClosed) return Promise.reject(this.#refusal('its writer is closed'));
+    if (chunk.sequence <= this.#takenSequence) return this.#storedBefore();
+    if (this.#ending || this.#last?.kind === 'end') return Promise.reject(this.#refusal('it has ended'));
+    if (chunk.sequence !== this.#takenSequence + 1)
+      return Promise.reject(
+        this.#refusal(`chunk ${chunk.sequence} came where ${this.#takenSequence + 1} was expected`),
+      );
+    this.#takenSequence = chunk.sequence;
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ chunk, resolve, reject });
+      this.#flushing ??= this.#flush();
+    });
+  }
+
+  async end(isCut: boolean): Promise<LogState> {
+    if (this.#failure) throw this.#failure;
+    if (this.#last?.kind === 'end') return this.state;
+    if (this.#isClosed) throw this.#refusal('its writer is closed');
+    this.#ending ??= this.#writeEnd(isCut);
+    await this.#ending;
+    return this.state;
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#flushing;
+    await this.#ending?.catch(() => undefined);
+    this.#onClose();
+    await this.#closeFiles();
+  }
+
+  async #closeFiles(): Promise<void> {
+    await Promise.all([this.#data.close(), this.#index.close()]);
+  }
+
+  /** A resend: answered once what it repeats is safe. */
+  async #storedBefore(): Promise<number> {
+    await this.#flushing;
+    if (this.#failure) throw this.#failure;
+    return chunkSequence(this.#last);
+  }
+
+  async #writeEnd(isCut: boolean): Promise<void> {
+    await this.#flushing;
+    if (this.#failure) throw this.#failure;
+    const end: IndexRecord = {
+      sequence: chunkSequence(this.#last) + 1,
+      kind: 'end',
+      isCut,
+      atMs: this.#last?.atMs ?? 0,
+      endOffset: this.#last?.endOffset ?? 0,
+      lines: this.#last?.lines ?? 0,
+      crc32: 0,
+    };
+    try {
+      await this.#writeIndex([end]);
+    } catch (error) {
+      throw this.#fail(error);
+    }
+  }
+
+  /** Goes on as long as something waits: chunks that gather during a sync share the next one. */
+  async #flush(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#takeBatch();
+      try {
+        await this.#store(batch.map(({ chunk }) => chunk));
+        const sequence = chunkSequence(this.#last);
+        for (const { resolve } of batch) resolve(sequence);
+      } catch (error) {
+        const failure = this.#fail(error);
+        for (const { reject } of batch) reject(failure);
+        for (const { reject } of this.#waiting.splice(0)) reject(failure);
+      }
+    }
+    this.#flushing = undefined;
+  }
+
+  #takeBatch(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < this.#waiting.length && bytes < syncBytes) {
+      bytes += this.#waiting[count]!.chunk.bytes.length;
+      count += 1;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  async #store(chunks: readonly LogChunk[]): Promise<void> {
+    let last = this.#last;
+    const records = chunks.map((chunk) => {
+      last = recordOf(chunk, last);
+      return last;
+    });
+    await writeAll(
+      this.#data,
+      chunks.map(({ bytes }) => bytes),
+      this.#last?.endOffset ?? 0,
+    );
+    await failpoint('log.afterWrite');
+    await this.#data.datasync();
+    await this.#writeIndex(records);
+    await failpoint('log.afterSync');
+  }
+
+  async #writeIndex(records: readonly IndexRecord[]): Promise<void> {
+    await writeAll(this.#index, records.map(encodeRecord), (this.#last?.sequence ?? 0) * recordBytes);
+    await this.#index.datasync();
+    this.#last = records.at(-1);
+  }
+
+  /** After a failed write or sync nobody knows what the disk holds: the writer is of no more use. */
+  #fail(cause: unknown): Error {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    this.#failure = new GantryError(
+      'DATABASE_FAILED',
+      `Cannot store the log of step ${this.#paths.stepId}: ${reason}`,
+      { cause },
+    );
+    this.#onClose();
+    this.#isClosed = true;
+    // Nothing hangs on it any more: what could not be written is told to the callers already.
+    this.#closeFiles().catch(() => undefined);
+    return this.#failure;
+  }
+
+  #refusal(what: string): GantryError {
+    return new GantryError('REQUEST_INVALID', `Cannot append to the log of step ${this.#paths.stepId}: ${what}`);
+  }
+}
+
+export function stateOf(last: IndexRecord | undefined): LogState {
+  return {
+    sequence: chunkSequence(last),
+    sizeBytes: last?.endOffset ?? 0,
+    lines: last?.lines ?? 0,
+    isEnded: last?.kind === 'end',
+    isCut: last?.isCut ?? false,
+  };
+}
+
+/** Number of the last chunk: the end mark has one too, but is none. */
+function chunkSequence(last: IndexRecord | undefined): number {
+  if (!last) return 0;
+  return last.kind === 'end' ? last.sequence - 1 : last.sequence;
+}
+
+function recordOf(chunk: LogChunk, previous: IndexRecord | undefined): IndexRecord {
+  return {
+    sequence: chunk.sequence,
+    kind: chunk.stream,
+    isCut: false,
+    atMs: chunk.atMs,
+    endOffset: (previous?.endOffset ?? 0) + chunk.bytes.length,
+    lines: (previous?.lines ?? 0) + countNewlines(chunk.bytes),
+    crc32: crc32(chunk.bytes),
+  };
+}
+
+function countNewlines(bytes: Buffer): number {
+  let count = 0;
+  for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) count += 1;
+  return count;
+}
+
+async function writeAll(file: FileHandle, buffers: readonly Buffer[], position: number): Promise<void> {
+  let left = buffers.filter((buffer) => buffer.length > 0);
+  let at = position;
+  while (left.length > 0) {
+    // IOV_MAX: the kernel takes 1024 at once.
+    const { bytesWritten } = await file.writev(left.slice(0, 1_024), at);
+    at += bytesWritten;
+    left = withoutFirst(left, bytesWritten);
+  }
+}
+
+function withoutFirst(buffers: readonly Buffer[], bytes: number): Buffer[] {
+  let skip = bytes;
+  let from = 0;
+  while (from < buffers.length && skip >= buffers[from]!.length) {
+    skip -= buffers[from]!.length;
+    from += 1;
+  }
+  const rest = buffers.slice(from);
+  if (skip > 0 && rest.length > 0) rest[0] = rest[0]!.subarray(skip);
+  return rest;
+}
+
+/** A folder's own sync makes the names in it durable; each folder that was made is a name in the one above. */
+async function syncFolders(folder: string, firstMade: string | undefined): Promise<void> {
+  const topmost = firstMade ? dirname(firstMade) : folder;
+  for (let at = folder; ; at = dirname(at)) {
+    const handle = await open(at, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    if (at === topmost || at === dirname(at)) return;
+  }
+}
+
+/**
+ * Finds the last good record and cuts both files off behind it. Records must follow each other without a gap; then
+ * those at the tail whose bytes are not what they say are dropped. Damage further up is left for the scrub to tell:
+ * cutting there would destroy what was acknowledged.
+ */
+async function recover(data: FileHandle, index: FileHandle): Promise<IndexRecord | undefined> {
+  const records = await goodRecords(index);
+  const { size: dataBytes } = await data.stat();
+  while (records.length > 0 && !(await isStored(data, dataBytes, records))) records.pop();
+
+  const last = records.at(-1);
+  const { size: indexBytes } = await index.stat();
+  if (indexBytes !== records.length * recordBytes) {
+    await index.truncate(records.length * recordBytes);
+    await index.datasync();
+  }
+  if (dataBytes !== (last?.endOffset ?? 0)) {
+    await data.truncate(last?.endOffset ?? 0);
+    await data.datasync();
+  }
+  return last;
+}
+
+async function goodRecords(index: FileHandle): Promise<IndexRecord[]> {
+  const bytes = await index.readFile();
+  const records: IndexRecord[] = [];
+  for (let at = 0; at + recordBytes <= bytes.length; at += recordBytes) {
+    const record = decodeRecord(bytes.subarray(at, at + recordBytes));
+    if (!record || !follows(record, records.at(-1))) break;
+    records.push(record);
+  }
+  return records;
+}
+
+async function isStored(data: FileHandle, dataBytes: number, records: readonly IndexRecord[]): Promise<boolean> {
+  const record = records.at(-1)!;
+  if (record.endOffset > dataBytes) return false;
+  if (record.kind === 'end') return true;
+  const from = records.at(-2)?.endOffset ?? 0;
+  const bytes = Buffer.alloc(record.endOffset - from);
+  const { bytesRead } = await data.read(bytes, 0, bytes.length, from);
+  return bytesRead === bytes.length && crc32(bytes) === record.crc32;
+}

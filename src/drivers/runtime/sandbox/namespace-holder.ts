@@ -1,0 +1,272 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GantryError } from '../../../core/errors.ts';
+import { encodeFrame } from './frames.ts';
+import { namespaceHolderCalls, namespaceHolderProgram } from './namespace-holder-program.ts';
+import { syscallArguments } from './system-calls.ts';
+
+export interface HolderOptions {
+  /** Unique in the run folder; labels the holder's FIFOs. */
+  readonly name: string;
+  readonly runFolder: string;
+  readonly perl: string;
+  /** Whether the holder needs a user namespace of its own because we are not root. */
+  readonly isRootless: boolean;
+}
+
+/** What a launcher needs to be started behind the gate; see namespace-holder-program.ts. */
+export interface LaunchSpec {
+  readonly command: readonly string[];
+  readonly cgroupFiles: readonly string[];
+  readonly overlay: string;
+  /** Path of the compiled filter; absent when the launcher installs one by itself. */
+  readonly seccompPath?: string | undefined;
+  /** Whether the launcher gets a process namespace of its own, so that killing it ends its container too. */
+  readonly hasOwnPids: boolean;
+  /** Control group folders that stay visible to the launcher; empty = all. */
+  readonly visibleCgroups: readonly string[];
+  /** A file written to the holder's memory before the launcher starts. */
+  readonly file?: { readonly path: string; readonly text: string } | undefined;
+}
+
+/** The runner's ends of a launched step's pipes. Whoever takes them closes them. */
+export interface LaunchPipes {
+  readonly out: number;
+  readonly err: number;
+  readonly gate: number;
+  readonly status: number;
+}
+
+export interface Launched {
+  readonly pipes: LaunchPipes;
+  /** Wait status of the launcher as the kernel tells it; `undefined` when the holder died first. */
+  readonly exited: Promise<number | undefined>;
+  /** SIGKILL to the launcher, which takes everything in its process namespace along. */
+  kill(): void;
+}
+
+/** The process that keeps the namespaces of one job. When it dies, the kernel ends everything the job ever started. */
+export class NamespaceHolder {
+  readonly name: string;
+  /** Process id of the inner process on the host: names its namespaces for `ip` and `/proc`. */
+  readonly pid: number;
+  /** Folder of the holder's private tmpfs, as its own processes see it. */
+  readonly mountPoint: string;
+  /** Settles when the holder is gone, whatever ended it. */
+  readonly died: Promise<void>;
+  readonly #child: ChildProcess;
+  readonly #fifoFolder: string;
+  readonly #fifos: number[];
+  readonly #fifoWaiters: ((fifo: number) => void)[] = [];
+  readonly #opened = new Map<string, { resolve: () => void; reject: (error: Error) => void }>();
+  readonly #exits = new Map<string, (status: number | undefined) => void>();
+  #workspace: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  #isDead = false;
+  #launches = 0;
+
+  private constructor(
+    options: HolderOptions,
+    child: ChildProcess,
+    started: { pid: number; fifos: number[] },
+    lines: { listener: (line: string) => void },
+  ) {
+    this.name = options.name;
+    this.pid = started.pid;
+    this.mountPoint = mountPointOf(options.runFolder);
+    this.#child = child;
+    this.#fifos = started.fifos;
+    this.#fifoFolder = fifoFolderOf(options);
+    lines.listener = (line) => this.#hear(line);
+    this.died = new Promise((resolve) => {
+      child.once('exit', () => {
+        this.#isDead = true;
+        const error = this.#gone();
+        for (const waiter of this.#opened.values()) waiter.reject(error);
+        this.#workspace?.reject(error);
+        for (const settle of this.#exits.values()) settle(undefined);
+        this.#opened.clear();
+        this.#exits.clear();
+        resolve();
+      });
+    });
+  }
+
+  /** Starts a holder; its mounts and namespaces are ready when the promise resolves. */
+  static async start(options: HolderOptions): Promise<NamespaceHolder> {
+    mkdirSync(mountPointOf(options.runFolder), { recursive: true, mode: 0o700 });
+    mkdirSync(fifoFolderOf(options), { recursive: true, mode: 0o700 });
+    const child = spawn(
+      options.perl,
+      [
+        '-e',
+        namespaceHolderProgram,
+        mountPointOf(options.runFolder),
+        fifoFolderOf(options),
+        String(process.pid),
+        options.isRootless ? '1' : '',
+        ...syscallArguments(namespaceHolderCalls),
+      ],
+      { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env: {}, cwd: '/' },
+    );
+    const lines: { listener: (line: string) => void } = { listener: () => {} };
+    let complaint = '';
+    child.stderr!.on('data', (bytes: Buffer) => {
+      complaint = `${complaint}${bytes.toString('utf8')}`.slice(-2_000);
+    });
+    readLines(child, lines);
+    child.stdin!.on('error', () => {
+      // The holder is gone: its exit tells everyone who waits.
+    });
+    const started = await new Promise<{ pid: number; fifos: number[] }>((resolve, reject) => {
+      const fifos: number[] = [];
+      let pid = 0;
+      const refuse = (why: string): void =>
+        reject(new GantryError('RUNTIME_UNAVAILABLE', `Cannot start a job's namespaces: ${why}`));
+      child.once('error', (error) => refuse(error.message));
+      child.once('exit', () => refuse(complaint.trim() || 'the process that holds them ended at once'));
+      lines.listener = (line) => {
+        const [word, ...rest] = line.split(' ');
+        if (word === 'pid') pid = Number(rest[0]);
+        else if (word === 'fifo') fifos.push(Number(rest[0]));
+        else if (word === 'failed') refuse(rest.join(' '));
+        else if (word === 'ready') resolve({ pid, fifos });
+      };
+    });
+    return new NamespaceHolder(options, child, started, lines);
+  }
+
+  /** Binds a folder, or mounts an overlay, as the workspace that steps launched later will see. */
+  async setWorkspace(workspace: { readonly folder: string } | { readonly overlay: string }): Promise<void> {
+    if (this.#isDead) throw this.#gone();
+    await new Promise<void>((resolve, reject) => {
+      this.#workspace = { resolve, reject };
+      const [folder, overlay] = 'folder' in workspace ? [workspace.folder, ''] : ['', workspace.overlay];
+      this.#send(['workspace', folder, overlay, '0']);
+    });
+  }
+
+  /** Starts a launcher with fresh pipes. Resolves when both ends of them are open. */
+  async launch(spec: LaunchSpec): Promise<Launched> {
+    if (this.#isDead) throw this.#gone();
+    const fifo = this.#fifos.shift() ?? (await new Promise<number>((resolve) => this.#fifoWaiters.push(resolve)));
+    const pipes = openPipes(join(this.#fifoFolder, String(fifo)));
+    this.#launches += 1;
+    const id = String(this.#launches);
+    const exited = new Promise<number | undefined>((resolve) => this.#exits.set(id, resolve));
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#opened.set(id, { resolve, reject });
+        if (this.#isDead) reject(this.#gone());
+        this.#send([
+          'launch',
+          id,
+          String(fifo),
+          spec.cgroupFiles.join('\n'),
+          spec.overlay,
+          spec.seccompPath ?? '',
+          spec.hasOwnPids ? '1' : '',
+          spec.visibleCgroups.join('\n'),
+          spec.file?.path ?? '',
+          spec.file?.text ?? '',
+          ...spec.command,
+        ]);
+      });
+    } catch (error) {
+      closePipes(pipes);
+      this.#exits.delete(id);
+      throw error;
+    }
+    return { pipes, exited, kill: () => this.#send(['kill', id]) };
+  }
+
+  /** Ends the job's processes and gives back its namespaces and pipes. May be called twice. */
+  async close(): Promise<void> {
+    if (!this.#isDead) this.#child.kill('SIGKILL');
+    await this.died;
+    await rm(this.#fifoFolder, { recursive: true, force: true });
+  }
+
+  #send(fields: readonly string[]): void {
+    if (!this.#isDead) this.#child.stdin!.write(encodeFrame(fields));
+  }
+
+  #hear(line: string): void {
+    const [word, ...rest] = line.split(' ');
+    const id = rest[0] ?? '';
+    if (word === 'fifo') {
+      const waiter = this.#fifoWaiters.shift();
+      if (waiter) waiter(Number(id));
+      else this.#fifos.push(Number(id));
+    } else if (word === 'opened') {
+      this.#opened.get(id)?.resolve();
+      this.#opened.delete(id);
+    } else if (word === 'refused') {
+      this.#opened
+        .get(id)
+        ?.reject(new GantryError('RUNTIME_UNAVAILABLE', `Cannot start a sandbox: ${rest.slice(1).join(' ')}`));
+      this.#opened.delete(id);
+    } else if (word === 'exited') {
+      this.#exits.get(id)?.(Number(rest[1]));
+      this.#exits.delete(id);
+    } else if (word === 'workspace-ok') {
+      this.#workspace?.resolve();
+    } else if (word === 'workspace-failed') {
+      this.#workspace?.reject(
+        new GantryError('RUNTIME_UNAVAILABLE', `Cannot mount the job's workspace: ${rest.join(' ')}`),
+      );
+    }
+  }
+
+  #gone(): GantryError {
+    return new GantryError('RUNTIME_UNAVAILABLE', "Cannot use the job's namespaces: the process that holds them ended");
+  }
+}
+
+/** All holders mount their private tmpfs over the same empty folder: each sees only its own. */
+function mountPointOf(runFolder: string): string {
+  return join(runFolder, 'm');
+}
+
+function fifoFolderOf(options: HolderOptions): string {
+  return join(options.runFolder, 'f', options.name);
+}
+
+/** Our ends are opened first: then the holder's open at once, and a read before that would look like the end. */
+function openPipes(folder: string): LaunchPipes {
+  const read = constants.O_RDONLY | constants.O_NONBLOCK;
+  const opened: number[] = [];
+  const open = (name: string, flags: number): number => {
+    const fd = openSync(join(folder, name), flags);
+    opened.push(fd);
+    return fd;
+  };
+  try {
+    return {
+      out: open('out', read),
+      err: open('err', read),
+      // A FIFO without a reader can be opened for writing only together with reading.
+      gate: open('gate', constants.O_RDWR | constants.O_NONBLOCK),
+      status: open('status', read),
+    };
+  } catch (error) {
+    for (const fd of opened) closeSync(fd);
+    throw new GantryError('RUNTIME_UNAVAILABLE', 'Cannot start a sandbox: its pipes cannot be opened', {
+      cause: error,
+    });
+  }
+}
+
+export function closePipes(pipes: LaunchPipes): void {
+  for (const fd of [pipes.out, pipes.err, pipes.gate, pipes.status]) closeSync(fd);
+}
+
+function readLines(child: ChildProcess, lines: { listener: (line: string) => void }): void {
+  let rest = '';
+  child.stdout!.on('data', (bytes: Buffer) => {
+    const parts = `${rest}${bytes.toString('utf8')}`.split('\n');
+    rest = (parts.pop() ?? '').slice(-4_096);
+    for (const line of parts) lines.listener(line);
+  });
+}
