@@ -21,30 +21,14 @@ import type { Connection } from './connection.ts';
 import { fromCursor, toCursor } from './cursor.ts';
 import { fromJson, toDate, toJson } from './json-column.ts';
 import { prepare } from './prepare.ts';
+import { changeStepsAtOnce, insertStepsAtOnce, type StepChangeValues, type StepValues } from './steps-at-once.ts';
 import type { Tables } from './tables.ts';
 
 /** As the partial index of the table says it: written out, since the planner must see that it is the same. */
 const isOpen = sql<boolean>`workflow.status in ('blocked', 'queued', 'claimed', 'running')`;
 
-interface StepValues {
-  readonly workflowId: number;
-  readonly pipelineId: number;
-  readonly attempt: number;
-  readonly position: number;
-  readonly name: string;
-  readonly status: StepStatus;
-  readonly reason: string | null;
-}
-
-interface StepChangeValues {
-  readonly id: number;
-  readonly status: StepStatus;
-  readonly outcome: string | null;
-  readonly reason: string | null;
-  readonly failure: string | null;
-  readonly startedAt: Date | null;
-  readonly finishedAt: Date | null;
-}
+/** So few changes reach PostgreSQL sooner as single look-ups than as one join (1.3 against 0.15 ms for one). */
+const changedOneByOne = 8;
 
 /** Each value with whether it is given: an absent one leaves the column, `null` clears it. */
 interface WorkflowChangeValues {
@@ -202,10 +186,16 @@ export function createPipelineStore(connection: Connection): PipelineStore {
     db.insertInto('pipeline_trace').values({ pipeline_id: value.pipelineId, at: value.at, entry: value.entry }),
   );
 
+  async function insertSteps(values: readonly StepValues[]): Promise<readonly number[]> {
+    if (connection.dialect === 'postgres') return insertStepsAtOnce(connection, values);
+    const ids: number[] = [];
+    for (const value of values) for (const row of await insertStep.run(value)) ids.push(row.id);
+    return ids;
+  }
+
   async function createSteps(workflow: Workflow): Promise<readonly Step[]> {
-    const steps: Step[] = [];
-    for (const [position, plan] of workflow.plan.steps.entries()) {
-      const values: StepValues = {
+    const values = workflow.plan.steps.map(
+      (plan, position): StepValues => ({
         workflowId: workflow.id,
         pipelineId: workflow.pipelineId,
         attempt: workflow.attempt,
@@ -213,21 +203,19 @@ export function createPipelineStore(connection: Connection): PipelineStore {
         name: plan.name,
         status: plan.skipped ? 'skipped' : 'waiting',
         reason: toJson(plan.skipped),
-      };
-      const [row] = await insertStep.run(values);
-      if (!row) throw new TypeError(`Cannot create the step "${plan.name}": the database gave it no id`);
-      steps.push({
-        id: row.id,
-        workflowId: workflow.id,
-        pipelineId: workflow.pipelineId,
-        attempt: workflow.attempt,
-        position,
-        name: plan.name,
-        status: values.status,
-        reason: plan.skipped,
-      });
-    }
-    return steps;
+      }),
+    );
+    const ids = await insertSteps(values);
+    return values.map((value, position) => ({
+      id: idAt(ids, position),
+      workflowId: value.workflowId,
+      pipelineId: value.pipelineId,
+      attempt: value.attempt,
+      position,
+      name: value.name,
+      status: value.status,
+      reason: workflow.plan.steps[position]?.skipped,
+    }));
   }
 
   async function createWorkflows(pipeline: Pipeline, plan: PipelinePlan): Promise<readonly Workflow[]> {
@@ -395,8 +383,8 @@ export function createPipelineStore(connection: Connection): PipelineStore {
       return (await stepsOfAttempt.run({ workflowId, attempt })).map(toStep);
     },
     async updateSteps(changes: readonly StepChange[]) {
-      await changeStep.runMany(
-        changes.map((change) => ({
+      const values = changes.map(
+        (change): StepChangeValues => ({
           id: change.id,
           status: change.status,
           outcome: toJson(change.outcome),
@@ -404,8 +392,10 @@ export function createPipelineStore(connection: Connection): PipelineStore {
           failure: toJson(change.failure),
           startedAt: change.startedAt ?? null,
           finishedAt: change.finishedAt ?? null,
-        })),
+        }),
       );
+      const atOnce = connection.dialect === 'postgres' && values.length > changedOneByOne;
+      await (atOnce ? changeStepsAtOnce(connection, values) : changeStep.runMany(values));
     },
     createSteps,
 
@@ -422,6 +412,12 @@ export function createPipelineStore(connection: Connection): PipelineStore {
       return rows.map((row) => ({ ...fromJson<TraceEntry>(row.entry), at: new Date(row.at) }));
     },
   };
+}
+
+function idAt(ids: readonly number[], position: number): number {
+  const id = ids[position];
+  if (id === undefined) throw new TypeError(`Cannot create step ${position}: the database gave it no id`);
+  return id;
 }
 
 function toPipeline(row: Selectable<Tables['pipeline']>): Pipeline {

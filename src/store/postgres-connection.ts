@@ -8,6 +8,10 @@ import type { Tables } from './tables.ts';
 /** Connections that reads share. */
 const readers = 4;
 const connectTimeoutMs = 10_000;
+const lockTimeoutMs = 5_000;
+/** Any number that is ours alone: "gantry" in ASCII. */
+const lockKey = 0x67616e747279;
+const lockNotAvailable = '55P03';
 const bigintOid = 20;
 const numericOid = 1700;
 
@@ -42,9 +46,7 @@ class PostgresConnection implements Connection {
   }
 
   async executeMany(sql: string, parameterSets: readonly (readonly unknown[])[]): Promise<void> {
-    // Handed over together: the client sends each as soon as the one before is answered.
-    const answers = await Promise.allSettled(parameterSets.map((parameters) => this.execute(sql, parameters)));
-    for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
+    for (const parameters of parameterSets) await this.execute(sql, parameters);
   }
 
   async script(sql: string): Promise<void> {
@@ -77,8 +79,13 @@ export async function connectPostgres(
   try {
     await client.connect();
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new GantryError('DATABASE_FAILED', `Cannot reach PostgreSQL: ${message}`, { cause });
+    throw new GantryError('DATABASE_FAILED', `Cannot reach PostgreSQL: ${messageOf(cause)}`, { cause });
+  }
+  try {
+    await lockDatabase(client);
+  } catch (error) {
+    await client.end();
+    throw error;
   }
   const writing = new PostgresConnection(client);
   const reading = new PostgresConnection(pool);
@@ -90,6 +97,29 @@ export async function connectPostgres(
       await writing.close();
     },
   };
+}
+
+/**
+ * Takes the database for this process as `lock.db` takes a data folder: held by the session, free when it ends.
+ * The session of a server that was killed ends within moments, so a few seconds of patience are enough.
+ */
+async function lockDatabase(client: pg.Client): Promise<void> {
+  try {
+    await client.query(`set lock_timeout = ${lockTimeoutMs}`);
+    await client.query(`select pg_advisory_lock(${lockKey})`);
+    await client.query('reset lock_timeout');
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code !== lockNotAvailable) {
+      throw new GantryError('DATABASE_FAILED', `Cannot lock the database: ${messageOf(cause)}`, { cause });
+    }
+    throw new GantryError('DATA_FOLDER_IN_USE', 'Cannot use the database: another Gantry server is running on it', {
+      cause,
+    });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function asValue(value: unknown): unknown {
