@@ -1,0 +1,34 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Benchmark, runComparison } from './harness.ts';
+
+/**
+ * `npm run bench -- P1 P5`: the named benchmarks, or all. One JSON line per comparison on stdout; what goes on, on stderr.
+ * A missed goal is printed as missed and fails nothing: figures of one machine are no verdict on the code.
+ */
+const wanted = process.argv.slice(2).map((id) => id.toLowerCase());
+const files = (await readdir(import.meta.dirname)).filter((name) => /^[a-z]\d+-.*\.ts$/.test(name)).sort();
+const chosen = files.filter((name) => wanted.length === 0 || wanted.includes(name.split('-')[0]!));
+if (chosen.length === 0) {
+  process.stderr.write(
+    `There is no such benchmark. There are: ${files.map((name) => name.split('-')[0]!.toUpperCase()).join(' ')}\n`,
+  );
+  process.exit(2);
+}
+
+let [met, missed] = [0, 0];
+for (const name of chosen) {
+  const { benchmark } = (await import(join(import.meta.dirname, name))) as { benchmark: Benchmark };
+  process.stderr.write(`${benchmark.id}: ${benchmark.title}\n`);
+  const { comparisons, cleanUp, notes } = await benchmark.prepare();
+  try {
+    for (const comparison of comparisons) {
+      if (await runComparison(benchmark, comparison, notes)) met += 1;
+      else missed += 1;
+    }
+  } finally {
+    await cleanUp();
+  }
+}
+process.stderr.write(`${met} goals met, ${missed} missed\n`);
+process.exit(0);
