@@ -1,0 +1,151 @@
+import type { DialectRules } from './dialect-rules.ts';
+import type { LintReport } from './lint-report.ts';
+import type { LintCode } from './lint-rules.ts';
+import type { Position } from './source-position.ts';
+import { booleanOf, integerOf, isNull } from './yaml/scalar-type.ts';
+import type { YamlEntry, YamlMap, YamlNode } from './yaml/yaml-node.ts';
+
+/** A map as a dialect reads it: merged, and each key once. */
+export type Fields = ReadonlyMap<string, YamlEntry>;
+
+/**
+ * Reads typed values from the nodes of one document. Whatever has the wrong type becomes a finding at its place and
+ * reads as absent, so that one run finds all of them.
+ */
+export class DocumentReader {
+  readonly rules: DialectRules;
+  readonly report: LintReport;
+  readonly #locate: (offset: number) => Position;
+
+  constructor(rules: DialectRules, report: LintReport, locate: (offset: number) => Position) {
+    this.rules = rules;
+    this.report = report;
+    this.#locate = locate;
+  }
+
+  positionOf(node: YamlNode): Position {
+    return this.#locate(node.offset);
+  }
+
+  add(code: LintCode, node: YamlNode, message: string): void {
+    this.report.add(code, this.positionOf(node), message);
+  }
+
+  /** The fields of a map; `undefined` when it is absent, or is no map (which is found). */
+  fields(node: YamlNode | undefined, what: string): Fields | undefined {
+    if (!node || isNull(node)) return undefined;
+    if (node.kind !== 'map') {
+      this.add('value.type', node, `${what} must be a map, and is ${nounOf(node)}`);
+      return undefined;
+    }
+    const fields = new Map<string, YamlEntry>();
+    for (const entry of node.entries) {
+      if (isMergeKey(entry)) continue;
+      const name = this.#keyText(entry.key);
+      if (name === undefined) continue;
+      const before = fields.get(name);
+      if (before) {
+        this.add(
+          'yaml.duplicate-key',
+          entry.key,
+          `the key "${name}" stands here and in line ${this.positionOf(before.key).line}${
+            this.rules.dialect === 'drone1' ? ': this one, the last, counts' : ''
+          }`,
+        );
+        fields.delete(name);
+      }
+      fields.set(name, entry);
+    }
+    this.#merge(node, fields, 0);
+    return fields;
+  }
+
+  /** Explicit keys win over merged ones; of several maps the first wins (YAML 1.1 merge type). */
+  #merge(map: YamlMap, fields: Map<string, YamlEntry>, depth: number): void {
+    for (const entry of map.entries) {
+      if (!isMergeKey(entry)) continue;
+      const sources = entry.value.kind === 'list' ? entry.value.items : [entry.value];
+      for (const source of sources) {
+        if (source.kind !== 'map') {
+          this.add('yaml.merge', source, '"<<" merges a map or a list of maps, and this is neither');
+          continue;
+        }
+        for (const merged of source.entries) {
+          if (isMergeKey(merged)) continue;
+          const name = this.#keyText(merged.key);
+          if (name !== undefined && !fields.has(name)) fields.set(name, merged);
+        }
+        this.#merge(source, fields, depth + 1);
+      }
+    }
+  }
+
+  #keyText(key: YamlNode): string | undefined {
+    if (key.kind === 'scalar') return key.text;
+    this.add('yaml.key', key, `a key must be a text, and this is ${nounOf(key)}`);
+    return undefined;
+  }
+
+  /** A text as it stands in the source: `1.10` stays `1.10`. */
+  text(node: YamlNode | undefined, what: string): string | undefined {
+    if (!node || isNull(node)) return undefined;
+    if (node.kind === 'scalar') {
+      // `!!binary` is the one tag that changes the text of a string.
+      return node.tag === '!!binary' ? Buffer.from(node.text, 'base64').toString() : node.text;
+    }
+    this.add('value.type', node, `${what} must be a text, and is ${nounOf(node)}`);
+    return undefined;
+  }
+
+  boolean(node: YamlNode | undefined, what: string): boolean | undefined {
+    if (!node || isNull(node)) return undefined;
+    const value = node.kind === 'scalar' ? booleanOf(node, this.rules.booleans) : undefined;
+    if (value === undefined) this.add('value.type', node, `${what} must be true or false`);
+    return value;
+  }
+
+  integer(node: YamlNode | undefined, what: string): number | undefined {
+    if (!node || isNull(node)) return undefined;
+    const value = node.kind === 'scalar' ? integerOf(node) : undefined;
+    if (value === undefined) this.add('value.type', node, `${what} must be a whole number`);
+    return value;
+  }
+
+  /** Items of a list; a single value counts as a list of one, and is told where the dialect refuses it. */
+  items(node: YamlNode | undefined, what: string): readonly YamlNode[] {
+    if (!node || isNull(node)) return [];
+    if (node.kind === 'list') return node.items;
+    if (node.kind === 'map') {
+      this.add('value.type', node, `${what} must be a list, and is a map`);
+      return [];
+    }
+    if (this.rules.demandsLists) {
+      this.add(
+        'value.scalar-for-list',
+        node,
+        `${what} is a single value, where Drone demands a list: write "- " before it`,
+      );
+    }
+    return [node];
+  }
+
+  /** A list of texts, each with its node for later findings. */
+  texts(node: YamlNode | undefined, what: string): { readonly text: string; readonly node: YamlNode }[] {
+    return this.items(node, what).flatMap((item) => {
+      const text = this.text(item, `each item of ${what}`);
+      return text === undefined ? [] : [{ text, node: item }];
+    });
+  }
+}
+
+function isMergeKey({ key }: YamlEntry): boolean {
+  return (
+    key.kind === 'scalar' && key.text === '<<' && ((key.isPlain && key.tag === undefined) || key.tag === '!!merge')
+  );
+}
+
+/** `a map`, `a list`, `the text "x"`. */
+export function nounOf(node: YamlNode): string {
+  if (node.kind !== 'scalar') return node.kind === 'map' ? 'a map' : 'a list';
+  return `the text "${node.text.length > 40 ? `${node.text.slice(0, 40)}…` : node.text}"`;
+}

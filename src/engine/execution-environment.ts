@@ -1,0 +1,50 @@
+/** What is known only when a step starts. */
+export interface ExecutionFacts {
+  readonly pipeline: {
+    readonly startedAt: Date;
+    /** Names of workflows that have failed so far. */
+    readonly failedWorkflows: readonly string[];
+  };
+  readonly workflow: {
+    readonly startedAt: Date;
+    /** Names of steps that have failed so far; those with `failure: ignore` do not count. */
+    readonly failedSteps: readonly string[];
+  };
+  readonly step: { readonly startedAt: Date };
+  /** Who runs it. */
+  readonly runnerName: string;
+}
+
+/**
+ * Variables that the server adds when a step starts. They win over the step's own: a script that asks for the status
+ * gets the truth (pipelines.md 10.7). `…_FINISHED` are the time of the start, as upstream sets them for scripts that
+ * report a result while the pipeline still runs.
+ */
+export function executionEnvironment(facts: ExecutionFacts): Record<string, string> {
+  const seconds = (at: Date): string => String(Math.floor(at.getTime() / 1_000));
+  const stepStarted = seconds(facts.step.startedAt);
+  const pipelineStarted = seconds(facts.pipeline.startedAt);
+  const workflowStarted = seconds(facts.workflow.startedAt);
+  const workflowStatus = facts.workflow.failedSteps.length > 0 ? 'failure' : 'success';
+  const isPipelineFailing = workflowStatus === 'failure' || facts.pipeline.failedWorkflows.length > 0;
+  const pipelineStatus = isPipelineFailing ? 'failure' : 'success';
+  return {
+    DRONE_BUILD_STATUS: pipelineStatus,
+    DRONE_BUILD_STARTED: pipelineStarted,
+    DRONE_BUILD_FINISHED: stepStarted,
+    ...(isPipelineFailing ? { DRONE_FAILED_STAGES: facts.pipeline.failedWorkflows.join(',') } : {}),
+    DRONE_STAGE_STATUS: workflowStatus,
+    DRONE_STAGE_STARTED: workflowStarted,
+    DRONE_STAGE_FINISHED: stepStarted,
+    DRONE_STAGE_MACHINE: facts.runnerName,
+    DRONE_FAILED_STEPS: facts.workflow.failedSteps.join(','),
+    CI_BUILD_STATUS: pipelineStatus,
+    CI_BUILD_STARTED: pipelineStarted,
+    CI_BUILD_FINISHED: stepStarted,
+    GANTRY_PIPELINE_STATUS: pipelineStatus,
+    GANTRY_PIPELINE_STARTED: pipelineStarted,
+    GANTRY_WORKFLOW_STATUS: workflowStatus,
+    GANTRY_WORKFLOW_STARTED: workflowStarted,
+    GANTRY_STEP_STARTED: stepStarted,
+  };
+}

@@ -1,0 +1,57 @@
+import type { Dialect } from '../core/plan.ts';
+import { type LintCode, lintRules, type Severity } from './lint-rules.ts';
+import type { Position } from './source-position.ts';
+
+/** One thing to mend or to know about a pipeline file, at its place. */
+export interface Finding {
+  readonly severity: Severity;
+  readonly code: LintCode;
+  /** A sentence without its end point. */
+  readonly message: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** How many findings one file may have: a hostile one has thousands, and nobody reads past a page. */
+export const maxFindings = 100;
+
+/** Gathers what is found while a file is read, so that one run shows all of it. */
+export class LintReport {
+  readonly #dialect: Dialect;
+  readonly #findings: Finding[] = [];
+  readonly #seen = new Set<string>();
+  #leftOut = 0;
+
+  constructor(dialect: Dialect) {
+    this.#dialect = dialect;
+  }
+
+  /** Notes a finding; the same one twice (raw text and substituted text are both read) counts once. */
+  add(code: LintCode, at: Position, message: string): void {
+    const rule = lintRules[code].severity;
+    const severity = rule === 'by-dialect' ? (this.#dialect === 'gantry' ? 'error' : 'warning') : rule;
+    const key = `${code}:${at.line}:${at.column}:${message}`;
+    if (this.#seen.has(key)) return;
+    // Errors are never left out for warnings: the first error decides what becomes of the file.
+    if (this.#findings.length >= maxFindings && (severity === 'warning' || this.hasError)) {
+      this.#leftOut += 1;
+      return;
+    }
+    this.#seen.add(key);
+    this.#findings.push({ severity, code, message, line: at.line, column: at.column });
+  }
+
+  get hasError(): boolean {
+    return this.#findings.some((finding) => finding.severity === 'error');
+  }
+
+  /** In the order of the file. */
+  get findings(): readonly Finding[] {
+    return this.#findings.toSorted((a, b) => a.line - b.line || a.column - b.column);
+  }
+
+  /** Findings that there were beyond the limit. */
+  get leftOut(): number {
+    return this.#leftOut;
+  }
+}

@@ -1,0 +1,149 @@
+export type Severity = 'error' | 'warning';
+
+/** `by-dialect`: an error in `.gantry.yml`, a warning in files of systems that ignore it. */
+export interface LintRule {
+  readonly severity: Severity | 'by-dialect';
+  /** What the rule finds, and what to do about it. */
+  readonly summary: string;
+}
+
+/**
+ * Every finding that a pipeline file can have. A code is permanent: retire it, never rename it.
+ * docs/reference/lint.md is generated from this table.
+ */
+export const lintRules = {
+  'file.empty': { severity: 'error', summary: 'The file has no pipeline document.' },
+  'file.too-large': { severity: 'error', summary: 'A pipeline file may have 256 KiB.' },
+  'yaml.syntax': { severity: 'error', summary: 'The text is not YAML.' },
+  'yaml.limit': { severity: 'error', summary: 'The document is nested too deeply, or aliases multiply it too often.' },
+  'yaml.duplicate-key': {
+    severity: 'by-dialect',
+    summary: 'A map has a key twice. In Drone files the last one counts; in `.gantry.yml` it is an error.',
+  },
+  'yaml.key': { severity: 'error', summary: 'A key of a map is not a plain text.' },
+  'yaml.merge': { severity: 'error', summary: '`<<` merges a map or a list of maps.' },
+  'substitution.syntax': {
+    severity: 'error',
+    summary:
+      'A `${…}` cannot be read. It is replaced before the shell sees it, comments included: write `$${…}` for the shell.',
+  },
+  'substitution.unknown-name': {
+    severity: 'warning',
+    summary:
+      'A `${NAME}` names nothing that is known when the file is read, so it becomes empty. Write `$${NAME}` or `$NAME` for the shell.',
+  },
+  'substitution.frozen': {
+    severity: 'warning',
+    summary: 'A status or a time is not known yet when `${…}` is replaced. Write `$NAME`, which the shell reads.',
+  },
+  'substitution.no-effect': {
+    severity: 'warning',
+    summary: '`trigger`, `depends_on`, `type` and `kind` are read before substitution, so `${…}` stays as it is there.',
+  },
+  'substitution.name': { severity: 'error', summary: 'The name of a pipeline may not contain `${…}`.' },
+  'substitution.unsafe-value': {
+    severity: 'warning',
+    summary:
+      'A branch, tag, message or author holds characters that change a script. Write `"$NAME"`, which the shell reads as one value.',
+  },
+  'document.kind': { severity: 'error', summary: 'The kind of a document is unknown.' },
+  'document.kind-missing': {
+    severity: 'by-dialect',
+    summary: 'A document has steps and no `kind: pipeline`. Drone refuses it; here it is read as one.',
+  },
+  'document.kind-unsupported': { severity: 'error', summary: 'Gantry does not support this kind of document.' },
+  'document.kind-no-effect': { severity: 'warning', summary: 'A document of this kind has no effect.' },
+  'document.shape': { severity: 'error', summary: 'A document is not a map.' },
+  'dialect.unsupported': {
+    severity: 'error',
+    summary: 'The file is written for a system that Gantry does not run yet.',
+  },
+  'key.unknown': {
+    severity: 'by-dialect',
+    summary: 'The dialect does not know the key. Drone ignores it; in `.gantry.yml` it is an error.',
+  },
+  'key.unsupported': { severity: 'error', summary: 'The dialect knows the key, and Gantry does not support it.' },
+  'key.no-effect': { severity: 'warning', summary: 'The key is known and changes nothing here.' },
+  'value.type': { severity: 'error', summary: 'A value has the wrong type.' },
+  'value.scalar-for-list': {
+    severity: 'warning',
+    summary: 'A single value stands where Drone demands a list, and refuses it; here it is a list of one.',
+  },
+  'value.unknown': { severity: 'error', summary: 'A value is none of those that the key takes.' },
+  'value.unknown-default': {
+    severity: 'warning',
+    summary: 'A value is none of those that the key takes; Drone uses the default.',
+  },
+  'workflow.name-duplicate': { severity: 'error', summary: 'Two pipelines of a file have the same name.' },
+  'workflow.name-invalid': {
+    severity: 'error',
+    summary: 'A name has 1 to 100 characters, none of them a control character.',
+  },
+  'workflow.dependency-unknown': {
+    severity: 'by-dialect',
+    summary:
+      '`depends_on` names a pipeline that the file does not have. Drone ignores it; in `.gantry.yml` it is an error.',
+  },
+  'workflow.cycle': { severity: 'error', summary: 'Pipelines wait for each other in a circle.' },
+  'workflow.type': {
+    severity: 'warning',
+    summary: 'No runner takes this type of pipeline: it is blocked while the others run.',
+  },
+  'workflow.no-steps': { severity: 'warning', summary: 'A pipeline has no steps.' },
+  'workflow.workspace-reserved': {
+    severity: 'warning',
+    summary: 'The workspace would hide a folder of the system; the default is used.',
+  },
+  'workflow.too-many': { severity: 'error', summary: 'A file may have 100 pipelines with 500 steps each.' },
+  'step.name-missing': { severity: 'error', summary: 'A step has no name.' },
+  'step.name-invalid': {
+    severity: 'error',
+    summary: 'A step’s name has 1 to 100 characters, none of them a control character, and is not `clone`.',
+  },
+  'step.name-duplicate': { severity: 'error', summary: 'Two steps of a pipeline have the same name.' },
+  'step.image-missing': { severity: 'error', summary: 'A step has no image.' },
+  'step.command-map': {
+    severity: 'error',
+    summary: 'A command reads as a map, since it contains `: `. Put the whole line in quotes.',
+  },
+  'step.commands-and-entrypoint': {
+    severity: 'by-dialect',
+    summary: '`entrypoint` and `command` have no effect beside `commands`.',
+  },
+  'step.dependency-unknown': {
+    severity: 'error',
+    summary: '`depends_on` names a step that the pipeline does not have.',
+  },
+  'step.dependency-later': {
+    severity: 'warning',
+    summary: '`depends_on` names a step that is defined later. It works here; Drone refuses it.',
+  },
+  'step.dependency-on-clone': {
+    severity: 'warning',
+    summary: '`depends_on: [clone]` where the clone is disabled: it is left out.',
+  },
+  'step.cycle': { severity: 'error', summary: 'Steps wait for each other in a circle.' },
+  'step.timeout': {
+    severity: 'error',
+    summary: 'A timeout is a duration such as `90s` or `1h30m`, of at most 7 days.',
+  },
+  'environment.name': {
+    severity: 'error',
+    summary: 'The name of a variable is empty or holds `=` or a NUL character.',
+  },
+  'environment.empty-dropped': { severity: 'warning', summary: 'Drone leaves a variable with an empty value unset.' },
+  'environment.map-dropped': {
+    severity: 'by-dialect',
+    summary: 'A variable is a map without `from_secret`. Drone leaves it unset; in `.gantry.yml` it is an error.',
+  },
+  'secret.name': { severity: 'error', summary: '`from_secret` names no secret.' },
+  'condition.bare-value': {
+    severity: 'warning',
+    summary:
+      'A single value below `include` or `exclude`, which Drone ignores without a word; here it is a list of one.',
+  },
+  'condition.glob': { severity: 'warning', summary: 'A pattern is malformed, so it never matches.' },
+  'condition.not-evaluated': { severity: 'warning', summary: 'Drone does not look at this condition here.' },
+} as const satisfies Record<string, LintRule>;
+
+export type LintCode = keyof typeof lintRules;

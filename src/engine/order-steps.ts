@@ -1,0 +1,97 @@
+import type { DocumentReader } from './document-reader.ts';
+import { findCycle } from './find-cycle.ts';
+import type { WrittenStep } from './read-step.ts';
+import type { StepDraft } from './workflow-draft.ts';
+
+/** Name of the checkout, the first step of every workflow that has one. */
+export const cloneStepName = 'clone';
+
+/**
+ * Says what each step waits for (pipelines.md 10.5): as soon as one step has `depends_on`, each waits for what it
+ * names; otherwise each waits for the one before. Whoever would wait for nothing waits for the checkout.
+ */
+export function orderSteps(reader: DocumentReader, written: readonly WrittenStep[], hasClone: boolean): StepDraft[] {
+  const positions = new Map<string, number>();
+  for (const [index, step] of written.entries()) {
+    const nameNode = step.node;
+    if (step.name === '') continue;
+    if (step.name === cloneStepName && hasClone) {
+      reader.add('step.name-invalid', nameNode, 'a step may not be named "clone": the checkout has this name');
+      continue;
+    }
+    const before = positions.get(step.name);
+    if (before !== undefined) {
+      const line = written[before]?.line ?? 0;
+      reader.add('step.name-duplicate', nameNode, `a step named "${step.name}" stands in line ${line} already`);
+      continue;
+    }
+    positions.set(step.name, index);
+  }
+
+  const isGraph = written.some((step) => step.dependsOn.length > 0);
+  const dependencies = new Map<string, readonly string[]>();
+  const steps = written.map((step, index): StepDraft => {
+    const names = isGraph
+      ? namedDependencies(reader, step, index, positions, hasClone)
+      : written.slice(Math.max(0, index - 1), index).map((before) => before.name);
+    const dependsOn = names.length === 0 && hasClone ? [cloneStepName] : names;
+    if (positions.get(step.name) === index) dependencies.set(step.name, dependsOn);
+    const { node: _node, ...rest } = step;
+    return { ...rest, dependsOn };
+  });
+
+  const cycle = findCycle(dependencies);
+  if (cycle) {
+    const first = written.find((step) => step.name === cycle[0]);
+    const message = `steps wait for each other: ${[...cycle, cycle[0]].map((name) => `"${name}"`).join(' → ')}; take one "depends_on" away`;
+    if (first) reader.add('step.cycle', first.dependsOn[0]?.node ?? first.node, message);
+  }
+  return steps;
+}
+
+function namedDependencies(
+  reader: DocumentReader,
+  step: WrittenStep,
+  index: number,
+  positions: ReadonlyMap<string, number>,
+  hasClone: boolean,
+): string[] {
+  const names = new Set<string>();
+  for (const { name, node } of step.dependsOn) {
+    const position = positions.get(name);
+    if (position !== undefined) {
+      if (position > index && reader.rules.dialect === 'drone1') {
+        reader.add(
+          'step.dependency-later',
+          node,
+          `"${name}" is defined below "${step.name}": Drone refuses that order`,
+        );
+      }
+      names.add(name);
+    } else if (name === cloneStepName) {
+      if (hasClone) names.add(name);
+      else reader.add('step.dependency-on-clone', node, 'there is no checkout to wait for, since "clone" is disabled');
+    } else {
+      reader.add('step.dependency-unknown', node, `no step is named "${name}"${nearest(name, positions.keys())}`);
+    }
+  }
+  return [...names];
+}
+
+/** `: did you mean "build"?` where a name differs by case, space or one character. */
+function nearest(name: string, candidates: Iterable<string>): string {
+  const all = [...candidates].slice(0, 100);
+  const found = all.find((candidate) => isNear(candidate.toLowerCase(), name.toLowerCase()));
+  if (found !== undefined) return `: did you mean "${found}"?`;
+  const shown = all.slice(0, 8).map((candidate) => `"${candidate}"`);
+  return shown.length === 0 ? '' : `: there are ${shown.join(', ')}${all.length > shown.length ? ', …' : ''}`;
+}
+
+/** Equal but for one character added, missing or changed. */
+function isNear(a: string, b: string): boolean {
+  if (Math.abs(a.length - b.length) > 1) return false;
+  let head = 0;
+  while (head < a.length && head < b.length && a[head] === b[head]) head += 1;
+  const [restA, restB] = [a.slice(head), b.slice(head)];
+  return restA.slice(1) === restB.slice(1) || restA.slice(1) === restB || restA === restB.slice(1);
+}

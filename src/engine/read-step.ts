@@ -1,0 +1,258 @@
+import type { PullPolicy, SecretReference } from '../core/plan.ts';
+import { parseDurationMs } from '../lib/duration.ts';
+import { readConditions } from './conditions.ts';
+import { type DocumentReader, type Fields, nounOf } from './document-reader.ts';
+import { unsupportedKeys } from './known-keys.ts';
+import type { StepDraft } from './workflow-draft.ts';
+import { booleanOf, isNull } from './yaml/scalar-type.ts';
+import type { YamlNode } from './yaml/yaml-node.ts';
+
+/** A step as its document has it: what it waits for is still as written. */
+export interface WrittenStep extends Omit<StepDraft, 'dependsOn'> {
+  readonly node: YamlNode;
+  readonly dependsOn: readonly { readonly name: string; readonly node: YamlNode }[];
+}
+
+/** Longest name of a step or workflow (pipelines.md 10.3). */
+const maxNameLength = 100;
+
+const maxTimeoutMs = 7 * 24 * 3_600_000;
+
+const stepKeys = new Set([
+  'name',
+  'image',
+  'commands',
+  'command',
+  'entrypoint',
+  'environment',
+  'pull',
+  'depends_on',
+  'when',
+  'failure',
+  'user',
+  'working_dir',
+]);
+
+/** Reads one item of `steps`; `needsImage` is false for pipelines that no runner of ours takes. */
+export function readStep(reader: DocumentReader, node: YamlNode, needsImage: boolean): WrittenStep | undefined {
+  const fields = reader.fields(node, 'a step');
+  if (!fields) {
+    if (isNull(node)) reader.add('value.type', node, 'a step must be a map, and is empty');
+    return undefined;
+  }
+  refuseKeys(reader, fields);
+  const get = (key: string): YamlNode | undefined => fields.get(key)?.value;
+
+  const name = reader.text(get('name'), '"name" of a step') ?? '';
+  if (name === '') reader.add('step.name-missing', node, 'a step needs a name');
+  else if (!isGoodName(name)) {
+    reader.add('step.name-invalid', get('name') ?? node, `a name has 1 to ${maxNameLength} printable characters`);
+  }
+  const image = reader.text(get('image'), `"image" of step "${name}"`)?.trim() ?? '';
+  if (image === '' && needsImage) reader.add('step.image-missing', node, `step "${name}" needs an image`);
+
+  const commands = readCommands(reader, get('commands'), name);
+  const entrypoint = readArguments(reader, get('entrypoint'), `"entrypoint" of step "${name}"`);
+  const command = readArguments(reader, get('command'), `"command" of step "${name}"`);
+  if (commands.length > 0) {
+    for (const key of ['entrypoint', 'command']) {
+      const given = fields.get(key);
+      if (given && !isNull(given.value)) {
+        reader.add('step.commands-and-entrypoint', given.key, `"${key}" has no effect beside "commands"`);
+      }
+    }
+  }
+
+  const { environment, secrets } = readStepEnvironment(reader, get('environment'), name);
+  const when = readConditions(reader, get('when'), 'when');
+  return {
+    node,
+    name,
+    kind: commands.length > 0 ? 'commands' : 'image',
+    image,
+    pull: readPull(reader, get('pull'), name),
+    commands,
+    entrypoint: commands.length > 0 ? undefined : entrypoint,
+    command: commands.length > 0 ? undefined : command,
+    environment,
+    secrets,
+    when,
+    onFailure: readFailure(reader, get('failure'), name),
+    timeoutMs: readTimeout(reader, fields, name),
+    user: reader.text(get('user'), `"user" of step "${name}"`),
+    workingDirectory: reader.text(get('working_dir'), `"working_dir" of step "${name}"`),
+    dependsOn: reader
+      .texts(get('depends_on'), `"depends_on" of step "${name}"`)
+      .map((item) => ({ name: item.text, node: item.node })),
+    line: reader.positionOf(node).line,
+  };
+}
+
+/** Whether a name fits in a list, an address and a log: printable, and neither empty nor endless. */
+export function isGoodName(name: string): boolean {
+  return name.length > 0 && name.length <= maxNameLength && !/[\p{Cc}\p{Cs}\u2028\u2029]/u.test(name);
+}
+
+function refuseKeys(reader: DocumentReader, fields: Fields): void {
+  const known = unsupportedKeys[reader.rules.dialect];
+  for (const [name, { key, value }] of fields) {
+    if (stepKeys.has(name) || (name === 'timeout' && reader.rules.dialect === 'gantry')) continue;
+    if (known.withoutEffect.step.has(name)) {
+      reader.add('key.no-effect', key, `"${name}" has no effect, as in Drone`);
+    } else if (known.step.has(name)) {
+      // `detach: false` asks for what we do anyway.
+      if (value.kind === 'scalar' && booleanOf(value, reader.rules.booleans) === false) continue;
+      reader.add('key.unsupported', key, `Gantry does not support "${name}" of a step`);
+    } else {
+      reader.add('key.unknown', key, `a step has no key "${name}"${hintFor(name)}`);
+    }
+  }
+}
+
+function hintFor(name: string): string {
+  if (name === 'secrets') return ': write "environment: {NAME: {from_secret: name}}"';
+  if (name === 'env') return ': it is "environment"';
+  if (name === 'script' || name === 'run') return ': it is "commands"';
+  if (name === 'group') return ': write "depends_on"';
+  return '';
+}
+
+function readCommands(reader: DocumentReader, node: YamlNode | undefined, step: string): string[] {
+  const commands: string[] = [];
+  for (const item of reader.items(node, `"commands" of step "${step}"`)) {
+    if (item.kind === 'map') {
+      reader.add(
+        'step.command-map',
+        item,
+        `a command of step "${step}" reads as a map, since it contains ": ": put the whole line in quotes`,
+      );
+      continue;
+    }
+    const command = isNull(item) ? '' : reader.text(item, `each command of step "${step}"`);
+    if (command !== undefined && command !== '') commands.push(command);
+  }
+  return commands;
+}
+
+function readArguments(reader: DocumentReader, node: YamlNode | undefined, what: string): string[] | undefined {
+  if (!node || isNull(node)) return undefined;
+  return reader
+    .items(node, what)
+    .flatMap((item) => (isNull(item) ? [''] : (reader.text(item, `each item of ${what}`) ?? [])));
+}
+
+function readStepEnvironment(
+  reader: DocumentReader,
+  node: YamlNode | undefined,
+  step: string,
+): { environment: Record<string, string>; secrets: SecretReference[] } {
+  const values: [string, string][] = [];
+  const secrets: SecretReference[] = [];
+  for (const [name, { key, value }] of reader.fields(node, `"environment" of step "${step}"`) ?? []) {
+    if (!isVariableName(name)) {
+      reader.add('environment.name', key, `a variable of step "${step}" has no usable name`);
+      continue;
+    }
+    if (value.kind === 'map') {
+      const secret = readSecretName(reader, value, name);
+      if (secret !== undefined) {
+        secrets.push({ variable: name, secret, isRequired: reader.rules.requiresSecrets });
+      }
+      continue;
+    }
+    const text = readVariable(reader, key, value, name);
+    if (text !== undefined) values.push([name, text]);
+  }
+  return { environment: Object.fromEntries(values), secrets };
+}
+
+/** Reads a variable's text; `undefined` when it stays unset. */
+export function readVariable(reader: DocumentReader, key: YamlNode, value: YamlNode, name: string): string | undefined {
+  const text = isNull(value) ? '' : reader.text(value, `the variable "${name}"`);
+  if (text === undefined) return undefined;
+  if (text.includes('\0')) {
+    reader.add('environment.name', key, `the variable "${name}" holds a NUL character, which no environment can`);
+    return undefined;
+  }
+  if (text === '' && reader.rules.dropsEmptyEnvironment) {
+    reader.add('environment.empty-dropped', key, `"${name}" is empty, so Drone leaves it unset`);
+    return undefined;
+  }
+  return text;
+}
+
+export function isVariableName(name: string): boolean {
+  return name !== '' && !name.includes('=') && !name.includes('\0');
+}
+
+function readSecretName(reader: DocumentReader, value: YamlNode, variable: string): string | undefined {
+  const fields = reader.fields(value, `the variable "${variable}"`);
+  const from = fields?.get('from_secret');
+  if (!fields || !from) {
+    reader.add(
+      'environment.map-dropped',
+      value,
+      `the variable "${variable}" is a map without "from_secret"${reader.rules.dialect === 'drone1' ? ', so Drone leaves it unset' : ''}`,
+    );
+    return undefined;
+  }
+  for (const [name, { key }] of fields) {
+    if (name !== 'from_secret') reader.add('key.unknown', key, `a variable has no key "${name}" beside "from_secret"`);
+  }
+  const secret = reader.text(from.value, `"from_secret" of "${variable}"`)?.trim();
+  if (secret === undefined || secret === '') {
+    reader.add('secret.name', from.value, `"from_secret" of "${variable}" names no secret`);
+    return undefined;
+  }
+  return secret.toLowerCase();
+}
+
+function readPull(reader: DocumentReader, node: YamlNode | undefined, step: string): PullPolicy {
+  const word = reader.text(node, `"pull" of step "${step}"`);
+  switch (word) {
+    case undefined:
+    case '':
+    case 'default':
+      return 'default';
+    case 'always':
+    case 'never':
+      return word;
+    case 'if-not-exists':
+    case 'if-not-present':
+      return 'if-not-present';
+    default: {
+      const message = `"pull" of step "${step}" is "${word}", and takes always, if-not-exists, never or default`;
+      const isDrone = reader.rules.dialect === 'drone1';
+      if (node) reader.add(isDrone ? 'value.unknown-default' : 'value.unknown', node, message);
+      return 'default';
+    }
+  }
+}
+
+function readFailure(reader: DocumentReader, node: YamlNode | undefined, step: string): 'fail' | 'ignore' {
+  const word = reader.text(node, `"failure" of step "${step}"`);
+  if (!node || word === undefined || word === '' || word === 'always') return 'fail';
+  if (word === 'ignore') return 'ignore';
+  if (word === 'fast' || word === 'fast-fail' || word === 'fail-fast') {
+    reader.add('key.unsupported', node, `Gantry does not support "failure: ${word}": a failure lets running steps end`);
+  } else {
+    reader.add('value.unknown', node, `"failure" of step "${step}" is "${word}", and takes ignore or always`);
+  }
+  return 'fail';
+}
+
+function readTimeout(reader: DocumentReader, fields: Fields, step: string): number | undefined {
+  const node = reader.rules.dialect === 'gantry' ? fields.get('timeout')?.value : undefined;
+  const text = reader.text(node, `"timeout" of step "${step}"`);
+  if (!node || text === undefined) return undefined;
+  const timeoutMs = parseDurationMs(text);
+  if (timeoutMs === undefined || timeoutMs <= 0 || timeoutMs > maxTimeoutMs) {
+    reader.add(
+      'step.timeout',
+      node,
+      `${nounOf(node)} is no timeout: write a duration such as 90s or 1h30m, at most 7d`,
+    );
+    return undefined;
+  }
+  return timeoutMs;
+}

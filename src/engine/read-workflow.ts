@@ -1,0 +1,217 @@
+import { type Conditions, readConditions } from './conditions.ts';
+import type { DocumentReader, Fields } from './document-reader.ts';
+import type { Workspace } from './environment.ts';
+import { unsupportedKeys } from './known-keys.ts';
+import { orderSteps } from './order-steps.ts';
+import { isGoodName, isVariableName, readStep, readVariable } from './read-step.ts';
+import type { WorkflowDraft } from './workflow-draft.ts';
+import { isNull } from './yaml/scalar-type.ts';
+import type { YamlNode } from './yaml/yaml-node.ts';
+
+/** What is read from the raw text of a document, before substitution (pipelines.md 2). */
+export interface WorkflowHeader {
+  readonly name: string;
+  readonly type: string;
+  readonly line: number;
+  readonly trigger: Conditions;
+  readonly dependsOn: readonly { readonly name: string; readonly node: YamlNode }[];
+}
+
+export const defaultWorkspace: Workspace = { base: '/drone/src', path: '' };
+
+/** Pipelines that the runtimes of a runner take; any other type is blocked while the others run. */
+export function hasRunner(type: string): boolean {
+  return type === 'docker' || type === 'kubernetes';
+}
+
+const maxSteps = 1_000;
+
+const workflowKeys = new Set([
+  'kind',
+  'type',
+  'name',
+  'workspace',
+  'clone',
+  'trigger',
+  'depends_on',
+  'environment',
+  'steps',
+]);
+
+/** Reads the raw part of a document, and refuses keys of it that nobody or only others know. */
+export function readWorkflowHeader(reader: DocumentReader, root: YamlNode, fields: Fields): WorkflowHeader {
+  const known = unsupportedKeys[reader.rules.dialect];
+  for (const [name, { key, value }] of fields) {
+    if (workflowKeys.has(name)) continue;
+    if (known.withoutEffect.workflow.has(name)) {
+      reader.add('key.no-effect', key, `"${name}" has no effect`);
+    } else if (known.workflow.has(name)) {
+      if (isNull(value) || (value.kind === 'list' && value.items.length === 0)) continue;
+      reader.add('key.unsupported', key, `Gantry does not support "${name}" of a pipeline`);
+    } else {
+      reader.add('key.unknown', key, `a pipeline has no key "${name}"${name === 'when' ? ': it is "trigger"' : ''}`);
+    }
+  }
+
+  const nameNode = fields.get('name')?.value;
+  const name = reader.text(nameNode, '"name" of a pipeline') ?? '';
+  if (nameNode && name.includes('${')) {
+    reader.add('substitution.name', nameNode, 'the name of a pipeline is read before "${…}" is replaced: write it out');
+  } else if (nameNode && name !== '' && !isGoodName(name)) {
+    reader.add('workflow.name-invalid', nameNode, 'a name has 1 to 100 printable characters');
+  }
+  for (const key of ['type', 'trigger', 'depends_on']) warnOfSubstitution(reader, fields.get(key)?.value, key);
+  const typeNode = fields.get('type')?.value;
+  const type = reader.text(typeNode, '"type" of a pipeline') || 'docker';
+  if (typeNode && !hasRunner(type)) {
+    reader.add('workflow.type', typeNode, `no runner takes pipelines of the type "${type}": this one will be blocked`);
+  }
+  return {
+    name: name === '' ? 'default' : name,
+    type,
+    line: reader.positionOf(root).line,
+    trigger: readConditions(reader, fields.get('trigger')?.value, 'trigger'),
+    dependsOn: reader
+      .texts(fields.get('depends_on')?.value, '"depends_on" of a pipeline')
+      .map((item) => ({ name: item.text, node: item.node })),
+  };
+}
+
+function warnOfSubstitution(reader: DocumentReader, node: YamlNode | undefined, key: string): void {
+  if (!node) return;
+  if (node.kind === 'scalar') {
+    if (node.text.includes('${')) {
+      reader.add('substitution.no-effect', node, `"${key}" is read before "\${…}" is replaced, so it stays as it is`);
+    }
+  } else {
+    const children = node.kind === 'list' ? node.items : node.entries.map((entry) => entry.value);
+    for (const child of children) warnOfSubstitution(reader, child, key);
+  }
+}
+
+/** Reads what runs, from the substituted text. */
+export function readWorkflowBody(
+  reader: DocumentReader,
+  fields: Fields,
+  header: WorkflowHeader,
+): Omit<WorkflowDraft, 'dependsOn'> {
+  const clone = readClone(reader, fields, header.line);
+  const nodes = reader.items(fields.get('steps')?.value, '"steps"');
+  const stepsKey = fields.get('steps')?.key;
+  if (nodes.length === 0) {
+    const [first] = fields.values();
+    const at = stepsKey ?? first?.key;
+    if (at) reader.add('workflow.no-steps', at, `the pipeline "${header.name}" has no steps`);
+  }
+  if (nodes.length > maxSteps && stepsKey) {
+    reader.add(
+      'workflow.too-many',
+      stepsKey,
+      `a pipeline may have ${maxSteps} steps, and this one has ${nodes.length}`,
+    );
+  }
+  const written = nodes
+    .slice(0, maxSteps)
+    .map((node) => readStep(reader, node, hasRunner(header.type)))
+    .filter((step) => step !== undefined);
+  return {
+    name: header.name,
+    type: header.type,
+    line: header.line,
+    trigger: header.trigger,
+    workspace: readWorkspace(reader, fields.get('workspace')?.value),
+    clone,
+    environment: readEnvironment(reader, fields.get('environment')?.value),
+    steps: orderSteps(reader, written, !clone.isDisabled),
+  };
+}
+
+function readClone(reader: DocumentReader, fields: Fields, documentLine: number): WorkflowDraft['clone'] {
+  const entry = fields.get('clone');
+  const clone = reader.fields(entry?.value, '"clone"');
+  let isDisabled = false;
+  let depth = 0;
+  for (const [name, { key, value }] of clone ?? []) {
+    switch (name) {
+      case 'disable':
+        isDisabled = reader.boolean(value, '"clone.disable"') ?? false;
+        break;
+      case 'depth': {
+        const given = reader.integer(value, '"clone.depth"');
+        if (given !== undefined && given < 0) reader.add('value.type', value, '"clone.depth" may not be negative');
+        depth = Math.max(0, given ?? 0);
+        break;
+      }
+      case 'retries':
+      case 'skip_verify':
+      case 'trace':
+        reader.add('key.no-effect', key, `"clone.${name}" has no effect: the checkout uses no network`);
+        break;
+      default:
+        reader.add('key.unknown', key, `"clone" has no key "${name}"`);
+    }
+  }
+  return { isDisabled, depth, line: entry ? reader.positionOf(entry.key).line : documentLine };
+}
+
+/** Folders that an image needs for itself: a workspace there would hide them. */
+const reservedFolders = new Set(
+  '/ /bin /boot /dev /etc /lib /lib64 /proc /root /run /run/drone /sbin /sys /usr /usr/bin /usr/lib /usr/local /usr/local/bin /usr/sbin /var'.split(
+    ' ',
+  ),
+);
+
+function readWorkspace(reader: DocumentReader, node: YamlNode | undefined): Workspace {
+  const fields = reader.fields(node, '"workspace"');
+  if (!node || !fields) return defaultWorkspace;
+  for (const [name, { key }] of fields) {
+    if (name !== 'base' && name !== 'path') reader.add('key.unknown', key, `"workspace" has no key "${name}"`);
+  }
+  const given = {
+    base: reader.text(fields.get('base')?.value, '"workspace.base"') ?? '',
+    path: reader.text(fields.get('path')?.value, '"workspace.path"') ?? '',
+  };
+  // A path that begins with "/" is the whole folder.
+  const isAbsolute = given.path.startsWith('/');
+  const base = folderOf(isAbsolute ? given.path : given.base || defaultWorkspace.base);
+  const path = isAbsolute ? '' : folderOf(given.path).replace(/^\//, '');
+  const whole = folderOf(`${base}/${path}`);
+  if (!base.startsWith('/') || reservedFolders.has(base) || reservedFolders.has(whole) || /[\0\n]/.test(whole)) {
+    reader.add(
+      'workflow.workspace-reserved',
+      node,
+      `the workspace may not be "${whole}": "${defaultWorkspace.base}" is used`,
+    );
+    return defaultWorkspace;
+  }
+  return { base, path };
+}
+
+/** Without doubled or ending slashes; `.` and `..` are resolved, and nothing leaves the root. */
+function folderOf(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return (path.startsWith('/') ? '/' : '') + parts.join('/');
+}
+
+function readEnvironment(reader: DocumentReader, node: YamlNode | undefined): Record<string, string> {
+  const values: [string, string][] = [];
+  for (const [name, { key, value }] of reader.fields(node, '"environment" of a pipeline') ?? []) {
+    if (!isVariableName(name)) {
+      reader.add('environment.name', key, 'a variable of the pipeline has no usable name');
+    } else if (value.kind === 'map') {
+      reader.add(
+        'value.type',
+        value,
+        `the variable "${name}" of a pipeline must be a text: secrets are given to steps`,
+      );
+    } else {
+      const text = readVariable(reader, key, value, name);
+      if (text !== undefined) values.push([name, text]);
+    }
+  }
+  return Object.fromEntries(values);
+}

@@ -1,0 +1,32 @@
+/** A document of a file: its text, and where that begins in the file. */
+export interface SourceDocument {
+  readonly text: string;
+  readonly offset: number;
+}
+
+/**
+ * Splits a file at lines that begin with `---`; a line that begins with `...` ends it. By lines and not by YAML, as
+ * Drone does (pipelines.md 10.1), so that `----` splits too. Documents of nothing but comments and space are left out.
+ */
+export function splitDocuments(file: string): SourceDocument[] {
+  const documents: SourceDocument[] = [];
+  let start = 0;
+  const end = (to: number): void => {
+    const text = file.slice(start, to);
+    if (/^[^\S\n]*[^\s#]/m.test(text)) documents.push({ text, offset: start });
+  };
+  let at = 0;
+  while (at < file.length) {
+    const newline = file.indexOf('\n', at);
+    const next = newline < 0 ? file.length : newline + 1;
+    const isEnd = file.startsWith('...', at);
+    if (isEnd || file.startsWith('---', at)) {
+      end(at);
+      start = next;
+      if (isEnd) return documents;
+    }
+    at = next;
+  }
+  end(file.length);
+  return documents;
+}

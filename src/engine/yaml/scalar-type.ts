@@ -1,0 +1,38 @@
+import type { YamlNode, YamlScalar } from './yaml-node.ts';
+
+/** Which words are booleans: those of YAML 1.1 (Drone) or of YAML 1.2 (`.gantry.yml`). */
+export type BooleanWords = 'yaml-1.1' | 'yaml-1.2';
+
+const nullWords = new Set(['', '~', 'null', 'Null', 'NULL']);
+const trueWords = new Set(['true', 'True', 'TRUE']);
+const falseWords = new Set(['false', 'False', 'FALSE']);
+const oldTrueWords = new Set(['y', 'Y', 'yes', 'Yes', 'YES', 'on', 'On', 'ON']);
+const oldFalseWords = new Set(['n', 'N', 'no', 'No', 'NO', 'off', 'Off', 'OFF']);
+
+/** Whether a value is absent: nothing, `~` or `null`, plain. */
+export function isNull(node: YamlNode): boolean {
+  if (node.kind !== 'scalar') return false;
+  if (node.tag !== undefined) return node.tag === '!!null' || node.tag === 'tag:yaml.org,2002:null';
+  return node.isPlain && nullWords.has(node.text);
+}
+
+/** The boolean that a plain scalar is, or `undefined` when it is none. */
+export function booleanOf(scalar: YamlScalar, words: BooleanWords): boolean | undefined {
+  if (!scalar.isPlain || (scalar.tag !== undefined && scalar.tag !== '!!bool')) return undefined;
+  if (trueWords.has(scalar.text)) return true;
+  if (falseWords.has(scalar.text)) return false;
+  if (words === 'yaml-1.2') return undefined;
+  if (oldTrueWords.has(scalar.text)) return true;
+  return oldFalseWords.has(scalar.text) ? false : undefined;
+}
+
+/** The integer that a plain scalar is: `_` removed, a sign, then decimal, `0x`, `0b`, `0o` or leading-zero octal. */
+export function integerOf(scalar: YamlScalar): number | undefined {
+  if (!scalar.isPlain || (scalar.tag !== undefined && scalar.tag !== '!!int')) return undefined;
+  const found = /^([-+]?)(0x[0-9a-f]+|0b[01]+|0o?[0-7]+|[1-9][0-9]*|0)$/i.exec(scalar.text.replaceAll('_', ''));
+  if (!found) return undefined;
+  const digits = found[2] ?? '';
+  const magnitude = /^0[0-7]/.test(digits) ? Number.parseInt(digits, 8) : Number(digits.toLowerCase());
+  if (!Number.isSafeInteger(magnitude)) return undefined;
+  return found[1] === '-' ? -magnitude : magnitude;
+}
