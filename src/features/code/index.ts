@@ -1,0 +1,93 @@
+import { join } from 'node:path';
+import type { Repository } from '../../core/repository.ts';
+import type { UnitOfWork } from '../../core/unit-of-work.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Feature } from '../feature.ts';
+import { GitRepository } from './git-repository.ts';
+import { gitRoutes } from './git-routes.ts';
+import { KeyedLocks } from './keyed-locks.ts';
+import { ObjectReaders } from './object-reader.ts';
+import { PushHooks } from './push-hook.ts';
+import { PushReceiver } from './receive-push.ts';
+import { PushRecovery } from './recover-pushes.ts';
+import { RefCache } from './ref-cache.ts';
+import { RepositoryFolders } from './repository-folders.ts';
+import { FetchServer } from './serve-fetch.ts';
+
+export interface CodeFeatureDeps {
+  readonly unitOfWork: UnitOfWork;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Repositories lie in its `repositories`, the hook in its `hooks`. An absolute path. */
+  readonly dataFolder: string;
+  /** The most that one push may bring, in bytes. Default 2 GiB. */
+  readonly maxPushBytes?: number;
+}
+
+export interface CodeFeature extends Feature {
+  readonly repository: Repository;
+  /** Settles pushes that nobody else will, and answers what it found: nothing, in an undisturbed run. */
+  reconcile(): Promise<readonly string[]>;
+  /** Finds references that moved without a push. */
+  lookThroughRefs(): Promise<readonly string[]>;
+}
+
+const reconcileEveryMs = 10_000;
+const lookThroughEveryMs = 60 * 60_000;
+
+/** Projects and their repositories: git over HTTP, from a push to its event, and reading of what was pushed. */
+export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
+  const { unitOfWork, clock, logger, maxPushBytes = 2 * 2 ** 30 } = deps;
+  const folders = new RepositoryFolders(join(deps.dataFolder, 'repositories'), maxPushBytes);
+  const refs = new RefCache(folders);
+  const objects = new ObjectReaders();
+  const locks = new KeyedLocks();
+  const hooks = new PushHooks(deps.dataFolder, logger);
+  const fetches = new FetchServer(folders, logger);
+  const pushes = new PushReceiver({ unitOfWork, clock, logger, folders, refs, hooks, locks });
+  const recovery = new PushRecovery({
+    unitOfWork,
+    clock,
+    logger,
+    folders,
+    refs,
+    locks,
+    isOpen: (pushId) => pushes.isOpen(pushId),
+  });
+  const timers: NodeJS.Timeout[] = [];
+  let background = Promise.resolve();
+
+  /** One after the other, so that stopping waits for what is under way and nothing more. */
+  const inBackground = (what: string, work: () => Promise<readonly string[]>): void => {
+    background = background.then(work).then(
+      (findings) => {
+        for (const finding of findings) logger.warn(what, { finding });
+      },
+      (error: unknown) => logger.error('Looking after repositories failed', { error }),
+    );
+  };
+
+  return {
+    name: 'code',
+    repository: new GitRepository(folders, refs, objects),
+    routes: gitRoutes({ unitOfWork, folders, refs, fetches, pushes, maxPushBytes }),
+    reconcile: () => recovery.settleForgotten(),
+    lookThroughRefs: () => recovery.lookThroughAllRefs(),
+    async start() {
+      await hooks.start();
+      await recovery.recover();
+      const settle = (): void => inBackground('Settled a push', () => recovery.settleForgotten());
+      const lookThrough = (): void => inBackground('Found a moved reference', () => recovery.lookThroughAllRefs());
+      timers.push(setInterval(settle, reconcileEveryMs).unref(), setInterval(lookThrough, lookThroughEveryMs).unref());
+      lookThrough();
+    },
+    async stop() {
+      for (const timer of timers.splice(0)) clearInterval(timer);
+      await pushes.drained();
+      await background;
+      objects.close();
+      await hooks.stop();
+    },
+  };
+}
