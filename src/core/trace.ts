@@ -50,6 +50,7 @@ export const traceRules = [
   'workflow.claimed', // runner
   'workflow.runner-lost', // runner
   'workflow.requeued', // runner
+  'workflow.stale-refused', // runner, token, current
   'step.after-failure', // step
   'step.workflow-lost', // step
   'step.cancelled', // by

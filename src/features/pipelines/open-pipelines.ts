@@ -1,0 +1,128 @@
+import { GantryError } from '../../core/errors.ts';
+import {
+  type FailureExcerpt,
+  type Outcome,
+  type Pipeline,
+  type PipelineStatus,
+  type Step,
+  type StepStatus,
+  type Workflow,
+  type WorkflowStatus,
+} from '../../core/pipeline.ts';
+import type { WorkflowPlan } from '../../core/plan.ts';
+import { projectSlug } from '../../core/project.ts';
+import type { TraceEntry } from '../../core/trace.ts';
+import type { Stores } from '../../core/unit-of-work.ts';
+
+/**
+ * Pipelines that have not finished, as this process knows them: what the record says plus what is on its way into it.
+ * Decisions are made on these objects without waiting for the disk; whatever leaves the process waits for the commit.
+ */
+export interface OpenPipeline {
+  /** The row as it was created: what does not change. */
+  readonly row: Pipeline;
+  readonly slug: string;
+  readonly workflows: readonly OpenWorkflow[];
+  status: PipelineStatus;
+  startedAt: Date | undefined;
+}
+
+export interface OpenWorkflow {
+  readonly id: number;
+  readonly pipeline: OpenPipeline;
+  readonly name: string;
+  readonly plan: WorkflowPlan;
+  readonly attempt: number;
+  readonly steps: readonly OpenStep[];
+  status: WorkflowStatus;
+  token: number;
+  runnerId: string | undefined;
+  cancelledBy: string | undefined;
+  queuedAt: Date | undefined;
+  startedAt: Date | undefined;
+  /** Whether its runner was told of it, as far as this process knows. */
+  isAssigned: boolean;
+}
+
+export interface OpenStep {
+  readonly id: number;
+  readonly position: number;
+  readonly name: string;
+  readonly isIgnored: boolean;
+  status: StepStatus;
+  outcome: Outcome | undefined;
+  reason: TraceEntry | undefined;
+  failure: FailureExcerpt | undefined;
+  startedAt: Date | undefined;
+  finishedAt: Date | undefined;
+}
+
+/** Steps that take a slot: their start is recorded and their end is not. */
+export function activeSteps(workflow: OpenWorkflow): number {
+  let count = 0;
+  for (const { status } of workflow.steps) if (status === 'starting' || status === 'running') count += 1;
+  return count;
+}
+
+export function openPipeline(
+  pipeline: Pipeline,
+  slug: string,
+  rows: readonly { readonly workflow: Workflow; readonly steps: readonly Step[] }[],
+): OpenPipeline {
+  const workflows: OpenWorkflow[] = [];
+  const open: OpenPipeline = { row: pipeline, slug, workflows, status: pipeline.status, startedAt: pipeline.startedAt };
+  for (const { workflow, steps } of rows) {
+    workflows.push({
+      id: workflow.id,
+      pipeline: open,
+      name: workflow.name,
+      plan: workflow.plan,
+      attempt: workflow.attempt,
+      status: workflow.status,
+      token: workflow.token,
+      runnerId: workflow.runnerId,
+      cancelledBy: workflow.cancelledBy,
+      queuedAt: workflow.queuedAt,
+      startedAt: workflow.startedAt,
+      isAssigned: workflow.status === 'claimed' || workflow.status === 'running',
+      steps: steps.map((step) => ({
+        id: step.id,
+        position: step.position,
+        name: step.name,
+        isIgnored: workflow.plan.steps[step.position]?.onFailure === 'ignore',
+        status: step.status,
+        outcome: step.outcome,
+        reason: step.reason,
+        failure: step.failure,
+        startedAt: step.startedAt,
+        finishedAt: step.finishedAt,
+      })),
+    });
+  }
+  return open;
+}
+
+/** Reads a pipeline with the present attempts of its workflows. Throws PIPELINE_NOT_FOUND. */
+export async function loadPipeline(stores: Stores, id: number): Promise<OpenPipeline> {
+  const pipeline = await stores.pipelines.find(id);
+  if (!pipeline) throw new GantryError('PIPELINE_NOT_FOUND', `Cannot load pipeline ${id}: there is none with this id`);
+  const [project, workflows, steps] = await Promise.all([
+    stores.projects.find(pipeline.projectId),
+    stores.pipelines.workflows(id),
+    stores.pipelines.steps(id),
+  ]);
+  if (!project)
+    throw new GantryError('PROJECT_NOT_FOUND', `Cannot load pipeline ${id}: its project ${pipeline.projectId} is gone`);
+  return openPipeline(
+    pipeline,
+    projectSlug(project),
+    workflows
+      .toSorted((a, b) => a.position - b.position)
+      .map((workflow) => ({
+        workflow,
+        steps: steps
+          .filter((step) => step.workflowId === workflow.id && step.attempt === workflow.attempt)
+          .toSorted((a, b) => a.position - b.position),
+      })),
+  );
+}

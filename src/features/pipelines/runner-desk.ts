@@ -1,0 +1,322 @@
+import { isFinished } from '../../core/pipeline.ts';
+import type { UnitOfWork } from '../../core/unit-of-work.ts';
+import { type ClaimName, protocolVersion, type ToServer } from '../../engine/runner-protocol.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Engine } from './engine.ts';
+import { loadPipeline, type OpenWorkflow } from './open-pipelines.ts';
+import { claimOf, type RunnerConnection, RunnerSession } from './runner-session.ts';
+import type { StepLogs } from './step-logs.ts';
+
+export interface RunnerDeskDeps {
+  readonly engine: Engine;
+  readonly store: UnitOfWork;
+  readonly logs: StepLogs;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly leaseMs: number;
+}
+
+type Message<Type extends ToServer['type']> = Extract<ToServer, { type: Type }>;
+
+/** Messages that may wait while a greeting is worked on; a runner that sends more is cut off and calls again. */
+const greetingInboxLimit = 10_000;
+
+/** The server's side of the runner protocol: who calls, what they hold, and what becomes of what they say. */
+export class RunnerDesk {
+  readonly #deps: RunnerDeskDeps;
+  /** Stale claims that were written down: one line for each is enough. */
+  readonly #refused = new Set<string>();
+
+  constructor(deps: RunnerDeskDeps) {
+    this.#deps = deps;
+  }
+
+  /** Takes a connection of a runner: its first message tells whether it is for work or for heartbeats. */
+  accept(connection: RunnerConnection): void {
+    let session: RunnerSession | undefined;
+    let greeting: Promise<void> | undefined;
+    let inbox: { message: ToServer; payload: Buffer }[] = [];
+    connection.onMessage((message, payload) => {
+      if (message.type === 'heartbeat') this.noteHeartbeat(message.runnerId, message.generation);
+      else if (message.type === 'hello') {
+        if (session || greeting) return;
+        greeting = this.#greet(connection, message).then(
+          (greeted) => {
+            session = greeted;
+            greeting = undefined;
+            const waiting = inbox;
+            inbox = [];
+            if (greeted) for (const each of waiting) this.#hear(greeted, each.message, each.payload);
+          },
+          (error: unknown) => {
+            this.#deps.logger.error('A runner could not be greeted', { error, runnerId: message.runnerId });
+            connection.close();
+          },
+        );
+      } else if (greeting) {
+        if (inbox.length >= greetingInboxLimit) connection.close();
+        else inbox.push({ message, payload });
+      } else if (session) this.#hear(session, message, payload);
+    });
+    connection.onClose(() => {
+      if (!session || session.connection !== connection) return;
+      // Not lost: its lease decides. What it asked for it will ask again.
+      session.connection = undefined;
+      const left = session;
+      this.#deps.engine.forgetStarts((start) => start.session === left);
+    });
+  }
+
+  /** A heartbeat counts for the process that sent it, not for one that had its name before. */
+  noteHeartbeat(runnerId: string, generation?: string): void {
+    const session = this.#deps.engine.sessions.get(runnerId);
+    if (!session || (generation !== undefined && session.generation !== generation)) return;
+    session.lastHeartbeatMs = this.#deps.clock.monotonicMs();
+  }
+
+  async #greet(connection: RunnerConnection, hello: Message<'hello'>): Promise<RunnerSession | undefined> {
+    const { engine, clock, logger, leaseMs } = this.#deps;
+    if (hello.protocol !== protocolVersion && hello.protocol !== protocolVersion - 1) {
+      logger.warn('A runner speaks a protocol that is not understood', {
+        runnerId: hello.runnerId,
+        protocol: hello.protocol,
+      });
+      connection.close();
+      return undefined;
+    }
+    const { runnerId, generation, slots } = hello;
+    const previous = engine.sessions.get(runnerId);
+    let session = previous;
+    if (!previous || previous.generation !== generation) {
+      session = new RunnerSession({ runnerId, generation, slots, nowMs: clock.monotonicMs() });
+      if (previous?.generation === undefined) for (const workflow of previous?.claims ?? []) session.hold(workflow);
+      // The same name, another process: the one before is dead, and its steps with it.
+      else await engine.loseSession(previous);
+      engine.sessions.set(runnerId, session);
+    }
+    if (!session) return undefined;
+    const replaced = session.connection;
+    session.connection = undefined;
+    if (replaced !== connection) replaced?.close();
+    session.lastHeartbeatMs = clock.monotonicMs();
+
+    const disowned = await this.#settleHolds(session, hello.holds);
+    session.connection = connection;
+    connection.send({ type: 'welcome', protocol: protocolVersion, leaseMs, disowned });
+    for (const workflow of session.claims) {
+      const { cancelledBy } = workflow;
+      if (cancelledBy !== undefined && !isFinished(workflow.status))
+        connection.send({ type: 'cancel', ...claimOf(workflow), by: cancelledBy });
+    }
+    engine.wake();
+    return session;
+  }
+
+  /** Compares what the runner has with what the record says it has; answers what is not its own any more. */
+  async #settleHolds(session: RunnerSession, holds: readonly ClaimName[]): Promise<readonly ClaimName[]> {
+    const { engine } = this.#deps;
+    const held = new Set(holds.map(({ workflowId, attempt, token }) => `${workflowId}/${attempt}/${token}`));
+    for (const workflow of session.claims) {
+      const { workflowId, attempt, token } = claimOf(workflow);
+      // One that was claimed and not yet told of is sent as soon as its claim is recorded.
+      if (!workflow.isAssigned || held.has(`${workflowId}/${attempt}/${token}`)) continue;
+      await engine.lose(session, workflow);
+    }
+    const disowned: ClaimName[] = [];
+    for (const claim of holds) {
+      if (session.find(claim)) continue;
+      const finished = await this.#findFinished(session.runnerId, claim);
+      if (finished) session.hold(finished);
+      else disowned.push({ workflowId: claim.workflowId, attempt: claim.attempt, token: claim.token });
+    }
+    return disowned;
+  }
+
+  /** A workflow that ended in the record while its runner has not let go: the rest of its logs may still come. */
+  async #findFinished(runnerId: string, claim: ClaimName): Promise<OpenWorkflow | undefined> {
+    const stores = this.#deps.store.read;
+    const row = await stores.pipelines.findWorkflow(claim.workflowId);
+    if (!row || row.attempt !== claim.attempt || row.token !== claim.token || row.runnerId !== runnerId)
+      return undefined;
+    if (!isFinished(row.status)) return undefined;
+    const pipeline = await loadPipeline(stores, row.pipelineId);
+    return pipeline.workflows.find(({ id }) => id === row.id);
+  }
+
+  #hear(session: RunnerSession, message: ToServer, payload: Buffer): void {
+    if (message.type === 'hello' || message.type === 'heartbeat') return;
+    const workflow = session.find(message);
+    if (!workflow) {
+      this.#refuse(session, message);
+      return;
+    }
+    this.#handle(session, workflow, message, payload).catch((error: unknown) => {
+      // It was not answered, so it comes again: over a new line, from a known state.
+      this.#deps.logger.error('What a runner said could not be worked on', { error, type: message.type });
+      session.connection?.close();
+    });
+  }
+
+  async #handle(
+    session: RunnerSession,
+    workflow: OpenWorkflow,
+    message: Exclude<ToServer, { type: 'hello' | 'heartbeat' }>,
+    payload: Buffer,
+  ): Promise<void> {
+    switch (message.type) {
+      case 'start':
+        this.#onStart(session, workflow, message);
+        return;
+      case 'running':
+        await this.#onRunning(workflow, message);
+        return;
+      case 'outcome':
+        await this.#onOutcome(session, workflow, message);
+        return;
+      case 'log':
+      case 'log-end':
+        await this.#onLog(session, workflow, message, payload);
+        return;
+      case 'done':
+        await this.#onDone(session, workflow, message);
+        return;
+      case 'returned':
+        this.#deps.logger.info('A runner gave a workflow back', { runnerId: session.runnerId, reason: message.reason });
+        await this.#deps.engine.lose(session, workflow);
+        return;
+    }
+  }
+
+  #onStart(session: RunnerSession, workflow: OpenWorkflow, message: Message<'start'>): void {
+    const step = workflow.steps.find(({ id }) => id === message.stepId);
+    if (!step) {
+      this.#refuse(session, message);
+      return;
+    }
+    // After a cancel nothing starts; that it was cancelled is told by a message of its own.
+    if (workflow.cancelledBy !== undefined || isFinished(step.status) || step.status === 'running') return;
+    this.#deps.engine.requestStart(session, workflow, step, message.request);
+  }
+
+  async #onRunning(workflow: OpenWorkflow, message: Message<'running'>): Promise<void> {
+    const step = workflow.steps.find(({ id }) => id === message.stepId);
+    if (step?.status !== 'starting') return;
+    const changes = this.#deps.engine.changes();
+    changes.setStep(workflow, step, { status: 'running' });
+    await this.#deps.engine.commit(changes);
+  }
+
+  async #onOutcome(session: RunnerSession, workflow: OpenWorkflow, message: Message<'outcome'>): Promise<void> {
+    const { engine } = this.#deps;
+    const step = workflow.steps.find(({ id }) => id === message.stepId);
+    if (!step || !isFinished(message.status)) {
+      this.#refuse(session, message);
+      return;
+    }
+    const changes = engine.changes();
+    if (!isFinished(step.status)) {
+      changes.landmarks.add('outcome');
+      const by = message.status === 'skipped' ? undefined : workflow.cancelledBy;
+      const isOverruled = by !== undefined && message.status !== 'cancelled';
+      changes.setStep(workflow, step, {
+        // Marked before it was stopped: whatever came in between, it was cancelled.
+        status: isOverruled ? 'cancelled' : message.status,
+        ...(message.outcome ? { outcome: message.outcome } : {}),
+        ...(message.reason ? { reason: message.reason } : {}),
+        ...(message.failure ? { failure: message.failure } : {}),
+        ...(isOverruled
+          ? {
+              reason: {
+                subject: { kind: 'step', workflow: workflow.name, step: step.name },
+                rule: 'step.cancelled',
+                verdict: 'failed',
+                values: { by },
+              },
+            }
+          : {}),
+        finishedAt: changes.at,
+      });
+      changes.settle(workflow);
+    }
+    // A repetition is answered once what it repeats is on disk.
+    if (await engine.commit(changes)) session.send({ type: 'outcome-stored', ...claimName(message), stepId: step.id });
+  }
+
+  async #onLog(
+    session: RunnerSession,
+    workflow: OpenWorkflow,
+    message: Message<'log'> | Message<'log-end'>,
+    payload: Buffer,
+  ): Promise<void> {
+    const { logs } = this.#deps;
+    const { stepId } = message;
+    if (!workflow.steps.some(({ id }) => id === stepId)) {
+      this.#refuse(session, message);
+      return;
+    }
+    const sequence =
+      message.type === 'log'
+        ? await logs.append(message, payload)
+        : await logs.end(stepId, message.sequence, message.isCut);
+    session.send({ type: 'log-stored', ...claimName(message), stepId, sequence });
+    if (message.type === 'log-end' && sequence === message.sequence) await logs.forget(stepId);
+  }
+
+  async #onDone(session: RunnerSession, workflow: OpenWorkflow, message: Message<'done'>): Promise<void> {
+    const { engine, logger } = this.#deps;
+    if (!isFinished(workflow.status)) {
+      // Its outcomes come before it on the same line: without them nobody knows how its steps ended.
+      logger.warn('A runner let go of a workflow that has not ended', {
+        runnerId: session.runnerId,
+        workflow: workflow.id,
+      });
+      await engine.lose(session, workflow);
+    } else if (!(await engine.commit(engine.changes()))) return;
+    session.release(claimName(message));
+    session.send({ type: 'released', ...claimName(message) });
+    engine.wake();
+  }
+
+  /** Its token is not the present one, or it names what this claim does not have. Refused, and written down. */
+  #refuse(session: RunnerSession, message: Exclude<ToServer, { type: 'hello' | 'heartbeat' }>): void {
+    const claim = claimName(message);
+    // Nothing is lost by letting go of what was released already.
+    if (message.type === 'done') session.send({ type: 'released', ...claim });
+    else
+      session.send({
+        type: 'stale',
+        ...claim,
+        ...('stepId' in message ? { stepId: message.stepId } : {}),
+        ...('request' in message ? { request: message.request } : {}),
+      });
+    const key = `${claim.workflowId}/${claim.attempt}/${claim.token}`;
+    if (message.type === 'done' || this.#refused.has(key)) return;
+    if (this.#refused.size > 10_000) this.#refused.clear();
+    this.#refused.add(key);
+    this.#deps.logger.warn('A report with an old token was refused', { runnerId: session.runnerId, ...claim });
+    this.#writeRefusal(session, claim).catch((error: unknown) => {
+      this.#deps.logger.error('A refusal could not be written down', { error });
+    });
+  }
+
+  async #writeRefusal(session: RunnerSession, claim: ClaimName): Promise<void> {
+    const { store, clock } = this.#deps;
+    await store.write(async (stores) => {
+      const row = await stores.pipelines.findWorkflow(claim.workflowId);
+      if (!row) return;
+      const values = { runner: session.runnerId, token: claim.token, current: row.token };
+      const entry = {
+        subject: { kind: 'workflow', workflow: row.name },
+        rule: 'workflow.stale-refused',
+        verdict: 'noted',
+        values,
+      } as const;
+      await stores.pipelines.addTrace(row.pipelineId, [entry], clock.now());
+    });
+  }
+}
+
+function claimName({ workflowId, attempt, token }: ClaimName): ClaimName {
+  return { workflowId, attempt, token };
+}

@@ -1,0 +1,116 @@
+import type { LogBus, LogPiece } from '../../core/events.ts';
+import type { LogStorage, LogWriter } from '../../drivers/logs/logs.ts';
+
+interface OpenLog {
+  readonly writer: LogWriter;
+  /** Highest number taken in, on disk or on its way there. */
+  sequence: number;
+  /** Where the next chunk will stand. */
+  offset: number;
+}
+
+type LogMessage = {
+  readonly stepId: number;
+  readonly sequence: number;
+  readonly stream: 'stdout' | 'stderr' | 'system';
+  readonly atMs: number;
+};
+
+/**
+ * Takes in what steps print: to storage, and to whoever looks on. Each step's chunks are taken in their order; a number
+ * that was taken before is a resend and answered again, a gap is answered with where to go on from.
+ */
+export class StepLogs implements LogBus {
+  readonly #storage: LogStorage;
+  readonly #listeners = new Map<number, Set<(piece: LogPiece) => void>>();
+  readonly #open = new Map<number, Promise<OpenLog>>();
+
+  constructor(storage: LogStorage) {
+    this.#storage = storage;
+  }
+
+  subscribe(stepId: number, listener: (piece: LogPiece) => void): () => void {
+    const listeners = this.#listeners.get(stepId) ?? new Set();
+    this.#listeners.set(stepId, listeners);
+    // Wrapped, so that the same function may subscribe twice and leave once.
+    const entry = (piece: LogPiece): void => listener(piece);
+    listeners.add(entry);
+    return () => {
+      listeners.delete(entry);
+      if (listeners.size === 0 && this.#listeners.get(stepId) === listeners) this.#listeners.delete(stepId);
+    };
+  }
+
+  /** Resolves with the number up to which everything is on disk. */
+  async append(message: LogMessage, bytes: Buffer): Promise<number> {
+    const log = await this.#openLog(message.stepId);
+    if (message.sequence !== log.sequence + 1 || log.writer.state.isEnded) return log.writer.state.sequence;
+    const offset = log.offset;
+    log.sequence = message.sequence;
+    log.offset += bytes.length;
+    // Shown on arrival, before it is on disk: a viewer compares offsets, and a resend says the same bytes.
+    this.#publish({ stepId: message.stepId, offset, bytes, isEnd: false });
+    try {
+      return await log.writer.append({
+        sequence: message.sequence,
+        stream: message.stream,
+        atMs: message.atMs,
+        bytes,
+      });
+    } catch (error) {
+      this.#open.delete(message.stepId);
+      throw error;
+    }
+  }
+
+  /** Resolves with `sequence` once the end mark is on disk, or with where to go on from when chunks are missing. */
+  async end(stepId: number, sequence: number, isCut: boolean): Promise<number> {
+    const log = await this.#openLog(stepId);
+    if (!log.writer.state.isEnded) {
+      if (sequence !== log.sequence + 1) return log.writer.state.sequence;
+      await log.writer.end(isCut);
+      this.#publish({ stepId, offset: log.offset, bytes: Buffer.alloc(0), isEnd: true });
+    }
+    return sequence;
+  }
+
+  /** Ends what a lost runner left open: a log without an end mark would never stop being followed. */
+  async close(stepId: number): Promise<void> {
+    if (!this.#open.has(stepId) && !(await this.#storage.find(stepId))) return;
+    const log = await this.#openLog(stepId);
+    if (!log.writer.state.isEnded) {
+      await log.writer.end(false);
+      this.#publish({ stepId, offset: log.offset, bytes: Buffer.alloc(0), isEnd: true });
+    }
+    await this.forget(stepId);
+  }
+
+  /** Gives the writer back; the next chunk opens it anew. */
+  async forget(stepId: number): Promise<void> {
+    const opening = this.#open.get(stepId);
+    this.#open.delete(stepId);
+    await (await opening)?.writer.close();
+  }
+
+  async closeAll(): Promise<void> {
+    await Promise.all([...this.#open.keys()].map((stepId) => this.forget(stepId)));
+  }
+
+  #publish(piece: LogPiece): void {
+    for (const listener of this.#listeners.get(piece.stepId) ?? []) listener(piece);
+  }
+
+  #openLog(stepId: number): Promise<OpenLog> {
+    let opening = this.#open.get(stepId);
+    if (!opening) {
+      opening = this.#storage.open(stepId).then((writer) => ({
+        writer,
+        sequence: writer.state.sequence,
+        offset: writer.state.sizeBytes,
+      }));
+      this.#open.set(stepId, opening);
+      opening.catch(() => this.#open.delete(stepId));
+    }
+    return opening;
+  }
+}
