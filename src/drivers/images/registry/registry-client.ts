@@ -187,7 +187,9 @@ export class RegistryClient {
     return `Bearer ${answer.token ?? answer.access_token ?? ''}`;
   }
 
-  #origin(host: string): string {
+  #origin(named: string): string {
+    // The name that people write is not the host that serves it.
+    const host = named === 'docker.io' ? 'registry-1.docker.io' : named;
     const name = host.replace(/:\d+$/, '');
     const isLoopback = name === 'localhost' || name === '[::1]' || name.startsWith('127.');
     return `${isLoopback || this.#options.plainHttpHosts.includes(host) ? 'http' : 'https'}://${host}`;
