@@ -6,9 +6,10 @@ import { failpoint } from '../lib/failpoint.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Connection } from './connection.ts';
 
-/** Engine 9: a transaction carries at most so many callers, or as many as come within 2 ms. */
+/** Engine 9: a transaction carries at most so many callers, or as many as can be run within 2 ms. */
 const callersPerCommit = 256;
-const gatherMs = 2;
+/** SQLite runs on the main thread and blocks it; PostgreSQL only makes callers wait, for a round trip each. */
+const gatherMs = { sqlite: 2, postgres: 20 } as const;
 /** The callback of one caller holds all others up: said after a second, given up as hung after thirty. */
 const slowAfterMs = 1_000;
 const hungAfterMs = 30_000;
@@ -126,15 +127,15 @@ export class GroupWriter {
         if (!caller) break;
         taken.push(caller);
         settled.push(await this.#runCaller(caller));
-      } while (taken.length < callersPerCommit && clock.monotonicMs() - startedMs < gatherMs);
+      } while (taken.length < callersPerCommit && clock.monotonicMs() - startedMs < gatherMs[connection.dialect]);
       await failpoint('commit.before');
       await connection.script('commit');
+      this.#commits += 1;
+      await failpoint('commit.after');
     } catch (error) {
       await this.#abandon(error, taken);
       return;
     }
-    this.#commits += 1;
-    await failpoint('commit.after');
     // Published before the promises settle, so that who waited for a write finds its news already told.
     for (const happening of this.#happenings.splice(0)) publish(happening);
     for (const settle of settled) settle();
@@ -155,11 +156,11 @@ export class GroupWriter {
     } catch (error) {
       this.#isOpen = false;
       this.#happenings.length = happened;
-      // Some failures (disk full, I/O) end the whole transaction: then nobody's part of it stands.
-      if (error instanceof HungCallback || !connection.isInTransaction()) throw error;
+      // Some failures end the whole transaction, or say that the file cannot be trusted: then nobody's part of it stands.
+      if (error instanceof HungCallback || isFatal(error) || !connection.isInTransaction()) throw error;
       await connection.script('rollback to savepoint caller');
       await connection.script('release savepoint caller');
-      return () => caller.reject(error);
+      return () => caller.reject(isFullDisk(error) ? cannotWrite(error) : error);
     } finally {
       watch.stop();
     }
@@ -169,19 +170,15 @@ export class GroupWriter {
     const { connection, logger } = this.#deps;
     this.#isOpen = false;
     this.#happenings.length = 0;
-    const message = cause instanceof Error ? cause.message : String(cause);
-    const error =
-      cause === this.#suspect && this.#suspect
-        ? this.#suspect
-        : new GantryError('DATABASE_FAILED', `Cannot write to the database: ${message}`, { cause });
-    let canGoOn = isFullDisk(cause);
+    const error = this.#suspect ?? cannotWrite(cause);
+    let canGoOn = isFullDisk(cause) || (taken.length === 0 && isBusy(cause));
     try {
       if (connection.isInTransaction()) await connection.script('rollback');
     } catch (rollbackError) {
       logger.error('Rolling back failed', { error: rollbackError });
       canGoOn = false;
     }
-    // Without a transaction nobody ran: all who wait are told, or they would try in a circle.
+    // Where no transaction could begin nobody ran: all who wait are told, or they would try in a circle.
     const callers = taken.length > 0 && canGoOn ? taken : [...taken, ...this.#queue.splice(0)];
     if (!canGoOn && !this.#suspect) {
       this.#suspect = error;
@@ -194,7 +191,10 @@ export class GroupWriter {
   #watchHung(): { readonly hung: Promise<never>; stop(): void } {
     const { logger } = this.#deps;
     const slow = setTimeout(
-      () => logger.warn('A write waits for something else than the database', { waitedMs: slowAfterMs }),
+      () =>
+        logger.warn('A write waits for something else than its stores, and holds up all others', {
+          waitedMs: slowAfterMs,
+        }),
       slowAfterMs,
     );
     let giveUp: NodeJS.Timeout | undefined;
@@ -215,9 +215,28 @@ class HungCallback extends Error {
   override readonly message = `a write's callback did not end within ${hungAfterMs} ms`;
 }
 
+function cannotWrite(cause: unknown): GantryError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new GantryError('DATABASE_FAILED', `Cannot write to the database: ${message}`, { cause });
+}
+
 /** SQLITE_FULL, and PostgreSQL's disk_full. */
 function isFullDisk(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const { errcode, code } = error as { errcode?: unknown; code?: unknown };
-  return errcode === 13 || code === '53100';
+  return sqliteCode(error) === 13 || (error as { code?: unknown } | undefined)?.code === '53100';
+}
+
+/** SQLITE_BUSY: another program has held the file for longer than we wait. */
+function isBusy(error: unknown): boolean {
+  return sqliteCode(error) === 5;
+}
+
+/** SQLITE_NOMEM, SQLITE_IOERR, SQLITE_CORRUPT, SQLITE_NOTADB. */
+function isFatal(error: unknown): boolean {
+  return [7, 10, 11, 26].includes(sqliteCode(error) ?? 0);
+}
+
+/** The primary result code; node:sqlite hands over the extended one. */
+function sqliteCode(error: unknown): number | undefined {
+  const code = (error as { errcode?: unknown } | undefined)?.errcode;
+  return typeof code === 'number' ? code & 0xff : undefined;
 }
