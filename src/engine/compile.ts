@@ -6,13 +6,11 @@ import { type DialectRules, dialectOfPath, dialectRules } from './dialect-rules.
 import { stepEnvironment, substitutionVariables, type WorkflowIdentity } from './environment.ts';
 import type { Finding } from './lint-report.ts';
 import { cloneStepName } from './order-steps.ts';
+import { refuseLargeFile } from './pipeline-file-size.ts';
 import { readPipelineFile } from './read-pipeline-file.ts';
 import { hasRunner } from './read-workflow.ts';
 import { findSkipMarker } from './skip-marker.ts';
 import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
-
-/** Size that a pipeline file may have as it is written (reliability R5). */
-export const maxPipelineFileBytes = 256 * 1024;
 
 /** Exit codes that end a workflow early with success. */
 const earlySuccessExitCodes: readonly number[] = [78];
@@ -33,7 +31,7 @@ export function compilePipeline(input: CompileInput): CompileResult {
   for (const other of others) {
     trace.push(fileEntry('file.other-ignored', 'noted', { path: other.path, chosen: file.path }));
   }
-  const tooLarge = refuseSize(file, trace);
+  const tooLarge = refuseLargeFile(input, trace);
   if (tooLarge) return tooLarge;
 
   const marker = input.event.kind === 'push' ? findSkipMarker(input.event.message) : undefined;
@@ -69,25 +67,6 @@ export function compilePipeline(input: CompileInput): CompileResult {
     return { kind: 'nothing', trace };
   }
   return { kind: 'planned', plan: { dialect, path: file.path, workflows: plans }, trace };
-}
-
-/** The answer to a file that is too large to be read, or `undefined`. */
-export function refuseLargeFile(input: CompileInput): CompileResult | undefined {
-  const [file] = input.files;
-  return file && refuseSize(file, []);
-}
-
-function refuseSize(file: CompileInput['files'][number], trace: readonly TraceEntry[]): CompileResult | undefined {
-  const bytes = Buffer.byteLength(file.text);
-  if (bytes <= maxPipelineFileBytes) return undefined;
-  const values = { path: file.path, bytes, limit: maxPipelineFileBytes };
-  const message = `Cannot run ${file.path}: it has ${bytes} bytes, and may have ${maxPipelineFileBytes}`;
-  return {
-    kind: 'failed',
-    path: file.path,
-    error: { message, path: file.path },
-    trace: [...trace, fileEntry('file.too-large', 'failed', values)],
-  };
 }
 
 function refuseEvent({ event }: CompileInput): TraceEntry | undefined {
