@@ -127,7 +127,7 @@ export const projectOperations = {
     }),
     status: 200,
     ok: ProjectView,
-    errors: ['PROJECT_NOT_FOUND', 'PROJECT_EXISTS', 'NAME_INVALID', 'PRECONDITION_FAILED'],
+    errors: ['PROJECT_NOT_FOUND', 'PROJECT_EXISTS', 'NAME_INVALID', 'REF_NOT_FOUND', 'PRECONDITION_FAILED'],
     hasEtag: true,
   },
   listMembers: {

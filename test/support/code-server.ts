@@ -52,14 +52,24 @@ export async function startCodeServer(
   const logger: Logger = jsonLogger('debug', (line) => void lines.push(line));
   const dataFolder = options.dataFolder ?? (await mkdtemp(join(tmpdir(), 'gantry-code-')));
   const store = await openStore(options.location ?? { kind: 'memory' }, { clock: systemClock, logger });
-  const feature = codeFeature({ unitOfWork: store, clock: systemClock, logger, dataFolder, ...options.deps });
+  let url = '';
+  const publicUrl = (): string => url;
+  const feature = codeFeature({
+    unitOfWork: store,
+    clock: systemClock,
+    logger,
+    dataFolder,
+    publicUrl,
+    ...options.deps,
+  });
   await feature.start?.();
   const server = createAdaptorServer({ fetch: serve(store, feature).fetch });
   server.listen(options.port ?? 0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
+  url = `http://127.0.0.1:${port}`;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url,
     port,
     store,
     feature,

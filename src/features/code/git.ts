@@ -15,6 +15,11 @@ export interface GitOptions {
   readonly isDetached?: boolean;
 }
 
+/** A git that talks over its pipes. */
+export type GitProcess = ChildProcessWithoutNullStreams;
+/** As `GitProcess`, without its standard error. */
+export type QuietGitProcess = ChildProcessByStdio<Writable, Readable, null>;
+
 /** What git may see of our environment: where its programs are, and nothing else. */
 export function gitEnvironment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
   return {
@@ -44,7 +49,7 @@ function commandLine(args: readonly string[], options: GitOptions): string[] {
 }
 
 /** A git that talks over its pipes for as long as it likes; the caller ends it. */
-export function spawnGit(args: readonly string[], options: GitOptions = {}): ChildProcessWithoutNullStreams {
+export function spawnGit(args: readonly string[], options: GitOptions = {}): GitProcess {
   return spawn('git', commandLine(args, options), {
     cwd: '/',
     env: gitEnvironment(options.environment),
@@ -55,10 +60,7 @@ export function spawnGit(args: readonly string[], options: GitOptions = {}): Chi
 }
 
 /** A git of which nobody reads the standard error: for processes that live long. */
-export function spawnGitQuietly(
-  args: readonly string[],
-  options: GitOptions = {},
-): ChildProcessByStdio<Writable, Readable, null> {
+export function spawnGitQuietly(args: readonly string[], options: GitOptions = {}): QuietGitProcess {
   return spawn('git', commandLine(args, options), {
     cwd: '/',
     env: gitEnvironment(options.environment),

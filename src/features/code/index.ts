@@ -8,6 +8,7 @@ import { GitRepository } from './git-repository.ts';
 import { gitRoutes } from './git-routes.ts';
 import { KeyedLocks } from './keyed-locks.ts';
 import { ObjectReaders } from './object-reader.ts';
+import { codeOperations } from './operations.ts';
 import { PushHooks } from './push-hook.ts';
 import { PushReceiver } from './receive-push.ts';
 import { PushRecovery } from './recover-pushes.ts';
@@ -21,6 +22,8 @@ export interface CodeFeatureDeps {
   readonly logger: Logger;
   /** Repositories lie in its `repositories`, the hook in its `hooks`. An absolute path. */
   readonly dataFolder: string;
+  /** The address that people reach this Gantry by, without a slash at its end: for the lines that they clone with. */
+  readonly publicUrl: () => string;
   /** The most that one push may bring, in bytes. Default 2 GiB. */
   readonly maxPushBytes?: number;
 }
@@ -55,6 +58,7 @@ export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
     locks,
     isOpen: (pushId) => pushes.isOpen(pushId),
   });
+  const repository = new GitRepository(folders, refs, objects);
   const timers: NodeJS.Timeout[] = [];
   let background = Promise.resolve();
 
@@ -70,7 +74,8 @@ export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
 
   return {
     name: 'code',
-    repository: new GitRepository(folders, refs, objects),
+    repository,
+    operations: codeOperations({ unitOfWork, clock, folders, refs, repository, publicUrl: deps.publicUrl }),
     routes: gitRoutes({ unitOfWork, folders, refs, fetches, pushes, maxPushBytes }),
     reconcile: () => recovery.settleForgotten(),
     lookThroughRefs: () => recovery.lookThroughAllRefs(),

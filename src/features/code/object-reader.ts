@@ -1,7 +1,5 @@
-import type { ChildProcessByStdio } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
 import { GantryError } from '../../core/errors.ts';
-import { spawnGitQuietly } from './git.ts';
+import { type QuietGitProcess, spawnGitQuietly } from './git.ts';
 
 export interface ObjectInfo {
   readonly id: string;
@@ -76,7 +74,7 @@ class Batch {
   readonly #repository: string;
   readonly #mode: '--batch' | '--batch-check';
   readonly #waiting: { resolve: (answer: BatchAnswer) => void; reject: (error: Error) => void }[] = [];
-  #process: ChildProcessByStdio<Writable, Readable, null> | undefined;
+  #process: QuietGitProcess | undefined;
   #chunks: Buffer[] = [];
   #sizeBytes = 0;
   /** Set while the bytes of an object are awaited. */
@@ -107,7 +105,7 @@ class Batch {
     this.#fail('it was closed');
   }
 
-  #start(): ChildProcessByStdio<Writable, Readable, null> {
+  #start(): QuietGitProcess {
     const child = spawnGitQuietly(['cat-file', this.#mode], { repository: this.#repository });
     const isOver = (why: string): void => {
       if (this.#process !== child) return;

@@ -48,7 +48,7 @@ export function readPushRequest(bytes: Buffer): PushRequest | undefined {
     }
     if (text.startsWith('push-cert')) throw refused('signed pushes are not understood here');
 
-    const [line = '', listed] = splitOnce(next.line.payload);
+    const [line, listed] = splitOnce(next.line.payload);
     const found = /^([0-9a-f]{40}) ([0-9a-f]{40}) ([^\n]+)$/s.exec(line);
     if (!found) throw refused('it has a line that is no command');
     if (listed !== undefined) {

@@ -1,4 +1,3 @@
-import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { GantryError } from '../../core/errors.ts';
@@ -11,7 +10,7 @@ import { failpoint } from '../../lib/failpoint.ts';
 import { sortableId } from '../../lib/ids.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { flushPkt, sideBand } from '../../lib/pkt-line.ts';
-import { runGit, spawnGit } from './git.ts';
+import { type GitProcess, runGit, spawnGit } from './git.ts';
 import { ownerVariable, signal, startedTicks } from './git-process.ts';
 import type { KeyedLocks } from './keyed-locks.ts';
 import { isProtectedRef } from './protected-refs.ts';
@@ -277,7 +276,7 @@ class PushUnderWay {
    * Sends the body on, all but its end. The end of the pack is given only once this push alone may change its references:
    * so updates of a reference, and their events, are in one order, while nobody waits for a slow client's upload.
    */
-  async #feed(receive: ChildProcessWithoutNullStreams, ended: Promise<void>): Promise<void> {
+  async #feed(receive: GitProcess, ended: Promise<void>): Promise<void> {
     const { chunks, rest } = this.#in;
     let held: Buffer = rest;
     for (;;) {
@@ -297,7 +296,7 @@ class PushUnderWay {
     this.#releaseRefs ??= await this.#deps.locks.acquire(push.commands.map(({ ref }) => `${project.id}:${ref}`));
   }
 
-  #watch(receive: ChildProcessWithoutNullStreams): Promise<void> {
+  #watch(receive: GitProcess): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     let stderr = '';
     receive.stdin.on('error', () => undefined); // It ended early; its report or exit says why.
@@ -426,13 +425,13 @@ function refuseWhole(project: Project, push: PushRequest, reasons: ReadonlyMap<s
 }
 
 /** Writes with back-pressure; a git that has ended takes nothing more, and its client is heard to the end all the same. */
-async function writeAll(receive: ChildProcessWithoutNullStreams, bytes: Buffer, ended: Promise<void>): Promise<void> {
+async function writeAll(receive: GitProcess, bytes: Buffer, ended: Promise<void>): Promise<void> {
   if (bytes.length === 0 || receive.stdin.destroyed || receive.exitCode !== null) return;
   if (receive.stdin.write(bytes)) return;
   await Promise.race([once(receive.stdin, 'drain').catch(() => undefined), once(receive.stdin, 'close'), ended]);
 }
 
-function endGroup(receive: ChildProcessWithoutNullStreams, name: 'SIGTERM' | 'SIGKILL'): void {
+function endGroup(receive: GitProcess, name: 'SIGTERM' | 'SIGKILL'): void {
   // The whole group: index-pack would go on without its parent.
   if (receive.pid !== undefined) signal(-receive.pid, name);
 }

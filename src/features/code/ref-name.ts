@@ -13,8 +13,8 @@ export function refNameProblem(ref: string): string | undefined {
   if (Buffer.byteLength(ref) > maxRefBytes) return `a reference may have ${maxRefBytes} bytes`;
   if (ref.includes('\uFFFD')) return 'a reference is written in UTF-8';
   // git-check-ref-format 4, 5 and 10: what the shell, revisions and patterns give a meaning.
-  // biome-ignore format: one list
-  if ([...ref].some((c) => c <= ' ' || c === '\x7f' || '~^:?*[\\'.includes(c))) return 'a reference may not have spaces, control characters or any of ~ ^ : ? * [ \\';
+  if (/[\x00-\x20\x7f~^:?*[\\]/.test(ref))
+    return 'a reference may not have spaces, control characters or any of ~ ^ : ? * [ \\';
   if (ref.includes('..')) return 'a reference may not have ".."';
   if (ref.includes('@{')) return 'a reference may not have "@{"';
   const parts = ref.split('/');

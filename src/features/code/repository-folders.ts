@@ -43,6 +43,8 @@ export class RepositoryFolders {
     const folder = this.folder(projectId);
     if (await exists(join(folder, 'config'))) {
       await this.#renewConfig(folder);
+      if ((await readFile(join(folder, 'HEAD'), 'utf8')) !== `ref: refs/heads/${defaultBranch}\n`)
+        await this.setDefaultBranch(projectId, defaultBranch);
       return folder;
     }
     await mkdir(this.root, { recursive: true, mode: 0o700 });
