@@ -1,0 +1,30 @@
+import type { Feature } from '../feature.ts';
+import { auditOperations } from './audit.ts';
+import type { AccountsDeps } from './deps.ts';
+import { organisationOperations } from './organisations.ts';
+import { peopleOperations } from './people.ts';
+import { sessionOperations } from './sessions.ts';
+import { setUpOperations } from './set-up.ts';
+import { signInOperations } from './sign-in.ts';
+import { tokenOperations } from './tokens.ts';
+
+export type { AccountsDeps } from './deps.ts';
+export { createPasswords, type PasswordCost, type Passwords } from './passwords.ts';
+export { createFirstAdmin, ensureSetupKey } from './set-up.ts';
+export { createTokenFor, type TokenWish } from './tokens.ts';
+
+/** People, and what they sign in with: set-up, sessions, tokens, organisations, and the record of who changed what. */
+export function accountsFeature(deps: AccountsDeps): Feature {
+  return {
+    name: 'accounts',
+    operations: {
+      ...setUpOperations(deps),
+      ...signInOperations(deps),
+      ...sessionOperations(deps),
+      ...peopleOperations(deps),
+      ...tokenOperations(deps),
+      ...organisationOperations(deps),
+      ...auditOperations(deps),
+    },
+  };
+}

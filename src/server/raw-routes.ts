@@ -1,0 +1,53 @@
+import type { Context, Hono } from 'hono';
+import type { RawRoute } from '../features/feature.ts';
+import type { Access, Identity } from './access.ts';
+import { isAbout } from './access.ts';
+import { requestContext, type ServerEnv } from './incoming.ts';
+
+export interface RawRouteDeps {
+  readonly access: Access;
+  readonly identify: (context: Context<ServerEnv>) => Promise<Identity | undefined>;
+  /** Throws RATE_LIMITED. */
+  readonly limit: (context: Context<ServerEnv>, identity: Identity | undefined) => void;
+}
+
+/** A route of the shell itself, which needs more of the credential than a feature may see. */
+export type ShellRoute = Omit<RawRoute, 'handle'> & {
+  readonly handle: (
+    context: Context<ServerEnv>,
+    request: ReturnType<typeof requestContext>,
+    identity: Identity | undefined,
+  ) => Promise<Response> | Response;
+};
+
+/** Mounts routes outside the API table. Each is authorised from the request alone, before its handler sees anything. */
+export function mountRawRoutes(app: Hono<ServerEnv>, routes: readonly ShellRoute[], deps: RawRouteDeps): void {
+  const taken = new Set<string>();
+  for (const route of routes) {
+    const name = `${route.method} ${route.path}`;
+    if (typeof route.policy !== 'function') throw new TypeError(`Cannot start: the route ${name} has no policy`);
+    if (taken.has(name)) throw new TypeError(`Cannot start: the route ${name} is there twice`);
+    taken.add(name);
+
+    app.on(route.method, route.path, async (context) => {
+      const { incoming } = context.var;
+      incoming.route = route.path;
+      incoming.challenge = route.challenge;
+      const identity = await deps.identify(context);
+      deps.limit(context, identity);
+
+      const answerHeaders: [string, string][] = [];
+      const request = requestContext(context, deps.access, identity, (header, value) => {
+        answerHeaders.push([header, value]);
+      });
+      const { action, resource } = route.policy({ params: context.req.param(), url: new URL(context.req.url) });
+      if (!isAbout(action, resource.on))
+        throw new TypeError(`Cannot authorise ${name}: ${action} is not about a ${resource.on}`);
+      await deps.access.authorize(request.actor, action, resource);
+
+      const response = await route.handle(context, request, identity);
+      for (const [header, value] of answerHeaders) response.headers.append(header, value);
+      return response;
+    });
+  }
+}
