@@ -25,9 +25,7 @@ function x86Numbers(): Map<string, number> {
 
 /** Names that the generic table has for 32-bit machines, old ABIs or none at all. */
 function isForOthers(name: string): boolean {
-  return (
-    name.endsWith('_time64') || /^(clock_.*64|futex_time64|arch_specific_syscall|syscalls|sync_file_range2)$/.test(name)
-  );
+  return name.endsWith('time64') || /^(clock_.*64|arch_specific_syscall|syscalls|sync_file_range2)$/.test(name);
 }
 
 function aarch64Numbers(): Map<string, number> {
@@ -42,7 +40,7 @@ function aarch64Numbers(): Map<string, number> {
     named.add(source!);
     numbers.set(name!, number);
   }
-  for (const name of [...numbers.keys()]) if (isForOthers(name)) numbers.delete(name);
+  for (const name of numbers.keys()) if (isForOthers(name)) numbers.delete(name);
   return numbers;
 }
 

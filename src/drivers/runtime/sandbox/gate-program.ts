@@ -2,6 +2,8 @@
  * The program behind which a staged step waits, inside its sandbox but outside of the image's own files: perl and its
  * libraries lie in `/.gantry` of the skeleton layer, so that images without a shell have a gate too.
  *
+ * It loads no module: what `@INC` names inside the sandbox belongs to the image.
+ *
  * It says `ready` on descriptor 4 and reads descriptor 3. End of input before the release means: discarded. The release
  * is a 4-byte length and fields as `N/a*`: user, working directory, workspace, script or '', whether there is a script,
  * number of environment fields, then name and value of each, then the arguments. It starts the step as that user, waits
@@ -9,8 +11,8 @@
  * arrives later is sent on as SIGTERM to everything in the sandbox but the first process and the gate itself.
  */
 export const gateProgram = String.raw`
-use strict;
-my %nr = map { my ($name, $number) = split /=/, $_, 2; ($name => 0 + $number) } @ARGV;
+my ($kept, @numbers) = @ARGV;
+my %nr = map { my ($name, $number) = split /=/, $_, 2; ($name => 0 + $number) } @numbers;
 open(my $gate, '<&=', 3) or exit 125;
 open(my $status, '>&=', 4) or exit 125;
 fcntl($gate, 2, 1);
@@ -18,6 +20,15 @@ fcntl($status, 2, 1);
 # Not to be looked into by the step's own processes where they have another user.
 syscall($nr{prctl}, 4, 0, 0, 0, 0);
 syswrite($status, "ready\n");
+
+# What the launchers leave in the bounding and inheritable sets goes too; SETPCAP was only for this.
+my %keep = map { $_ => 1 } split /,/, $kept;
+for my $capability (0 .. 63) { syscall($nr{prctl}, 24, $capability, 0, 0, 0) unless $keep{$capability} }
+my ($low, $high) = (0, 0);
+for my $capability (keys %keep) { $capability < 32 ? ($low |= 1 << $capability) : ($high |= 1 << ($capability - 32)) }
+# _LINUX_CAPABILITY_VERSION_3; per half: effective, permitted, inheritable.
+my ($header, $sets) = (pack('LL', 0x20080522, 0), pack('L6', $low, $low, 0, $high, $high, 0));
+syscall($nr{capset}, $header, $sets);
 
 sub fault { my $why = $_[0]; $why =~ s/\s+/ /g; syswrite($status, 'fault ' . substr($why, 0, 2000) . "\n"); exit 127 }
 sub take {
@@ -97,7 +108,6 @@ if ($child == 0) {
   open(STDIN, '<', '/dev/null');
   %ENV = (HOME => $home);
   while (@environment) { my $key = shift @environment; $ENV{$key} = shift @environment }
-  no warnings;
   exec { $command[0] } @command;
   my $why = "$!";
   my $what = $hasScript ? 'the commands: /bin/sh of the image' : "\"$command[0]\"";
@@ -132,4 +142,4 @@ while (1) {
 `;
 
 /** System calls that the program makes by number. */
-export const gateCalls = ['prctl', 'setsid', 'setgroups', 'setresgid', 'setresuid', 'pidfd_open'] as const;
+export const gateCalls = ['prctl', 'capset', 'setsid', 'setgroups', 'setresgid', 'setresuid', 'pidfd_open'] as const;

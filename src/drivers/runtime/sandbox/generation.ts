@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { generationPrefix } from './cgroups.ts';
+
+/** One run of one runner: what it makes carries this, and only what belongs to a run that is over is removed. */
+export interface Generation {
+  readonly instanceId: string;
+  readonly pid: number;
+  /** Start of the process in clock ticks since boot: a pid alone is not an identity. */
+  readonly startTicks: number;
+  readonly bootId: string;
+}
+
+/** Name of the generation's folders, safe as a file name. */
+export function generationName(generation: Generation): string {
+  const instance = generation.instanceId.replaceAll(/[^A-Za-z0-9_]/g, '_').slice(0, 40);
+  const boot = generation.bootId.replaceAll('-', '').slice(0, 12);
+  return `${generationPrefix}${instance}.${generation.pid}.${generation.startTicks}.${boot}`;
+}
+
+/** Eight letters for names that may have only fifteen: bridges, veths, tables. */
+export function generationHash(name: string): string {
+  return createHash('sha256').update(name).digest('hex').slice(0, 8);
+}
+
+/** Whether the name is of this instance, and of a process that is gone. Names of others are never touched. */
+export function isDeadGeneration(name: string, own: Generation): boolean {
+  const parts = name.split('.');
+  if (parts.length !== 4 || parts[0] !== generationName(own).split('.')[0]) return false;
+  const [, pid, startTicks, boot] = parts;
+  if (boot !== generationName(own).split('.')[3]) return true;
+  return startTicksOf(Number(pid)) !== Number(startTicks);
+}
+
+/** When the process started, in clock ticks since boot; `undefined` when there is none (proc(5), stat, field 22). */
+export function startTicksOf(pid: number): number | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    // A zombie runs nothing any more.
+    return fields[0] === 'Z' ? undefined : Number(fields[19]);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,70 @@
+import { existsSync, statSync } from 'node:fs';
+import { gateCapabilities, maskedProcPaths, readOnlyProcPaths, type SandboxView } from './launcher.ts';
+
+/** Descriptor on which the holder hands bubblewrap the compiled filter. */
+const seccompDescriptor = 5;
+
+/** The command line of bubblewrap for a sandbox. Holds no secret: everybody on the host can read it. */
+export function bubblewrapCommand(program: string, view: SandboxView): readonly string[] {
+  return [
+    program,
+    '--unshare-pid',
+    '--unshare-ipc',
+    '--unshare-uts',
+    '--unshare-cgroup-try',
+    ...(view.network === 'none' ? ['--unshare-net'] : []),
+    '--hostname',
+    view.hostname,
+    // Not --as-pid-1: bubblewrap's own first process reaps what the step leaves behind.
+    '--die-with-parent',
+    '--new-session',
+    '--clearenv',
+    '--cap-drop',
+    'ALL',
+    ...gateCapabilities.flatMap((capability) => ['--cap-add', capability]),
+    '--bind',
+    view.root,
+    '/',
+    '--proc',
+    '/proc',
+    ...protectedProc(),
+    '--ro-bind',
+    view.sys,
+    '/sys',
+    '--dev',
+    '/dev',
+    '--size',
+    String(view.shmBytes),
+    '--perms',
+    '1777',
+    '--tmpfs',
+    '/dev/shm',
+    '--mqueue',
+    '/dev/mqueue',
+    ...view.binds.flatMap((bind) => [bind.isWritable ? '--bind' : '--ro-bind', bind.source, bind.target]),
+    '--chdir',
+    view.workingDirectory,
+    '--seccomp',
+    String(seccompDescriptor),
+    '--',
+    ...view.command,
+  ];
+}
+
+/**
+ * bubblewrap mounts a plain /proc: started as root it leaves /proc/sys writable for the step, whatever its capabilities
+ * and its filter (writing `core_pattern` is root on the host). A bind onto a missing file would end bubblewrap.
+ */
+function protectedProc(): readonly string[] {
+  const readOnly = readOnlyProcPaths.flatMap((path) => [
+    path === '/proc/sys' ? '--ro-bind' : '--ro-bind-try',
+    path,
+    path,
+  ]);
+  const masked = maskedProcPaths
+    .filter((path) => existsSync(path))
+    .flatMap((path) =>
+      statSync(path).isDirectory() ? ['--tmpfs', path, '--remount-ro', path] : ['--dev-bind', '/dev/null', path],
+    );
+  return [...readOnly, ...masked];
+}

@@ -1,0 +1,183 @@
+import { constants } from 'node:os';
+import { GantryError } from '../../../core/errors.ts';
+import type { Outcome } from '../../../core/pipeline.ts';
+import type { ReleaseSpec, RunningStep, StagedStep, StepLimits } from '../runtime.ts';
+import type { StepCgroup } from './cgroups.ts';
+import { watchDiskLimit } from './disk-usage.ts';
+import type { Launched } from './namespace-holder.ts';
+import { StepPipes } from './step-pipes.ts';
+
+/** After the exit of a step its output ends at the latest when nothing came for so long. */
+const drainIdleMs = 2_000;
+
+export interface SandboxStepOptions {
+  readonly name: string;
+  readonly launched: Launched;
+  /** Absent where the host has no control groups for us. */
+  readonly cgroup: StepCgroup | undefined;
+  readonly limits: StepLimits;
+  /** Folders whose size the disk limit is about. */
+  readonly diskFolders: readonly string[];
+  readonly du: string;
+  readonly encodeRelease: (release: ReleaseSpec) => Buffer;
+  /** Gives back the control group and the folders; called once, after the last process has ended. */
+  readonly cleanUp: () => Promise<void>;
+}
+
+/** Why we ended a step that would have gone on. */
+type Ended =
+  | { readonly kind: 'cancelled'; readonly reason: string }
+  | { readonly kind: 'timed-out'; readonly timeoutMs: number }
+  | { readonly kind: 'disk-limit'; readonly limitBytes: number };
+
+/** One step behind its gate, then running, in a sandbox of its own. */
+export class SandboxStep implements StagedStep {
+  readonly #options: SandboxStepOptions;
+  readonly #pipes: StepPipes;
+  readonly #oomKillsBefore: number;
+  #state: 'staged' | 'released' | 'discarded' = 'staged';
+  /** Settles when the step's processes and what it held are gone. */
+  #gone: Promise<void> | undefined;
+  #running: RunningStep | undefined;
+
+  constructor(options: SandboxStepOptions) {
+    this.#options = options;
+    this.#pipes = new StepPipes(options.launched.pipes);
+    this.#oomKillsBefore = options.cgroup?.oomKills() ?? 0;
+  }
+
+  /** Resolves when the gate waits inside the sandbox; rejects with the launcher's own message when it never will. */
+  async ready(): Promise<void> {
+    const isReady = await Promise.race([
+      new Promise<true>((resolve) => this.#pipes.onReady(() => resolve(true))),
+      this.#options.launched.exited.then(() => false),
+    ]);
+    if (isReady) return;
+    await this.#pipes.drain(drainIdleMs);
+    const complaint = this.#pipes.complaint || 'the launcher ended without a word';
+    await this.discard();
+    throw new GantryError(
+      'RUNTIME_UNAVAILABLE',
+      `Cannot start a sandbox for step "${this.#options.name}": ${complaint}`,
+    );
+  }
+
+  release(release: ReleaseSpec): RunningStep {
+    if (this.#state !== 'staged') {
+      throw new TypeError(`Cannot release step "${this.#options.name}": it was already ${this.#state}`);
+    }
+    this.#state = 'released';
+    this.#running = this.#start(release);
+    return this.#running;
+  }
+
+  async discard(): Promise<void> {
+    if (this.#state === 'staged') {
+      this.#state = 'discarded';
+      this.#kill();
+      this.#gone = this.#end();
+    }
+    await this.#gone;
+  }
+
+  /** Ends the step, however far it is, and waits until nothing of it is left. */
+  async destroy(): Promise<void> {
+    if (this.#state !== 'released') return this.discard();
+    this.#kill();
+    await this.#running?.outcome;
+  }
+
+  #start(release: ReleaseSpec): RunningStep {
+    let frame: Buffer;
+    try {
+      frame = this.#options.encodeRelease(release);
+    } catch (error) {
+      if (!(error instanceof GantryError)) throw error;
+      this.#kill();
+      const message = error.message;
+      return { outcome: this.#end().then(() => ({ kind: 'cannot-start', message })), cancel: () => {} };
+    }
+    let ended: Ended | undefined;
+    let graceTimer: NodeJS.Timeout | undefined;
+    const stop = (why: Ended): void => {
+      if (ended) return;
+      ended = why;
+      this.#pipes.terminate();
+      graceTimer = setTimeout(() => this.#kill(), release.graceMs);
+    };
+    const timeout = setTimeout(
+      () => stop({ kind: 'timed-out', timeoutMs: release.timeoutMs }),
+      // Longer than a timer can be is as good as never.
+      Math.min(release.timeoutMs, 2 ** 31 - 1),
+    );
+    const diskBytes = this.#options.limits.diskBytes;
+    const disk =
+      diskBytes === undefined
+        ? undefined
+        : watchDiskLimit({
+            du: this.#options.du,
+            folders: this.#options.diskFolders,
+            limitBytes: diskBytes,
+            onExceeded: () => {
+              ended ??= { kind: 'disk-limit', limitBytes: diskBytes };
+              this.#kill();
+            },
+          });
+    this.#pipes.release(frame, release.onOutput);
+    const finish = async (): Promise<Outcome> => {
+      const waitStatus = await this.#options.launched.exited;
+      clearTimeout(timeout);
+      disk?.stop();
+      await this.#pipes.drain(drainIdleMs);
+      clearTimeout(graceTimer);
+      const outcome = await this.#outcome(waitStatus, ended);
+      await this.#end();
+      return outcome;
+    };
+    const outcome = finish().catch(
+      (error: unknown): Outcome => ({
+        kind: 'infrastructure',
+        message: `The sandbox could not be ended: ${String(error)}`,
+      }),
+    );
+    return { outcome, cancel: (reason) => stop({ kind: 'cancelled', reason }) };
+  }
+
+  async #outcome(waitStatus: number | undefined, ended: Ended | undefined): Promise<Outcome> {
+    const end = await this.#pipes.end();
+    if (ended) return ended;
+    if (end?.kind === 'exit' && end.code === 0) return { kind: 'exited', exitCode: 0 };
+    const limitBytes = this.#options.limits.memoryBytes;
+    const oomKills = (this.#options.cgroup?.oomKills() ?? 0) - this.#oomKillsBefore;
+    if (limitBytes !== undefined && oomKills > 0) return { kind: 'oom', limitBytes };
+    if (end?.kind === 'fault') return { kind: 'cannot-start', message: end.message };
+    if (end?.kind === 'exit') return { kind: 'exited', exitCode: end.code };
+    if (end?.kind === 'signal') return { kind: 'killed', signal: signalName(end.number) };
+    if (waitStatus === undefined) {
+      return { kind: 'infrastructure', message: "The process that held the job's namespaces ended" };
+    }
+    // The gate itself was killed: by the step, or by somebody on the host.
+    const signal = waitStatus & 0x7f || Math.max(0, (waitStatus >> 8) - 128);
+    if (signal > 0) return { kind: 'killed', signal: signalName(signal) };
+    return {
+      kind: 'infrastructure',
+      message: `The sandbox ended with code ${waitStatus >> 8} without saying how its step ended`,
+    };
+  }
+
+  #kill(): void {
+    this.#options.cgroup?.kill();
+    this.#options.launched.kill();
+  }
+
+  async #end(): Promise<void> {
+    await this.#options.launched.exited;
+    this.#pipes.close();
+    await this.#options.cleanUp();
+  }
+}
+
+function signalName(number: number): string {
+  const found = Object.entries(constants.signals).find(([, value]) => value === number);
+  return found ? found[0] : `signal ${number}`;
+}
