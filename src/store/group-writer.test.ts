@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { testDatabases } from '../../test/support/databases.ts';
 import { createPerson, createProject, someTime } from '../../test/support/store-world.ts';
 import type { StoredHappening } from '../core/events.ts';
@@ -174,5 +174,28 @@ describe.each(databases)('a write on $name', ({ create, stop, isMissing }) => {
     });
     await writing;
     await closing;
+  });
+
+  it('whose callback waits for something else is warned about, and given up when it hangs', async () => {
+    const warnings: string[] = [];
+    const where = await create();
+    const hanging = await openStore(where, {
+      clock: heldClock,
+      logger: { ...silentLogger, warn: (message) => void warnings.push(message) },
+    });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const writing = hanging.write(() => new Promise(() => {}));
+      const outcome = expect(writing).rejects.toMatchObject({ code: 'DATABASE_FAILED' });
+      // The transaction begins in its own time; the timers exist once the callback runs.
+      await vi.waitUntil(() => vi.getTimerCount() > 0);
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(warnings).toEqual([expect.stringContaining('holds up all others')]);
+      await vi.advanceTimersByTimeAsync(29_000);
+      await outcome;
+    } finally {
+      vi.useRealTimers();
+    }
+    await hanging.close();
   });
 });
