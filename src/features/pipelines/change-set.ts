@@ -133,8 +133,8 @@ export class ChangeSet {
 
   /** Whether the workflow moved. */
   #judge(workflow: OpenWorkflow): boolean {
-    if (workflow.status === 'queued' && workflow.steps.every(({ status }) => status === 'skipped')) {
-      this.trace(workflow, 'workflow.nothing-to-do', 'skipped', {});
+    if (workflow.status === 'queued' && hasNothingToDo(workflow)) {
+      this.#skipOpenSteps(workflow, 'workflow.nothing-to-do', {});
       this.#moveTo(workflow, 'passed');
       return true;
     }
@@ -155,6 +155,12 @@ export class ChangeSet {
       ? { workflow: culprit.name, status: culprit.status }
       : { value: 'success' };
     this.trace(workflow, rule, 'skipped', values);
+    this.#skipOpenSteps(workflow, rule, values);
+    this.#moveTo(workflow, 'skipped');
+    return true;
+  }
+
+  #skipOpenSteps(workflow: OpenWorkflow, rule: TraceEntry['rule'], values: TraceEntry['values']): void {
     for (const step of workflow.steps) {
       if (isFinished(step.status)) continue;
       const subject = { kind: 'step', workflow: workflow.name, step: step.name } as const;
@@ -164,8 +170,6 @@ export class ChangeSet {
         finishedAt: this.at,
       });
     }
-    this.#moveTo(workflow, 'skipped');
-    return true;
   }
 
   #moveTo(workflow: OpenWorkflow, status: WorkflowStatus): void {
@@ -205,6 +209,13 @@ export class ChangeSet {
     const happenings = sets.flatMap((set) => set.#happenings);
     if (happenings.length > 0) await stores.happenings.append(happenings, at);
   }
+}
+
+/** Every step was filtered out by its condition: a checkout alone is no work. */
+function hasNothingToDo({ plan, steps }: OpenWorkflow): boolean {
+  return (
+    plan.steps.every(({ kind, skipped }) => kind === 'clone' || skipped) && !steps.some(({ startedAt }) => startedAt)
+  );
 }
 
 /** How many slots a workflow takes on its runner: one for being there, or one for each step that runs. */

@@ -24,11 +24,11 @@ export interface EngineDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly config: EngineConfig;
+  /** Address of this Gantry, without a slash at its end. */
+  readonly publicUrl: () => string;
 }
 
 export interface EngineConfig {
-  /** Address of this Gantry, without a slash at its end. */
-  readonly instanceUrl: string;
   /** How many steps may run at once, over all runners. */
   readonly runningStepsLimit: number;
   /** How long a runner may be silent before it counts as lost. */
@@ -54,6 +54,8 @@ interface PendingStart {
  */
 export class Engine {
   readonly sessions = new Map<string, RunnerSession>();
+  /** Pipelines that are written and on their way here: nobody has lost hold of them. */
+  readonly expected = new Set<number>();
   readonly #deps: EngineDeps;
   readonly #open = new Map<number, OpenPipeline>();
   readonly #queue = new FairQueue<OpenWorkflow>();
@@ -73,8 +75,9 @@ export class Engine {
     this.#recorder = new Recorder(deps.store, (failed, error) => this.#recover(failed, error));
   }
 
-  /** Takes a pipeline that the record holds open: at its birth, after a restart, at a rerun. */
+  /** Takes a pipeline that the record holds open: at its birth, after a restart, at a rerun. Known ones stay as they are. */
   adopt(pipeline: OpenPipeline): Promise<boolean> {
+    if (this.#open.has(pipeline.row.id)) return Promise.resolve(true);
     this.#open.set(pipeline.row.id, pipeline);
     const changes = this.changes();
     for (const workflow of pipeline.workflows) {
@@ -151,12 +154,12 @@ export class Engine {
     }
   }
 
-  /** Why the workflow does not run, as far as somebody could know; `undefined` when nothing holds it. */
+  /** What the workflow waits for: a slot and how many are ahead, or another one. `undefined` when nothing holds it. */
   waitsFor(workflow: OpenWorkflow): TraceEntry | undefined {
     const entry = (rule: TraceEntry['rule'], values: TraceEntry['values']): TraceEntry => ({
       subject: { kind: 'workflow', workflow: workflow.name },
       rule,
-      verdict: rule === 'workflow.no-runner' ? 'blocked' : 'waiting',
+      verdict: 'waiting',
       values,
     });
     if (workflow.status === 'queued') {
@@ -164,7 +167,6 @@ export class Engine {
       return entry('workflow.waits-for-slot', { running, limit: this.#slots(), ahead: this.#queue.ahead(workflow) });
     }
     if (workflow.status !== 'blocked') return undefined;
-    if (workflow.plan.blocked !== undefined) return entry('workflow.no-runner', { type: workflow.plan.blocked });
     const awaited = workflow.pipeline.workflows.find(
       (other) => workflow.plan.dependsOn.includes(other.name) && !isFinished(other.status),
     );
@@ -198,15 +200,24 @@ export class Engine {
    */
   lose(session: RunnerSession, workflow: OpenWorkflow): Promise<boolean> {
     session.release(claimOf(workflow));
+    return this.#lose(workflow, session.runnerId);
+  }
+
+  /** As `lose`, for a workflow whose runner nobody knows. */
+  loseOrphan(workflow: OpenWorkflow): Promise<boolean> {
+    return this.#lose(workflow, workflow.runnerId ?? 'unknown');
+  }
+
+  #lose(workflow: OpenWorkflow, runner: string): Promise<boolean> {
     if (isFinished(workflow.status)) return Promise.resolve(true);
     this.forgetStarts((start) => start.workflow === workflow);
     const changes = this.changes();
     const wereActive = workflow.steps.filter(({ status }) => isActive(status));
-    const lost = this.#advance(workflow, { type: 'lost', runner: session.runnerId });
+    const lost = this.#advance(workflow, { type: 'lost', runner });
     workflow.isAssigned = false;
     const isBack = lost.status === 'queued';
     changes.trace(workflow, isBack ? 'workflow.requeued' : 'workflow.runner-lost', isBack ? 'waiting' : 'failed', {
-      runner: session.runnerId,
+      runner,
     });
     this.#applySteps(changes, workflow, lost);
     changes.setWorkflow(workflow, {
@@ -397,7 +408,7 @@ export class Engine {
       ...claimOf(workflow),
       stepId: step.id,
       request,
-      environment: startEnvironment(workflow, step, clock.now()),
+      environment: startEnvironment(workflow, step, session.runnerId, clock.now()),
       secrets: given,
       mask,
     });
@@ -469,7 +480,7 @@ export class Engine {
   }
 
   #assignment(workflow: OpenWorkflow): Assignment {
-    const { config, repository } = this.#deps;
+    const { config, repository, publicUrl } = this.#deps;
     const { row, slug } = workflow.pipeline;
     return {
       plan: workflow.plan,
@@ -478,7 +489,7 @@ export class Engine {
       pipelineNumber: row.number,
       repository: {
         folder: repository.folder(row.projectId),
-        remoteUrl: `${config.instanceUrl}/${slug}.git`,
+        remoteUrl: `${publicUrl()}/${slug}.git`,
         commit: row.commit,
         ref: row.ref,
         ...(row.ref.startsWith('refs/heads/') ? { branch: row.branch } : {}),

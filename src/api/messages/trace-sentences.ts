@@ -1,0 +1,146 @@
+import type { TraceEntry, TraceRule } from '../../core/trace.ts';
+
+type Values = Readonly<Record<string, string | number | boolean>>;
+type Sentences = Readonly<Record<TraceRule, (values: Values, subject: string) => string>>;
+
+/** `step "test" of build`, in the words of the language: whom a sentence is about. */
+type SubjectName = (subject: TraceEntry['subject']) => string;
+
+const seconds = (ms: unknown): string => `${Math.round(Number(ms) / 100) / 10}`;
+const q = (value: unknown): string => `"${String(value)}"`;
+const z = (value: unknown): string => `“${String(value)}”`;
+
+const en = {
+  'file.chosen': (v) => `The pipeline file is ${v['path']}.`,
+  'file.other-ignored': (v) => `${v['path']} was not read: ${v['chosen']} comes first.`,
+  'file.missing': (v) => `Nothing ran: the commit has no pipeline file (looked for ${v['looked']}).`,
+  'file.too-large': (v) => `${v['path']} has ${v['bytes']} bytes; a pipeline file may have ${v['limit']}.`,
+  'file.invalid': (v) => `${v['path']}, line ${v['line']}, column ${v['column']}: ${v['message']}.`,
+  'file.timeout': (v) => `Reading ${v['path']} took longer than ${seconds(v['limitMs'])} s and was given up.`,
+  'file.warning': (v) => `${v['path']}, line ${v['line']}: ${v['message']}.`,
+  'event.deleted-ref': (v) => `Nothing ran: ${v['ref']} was deleted.`,
+  'event.skip-marker': (v) => `Nothing ran: the commit message says ${q(v['marker'])}.`,
+  'event.nothing-matched': (v) => `Nothing ran: no trigger in ${v['path']} matches this event.`,
+  'event.archived': () => 'Nothing ran: the project is archived.',
+  'trigger.matched': (_, s) => `${s} was triggered.`,
+  'trigger.event': (v, s) =>
+    `${s} was skipped: its trigger wants the event ${q(v['pattern'])}, and this is ${q(v['value'])}.`,
+  'trigger.branch': (v, s) =>
+    `${s} was skipped: its trigger wants the branch ${q(v['pattern'])}, and this is ${q(v['value'])}.`,
+  'trigger.ref': (v, s) =>
+    `${s} was skipped: its trigger wants the reference ${q(v['pattern'])}, and this is ${q(v['value'])}.`,
+  'trigger.repo': (v, s) =>
+    `${s} was skipped: its trigger wants the repository ${q(v['pattern'])}, and this is ${q(v['value'])}.`,
+  'trigger.other': (v, s) =>
+    `${s} was skipped: its trigger wants ${v['key']} to be ${q(v['pattern'])}, and it is ${q(v['value'])}.`,
+  'trigger.status': (v, s) => `${s} was skipped: it does not run on ${v['value']}.`,
+  'step.matched': (_, s) => `${s} is to run.`,
+  'step.when.event': (v, s) => `${s} was skipped: it wants the event ${q(v['pattern'])}, and this is ${q(v['value'])}.`,
+  'step.when.branch': (v, s) =>
+    `${s} was skipped: it wants the branch ${q(v['pattern'])}, and this is ${q(v['value'])}.`,
+  'step.when.ref': (v, s) =>
+    `${s} was skipped: it wants the reference ${q(v['pattern'])}, and this is ${q(v['value'])}.`,
+  'step.when.repo': (v, s) =>
+    `${s} was skipped: it wants the repository ${q(v['pattern'])}, and this is ${q(v['value'])}.`,
+  'step.when.other': (v, s) =>
+    `${s} was skipped: it wants ${v['key']} to be ${q(v['pattern'])}, and it is ${q(v['value'])}.`,
+  'step.when.status': (v, s) => `${s} was skipped: it runs on ${v['wanted']}, and there was ${v['actual']}.`,
+  'workflow.waits-for': (v, s) => `${s} waits for ${v['workflow']}.`,
+  'workflow.nothing-to-do': (_, s) => `${s} had nothing to do: every step was filtered out.`,
+  'workflow.dependency-failed': (v, s) => `${s} was skipped: ${v['workflow']} ended ${v['status']}.`,
+  'workflow.no-runner': (v, s) => `${s} is blocked: no runner can take it (${v['type']}).`,
+  'workflow.waits-for-slot': (v, s) =>
+    `${s} waits for a slot: ${v['running']} of ${v['limit']} are taken, ${v['ahead']} ahead of it.`,
+  'workflow.claimed': (v, s) => `${s} was taken by the runner ${v['runner']}.`,
+  'workflow.runner-lost': (v, s) => `${s} ended: its runner ${v['runner']} was lost, and the workspace with it.`,
+  'workflow.requeued': (v, s) =>
+    `${s} waits in the queue again: the runner ${v['runner']} is gone, and nothing had started.`,
+  'workflow.stale-refused': (v, s) =>
+    `A late report about ${s} was refused: the runner ${v['runner']} named token ${v['token']}, the present one is ${v['current']}.`,
+  'step.after-failure': (v, s) => `${s} was skipped: ${q(v['step'])} had failed.`,
+  'step.workflow-lost': (v, s) => `${s} was skipped: the runner was lost while ${q(v['step'])} was its turn.`,
+  'step.cancelled': (v, s) => `${s} was cancelled by ${v['by']}.`,
+  'step.timed-out': (v, s) => `${s} was stopped after ${seconds(v['timeoutMs'])} s: its time was over.`,
+  'step.secret-missing': (v, s) => `${s} could not start: there is no secret ${q(v['secret'])} for this event.`,
+  'step.early-success': (v, s) =>
+    v['step'] === undefined || s.includes(q(v['step']))
+      ? `${s} ended the workflow early with success (exit code ${v['exitCode']}).`
+      : `${s} was skipped: ${q(v['step'])} ended the workflow early with success (exit code ${v['exitCode']}).`,
+  'runtime.chosen': (v, s) => `${s} runs on ${v['runtime']}: ${v['reason']}.`,
+} satisfies Sentences;
+
+const zh = {
+  'file.chosen': (v) => `流水线文件为 ${v['path']}。`,
+  'file.other-ignored': (v) => `未读取 ${v['path']}：${v['chosen']} 优先。`,
+  'file.missing': (v) => `没有运行：此提交中没有流水线文件（已查找 ${v['looked']}）。`,
+  'file.too-large': (v) => `${v['path']} 有 ${v['bytes']} 字节，流水线文件最多 ${v['limit']} 字节。`,
+  'file.invalid': (v) => `${v['path']} 第 ${v['line']} 行第 ${v['column']} 列：${v['message']}。`,
+  'file.timeout': (v) => `读取 ${v['path']} 超过 ${seconds(v['limitMs'])} 秒，已放弃。`,
+  'file.warning': (v) => `${v['path']} 第 ${v['line']} 行：${v['message']}。`,
+  'event.deleted-ref': (v) => `没有运行：${v['ref']} 已被删除。`,
+  'event.skip-marker': (v) => `没有运行：提交说明中含有${z(v['marker'])}。`,
+  'event.nothing-matched': (v) => `没有运行：${v['path']} 中没有与此事件匹配的触发条件。`,
+  'event.archived': () => '没有运行：项目已归档。',
+  'trigger.matched': (_, s) => `${s}已触发。`,
+  'trigger.event': (v, s) => `${s}已跳过：触发条件要求事件${z(v['pattern'])}，实际为${z(v['value'])}。`,
+  'trigger.branch': (v, s) => `${s}已跳过：触发条件要求分支${z(v['pattern'])}，实际为${z(v['value'])}。`,
+  'trigger.ref': (v, s) => `${s}已跳过：触发条件要求引用${z(v['pattern'])}，实际为${z(v['value'])}。`,
+  'trigger.repo': (v, s) => `${s}已跳过：触发条件要求仓库${z(v['pattern'])}，实际为${z(v['value'])}。`,
+  'trigger.other': (v, s) => `${s}已跳过：触发条件要求 ${v['key']} 为${z(v['pattern'])}，实际为${z(v['value'])}。`,
+  'trigger.status': (v, s) => `${s}已跳过：它不在状态“${v['value'] === 'success' ? '成功' : '失败'}”时运行。`,
+  'step.matched': (_, s) => `${s}将会运行。`,
+  'step.when.event': (v, s) => `${s}已跳过：要求事件${z(v['pattern'])}，实际为${z(v['value'])}。`,
+  'step.when.branch': (v, s) => `${s}已跳过：要求分支${z(v['pattern'])}，实际为${z(v['value'])}。`,
+  'step.when.ref': (v, s) => `${s}已跳过：要求引用${z(v['pattern'])}，实际为${z(v['value'])}。`,
+  'step.when.repo': (v, s) => `${s}已跳过：要求仓库${z(v['pattern'])}，实际为${z(v['value'])}。`,
+  'step.when.other': (v, s) => `${s}已跳过：要求 ${v['key']} 为${z(v['pattern'])}，实际为${z(v['value'])}。`,
+  'step.when.status': (v, s) =>
+    `${s}已跳过：它只在${v['wanted'] === 'failure' ? '失败' : '成功'}时运行，而此前的步骤${v['actual'] === 'failure' ? '有失败' : '全部成功'}。`,
+  'workflow.waits-for': (v, s) => `${s}正在等待${z(v['workflow'])}。`,
+  'workflow.nothing-to-do': (_, s) => `${s}无事可做：所有步骤都被条件过滤。`,
+  'workflow.dependency-failed': (v, s) => `${s}已跳过：${z(v['workflow'])}${endZh(v['status'])}。`,
+  'workflow.no-runner': (v, s) => `${s}被阻塞：没有可以接手的运行器（${v['type']}）。`,
+  'workflow.waits-for-slot': (v, s) =>
+    `${s}正在等待空位：${v['limit']} 个中已占用 ${v['running']} 个，前面还有 ${v['ahead']} 个。`,
+  'workflow.claimed': (v, s) => `${s}由运行器 ${v['runner']} 接手。`,
+  'workflow.runner-lost': (v, s) => `${s}已结束：运行器 ${v['runner']} 丢失，工作区也随之丢失。`,
+  'workflow.requeued': (v, s) => `${s}重新排队：运行器 ${v['runner']} 已离开，尚无步骤开始。`,
+  'workflow.stale-refused': (v, s) =>
+    `已拒绝关于${s}的过期报告：运行器 ${v['runner']} 使用令牌 ${v['token']}，当前令牌为 ${v['current']}。`,
+  'step.after-failure': (v, s) => `${s}已跳过：步骤${z(v['step'])}已失败。`,
+  'step.workflow-lost': (v, s) => `${s}已跳过：轮到步骤${z(v['step'])}时运行器丢失。`,
+  'step.cancelled': (v, s) => `${s}已被 ${v['by']} 取消。`,
+  'step.timed-out': (v, s) => `${s}运行 ${seconds(v['timeoutMs'])} 秒后超时，已停止。`,
+  'step.secret-missing': (v, s) => `${s}无法启动：此事件没有名为${z(v['secret'])}的密钥。`,
+  'step.early-success': (v, s) =>
+    s.includes(z(v['step']))
+      ? `${s}提前成功结束了工作流（退出码 ${v['exitCode']}）。`
+      : `${s}已跳过：步骤${z(v['step'])}提前成功结束了工作流（退出码 ${v['exitCode']}）。`,
+  'runtime.chosen': (v, s) => `${s}在 ${v['runtime']} 上运行：${v['reason']}。`,
+} satisfies Sentences;
+
+function endZh(status: unknown): string {
+  const words: Record<string, string> = { failed: '失败', cancelled: '已取消', infrastructure: '因基础设施故障结束' };
+  return words[String(status)] ?? String(status);
+}
+
+const nameEn: SubjectName = (subject) => {
+  if (subject.kind === 'step') return `Step ${q(subject.step)}`;
+  return subject.kind === 'workflow'
+    ? `Workflow ${q(subject.workflow)}`
+    : subject.kind === 'file'
+      ? 'The file'
+      : 'The event';
+};
+
+const nameZh: SubjectName = (subject) => {
+  if (subject.kind === 'step') return `步骤${z(subject.step)}`;
+  return subject.kind === 'workflow' ? `工作流${z(subject.workflow)}` : subject.kind === 'file' ? '文件' : '事件';
+};
+
+/** A decision as a sentence in the reader's language. A rule without a sentence does not compile. */
+export function traceSentence(entry: TraceEntry, language: 'en' | 'zh'): string {
+  const sentences: Sentences = language === 'zh' ? zh : en;
+  const name = language === 'zh' ? nameZh : nameEn;
+  return sentences[entry.rule](entry.values, name(entry.subject));
+}

@@ -1,0 +1,150 @@
+import type { HappeningBus, LogBus } from '../../core/events.ts';
+import type { Repository } from '../../core/repository.ts';
+import type { SecretVault } from '../../core/secret-vault.ts';
+import type { UnitOfWork } from '../../core/unit-of-work.ts';
+import type { LogStorage } from '../../drivers/logs/logs.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { systemTimers, type Timers } from '../../lib/timers.ts';
+import type { Feature } from '../feature.ts';
+import { Engine, type EngineConfig } from './engine.ts';
+import { EventPlanner } from './event-planner.ts';
+import { type PipelineLinter, pipelineOperations } from './operations.ts';
+import type { PipelineCompiler, Planned } from './plan-event.ts';
+import { type Finding, reconcile } from './reconcile.ts';
+import { RunnerDesk } from './runner-desk.ts';
+import type { RunnerConnection } from './runner-session.ts';
+import { StepLogs } from './step-logs.ts';
+
+export interface PipelinesFeatureDeps {
+  readonly unitOfWork: UnitOfWork;
+  readonly happenings: HappeningBus;
+  readonly repository: Pick<Repository, 'resolve' | 'commit' | 'readFile' | 'folder'>;
+  /** The worker that reads pipeline files under the limits of R5. */
+  readonly compiler: PipelineCompiler & PipelineLinter;
+  readonly secrets: SecretVault;
+  readonly logs: LogStorage;
+  readonly clock: Clock;
+  readonly timers?: Timers;
+  readonly logger: Logger;
+  /** Address of this Gantry, without a slash at its end. */
+  readonly publicUrl: () => string;
+  readonly config?: Partial<PipelinesConfig>;
+}
+
+export interface PipelinesConfig extends EngineConfig {
+  readonly reconcileEveryMs: number;
+}
+
+/** What is assumed where the configuration does not say. */
+export const pipelinesDefaults: PipelinesConfig = {
+  runningStepsLimit: 1_000,
+  leaseMs: 45_000,
+  logLimitBytes: 1024 * 1024 * 1024,
+  reconcileEveryMs: 10_000,
+};
+
+export interface PipelinesFeature extends Feature {
+  /** Takes a connection of a runner, for work or for heartbeats: its first message tells which. */
+  acceptRunner(connection: RunnerConnection): void;
+  /** For a runner in this process, which has no second connection. */
+  noteHeartbeat(runnerId: string): void;
+  /** Plans a stored event. Happens by itself for pushes; once planned it answers what came of it. */
+  planNow(eventId: number): Promise<Planned>;
+  /** Looks for work that somebody lost hold of, moves it on, and says what it found: nothing, normally. */
+  reconcile(): Promise<readonly Finding[]>;
+  /** Resolves once nothing that was decided waits to be written. */
+  settled(): Promise<void>;
+  /** Output of running steps, as it arrives. */
+  readonly logBus: LogBus;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** From an event to a finished pipeline: planning, dispatch, the runners' desk, cancel, rerun and reconciliation. */
+export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
+  const { unitOfWork: store, clock, logger, timers = systemTimers } = deps;
+  const config = { ...pipelinesDefaults, ...deps.config };
+  const logs = new StepLogs(deps.logs);
+  const engine = new Engine({ ...deps, store, logs, config });
+  const planner = new EventPlanner({ ...deps, store }, engine);
+  const desk = new RunnerDesk({ engine, store, logs, clock, logger, leaseMs: config.leaseMs });
+  const stopping: (() => void)[] = [];
+  let isStopped = false;
+  let reconciling: Promise<unknown> = Promise.resolve();
+
+  async function planNow(eventId: number): Promise<Planned> {
+    const event = await store.read.events.find(eventId);
+    if (!event) throw new TypeError(`Cannot plan event ${eventId}: there is none with this id`);
+    return planner.planNow(eventId, event.projectId);
+  }
+
+  /** Neither leases nor the net under everything stand between an event and its effect: they may have a timer. */
+  function every(ms: number, work: () => void): void {
+    let takeBack = (): void => {};
+    const again = (): void => {
+      takeBack = timers.after(ms, () => {
+        if (isStopped) return;
+        work();
+        again();
+      });
+    };
+    again();
+    stopping.push(() => takeBack());
+  }
+
+  function reconcileNow(isStarting: boolean): Promise<readonly Finding[]> {
+    const next = reconciling.then(() => reconcile({ store, engine, planner, clock, logger }, { isStarting }));
+    reconciling = next.then(
+      () => {},
+      () => {},
+    );
+    return next;
+  }
+
+  return {
+    name: 'pipelines',
+    operations: pipelineOperations({
+      store,
+      engine,
+      planner,
+      clock,
+      repository: deps.repository,
+      linter: deps.compiler,
+    }),
+    acceptRunner: (connection) => desk.accept(connection),
+    noteHeartbeat: (runnerId) => desk.noteHeartbeat(runnerId),
+    planNow,
+    reconcile: () => reconcileNow(false),
+    async settled() {
+      await planner.settled();
+      await engine.settled();
+    },
+    logBus: logs,
+
+    async start() {
+      stopping.push(
+        deps.happenings.subscribe(({ happening }) => {
+          if (happening.type !== 'push-received') return;
+          planner.planNow(happening.eventId, happening.projectId).catch((error: unknown) => {
+            logger.error('A push could not be planned', { error, eventId: happening.eventId });
+          });
+        }),
+      );
+      await reconcileNow(true);
+      every(config.leaseMs / 4, () => void engine.checkLeases());
+      every(config.reconcileEveryMs, () => {
+        reconcileNow(false).catch((error: unknown) => logger.error('Reconciliation failed', { error }));
+      });
+    },
+
+    async stop() {
+      isStopped = true;
+      for (const stop of stopping.splice(0)) stop();
+      await planner.settled();
+      await reconciling;
+      await engine.stop();
+      await logs.closeAll();
+    },
+  };
+}

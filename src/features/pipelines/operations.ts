@@ -1,0 +1,219 @@
+import { GantryError } from '../../core/errors.ts';
+import type { Pipeline, Workflow } from '../../core/pipeline.ts';
+import { type Project, projectSlug } from '../../core/project.ts';
+import type { TraceEntry } from '../../core/trace.ts';
+import type { UnitOfWork } from '../../core/unit-of-work.ts';
+import { pipelineFilePaths } from '../../engine/compile-input.ts';
+import type { LintResult } from '../../engine/lint-result.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { OperationHandlers, RequestContext } from '../feature.ts';
+import { cancelPipeline } from './cancel-pipeline.ts';
+import type { Engine } from './engine.ts';
+import { pipelineDetail, pipelineView, stepViews, traceView } from './pipeline-views.ts';
+import { rerunPipeline } from './rerun-pipeline.ts';
+import { type StartPipelineDeps, startPipeline } from './start-pipeline.ts';
+
+/** Checks a pipeline file within the limits of R5. */
+export interface PipelineLinter {
+  lint(path: string, text: string): Promise<LintResult>;
+}
+
+export interface PipelineOperationsDeps extends StartPipelineDeps {
+  readonly store: UnitOfWork;
+  readonly engine: Engine;
+  readonly linter: PipelineLinter;
+  readonly clock: Clock;
+}
+
+/** How many events the answer to "what happened" holds. */
+const eventsShown = 50;
+
+interface ProjectName {
+  readonly owner: string;
+  readonly project: string;
+}
+
+/** The operations of `api/pipelines.ts`: each reads the request, calls one use case, and answers. */
+export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandlers {
+  const { store, engine, clock } = deps;
+  const { read } = store;
+
+  return {
+    async listPipelines({ params, query }) {
+      const project = await getProject(store, params);
+      const { limit, after, status, branch, event } = query;
+      const page = await read.pipelines.list(project.id, {
+        limit,
+        after,
+        branch,
+        event,
+        ...(status === undefined ? {} : { status: typeof status === 'string' ? [status] : status }),
+      });
+      return { items: page.items.map(pipelineView), next: page.next };
+    },
+
+    async startPipeline({ params, body }, request) {
+      const project = await getProject(store, params);
+      const pipeline = await startPipeline(deps, {
+        project,
+        ref: body.ref,
+        parameters: body.parameters,
+        person: personOf(request),
+        idempotencyKey: request.idempotencyKey,
+      });
+      return pipelineView(pipeline);
+    },
+
+    async getPipeline({ params }, request) {
+      const pipeline = await getPipeline(store, params);
+      return describe(pipeline, request);
+    },
+
+    async explainPipeline({ params }, { language }) {
+      const pipeline = await getPipeline(store, params);
+      const [workflows, steps, ofEvent, ofPipeline] = await Promise.all([
+        read.pipelines.workflows(pipeline.id),
+        read.pipelines.steps(pipeline.id),
+        read.events.trace(pipeline.eventId),
+        read.pipelines.trace(pipeline.id),
+      ]);
+      const attempts = new Map(workflows.map(({ id, attempt }) => [id, attempt]));
+      const reasons = steps
+        .filter(({ workflowId, attempt }) => attempts.get(workflowId) === attempt)
+        .flatMap(({ reason }) => (reason ? [reason] : []));
+      const waits = workflows.flatMap((workflow) => waitsNow(workflow) ?? []);
+      // A step that was filtered out carries the reason that the plan gave: it is told once.
+      const told = new Set<string>();
+      const entries = [...ofEvent, ...ofPipeline, ...reasons, ...waits].filter((entry) => {
+        const key = JSON.stringify([entry.subject, entry.rule, entry.values]);
+        if (told.has(key) && entry.subject.kind === 'step') return false;
+        told.add(key);
+        return true;
+      });
+      return { items: entries.map((entry) => traceView(entry, language)) };
+    },
+
+    async listEvents({ params }, { language }) {
+      const project = await getProject(store, params);
+      const events = await read.events.listByProject(project.id, eventsShown);
+      const items = await Promise.all(
+        events.map(async (event) => {
+          const [trace, pipeline] = await Promise.all([
+            read.events.trace(event.id),
+            event.pipelineId === undefined ? undefined : read.pipelines.find(event.pipelineId),
+          ]);
+          return {
+            kind: event.kind,
+            ref: event.ref,
+            before: event.before,
+            after: event.after,
+            personName: event.personName,
+            createdAt: event.createdAt.toISOString(),
+            pipeline: pipeline?.number ?? null,
+            why: trace.map((entry) => traceView(entry, language)),
+          };
+        }),
+      );
+      return { items };
+    },
+
+    async cancelPipeline({ params }, request) {
+      const pipeline = await getPipeline(store, params);
+      return pipelineView(await cancelPipeline({ store, engine }, pipeline, personOf(request).name));
+    },
+
+    async rerunPipeline({ params, body }) {
+      const pipeline = await getPipeline(store, params);
+      return pipelineView(await rerunPipeline({ store, engine, clock }, pipeline, body.only));
+    },
+
+    async listStepAttempts({ params }, { language }) {
+      const pipeline = await getPipeline(store, params);
+      const [workflows, steps] = await Promise.all([
+        read.pipelines.workflows(pipeline.id),
+        read.pipelines.steps(pipeline.id),
+      ]);
+      return { items: stepViews(workflows, steps, language) };
+    },
+
+    async lintPipelineFile({ body }) {
+      const path = (pipelineFilePaths as readonly string[]).includes(body.path) ? body.path : dialectPath(body.path);
+      const { isValid, findings, workflows } = await deps.linter.lint(path, body.text);
+      return {
+        isValid,
+        findings: findings.map(({ severity, code, message, line, column }) => ({
+          severity,
+          code,
+          message,
+          line,
+          column,
+        })),
+        workflows: workflows.map(({ name, steps }) => ({ name, steps: [...steps] })),
+      };
+    },
+  };
+
+  async function describe(pipeline: Pipeline, { language }: RequestContext) {
+    const [workflows, steps] = await Promise.all([
+      read.pipelines.workflows(pipeline.id),
+      read.pipelines.steps(pipeline.id),
+    ]);
+    // Only the plan knows why nobody can take a workflow; it said so in the trace of the event.
+    const isBlocked = workflows.some(({ status, plan }) => status === 'blocked' && plan.blocked !== undefined);
+    const trace = isBlocked ? await read.events.trace(pipeline.eventId) : [];
+    const blockedBy = (workflow: Workflow): TraceEntry | undefined =>
+      workflow.status === 'blocked'
+        ? trace.find(
+            ({ rule, subject }) =>
+              rule === 'workflow.no-runner' && subject.kind === 'workflow' && subject.workflow === workflow.name,
+          )
+        : undefined;
+    return pipelineDetail(
+      pipeline,
+      workflows,
+      steps,
+      (workflow) => waitsNow(workflow) ?? blockedBy(workflow),
+      language,
+    );
+  }
+
+  function waitsNow(workflow: Workflow): TraceEntry | undefined {
+    const open = engine.find(workflow.pipelineId)?.workflows.find(({ id }) => id === workflow.id);
+    return open && open.attempt === workflow.attempt ? engine.waitsFor(open) : undefined;
+  }
+}
+
+/** Any other name is read as the dialect that its ending tells. */
+function dialectPath(path: string): string {
+  return /(^|\/)\.?drone\b/.test(path) ? '.drone.yml' : '.gantry.yml';
+}
+
+async function getProject(store: UnitOfWork, { owner, project }: ProjectName): Promise<Project> {
+  const found = await store.read.projects.findBySlug(owner, project);
+  if (!found)
+    throw new GantryError(
+      'PROJECT_NOT_FOUND',
+      `Cannot find the project ${owner}/${project}: there is none, or you may not see it`,
+      {
+        details: { project: `${owner}/${project}` },
+      },
+    );
+  return found;
+}
+
+async function getPipeline(store: UnitOfWork, params: ProjectName & { readonly number: number }): Promise<Pipeline> {
+  const project = await getProject(store, params);
+  const pipeline = await store.read.pipelines.findByNumber(project.id, params.number);
+  if (!pipeline)
+    throw new GantryError(
+      'PIPELINE_NOT_FOUND',
+      `Cannot find pipeline #${params.number}: ${projectSlug(project)} has none with this number`,
+    );
+  return pipeline;
+}
+
+/** The routes that act are open to people only. */
+function personOf({ actor }: RequestContext): { readonly id: number; readonly name: string } {
+  if (actor.kind !== 'person') throw new GantryError('SIGN_IN_REQUIRED', 'Cannot run pipelines: nobody is signed in');
+  return { id: actor.person.id, name: actor.person.name };
+}

@@ -1,0 +1,321 @@
+import { GantryError } from '../../core/errors.ts';
+import type { Event } from '../../core/event.ts';
+import type { Happening } from '../../core/events.ts';
+import type { NewPipeline, Pipeline } from '../../core/pipeline.ts';
+import type { PipelinePlan } from '../../core/plan.ts';
+import { type Project, projectSlug } from '../../core/project.ts';
+import type { Repository } from '../../core/repository.ts';
+import type { SecretVault } from '../../core/secret-vault.ts';
+import type { TraceEntry } from '../../core/trace.ts';
+import type { UnitOfWork } from '../../core/unit-of-work.ts';
+import { type CompileInput, type CompileResult, pipelineFilePaths } from '../../engine/compile-input.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { failpoint } from '../../lib/failpoint.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { type OpenPipeline, openPipeline } from './open-pipelines.ts';
+
+/** Compiles in a process or thread of its own, under the limits of R5. */
+export interface PipelineCompiler {
+  compile(input: CompileInput): Promise<CompileResult>;
+}
+
+export interface PlanEventDeps {
+  readonly store: UnitOfWork;
+  readonly repository: Pick<Repository, 'resolve' | 'commit' | 'readFile'>;
+  readonly compiler: PipelineCompiler;
+  readonly secrets: Pick<SecretVault, 'names'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Address of this Gantry, without a slash at its end. */
+  readonly publicUrl: () => string;
+}
+
+/** What came of an event. `open` is there when steps are to be run, and only for the one who planned it. */
+export interface Planned {
+  readonly event: Event;
+  readonly pipeline: Pipeline | undefined;
+  readonly trace: readonly TraceEntry[];
+  readonly open: OpenPipeline | undefined;
+}
+
+const allZeros = /^0+$/;
+
+/** More than a pipeline file may have, so that the compiler says what is too large and by how much. */
+const readLimitBytes = 1024 * 1024;
+
+/** Two plans of one project at once would want the same number; more often than this somebody else is at it. */
+const numberTries = 5;
+
+/**
+ * Decides what comes of an event, and writes all of it in one commit: the pipeline with its workflows and steps, or the
+ * trace that says why there is none. Planning the same event again answers what came of it the first time.
+ */
+export async function planEvent(deps: PlanEventDeps, eventId: number): Promise<Planned> {
+  const { store } = deps;
+  const event = await store.read.events.find(eventId);
+  if (!event) throw new TypeError(`Cannot plan event ${eventId}: there is none with this id`);
+  if (event.plannedAt) return answerPlanned(store, event);
+  const project = await store.read.projects.find(event.projectId);
+  if (!project)
+    throw new GantryError('PROJECT_NOT_FOUND', `Cannot plan event ${eventId}: its project ${event.projectId} is gone`);
+
+  const refusal = refuseEvent(event, project);
+  if (refusal) return writeNothing(deps, event, [refusal]);
+  const facts = await readFacts(deps, event);
+  for (let tries = 1; tries <= numberTries; tries += 1) {
+    const number = await store.read.pipelines.nextNumber(project.id);
+    const createdAt = deps.clock.now();
+    const input = compileInput(deps, event, project, facts, { number, createdAt });
+    const result = facts.tooLarge ?? (await deps.compiler.compile(input));
+    if (result.kind === 'nothing') return writeNothing(deps, event, result.trace);
+    const planned = await writePipeline(deps, event, project, input, result);
+    if (planned) return planned;
+  }
+  throw new GantryError('SERVER_BUSY', `Cannot plan event ${eventId}: the number of its pipeline was taken each time`);
+}
+
+/** Ends the planning of an event that cannot be planned: a pipeline that failed says so. */
+export async function failEvent(deps: PlanEventDeps, eventId: number, message: string): Promise<Planned> {
+  const failing: PlanEventDeps = {
+    ...deps,
+    repository: noRepository,
+    secrets: { names: () => Promise.resolve([]) },
+    compiler: {
+      compile: () => Promise.resolve({ kind: 'failed', path: pipelineFilePaths[0], error: { message }, trace: [] }),
+    },
+  };
+  return planEvent(failing, eventId);
+}
+
+const noRepository: PlanEventDeps['repository'] = {
+  resolve: () => Promise.resolve(undefined),
+  commit: () => Promise.resolve(undefined),
+  readFile: () => Promise.resolve(undefined),
+};
+
+async function answerPlanned(store: UnitOfWork, event: Event): Promise<Planned> {
+  const [pipeline, trace] = await Promise.all([
+    event.pipelineId === undefined ? undefined : store.read.pipelines.find(event.pipelineId),
+    store.read.events.trace(event.id),
+  ]);
+  return { event, pipeline, trace, open: undefined };
+}
+
+function refuseEvent(event: Event, project: Project): TraceEntry | undefined {
+  const entry = (rule: TraceEntry['rule'], values: TraceEntry['values']): TraceEntry => ({
+    subject: { kind: 'event' },
+    rule,
+    verdict: 'skipped',
+    values,
+  });
+  if (allZeros.test(event.after)) return entry('event.deleted-ref', { ref: event.ref });
+  return project.archivedAt ? entry('event.archived', {}) : undefined;
+}
+
+interface EventReading {
+  readonly commit: string;
+  readonly message: string;
+  readonly authorName: string;
+  readonly authorEmail: string;
+  readonly files: CompileInput['files'];
+  readonly secretNames: readonly string[];
+  /** A file too large to be read at all. */
+  readonly tooLarge: CompileResult | undefined;
+}
+
+async function readFacts(deps: PlanEventDeps, event: Event): Promise<EventReading> {
+  const { repository, secrets } = deps;
+  // An annotated tag reads a tag object: the commit is behind it.
+  const commit =
+    event.kind === 'tag'
+      ? ((await repository.resolve(event.projectId, event.after))?.commit ?? event.after)
+      : event.after;
+  const [details, secretNames, ...found] = await Promise.all([
+    repository.commit(event.projectId, commit),
+    secrets.names(event.projectId, event.kind),
+    ...pipelineFilePaths.map((path) => readPipelineFile(deps, event.projectId, commit, path)),
+  ]);
+  const files = found.filter((file) => file !== undefined);
+  const [first] = files;
+  return {
+    commit,
+    message: details?.message ?? '',
+    authorName: details?.authorName ?? '',
+    authorEmail: details?.authorEmail ?? '',
+    files: files.flatMap(({ path, text }) => (text === undefined ? [] : [{ path, text }])),
+    secretNames,
+    tooLarge: first && first.text === undefined ? refuseFile(first.path) : undefined,
+  };
+}
+
+/** `text` is absent for a file that is too large to be read. */
+async function readPipelineFile(
+  { repository }: PlanEventDeps,
+  projectId: number,
+  commit: string,
+  path: string,
+): Promise<{ readonly path: string; readonly text?: string } | undefined> {
+  try {
+    const file = await repository.readFile(projectId, commit, path, readLimitBytes);
+    return file && { path, text: file.bytes.toString('utf8') };
+  } catch (error) {
+    if (error instanceof GantryError && error.code === 'REQUEST_TOO_LARGE') return { path };
+    throw error;
+  }
+}
+
+function refuseFile(path: string): CompileResult {
+  const message = `Cannot run ${path}: it has more than ${readLimitBytes} bytes`;
+  const values = { path, bytes: readLimitBytes, limit: readLimitBytes };
+  return {
+    kind: 'failed',
+    path,
+    error: { message, path },
+    trace: [{ subject: { kind: 'file' }, rule: 'file.too-large', verdict: 'failed', values }],
+  };
+}
+
+function compileInput(
+  { publicUrl }: PlanEventDeps,
+  event: Event,
+  project: Project,
+  facts: EventReading,
+  pipeline: { readonly number: number; readonly createdAt: Date },
+): CompileInput {
+  const slug = projectSlug(project);
+  const instanceUrl = publicUrl();
+  const link = `${instanceUrl}/${slug}`;
+  return {
+    files: facts.files,
+    event: {
+      kind: event.kind,
+      ref: event.ref,
+      branch: branchOf(event.ref),
+      before: event.before,
+      commit: facts.commit,
+      message: facts.message,
+      authorName: facts.authorName,
+      authorEmail: facts.authorEmail,
+      personName: event.personName,
+      parameters: event.parameters,
+    },
+    project: {
+      owner: project.ownerName,
+      name: project.name,
+      visibility: project.visibility,
+      defaultBranch: project.defaultBranch,
+      link,
+      cloneUrl: `${link}.git`,
+    },
+    pipeline: { ...pipeline, link: `${link}/pipelines/${pipeline.number}` },
+    instanceUrl,
+    secretNames: facts.secretNames,
+    stepTimeoutMs: project.stepTimeoutMs,
+  };
+}
+
+/** The branch; for a tag, its name. */
+function branchOf(ref: string): string {
+  return ref.replace(/^refs\/(heads|tags)\//, '');
+}
+
+async function writeNothing(deps: PlanEventDeps, event: Event, trace: readonly TraceEntry[]): Promise<Planned> {
+  const { store, clock } = deps;
+  await failpoint('plan.beforeCommit');
+  const planned = await store.write(async (stores) => {
+    const now = await stores.events.find(event.id);
+    if (now?.plannedAt) return false;
+    await stores.events.markPlanned(event.id, clock.now(), undefined, trace);
+    await stores.happenings.append(
+      [{ type: 'event-planned', projectId: event.projectId, eventId: event.id, pipelineId: null }],
+      clock.now(),
+    );
+    return true;
+  });
+  await failpoint('plan.afterCommit');
+  return planned ? { event, pipeline: undefined, trace, open: undefined } : answerAgain(store, event.id);
+}
+
+/** Somebody else planned it in between. */
+async function answerAgain(store: UnitOfWork, eventId: number): Promise<Planned> {
+  return answerPlanned(store, (await store.read.events.find(eventId))!);
+}
+
+/** `undefined` when the pipeline's number was taken in between. */
+async function writePipeline(
+  deps: PlanEventDeps,
+  event: Event,
+  project: Project,
+  input: CompileInput,
+  result: Exclude<CompileResult, { kind: 'nothing' }>,
+): Promise<Planned | undefined> {
+  const { store, clock } = deps;
+  const pipeline = newPipeline(event, input, result);
+  const plan = planOf(result);
+  await failpoint('plan.beforeCommit');
+  const written = await store.write(async (stores) => {
+    const now = await stores.events.find(event.id);
+    if (now?.plannedAt) return 'planned' as const;
+    const created = await stores.pipelines.create(pipeline, plan);
+    if (!created) return 'number-taken' as const;
+    const at = clock.now();
+    const { id, number, status } = created.pipeline;
+    await stores.events.markPlanned(event.id, at, id, result.trace);
+    const { projectId } = event;
+    const happenings: Happening[] = [
+      { type: 'pipeline-changed', projectId, pipelineId: id, number, status },
+      { type: 'event-planned', projectId, eventId: event.id, pipelineId: id },
+    ];
+    await stores.happenings.append(happenings, at);
+    return created;
+  });
+  await failpoint('plan.afterCommit');
+  if (written === 'number-taken') return undefined;
+  if (written === 'planned') return answerAgain(store, event.id);
+
+  const rows = written.workflows.map((workflow) => ({
+    workflow,
+    steps: written.steps.filter(({ workflowId }) => workflowId === workflow.id),
+  }));
+  const open = result.kind === 'planned' ? openPipeline(written.pipeline, projectSlug(project), rows) : undefined;
+  return { event, pipeline: written.pipeline, trace: result.trace, open };
+}
+
+function newPipeline(
+  event: Event,
+  input: CompileInput,
+  result: Exclude<CompileResult, { kind: 'nothing' }>,
+): NewPipeline {
+  const { createdAt, number } = input.pipeline;
+  const path = result.kind === 'planned' ? result.plan.path : result.path;
+  return {
+    projectId: event.projectId,
+    expectedNumber: number,
+    eventId: event.id,
+    event: event.kind,
+    status: result.kind === 'failed' ? 'failed' : statusAtBirth(result.plan),
+    ref: event.ref,
+    branch: input.event.branch,
+    commit: input.event.commit,
+    before: event.before,
+    message: input.event.message,
+    authorName: input.event.authorName,
+    authorEmail: input.event.authorEmail,
+    personName: event.personName,
+    parameters: event.parameters,
+    path,
+    dialect: planOf(result).dialect,
+    createdAt,
+    ...(result.kind === 'failed' ? { error: result.error, startedAt: createdAt, finishedAt: createdAt } : {}),
+  };
+}
+
+function statusAtBirth({ workflows }: PipelinePlan): 'queued' | 'blocked' {
+  const canRun = workflows.some(({ dependsOn, blocked }) => dependsOn.length === 0 && blocked === undefined);
+  return canRun ? 'queued' : 'blocked';
+}
+
+function planOf(result: Exclude<CompileResult, { kind: 'nothing' }>): PipelinePlan {
+  if (result.kind === 'planned') return result.plan;
+  return { dialect: result.path.startsWith('.drone') ? 'drone1' : 'gantry', path: result.path, workflows: [] };
+}
