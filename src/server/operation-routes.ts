@@ -218,6 +218,7 @@ function collectHandlers(features: readonly Feature[]): ReadonlyMap<OperationId,
   const handlers = new Map<OperationId, Handler>();
   for (const feature of features) {
     for (const [id, handle] of Object.entries(feature.operations ?? {})) {
+      if (handle === undefined) continue;
       if (!Object.hasOwn(operations, id))
         throw new TypeError(`Cannot start: ${feature.name} handles "${id}", which the API does not have`);
       if (handlers.has(id as OperationId))
