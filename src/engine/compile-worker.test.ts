@@ -65,7 +65,7 @@ const bombs: Readonly<Record<string, string>> = {
   'colons and question marks': `kind: pipeline\n${'? : '.repeat(60_000)}`,
   'anchors without end': lines(20_000, (i) => `- &a${i} x`),
   'tabs and brackets': `kind: pipeline\nsteps: [\n\t${'[\t'.repeat(99)}${'],\t'.repeat(99)}\n]\n`,
-  'NUL': 'kind: pipeline\nname: a\0b\nsteps: []\n',
+  NUL: 'kind: pipeline\nname: a\0b\nsteps: []\n',
   'a foreign tag': 'kind: pipeline\nname: !!js/function "function () { throw 1 }"\nsteps: []\n',
   '60,000 tags and colons without a space': `kind: pipeline\n${'!a:'.repeat(60_000)}\n`,
 };
@@ -107,7 +107,8 @@ describe('CompileWorker', () => {
         const tookMs = performance.now() - startedAt;
         expect(tookMs, `${name} in ${path}`).toBeLessThan(1_500);
         expect(['failed', 'planned', 'nothing'], name).toContain(result.kind);
-        if (result.kind === 'failed') expect(result.error.message, name).toMatch(/^Cannot run \.(gantry|drone)\.yml: ./);
+        if (result.kind === 'failed')
+          expect(result.error.message, name).toMatch(/^Cannot run \.(gantry|drone)\.yml: ./);
       }
     }
     expect((await worker.compile(input(small))).kind).toBe('planned');

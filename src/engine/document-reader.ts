@@ -38,6 +38,7 @@ export class DocumentReader {
       this.add('value.type', node, `${what} must be a map, and is ${nounOf(node)}`);
       return undefined;
     }
+    this.#checkTag(node);
     const fields = new Map<string, YamlEntry>();
     for (const entry of node.entries) {
       if (isMergeKey(entry)) continue;
@@ -89,12 +90,22 @@ export class DocumentReader {
   /** A text as it stands in the source: `1.10` stays `1.10`. */
   text(node: YamlNode | undefined, what: string): string | undefined {
     if (!node || isNull(node)) return undefined;
+    this.#checkTag(node);
     if (node.kind === 'scalar') {
       // `!!binary` is the one tag that changes the text of a string.
-      return node.tag === '!!binary' ? Buffer.from(node.text, 'base64').toString() : node.text;
+      const text = node.tag === '!!binary' ? Buffer.from(node.text, 'base64').toString() : node.text;
+      if (!text.includes('\0')) return text;
+      this.add('value.type', node, `${what} holds a NUL character, which no program can be given`);
+      return undefined;
     }
     this.add('value.type', node, `${what} must be a text, and is ${nounOf(node)}`);
     return undefined;
+  }
+
+  /** A tag that no YAML schema has is read as if it were not there, and told. */
+  #checkTag(node: YamlNode): void {
+    if (node.tag === undefined || knownTags.has(node.tag)) return;
+    this.add('yaml.tag', node, `the tag "${node.tag.slice(0, 40)}" means nothing here`);
   }
 
   boolean(node: YamlNode | undefined, what: string): boolean | undefined {
@@ -137,6 +148,11 @@ export class DocumentReader {
     });
   }
 }
+
+const knownTags: ReadonlySet<string> = new Set([
+  '!',
+  ...['binary', 'bool', 'float', 'int', 'map', 'merge', 'null', 'seq', 'str', 'timestamp'].map((name) => `!!${name}`),
+]);
 
 function isMergeKey({ key }: YamlEntry): boolean {
   return (

@@ -9,6 +9,9 @@ export type GlobMode = 'drone08' | 'drone1' | 'woodpecker';
 /** Ways that the braces of one pattern may be read before we refuse it as malformed. */
 const maxAlternatives = 256;
 
+/** Far beyond any branch name; keeps the work of a hostile pattern small. */
+const maxPatternLength = 1_000;
+
 /** Whether the whole value matches. A malformed pattern never does; `findGlobFault` tells why. */
 export function matchGlob(pattern: string, value: string, mode: GlobMode): boolean {
   const compiled = compileGlob(pattern, mode);
@@ -22,6 +25,7 @@ export function findGlobFault(pattern: string, mode: GlobMode): string | undefin
 }
 
 function compileGlob(pattern: string, mode: GlobMode): ((value: string) => boolean) | string {
+  if (pattern.length > maxPatternLength) return `it is longer than ${maxPatternLength} characters`;
   switch (mode) {
     case 'drone08': {
       const tokens = tokensOf([...pattern], { hasBang: false, allowsLooseDash: false });

@@ -21,6 +21,7 @@ export const lintRules = {
     summary: 'A map has a key twice. In Drone files the last one counts; in `.gantry.yml` it is an error.',
   },
   'yaml.key': { severity: 'error', summary: 'A key of a map is not a plain text.' },
+  'yaml.tag': { severity: 'by-dialect', summary: 'A YAML tag means nothing here.' },
   'yaml.merge': { severity: 'error', summary: '`<<` merges a map or a list of maps.' },
   'substitution.syntax': {
     severity: 'error',

@@ -33,10 +33,10 @@ export function readPipelineFile(
   const rules = dialectRules[dialect];
   const report = new LintReport(dialect);
   const file = new FileContext(text.replace(/^\uFEFF/, ''), rules, report);
-  const documents = splitDocuments(file.text);
+  const parts = splitDocuments(file.text);
+  for (const part of parts.filter((one) => one.isEmpty)) checkSubstitution(file, part);
+  const documents = parts.filter((one) => !one.isEmpty);
   if (documents.length === 0) {
-    // A comment alone is substituted too, and fails the file just as well.
-    file.substituted({ text: file.text, offset: 0 }, {}, () => {});
     report.add('file.empty', { line: 1, column: 1 }, 'the file has no pipeline');
   }
   if (documents.length > maxDocuments) {
@@ -53,7 +53,7 @@ export function readPipelineFile(
   for (const document of documents) {
     const root = file.parsed(document.text, (offset) => file.positionOf(document.offset + offset));
     if (!root) {
-      checkComment(file, document);
+      checkSubstitution(file, document);
       continue;
     }
     const reader = file.readerAt((offset) => file.positionOf(document.offset + offset));
@@ -63,7 +63,7 @@ export function readPipelineFile(
     }
     const fields = reader.fields(root, 'a document');
     if (!fields || !isPipeline(reader, root, fields)) {
-      checkComment(file, document);
+      checkSubstitution(file, document);
       continue;
     }
     headers.push({ document, root, header: readWorkflowHeader(reader, root, fields) });
@@ -176,7 +176,7 @@ function isUnsafe(value: string): boolean {
 }
 
 /** A document without a pipeline in it is substituted as well: a bad `${` anywhere fails the whole file. */
-function checkComment(file: FileContext, document: SourceDocument): void {
+function checkSubstitution(file: FileContext, document: SourceDocument): void {
   file.substituted(document, {}, () => {});
 }
 

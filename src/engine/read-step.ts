@@ -44,12 +44,14 @@ export function readStep(reader: DocumentReader, node: YamlNode, needsImage: boo
   const get = (key: string): YamlNode | undefined => fields.get(key)?.value;
 
   const name = reader.text(get('name'), '"name" of a step') ?? '';
-  if (name === '') reader.add('step.name-missing', node, 'a step needs a name');
-  else if (!isGoodName(name)) {
+  // One mistake, one finding: what has the wrong type is not missing as well.
+  if (name === '' && isTextOrAbsent(get('name'))) reader.add('step.name-missing', node, 'a step needs a name');
+  else if (name !== '' && !isGoodName(name)) {
     reader.add('step.name-invalid', get('name') ?? node, `a name has 1 to ${maxNameLength} printable characters`);
   }
   const image = reader.text(get('image'), `"image" of step "${name}"`)?.trim() ?? '';
-  if (image === '' && needsImage) reader.add('step.image-missing', node, `step "${name}" needs an image`);
+  if (image === '' && needsImage && isTextOrAbsent(get('image')))
+    reader.add('step.image-missing', node, `step "${name}" needs an image`);
 
   const commands = readCommands(reader, get('commands'), name);
   const entrypoint = readArguments(reader, get('entrypoint'), `"entrypoint" of step "${name}"`);
@@ -86,6 +88,10 @@ export function readStep(reader: DocumentReader, node: YamlNode, needsImage: boo
       .map((item) => ({ name: item.text, node: item.node })),
     line: reader.positionOf(node).line,
   };
+}
+
+function isTextOrAbsent(node: YamlNode | undefined): boolean {
+  return node === undefined || node.kind === 'scalar';
 }
 
 /** Whether a name fits in a list, an address and a log: printable, and neither empty nor endless. */
@@ -170,10 +176,6 @@ function readStepEnvironment(
 export function readVariable(reader: DocumentReader, key: YamlNode, value: YamlNode, name: string): string | undefined {
   const text = isNull(value) ? '' : reader.text(value, `the variable "${name}"`);
   if (text === undefined) return undefined;
-  if (text.includes('\0')) {
-    reader.add('environment.name', key, `the variable "${name}" holds a NUL character, which no environment can`);
-    return undefined;
-  }
   if (text === '' && reader.rules.dropsEmptyEnvironment) {
     reader.add('environment.empty-dropped', key, `"${name}" is empty, so Drone leaves it unset`);
     return undefined;

@@ -2,18 +2,20 @@
 export interface SourceDocument {
   readonly text: string;
   readonly offset: number;
+  /** Nothing but comments and space: no document, but its `${…}` must be sound all the same. */
+  readonly isEmpty: boolean;
 }
 
 /**
  * Splits a file at lines that begin with `---`; a line that begins with `...` ends it. By lines and not by YAML, as
- * Drone does (pipelines.md 10.1), so that `----` splits too. Documents of nothing but comments and space are left out.
+ * Drone does (pipelines.md 10.1), so that `----` splits too.
  */
 export function splitDocuments(file: string): SourceDocument[] {
   const documents: SourceDocument[] = [];
   let start = 0;
   const end = (to: number): void => {
     const text = file.slice(start, to);
-    if (/^[^\S\n]*[^\s#]/m.test(text)) documents.push({ text, offset: start });
+    if (text !== '') documents.push({ text, offset: start, isEmpty: !/^[^\S\n]*[^\s#]/m.test(text) });
   };
   let at = 0;
   while (at < file.length) {

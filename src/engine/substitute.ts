@@ -138,7 +138,6 @@ class Substitution {
     const name = this.#name(start);
     const operator = this.#text[this.#at] ?? '';
     const isDefault = operator === '=' || (operator === ':' && /[=\-+?]/.test(this.#text[this.#at + 1] ?? ''));
-    this.#options.onVariable?.({ name, offset: start, hasDefault: isDefault });
     const value = this.#valueOf(name);
 
     let result: string;
@@ -161,6 +160,7 @@ class Substitution {
     }
     this.#at += 1;
     this.#nesting -= 1;
+    this.#options.onVariable?.({ name, offset: start, hasDefault: isDefault });
     return result;
   }
 

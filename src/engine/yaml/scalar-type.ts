@@ -12,7 +12,7 @@ const oldFalseWords = new Set(['n', 'N', 'no', 'No', 'NO', 'off', 'Off', 'OFF'])
 /** Whether a value is absent: nothing, `~` or `null`, plain. */
 export function isNull(node: YamlNode): boolean {
   if (node.kind !== 'scalar') return false;
-  if (node.tag !== undefined) return node.tag === '!!null' || node.tag === 'tag:yaml.org,2002:null';
+  if (node.tag !== undefined) return node.tag === '!!null';
   return node.isPlain && nullWords.has(node.text);
 }
 

@@ -15,18 +15,18 @@ export class YamlTree {
   readonly #anchors = new Map<string, YamlNode>();
 
   scalar(text: string, isPlain: boolean, tag: string | undefined, offset: number): YamlNode {
-    const node: YamlNode = { kind: 'scalar', text, isPlain, tag, offset };
+    const node: YamlNode = { kind: 'scalar', text, isPlain, tag: shortTag(tag), offset };
     this.#measures.set(node, { visits: 1, depth: 0 });
     return node;
   }
 
   list(items: readonly YamlNode[], tag: string | undefined, offset: number): YamlNode {
-    return this.#measured({ kind: 'list', items, tag, offset }, items);
+    return this.#measured({ kind: 'list', items, tag: shortTag(tag), offset }, items);
   }
 
   map(entries: readonly YamlEntry[], tag: string | undefined, offset: number): YamlNode {
     return this.#measured(
-      { kind: 'map', entries, tag, offset },
+      { kind: 'map', entries, tag: shortTag(tag), offset },
       entries.flatMap((entry) => [entry.key, entry.value]),
     );
   }
@@ -57,4 +57,10 @@ export class YamlTree {
     this.#measures.set(node, { visits, depth });
     return node;
   }
+}
+
+/** `!!str` for each way to write it. */
+function shortTag(tag: string | undefined): string | undefined {
+  const found = tag === undefined ? null : /^(?:!<)?tag:yaml\.org,2002:(\w+)>?$/.exec(tag);
+  return found ? `!!${found[1]}` : tag;
 }

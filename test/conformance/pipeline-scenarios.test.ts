@@ -1,0 +1,150 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { StepPlan, WorkflowPlan } from '../../src/core/plan.ts';
+import { compilePipeline } from '../../src/engine/compile.ts';
+import type { CompileInput, CompileResult, EventFacts } from '../../src/engine/compile-input.ts';
+import { lintPipelineFile } from '../../src/engine/lint.ts';
+
+/**
+ * Scenarios of pipelines.md 16, one JSON file each: what a pipeline file asks for at an event. `files` gives texts as
+ * lists of lines, so that they can be read; what `expect` does not name is not looked at.
+ */
+interface Scenario {
+  readonly note: string;
+  readonly files: Readonly<Record<string, readonly string[]>>;
+  readonly event?: Partial<EventFacts>;
+  readonly settings?: { readonly secrets?: readonly string[]; readonly stepTimeoutMs?: number };
+  readonly expect: {
+    readonly verdict: CompileResult['kind'];
+    /** The error's place and part of its text. */
+    readonly error?: { readonly line?: number; readonly column?: number; readonly message?: string };
+    /** Entries that must be there, in this order among themselves. */
+    readonly trace?: readonly Readonly<Record<string, unknown>>[];
+    /** Rules that must not be there. */
+    readonly noTrace?: readonly string[];
+    /** All findings of lint for the first file, as `code:line`. */
+    readonly lint?: readonly string[];
+    /** `workflow` or `workflow/step` → what its plan must contain. */
+    readonly workflows?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+    readonly steps?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+    /** `workflow` → every step with what it waits for, in the order of the plan. */
+    readonly order?: Readonly<Record<string, readonly (readonly [string, ...string[]])[]>>;
+    /** `workflow/step` → values of its environment; `null` = not set. */
+    readonly env?: Readonly<Record<string, Readonly<Record<string, string | null>>>>;
+  };
+}
+
+const folder = new URL('./pipelines/', import.meta.url);
+
+function inputOf(scenario: Scenario): CompileInput {
+  return {
+    files: Object.entries(scenario.files).map(([path, lines]) => ({ path, text: lines.join('\n') })),
+    event: {
+      kind: 'push',
+      ref: 'refs/heads/main',
+      branch: 'main',
+      before: '0a1b2c3d4e5f60718293a4b5c6d7e8f901234567',
+      commit: '123456789abcdef0123456789abcdef012345678',
+      message: 'Mend the crane',
+      authorName: 'Mei Lin',
+      authorEmail: 'mei@example.com',
+      personName: 'mei',
+      parameters: {},
+      ...scenario.event,
+    },
+    project: {
+      owner: 'shop',
+      name: 'storefront',
+      visibility: 'private',
+      defaultBranch: 'main',
+      link: 'https://gantry.example.com/shop/storefront',
+      cloneUrl: 'https://gantry.example.com/shop/storefront.git',
+    },
+    pipeline: {
+      number: 42,
+      createdAt: new Date('2026-11-25T08:00:00Z'),
+      link: 'https://gantry.example.com/shop/storefront/pipelines/42',
+    },
+    instanceUrl: 'https://gantry.example.com',
+    secretNames: scenario.settings?.secrets ?? [],
+    stepTimeoutMs: scenario.settings?.stepTimeoutMs ?? 3_600_000,
+  };
+}
+
+function workflowNamed(result: CompileResult, name: string): WorkflowPlan {
+  const workflows = result.kind === 'planned' ? result.plan.workflows : [];
+  const workflow = workflows.find((candidate) => candidate.name === name);
+  if (!workflow) throw new Error(`There is no workflow "${name}" among ${workflows.map((one) => one.name).join(', ')}`);
+  return workflow;
+}
+
+function stepNamed(result: CompileResult, path: string): StepPlan {
+  const [workflow = '', name = ''] = path.split('/');
+  const step = workflowNamed(result, workflow).steps.find((candidate) => candidate.name === name);
+  if (!step) throw new Error(`There is no step "${path}"`);
+  return step;
+}
+
+function check(scenario: Scenario): void {
+  const wanted = scenario.expect;
+  const result = compilePipeline(inputOf(scenario));
+  const explanation = result.kind === 'failed' ? result.error.message : JSON.stringify(result.trace);
+  expect(result.kind, explanation).toBe(wanted.verdict);
+  if (wanted.error) {
+    const { message, ...place } = wanted.error;
+    const error = result.kind === 'failed' ? result.error : undefined;
+    expect(error).toMatchObject(place);
+    if (message !== undefined) expect(error?.message).toContain(message);
+  }
+  let from = 0;
+  for (const entry of wanted.trace ?? []) {
+    const at = result.trace.findIndex((one, index) => index >= from && matches(one, entry));
+    expect(
+      at,
+      `${JSON.stringify(entry)} is not in ${JSON.stringify(result.trace, undefined, 1)}`,
+    ).toBeGreaterThanOrEqual(0);
+    from = at + 1;
+  }
+  for (const rule of wanted.noTrace ?? []) expect(result.trace.map((entry) => entry.rule)).not.toContain(rule);
+  if (wanted.lint) {
+    const [path = '', lines = []] = Object.entries(scenario.files)[0] ?? [];
+    const { findings } = lintPipelineFile(path, lines.join('\n'));
+    expect(findings.map((finding) => `${finding.code}:${finding.line}`)).toEqual(wanted.lint);
+  }
+  for (const [name, workflow] of Object.entries(wanted.workflows ?? {})) {
+    expect(workflowNamed(result, name)).toMatchObject(workflow);
+  }
+  for (const [path, step] of Object.entries(wanted.steps ?? {})) expect(stepNamed(result, path)).toMatchObject(step);
+  for (const [name, order] of Object.entries(wanted.order ?? {})) {
+    expect(workflowNamed(result, name).steps.map((step) => [step.name, ...step.dependsOn])).toEqual(order);
+  }
+  for (const [path, values] of Object.entries(wanted.env ?? {})) {
+    const { environment } = stepNamed(result, path);
+    for (const [variable, value] of Object.entries(values)) {
+      expect(Object.hasOwn(environment, variable) ? environment[variable] : null, `${path} ${variable}`).toBe(value);
+    }
+  }
+}
+
+function matches(actual: unknown, wanted: unknown): boolean {
+  if (typeof wanted !== 'object' || wanted === null) return actual === wanted;
+  return (
+    typeof actual === 'object' &&
+    actual !== null &&
+    Object.entries(wanted).every(([key, value]) => matches(Reflect.get(actual, key), value))
+  );
+}
+
+describe('pipeline file scenarios', () => {
+  const names = readdirSync(folder)
+    .filter((name) => name.endsWith('.json'))
+    .sort();
+  const scenarios = names.map((name) => {
+    const scenario = JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as Scenario;
+    return [`${name.replace(/\.json$/, '')}: ${scenario.note}`, scenario] as const;
+  });
+
+  it('are at least forty', () => expect(scenarios.length).toBeGreaterThanOrEqual(40));
+
+  it.each(scenarios)('%s', (_title, scenario) => check(scenario));
+});
