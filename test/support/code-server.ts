@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -237,4 +237,11 @@ export async function mustGit(
   const run = await gitClient(args, cwd, more);
   if (run.exitCode !== 0) throw new Error(`git ${args.join(' ')} ended with ${run.exitCode}: ${run.stderr}`);
   return run.stdout.trim();
+}
+
+/** Writes an object as its bytes are, whatever git thinks of them. Answers its id. */
+export async function hashObject(tree: string, kind: string, bytes: Buffer): Promise<string> {
+  const path = join(tree, '.git', `object-${bytes.length}-${kind}`);
+  await writeFile(path, bytes);
+  return mustGit(['hash-object', '-t', kind, '-w', '--literally', path], tree);
 }

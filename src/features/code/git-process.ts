@@ -48,6 +48,8 @@ export async function endProcesses(find: () => Promise<readonly number[]>, grace
     const isOver = performance.now() - startedAtMs > graceMs;
     for (const pid of pids) {
       if (!found.has(pid) || isOver) signal(pid, isOver ? 'SIGKILL' : 'SIGTERM');
+      // One that is stopped would hear of it only when somebody wakes it.
+      if (!found.has(pid)) signal(pid, 'SIGCONT');
       found.add(pid);
     }
     // Waiting for processes that are not our children: the kernel tells nobody when they end.
@@ -56,7 +58,7 @@ export async function endProcesses(find: () => Promise<readonly number[]>, grace
 }
 
 /** Sends a signal; a process that is gone meanwhile needs none. */
-export function signal(pid: number, name: 'SIGTERM' | 'SIGKILL'): void {
+export function signal(pid: number, name: 'SIGTERM' | 'SIGKILL' | 'SIGCONT'): void {
   try {
     process.kill(pid, name);
   } catch (error) {

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { GantryError } from '../../core/errors.ts';
 import type { PushIntent } from '../../core/event.ts';
@@ -241,7 +240,7 @@ class PushUnderWay {
     const ended = this.#watch(receive);
     const isRecorded = this.#recordProcess(receive.pid);
     try {
-      await this.#feed(receive, ended);
+      await this.#feed(receive);
     } catch (error) {
       // The client did not send all of it, so no reference can have moved. git removes its quarantine when asked to end.
       endGroup(receive, 'SIGTERM');
@@ -276,18 +275,18 @@ class PushUnderWay {
    * Sends the body on, all but its end. The end of the pack is given only once this push alone may change its references:
    * so updates of a reference, and their events, are in one order, while nobody waits for a slow client's upload.
    */
-  async #feed(receive: GitProcess, ended: Promise<void>): Promise<void> {
+  async #feed(receive: GitProcess): Promise<void> {
     const { chunks, rest } = this.#in;
     let held: Buffer = rest;
     for (;;) {
       const next = await chunks.next();
       if (next.done === true) break;
       if (next.value.length === 0) continue;
-      await writeAll(receive, held, ended);
+      await writeAll(receive, held);
       held = next.value;
     }
     await this.#takeRefs();
-    await writeAll(receive, held, ended);
+    await writeAll(receive, held);
     receive.stdin.end();
   }
 
@@ -425,10 +424,16 @@ function refuseWhole(project: Project, push: PushRequest, reasons: ReadonlyMap<s
 }
 
 /** Writes with back-pressure; a git that has ended takes nothing more, and its client is heard to the end all the same. */
-async function writeAll(receive: GitProcess, bytes: Buffer, ended: Promise<void>): Promise<void> {
-  if (bytes.length === 0 || receive.stdin.destroyed || receive.exitCode !== null) return;
-  if (receive.stdin.write(bytes)) return;
-  await Promise.race([once(receive.stdin, 'drain').catch(() => undefined), once(receive.stdin, 'close'), ended]);
+async function writeAll(receive: GitProcess, bytes: Buffer): Promise<void> {
+  const { stdin } = receive;
+  if (bytes.length === 0 || stdin.destroyed || stdin.write(bytes)) return;
+  await new Promise<void>((resolve) => {
+    const goOn = (): void => {
+      stdin.off('drain', goOn).off('close', goOn);
+      resolve();
+    };
+    stdin.on('drain', goOn).on('close', goOn);
+  });
 }
 
 function endGroup(receive: GitProcess, name: 'SIGTERM' | 'SIGKILL'): void {

@@ -1,0 +1,134 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { Event, PushIntent } from '../../src/core/event.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { jsonLogger } from '../../src/lib/logger.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import { mustGit } from './code-server.ts';
+
+const program = fileURLToPath(new URL('code-server-process.ts', import.meta.url));
+
+/** A server of git and projects in a process of its own, over a data folder that outlives it. */
+export class KillableCodeServer {
+  readonly dataFolder: string;
+  process: ChildProcess | undefined;
+  url = '';
+  projectId = 0;
+
+  constructor(dataFolder: string) {
+    this.dataFolder = dataFolder;
+  }
+
+  static async make(): Promise<KillableCodeServer> {
+    return new KillableCodeServer(await mkdtemp(join(tmpdir(), 'gantry-kill-')));
+  }
+
+  get repository(): string {
+    return join(this.dataFolder, 'repositories', `${this.projectId}.git`);
+  }
+
+  /** The address to push to, with a name in it. */
+  remote(name = 'mei'): string {
+    return `${this.url.replace('://', `://${name}:x@`)}/mei/shop.git`;
+  }
+
+  async start(options: { readonly failpoints?: string; readonly wrapper?: readonly string[] } = {}): Promise<void> {
+    const [command = process.execPath, ...before] = [...(options.wrapper ?? []), process.execPath];
+    const child = spawn(command, [...before, program, this.dataFolder], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...(options.failpoints ? { GANTRY_FAILPOINTS: options.failpoints } : {}) },
+    });
+    this.process = child;
+    const [line] = (await Promise.race([
+      once(createInterface({ input: child.stdout }), 'line'),
+      once(child, 'exit').then(([code]) => {
+        throw new Error(`The server ended at its start with ${String(code)}`);
+      }),
+    ])) as [string];
+    const { url, project } = JSON.parse(line) as { url: string; project: number };
+    this.url = url;
+    this.projectId = project;
+  }
+
+  /** Resolves once the process is gone, for whatever reason. */
+  async ended(): Promise<void> {
+    const child = this.process;
+    if (child && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  }
+
+  async kill(): Promise<void> {
+    this.process?.kill('SIGKILL');
+    await this.ended();
+  }
+
+  async stop(): Promise<void> {
+    this.process?.kill('SIGTERM');
+    await this.ended();
+  }
+
+  async remove(): Promise<void> {
+    await this.kill();
+    await rm(this.dataFolder, { recursive: true, force: true });
+  }
+
+  /** What the database says, while no server runs or beside one. */
+  async record(): Promise<{
+    events: readonly Event[];
+    intents: readonly PushIntent[];
+    lastSeen: ReadonlyMap<string, string>;
+  }> {
+    const logger = jsonLogger('error');
+    const store = await openStore(
+      { kind: 'file', path: join(this.dataFolder, 'gantry.db') },
+      { clock: systemClock, logger },
+    );
+    try {
+      const { events } = store.read;
+      return {
+        events: (await events.listByProject(this.projectId, 10_000)).toReversed(),
+        intents: await events.listIntents(),
+        lastSeen: await events.lastSeenRefs(this.projectId),
+      };
+    } finally {
+      await store.close();
+    }
+  }
+
+  /** References as they stand on disk. */
+  async refs(): Promise<ReadonlyMap<string, string>> {
+    const text = await mustGit(
+      ['--git-dir', this.repository, 'for-each-ref', '--format=%(refname) %(objectname)'],
+      '/',
+    );
+    return new Map(
+      text
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => line.split(' ') as [string, string]),
+    );
+  }
+
+  async fsck(): Promise<string> {
+    return mustGit(['--git-dir', this.repository, 'fsck', '--full', '--strict', '--no-dangling', '--no-progress'], '/');
+  }
+}
+
+/** A work tree with a first commit on main. */
+export async function makeTree(
+  folder: string,
+): Promise<{ readonly commit: (text: string) => Promise<string>; readonly first: string }> {
+  await mkdir(folder, { recursive: true });
+  await mustGit(['init', '--quiet'], folder);
+  const commit = async (text: string): Promise<string> => {
+    await writeFile(join(folder, 'file.txt'), text);
+    await mustGit(['add', '.'], folder);
+    await mustGit(['commit', '--quiet', '-m', text], folder);
+    return mustGit(['rev-parse', 'HEAD'], folder);
+  };
+  return { commit, first: await commit('first') };
+}
