@@ -82,6 +82,10 @@ export const errorCatalogue = {
   IMAGE_PULL_FAILED: { kind: 'unavailable', hint: 'Check that the registry is up and that the credentials are right.' },
   RUNTIME_UNAVAILABLE: { kind: 'unavailable', hint: 'Run gantry doctor: it names what the host lacks.' },
 
+  SERVER_UNREACHABLE: { kind: 'unavailable', hint: 'Check the address and that the server runs: gantry serve.' },
+  USAGE_WRONG: { kind: 'invalid', hint: 'Add --help to the command to see how it is used.' },
+  INPUT_NEEDED: { kind: 'invalid', hint: 'Give the answer with the flag that the message names.' },
+
   DATA_FOLDER_IN_USE: { kind: 'conflict', hint: 'Stop the other server, or give this one another data folder.' },
   SCHEMA_TOO_NEW: { kind: 'conflict', hint: 'Start the newer Gantry that wrote this database, or restore a backup.' },
   CONFIG_INVALID: { kind: 'invalid', hint: 'gantry config shows every value and where it came from.' },

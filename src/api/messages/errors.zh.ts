@@ -132,6 +132,10 @@ export const errorsZh: ErrorTexts = {
   IMAGE_PULL_FAILED: { title: '拉取镜像失败', hint: '请检查镜像仓库是否可用，以及凭据是否正确。' },
   RUNTIME_UNAVAILABLE: { title: '运行环境不可用', hint: '请运行 gantry doctor：它会列出主机缺少的内容。' },
 
+  SERVER_UNREACHABLE: { title: '无法连接服务器', hint: '请检查地址，并确认服务器正在运行：gantry serve。' },
+  USAGE_WRONG: { title: '命令用法不正确', hint: '请在命令后加 --help 查看用法。' },
+  INPUT_NEEDED: { title: '需要输入', hint: '请用提示中给出的选项提供答案。' },
+
   DATA_FOLDER_IN_USE: { title: '数据目录正在被使用', hint: '请停止另一个服务器，或为此服务器指定其他数据目录。' },
   SCHEMA_TOO_NEW: { title: '数据库版本过新', hint: '请启动写入此数据库的较新版 Gantry，或恢复备份。' },
   CONFIG_INVALID: { title: '配置有误', hint: 'gantry config 会显示每个值及其来源。' },
