@@ -28,13 +28,13 @@ function compileGlob(pattern: string, mode: GlobMode): ((value: string) => boole
   if (pattern.length > maxPatternLength) return `it is longer than ${maxPatternLength} characters`;
   switch (mode) {
     case 'drone08': {
-      const tokens = tokensOf([...pattern], { hasBang: false, allowsLooseDash: false });
-      return typeof tokens === 'string' ? tokens : (value) => matchesWhole(tokens, [...value]);
+      const tokens = tokensOf(Array.from(pattern), { hasBang: false, allowsLooseDash: false });
+      return typeof tokens === 'string' ? tokens : (value) => matchesWhole(tokens, Array.from(value));
     }
     case 'drone1':
       return compileByElements(pattern);
     case 'woodpecker': {
-      const alternatives = expandBraces([...pattern]);
+      const alternatives = expandBraces(Array.from(pattern));
       if (typeof alternatives === 'string') return alternatives;
       const compiled: WildcardToken[][] = [];
       for (const alternative of alternatives) {
@@ -42,7 +42,7 @@ function compileGlob(pattern: string, mode: GlobMode): ((value: string) => boole
         if (typeof tokens === 'string') return tokens;
         compiled.push(tokens);
       }
-      return (value) => compiled.some((tokens) => matchesWhole(tokens, [...value]));
+      return (value) => compiled.some((tokens) => matchesWhole(tokens, Array.from(value)));
     }
   }
 }
@@ -172,12 +172,12 @@ function compileByElements(pattern: string): ((value: string) => boolean) | stri
       elements.push('**');
       continue;
     }
-    const compiled = compileElement([...element]);
+    const compiled = compileElement(Array.from(element));
     if (typeof compiled === 'string') return compiled;
     elements.push(compiled);
   }
   return (value) => {
-    const parts = elementsOf(value).map((part) => [...part]);
+    const parts = elementsOf(value).map((part) => Array.from(part));
     if (elements.length === 0 || parts.length === 0) return elements.length === parts.length;
     // Which numbers of parts the elements so far can have taken.
     let reached = new Set([0]);

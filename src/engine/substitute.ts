@@ -226,15 +226,15 @@ class Substitution {
     this.#at += isPair ? 2 : 1;
     if (isPair && first !== second) return value;
     const change = (text: string): string =>
-      [...text]
+      Array.from(text)
         .map((character) => {
           const changed = first === '^' ? character.toUpperCase() : character.toLowerCase();
           // Go maps one character to one: "ß" stays.
-          return [...changed].length === 1 ? changed : character;
+          return Array.from(changed).length === 1 ? changed : character;
         })
         .join('');
     if (isPair) return change(value);
-    const [head = '', ...rest] = value;
+    const [head = '', ...rest] = Array.from(value);
     return change(head) + rest.join('');
   }
 

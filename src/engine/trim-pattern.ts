@@ -13,8 +13,8 @@ export function trimByPattern(
   reach: 'shortest' | 'longest',
 ): string {
   const reverse = end === 'suffix';
-  const characters = reverse ? [...value].reverse() : [...value];
-  const tokens = tokensOf(reverse ? [...pattern].reverse() : [...pattern]);
+  const characters = reverse ? Array.from(value).reverse() : Array.from(value);
+  const tokens = tokensOf(reverse ? Array.from(pattern).reverse() : Array.from(pattern));
   if (!tokens) return value;
   const ends = matchPrefixes(tokens, characters).filter((length) => length > 0);
   const length = (reach === 'shortest' ? ends[0] : ends.at(-1)) ?? 0;
