@@ -4,10 +4,13 @@ export interface Timers {
   after(delayMs: number, work: () => void): () => void;
 }
 
+/** Longer delays would fire at once (Node's timers hold 32 bits): about 24 days. */
+const maxDelayMs = 2 ** 31 - 1;
+
 /** Timers of the process. They do not keep it alive. */
 export const systemTimers: Timers = {
   after(delayMs, work) {
-    const timer = setTimeout(work, delayMs);
+    const timer = setTimeout(work, Math.min(delayMs, maxDelayMs));
     timer.unref();
     return () => clearTimeout(timer);
   },

@@ -125,7 +125,7 @@ function cForms(text: string): string[] {
     '\\': '\\\\',
   };
   const escape = (quote: RegExp, other: (byte: number) => string): string =>
-    [...text]
+    Array.from(text)
       .map((character) => {
         if (letters[character]) return letters[character];
         if (quote.test(character)) return `\\${character}`;

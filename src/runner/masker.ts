@@ -105,6 +105,16 @@ export class StreamMasker {
     return this.#finish(all, shownTo);
   }
 
+  /** Gives the held bytes away as they came, for a masker that knows more to go on with. */
+  takeHeld(): Buffer {
+    const held = this.#held;
+    this.#held = nothing;
+    this.#state = 0;
+    this.#found = undefined;
+    this.#token = undefined;
+    return held;
+  }
+
   /** The stream has ended: answers all that is left. */
   end(): Buffer[] {
     const all = this.#held;

@@ -1,0 +1,408 @@
+import { GantryError } from '../core/errors.ts';
+import { isFinished, type Outcome } from '../core/pipeline.ts';
+import type { StepPlan } from '../core/plan.ts';
+import type { RunningStep, Runtime, RuntimeJob, StagedStep, StepLimits } from '../drivers/runtime/runtime.ts';
+import { advance, type Effect, endedSteps, type Occurrence } from '../engine/advance.ts';
+import { initialWorkflow, type WorkflowState } from '../engine/advance-state.ts';
+import { commandScript } from '../engine/command-script.ts';
+import type { Assignment, ClaimName, ToRunner, ToServer } from '../engine/runner-protocol.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Timers } from '../lib/timers.ts';
+import { MaskSet } from './masker.ts';
+import type { OutputBudget } from './output-budget.ts';
+import { StepOutput } from './step-output.ts';
+
+export interface ClaimDeps {
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly logger: Logger;
+  readonly budget: OutputBudget;
+  readonly stepLimits: StepLimits;
+  readonly graceMs: number;
+  /** Sends to the server; dropped while there is none, since all that matters is sent again. */
+  readonly send: (message: ToServer, payload?: Uint8Array) => void;
+}
+
+type Started = Extract<ToRunner, { type: 'started' }>;
+type OutcomeMessage = Extract<ToServer, { type: 'outcome' }>;
+
+/** What the runner knows of a step beyond its place in the state machine. */
+interface ClaimStep {
+  readonly id: number;
+  readonly plan: StepPlan;
+  readonly output: StepOutput;
+  staging: Promise<void> | undefined;
+  readonly stop: AbortController;
+  staged: StagedStep | undefined;
+  running: RunningStep | undefined;
+  /** Number of the start that was asked for and not yet answered. */
+  asked: number | undefined;
+  isTurn: boolean;
+  isDiscarded: boolean;
+  /** Lines about its image from before its turn: shown when it has come. */
+  earlyLines: string[];
+  /** Sent until the server has it on disk. */
+  outcome: OutcomeMessage | undefined;
+}
+
+/** Lines of progress that are kept of a step whose turn has not come. */
+const maxEarlyLines = 200;
+
+/** Nothing is masked that the server has not named; tokens are known by their beginnings anyway. */
+const noSecrets = new MaskSet([]);
+
+/**
+ * One workflow in the hands of this runner, from its assignment to its release: drives the state machine, has the
+ * runtime do what it asks for, and tells the server. Everything that the server must know is kept until it says that it
+ * has it, and told again over each new line.
+ */
+export class Claim {
+  readonly name: ClaimName;
+  readonly #deps: ClaimDeps;
+  readonly #assignment: Assignment;
+  readonly #steps: readonly ClaimStep[];
+  readonly #job: Promise<RuntimeJob>;
+  #state: WorkflowState;
+  #masks = noSecrets;
+  readonly #maskValues = new Set<string>();
+  #requests = 0;
+  #isDisowned = false;
+  #isDestroyed = false;
+  #isDoneSent = false;
+  #settle: () => void = () => {};
+  /** Resolves when nothing of it runs and the server has let go, or never wanted it. */
+  readonly released: Promise<void>;
+
+  constructor(name: ClaimName, assignment: Assignment, deps: ClaimDeps) {
+    this.name = { workflowId: name.workflowId, attempt: name.attempt, token: name.token };
+    this.#deps = deps;
+    this.#assignment = assignment;
+    this.#state = initialWorkflow(assignment.plan);
+    this.#steps = assignment.plan.steps.map((plan, position) => this.#newStep(plan, assignment.stepIds[position]!));
+    // The record has these as ended from the beginning.
+    for (const step of this.#steps) if (step.plan.skipped) step.output.drop();
+    this.released = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    this.#job = deps.runtime.prepare({
+      id: this.jobId,
+      workspace: workspacePath(assignment.plan.workspace),
+      ...(assignment.plan.clone.isDisabled ? {} : { repository: assignment.repository }),
+    });
+    // Each step that is staged hears of it; a claim without steps to stage must not bring the process down.
+    this.#job.catch(() => undefined);
+  }
+
+  get jobId(): string {
+    return `w${this.name.workflowId}-a${this.name.attempt}-t${this.name.token}`;
+  }
+
+  /** Slots that it takes at this moment. */
+  get runningSteps(): number {
+    return this.#state.steps.filter(({ status }) => status === 'running').length;
+  }
+
+  begin(): void {
+    this.#happen({ type: 'claimed' });
+  }
+
+  cancel(by: string): void {
+    this.#happen({ type: 'cancelled', by });
+  }
+
+  /** The server does not know it, or gave it to somebody else: ends everything and says nothing. */
+  disown(): void {
+    if (this.#isDisowned) return;
+    this.#isDisowned = true;
+    for (const step of this.#steps) step.output.drop();
+    this.#deps.logger.warn('A claim is not ours any more', { ...this.name });
+    void this.#destroy();
+  }
+
+  /** The start is recorded: opens the gate, unless the step has ended meanwhile. */
+  noteStarted(message: Started): void {
+    const position = this.#steps.findIndex(({ id }) => id === message.stepId);
+    const step = this.#steps[position];
+    if (!step || step.asked !== message.request || !step.staged || step.isDiscarded || this.#isDisowned) return;
+    if (this.#state.steps[position]?.status !== 'ready') return;
+    step.asked = undefined;
+
+    const masks = this.#masksOf(message.mask);
+    for (const each of this.#steps) each.output.useMasks(masks);
+    const { plan } = step;
+    const release = {
+      ...(plan.kind === 'commands' ? { script: commandScript(plan.commands, 'gantry') } : {}),
+      environment: { ...plan.environment, ...message.environment },
+      secrets: message.secrets,
+      timeoutMs: plan.timeoutMs,
+      graceMs: this.#deps.graceMs,
+      onOutput: (stream: 'stdout' | 'stderr', bytes: Buffer) => step.output.write(stream, bytes),
+    };
+    try {
+      step.running = step.staged.release(release);
+    } catch (error) {
+      this.#happen({ type: 'exited', step: position, outcome: this.#outcomeOf(error), atMs: this.#nowMs() });
+      return;
+    }
+    this.#happen({ type: 'started', step: position, atMs: this.#nowMs() });
+    this.#send({ type: 'running', ...this.name, stepId: step.id });
+    void step.running.outcome.then((outcome) => {
+      step.running = undefined;
+      this.#happen({ type: 'output-ended', step: position, atMs: this.#nowMs() });
+      this.#happen({ type: 'exited', step: position, outcome: this.#masked(outcome), atMs: this.#nowMs() });
+    });
+  }
+
+  noteLogStored(stepId: number, sequence: number): void {
+    this.#find(stepId)?.output.noteStored(sequence);
+    this.#finishIfDone();
+  }
+
+  noteOutcomeStored(stepId: number): void {
+    const step = this.#find(stepId);
+    if (step) step.outcome = undefined;
+    this.#finishIfDone();
+  }
+
+  noteReleased(): void {
+    if (this.#isDoneSent) this.#settle();
+  }
+
+  /** The line is new: says again all that the server has not answered, in the order in which it happened. */
+  resend(): void {
+    for (const step of this.#steps) {
+      if (step.asked !== undefined) this.#send({ type: 'start', ...this.name, stepId: step.id, request: step.asked });
+      if (step.running) this.#send({ type: 'running', ...this.name, stepId: step.id });
+      step.output.resend();
+      if (step.outcome) this.#send(step.outcome);
+    }
+    if (this.#isDoneSent) this.#send({ type: 'done', ...this.name });
+  }
+
+  #newStep(plan: StepPlan, id: number): ClaimStep {
+    const { budget, clock, timers } = this.#deps;
+    const name = this.name;
+    const output = new StepOutput({
+      sink: {
+        sendChunk: ({ sequence, stream, atMs, bytes }) =>
+          this.#send({ type: 'log', ...name, stepId: id, sequence, stream, atMs }, bytes),
+        sendEnd: (sequence, isCut) => this.#send({ type: 'log-end', ...name, stepId: id, sequence, isCut }),
+      },
+      budget,
+      clock,
+      timers,
+      logLimitBytes: this.#assignment.logLimitBytes,
+      masks: noSecrets,
+    });
+    return {
+      id,
+      plan,
+      output,
+      staging: undefined,
+      stop: new AbortController(),
+      staged: undefined,
+      running: undefined,
+      asked: undefined,
+      isTurn: false,
+      isDiscarded: false,
+      earlyLines: [],
+      outcome: undefined,
+    };
+  }
+
+  #happen(occurrence: Occurrence): void {
+    if (this.#isDisowned) return;
+    const before = this.#state;
+    const { workflow, effects } = advance(before, occurrence);
+    this.#state = workflow;
+    for (const position of endedSteps(before, workflow)) this.#tellOutcome(position);
+    for (const effect of effects) this.#do(effect);
+  }
+
+  #do(effect: Effect): void {
+    if (effect.type === 'finish') {
+      void this.#destroy();
+      return;
+    }
+    const step = this.#steps[effect.step]!;
+    switch (effect.type) {
+      case 'stage':
+        step.staging = this.#stage(step, effect.step);
+        return;
+      case 'release':
+        step.isTurn = true;
+        for (const line of step.earlyLines.splice(0)) step.output.writeLine(line);
+        this.#askToStart(step);
+        return;
+      case 'discard':
+        void this.#discard(step);
+        return;
+      case 'cancel':
+        step.running?.cancel(this.#state.cancelledBy ?? effect.reason);
+        return;
+    }
+  }
+
+  async #stage(step: ClaimStep, position: number): Promise<void> {
+    const { plan } = step;
+    // A pull that never ends must not hold the workflow for ever; what waits behind the gate has all the time there is.
+    const takeBackLimit = this.#deps.timers.after(plan.timeoutMs, () => step.stop.abort(stagingTimedOut(plan)));
+    try {
+      const job = await this.#job;
+      const staged = await job.stage({
+        id: `${this.jobId}-s${step.id}`,
+        name: plan.name,
+        kind: plan.kind,
+        image: plan.image,
+        pull: plan.pull,
+        entrypoint: plan.entrypoint,
+        command: plan.command,
+        user: plan.user,
+        workingDirectory: plan.workingDirectory,
+        limits: this.#deps.stepLimits,
+        network: 'job',
+        progress: (line) => this.#showProgress(step, line),
+        signal: step.stop.signal,
+      });
+      if (step.isDiscarded || this.#isDisowned) {
+        await staged.discard();
+        return;
+      }
+      step.staged = staged;
+      this.#askToStart(step);
+    } catch (error) {
+      if (step.isDiscarded || this.#isDisowned) return;
+      const reason: unknown = step.stop.signal.aborted ? step.stop.signal.reason : error;
+      const outcome = this.#masked(this.#outcomeOf(reason));
+      if ('message' in outcome) this.#showProgress(step, outcome.message);
+      this.#happen({ type: 'exited', step: position, outcome, atMs: this.#nowMs() });
+    } finally {
+      takeBackLimit();
+    }
+  }
+
+  #showProgress(step: ClaimStep, line: string): void {
+    if (step.isTurn) step.output.writeLine(line);
+    else {
+      step.earlyLines.push(line);
+      if (step.earlyLines.length > maxEarlyLines) step.earlyLines.shift();
+    }
+  }
+
+  #askToStart(step: ClaimStep): void {
+    if (!step.isTurn || !step.staged || step.asked !== undefined || step.running) return;
+    this.#requests += 1;
+    step.asked = this.#requests;
+    this.#send({ type: 'start', ...this.name, stepId: step.id, request: step.asked });
+  }
+
+  async #discard(step: ClaimStep): Promise<void> {
+    step.isDiscarded = true;
+    step.asked = undefined;
+    step.stop.abort(new Error('The step is not needed any more'));
+    const { staged } = step;
+    step.staged = undefined;
+    try {
+      await staged?.discard();
+    } catch (error) {
+      // What is left of it goes with the job.
+      this.#deps.logger.warn('A staged step could not be torn down', { ...this.name, stepId: step.id, error });
+    }
+  }
+
+  #tellOutcome(position: number): void {
+    const step = this.#steps[position]!;
+    const { status, outcome, reason } = this.#state.steps[position]!;
+    if (status === 'failed' || status === 'infrastructure')
+      for (const line of step.earlyLines.splice(0)) step.output.writeLine(line);
+    // A step whose turn never came has no log, not an empty one.
+    if (this.#state.steps[position]!.startedAtMs === undefined && step.output.isEmpty) step.output.drop();
+    else step.output.end();
+    const failure = status === 'failed' ? step.output.failureExcerpt() : undefined;
+    step.outcome = {
+      type: 'outcome',
+      ...this.name,
+      stepId: step.id,
+      status,
+      ...(outcome ? { outcome } : {}),
+      ...(reason ? { reason } : {}),
+      ...(failure ? { failure } : {}),
+    };
+    this.#send(step.outcome);
+  }
+
+  /** Removes the surroundings, trying until it works: what is left over would wait for the next start of a runner. */
+  async #destroy(): Promise<void> {
+    const job = await this.#job.catch(() => undefined);
+    for (let attempt = 1; job; attempt += 1) {
+      try {
+        await job.destroy();
+        break;
+      } catch (error) {
+        this.#deps.logger.warn('The surroundings of a workflow could not be removed', { ...this.name, attempt, error });
+        if (attempt === 5) break;
+        await new Promise<void>((resolve) => this.#deps.timers.after(200 * 2 ** attempt, resolve));
+      }
+    }
+    this.#isDestroyed = true;
+    this.#finishIfDone();
+  }
+
+  #finishIfDone(): void {
+    if (!this.#isDestroyed) return;
+    if (this.#isDisowned) {
+      this.#settle();
+      return;
+    }
+    if (this.#isDoneSent || !isFinished(this.#state.status)) return;
+    if (this.#steps.some(({ output, outcome }) => outcome !== undefined || !output.isStored)) return;
+    this.#isDoneSent = true;
+    this.#send({ type: 'done', ...this.name });
+  }
+
+  /** One automaton for all steps of the workflow, made anew when a value comes that was not there before. */
+  #masksOf(values: readonly string[]): MaskSet {
+    const known = this.#maskValues.size;
+    for (const value of values) this.#maskValues.add(value);
+    if (this.#maskValues.size !== known) this.#masks = new MaskSet([...this.#maskValues]);
+    return this.#masks;
+  }
+
+  #masked(outcome: Outcome): Outcome {
+    return 'message' in outcome ? { ...outcome, message: this.#masks.maskText(outcome.message) } : outcome;
+  }
+
+  /** A step whose image is missing or bad is at fault itself; whatever else went wrong is nobody's verdict on it. */
+  #outcomeOf(error: unknown): Outcome {
+    const message = error instanceof Error ? error.message : String(error);
+    if (error instanceof GantryError && error.kind !== 'unavailable') return { kind: 'cannot-start', message };
+    return { kind: 'infrastructure', message };
+  }
+
+  #find(stepId: number): ClaimStep | undefined {
+    return this.#steps.find(({ id }) => id === stepId);
+  }
+
+  #send(message: ToServer, payload?: Uint8Array): void {
+    if (!this.#isDisowned) this.#deps.send(message, payload);
+  }
+
+  #nowMs(): number {
+    return this.#deps.clock.monotonicMs();
+  }
+}
+
+function stagingTimedOut({ name, timeoutMs }: StepPlan): GantryError {
+  return new GantryError(
+    'RUNTIME_UNAVAILABLE',
+    `Cannot start step "${name}": making it ready took longer than ${Math.round(timeoutMs / 1_000)} s`,
+  );
+}
+
+/** Where the checkout stands: `path` is below `base` unless it is absolute itself. */
+function workspacePath({ base, path }: { readonly base: string; readonly path: string }): string {
+  if (path.startsWith('/')) return path;
+  return path === '' ? base : `${base.replace(/\/$/, '')}/${path}`;
+}

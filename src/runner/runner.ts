@@ -1,0 +1,294 @@
+import type { Runtime, StepLimits } from '../drivers/runtime/runtime.ts';
+import {
+  type Assignment,
+  type ClaimName,
+  type Connection,
+  protocolVersion,
+  type ToRunner,
+  type ToServer,
+} from '../engine/runner-protocol.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Timers } from '../lib/timers.ts';
+import { Claim } from './claim.ts';
+import { OutputBudget, type OutputBudgetLimits } from './output-budget.ts';
+
+export type ServerConnection = Connection<ToServer, ToRunner>;
+
+export interface RunnerOptions {
+  /** Calls the server. Rejects when nobody answers; the runner tries again. */
+  readonly connect: () => Promise<ServerConnection>;
+  readonly runtime: Runtime;
+  /** Steps that may run at once. */
+  readonly slots: number;
+  readonly runnerId: string;
+  /** pid, start time and boot id of this process. */
+  readonly generation: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly stepLimits?: StepLimits;
+  /** Between SIGTERM and SIGKILL. */
+  readonly graceMs?: number;
+  readonly outputLimits?: OutputBudgetLimits;
+  /** An idle runner without a server leaves after this time. Absent = it stays. */
+  readonly leaveAfterMs?: number;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly logger: Logger;
+  /** Told the lease of each greeting: heartbeats go by it. */
+  readonly onWelcome?: (leaseMs: number) => void;
+}
+
+export interface Runner {
+  /** Takes nothing new, finishes what it has, then leaves. */
+  drain(): void;
+  /** Ends everything now and leaves. What ran is reported by nobody: its server finds it lost. */
+  stop(): Promise<void>;
+  /** Resolves when it has left. */
+  readonly left: Promise<void>;
+  readonly claims: readonly ClaimName[];
+  /** Output that is kept in memory because the server does not have it yet. */
+  readonly keptBytes: number;
+}
+
+const reconnectMs = { first: 50, most: 2_000 };
+const reapEveryMs = 60_000;
+
+/** Starts to run steps for a server: calls it, takes workflows from it, and calls again whenever the line breaks. */
+export function startRunner(options: RunnerOptions): Runner {
+  const runner = new ConnectedRunner(options);
+  runner.start();
+  return runner;
+}
+
+class ConnectedRunner implements Runner {
+  readonly left: Promise<void>;
+  readonly #options: RunnerOptions;
+  readonly #budget: OutputBudget;
+  readonly #claims = new Map<string, Claim>();
+  #connection: ServerConnection | undefined;
+  /** Greeted on the present line: until then nothing but the greeting is sent. */
+  #isWelcome = false;
+  #isDraining = false;
+  #hasLeft = false;
+  #attempts = 0;
+  #settle: () => void = () => {};
+  #takeBackLeave: (() => void) | undefined;
+  #takeBackReap: (() => void) | undefined;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    this.#budget = new OutputBudget(options.outputLimits);
+    this.left = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  get claims(): readonly ClaimName[] {
+    return [...this.#claims.values()].map(({ name }) => name);
+  }
+
+  get keptBytes(): number {
+    return this.#budget.totalBytes;
+  }
+
+  start(): void {
+    void this.#connect();
+    void this.#reap();
+    this.#considerLeaving();
+  }
+
+  drain(): void {
+    this.#isDraining = true;
+    this.#leaveIfDone();
+  }
+
+  async stop(): Promise<void> {
+    for (const claim of this.#claims.values()) claim.disown();
+    await Promise.all([...this.#claims.values()].map(({ released }) => released));
+    await this.#leave();
+  }
+
+  async #connect(): Promise<void> {
+    const { logger, timers } = this.#options;
+    try {
+      const connection = await this.#options.connect();
+      if (this.#hasLeft) {
+        connection.close();
+        return;
+      }
+      this.#use(connection);
+    } catch (error) {
+      this.#attempts += 1;
+      if (this.#attempts === 1 || this.#attempts % 60 === 0)
+        logger.info('The server does not answer', { attempts: this.#attempts, error });
+      const delayMs = Math.min(reconnectMs.first * 2 ** Math.min(this.#attempts - 1, 10), reconnectMs.most);
+      timers.after(delayMs, () => {
+        if (!this.#hasLeft) void this.#connect();
+      });
+    }
+  }
+
+  #use(connection: ServerConnection): void {
+    const { generation, labels, runnerId, runtime, slots } = this.#options;
+    this.#connection = connection;
+    this.#isWelcome = false;
+    connection.onMessage((message, _payload) => {
+      if (connection === this.#connection) this.#hear(message);
+    });
+    connection.onClose(() => {
+      if (connection !== this.#connection) return;
+      this.#connection = undefined;
+      const wasWelcome = this.#isWelcome;
+      this.#isWelcome = false;
+      // A server that only just went may be back at once; one that refuses us is not to be called without end.
+      if (!wasWelcome) this.#attempts += 1;
+      this.#considerLeaving();
+      if (this.#hasLeft) return;
+      const delayMs = wasWelcome
+        ? reconnectMs.first
+        : Math.min(reconnectMs.first * 2 ** this.#attempts, reconnectMs.most);
+      this.#options.timers.after(delayMs, () => {
+        if (!this.#hasLeft) void this.#connect();
+      });
+    });
+    connection.send({
+      type: 'hello',
+      protocol: protocolVersion,
+      runnerId,
+      generation,
+      // A draining runner takes nothing: the server need not ask.
+      slots: this.#isDraining ? 0 : slots,
+      labels: labels ?? {},
+      runtime: runtime.name,
+      holds: this.claims,
+    });
+  }
+
+  #hear(message: ToRunner): void {
+    if (message.type === 'welcome') {
+      this.#welcome(message);
+      return;
+    }
+    if (!this.#isWelcome) return;
+    if (message.type === 'drain') {
+      this.drain();
+      return;
+    }
+    if (message.type === 'assign') {
+      this.#take(message, message.assignment);
+      return;
+    }
+    const claim = this.#claims.get(keyOf(message));
+    if (!claim) return;
+    switch (message.type) {
+      case 'started':
+        claim.noteStarted(message);
+        return;
+      case 'stale':
+        claim.disown();
+        return;
+      case 'log-stored':
+        claim.noteLogStored(message.stepId, message.sequence);
+        return;
+      case 'outcome-stored':
+        claim.noteOutcomeStored(message.stepId);
+        return;
+      case 'released':
+        claim.noteReleased();
+        return;
+      case 'cancel':
+        claim.cancel(message.by);
+        return;
+    }
+  }
+
+  #welcome(message: Extract<ToRunner, { type: 'welcome' }>): void {
+    this.#isWelcome = true;
+    this.#attempts = 0;
+    this.#takeBackLeave?.();
+    this.#takeBackLeave = undefined;
+    this.#options.onWelcome?.(message.leaseMs);
+    for (const name of message.disowned) this.#claims.get(keyOf(name))?.disown();
+    for (const claim of this.#claims.values()) claim.resend();
+  }
+
+  #take(name: ClaimName, assignment: Assignment): void {
+    const key = keyOf(name);
+    // Told twice: it is in hand already.
+    if (this.#claims.has(key)) return;
+    if (this.#isDraining) {
+      const { workflowId, attempt, token } = name;
+      this.#send({ type: 'returned', workflowId, attempt, token, reason: 'The runner is draining' });
+      return;
+    }
+    const { clock, graceMs, logger, runtime, stepLimits, timers } = this.#options;
+    const claim = new Claim(name, assignment, {
+      runtime,
+      clock,
+      timers,
+      logger,
+      budget: this.#budget,
+      stepLimits: stepLimits ?? {},
+      graceMs: graceMs ?? 10_000,
+      send: (message, payload) => this.#send(message, payload),
+    });
+    this.#claims.set(key, claim);
+    void claim.released.then(() => {
+      this.#claims.delete(key);
+      this.#considerLeaving();
+      this.#leaveIfDone();
+    });
+    claim.begin();
+  }
+
+  #send(message: ToServer, payload?: Uint8Array): void {
+    if (this.#isWelcome) this.#connection?.send(message, payload);
+  }
+
+  #leaveIfDone(): void {
+    if (this.#isDraining && this.#claims.size === 0) void this.#leave();
+  }
+
+  /** Nothing to do and nobody to do it for: a server that comes back starts another one. */
+  #considerLeaving(): void {
+    const { leaveAfterMs, logger, timers } = this.#options;
+    if (leaveAfterMs === undefined || this.#isWelcome || this.#claims.size > 0 || this.#takeBackLeave) return;
+    this.#takeBackLeave = timers.after(leaveAfterMs, () => {
+      this.#takeBackLeave = undefined;
+      if (this.#isWelcome || this.#claims.size > 0) return;
+      logger.info('The runner leaves: it has nothing to do and its server is gone');
+      void this.#leave();
+    });
+  }
+
+  async #reap(): Promise<void> {
+    const { logger, runtime, timers } = this.#options;
+    try {
+      for (const what of await runtime.reap()) logger.info('Removed what a dead runner left behind', { what });
+    } catch (error) {
+      logger.warn('What dead runners left behind could not be removed', { error });
+    }
+    if (!this.#hasLeft)
+      this.#takeBackReap = timers.after(reapEveryMs, () => {
+        void this.#reap();
+      });
+  }
+
+  async #leave(): Promise<void> {
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
+    this.#takeBackLeave?.();
+    this.#takeBackReap?.();
+    this.#connection?.close();
+    try {
+      await this.#options.runtime.close();
+    } catch (error) {
+      this.#options.logger.warn('The runtime could not be closed', { error });
+    }
+    this.#settle();
+  }
+}
+
+function keyOf({ workflowId, attempt, token }: ClaimName): string {
+  return `${workflowId}/${attempt}/${token}`;
+}
