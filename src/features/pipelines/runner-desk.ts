@@ -135,12 +135,13 @@ export class RunnerDesk {
 
   /** A workflow that ended in the record while its runner has not let go: the rest of its logs may still come. */
   async #findFinished(runnerId: string, claim: ClaimName): Promise<OpenWorkflow | undefined> {
-    const stores = this.#deps.store.read;
+    const { engine, store } = this.#deps;
+    const stores = store.read;
     const row = await stores.pipelines.findWorkflow(claim.workflowId);
     if (!row || row.attempt !== claim.attempt || row.token !== claim.token || row.runnerId !== runnerId)
       return undefined;
     if (!isFinished(row.status)) return undefined;
-    const pipeline = await loadPipeline(stores, row.pipelineId);
+    const pipeline = engine.find(row.pipelineId) ?? (await loadPipeline(stores, row.pipelineId));
     return pipeline.workflows.find(({ id }) => id === row.id);
   }
 
@@ -213,6 +214,11 @@ export class RunnerDesk {
     if (!step || !isFinished(message.status)) {
       this.#refuse(session, message);
       return;
+    }
+    if (workflow.steps.every((other) => other === step || isFinished(other.status))) {
+      // The last word on this workflow: whoever sees it ended finds its logs whole.
+      await this.#deps.logs.flushed(workflow.steps.map(({ id }) => id));
+      if (session.find(message) !== workflow) return;
     }
     const changes = engine.changes();
     if (!isFinished(step.status)) {

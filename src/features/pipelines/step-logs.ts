@@ -24,6 +24,8 @@ export class StepLogs implements LogBus {
   readonly #storage: LogStorage;
   readonly #listeners = new Map<number, Set<(piece: LogPiece) => void>>();
   readonly #open = new Map<number, Promise<OpenLog>>();
+  /** Work on a step's log that has not settled. */
+  readonly #underWay = new Map<number, Set<Promise<unknown>>>();
 
   constructor(storage: LogStorage) {
     this.#storage = storage;
@@ -41,8 +43,34 @@ export class StepLogs implements LogBus {
     };
   }
 
+  /** Resolves once what has arrived of the steps' output is on disk, or could not be brought there. */
+  async flushed(stepIds: readonly number[]): Promise<void> {
+    await Promise.allSettled(stepIds.flatMap((stepId) => [...(this.#underWay.get(stepId) ?? [])]));
+  }
+
   /** Resolves with the number up to which everything is on disk. */
-  async append(message: LogMessage, bytes: Buffer): Promise<number> {
+  append(message: LogMessage, bytes: Buffer): Promise<number> {
+    return this.#watch(message.stepId, this.#append(message, bytes));
+  }
+
+  /** Resolves with `sequence` once the end mark is on disk, or with where to go on from when chunks are missing. */
+  end(stepId: number, sequence: number, isCut: boolean): Promise<number> {
+    return this.#watch(stepId, this.#end(stepId, sequence, isCut));
+  }
+
+  #watch<T>(stepId: number, work: Promise<T>): Promise<T> {
+    const underWay = this.#underWay.get(stepId) ?? new Set();
+    this.#underWay.set(stepId, underWay);
+    underWay.add(work);
+    const leave = (): void => {
+      underWay.delete(work);
+      if (underWay.size === 0 && this.#underWay.get(stepId) === underWay) this.#underWay.delete(stepId);
+    };
+    work.then(leave, leave);
+    return work;
+  }
+
+  async #append(message: LogMessage, bytes: Buffer): Promise<number> {
     const log = await this.#openLog(message.stepId);
     if (message.sequence !== log.sequence + 1 || log.writer.state.isEnded) return log.writer.state.sequence;
     const offset = log.offset;
@@ -63,8 +91,7 @@ export class StepLogs implements LogBus {
     }
   }
 
-  /** Resolves with `sequence` once the end mark is on disk, or with where to go on from when chunks are missing. */
-  async end(stepId: number, sequence: number, isCut: boolean): Promise<number> {
+  async #end(stepId: number, sequence: number, isCut: boolean): Promise<number> {
     const log = await this.#openLog(stepId);
     if (!log.writer.state.isEnded) {
       if (sequence !== log.sequence + 1) return log.writer.state.sequence;

@@ -1,0 +1,290 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GantryError } from '../../src/core/errors.ts';
+import type { Event } from '../../src/core/event.ts';
+import type { Person } from '../../src/core/person.ts';
+import { isFinished, type Pipeline, type Step } from '../../src/core/pipeline.ts';
+import type { Project } from '../../src/core/project.ts';
+import type { SecretVault } from '../../src/core/secret-vault.ts';
+import { FilesystemLogs } from '../../src/drivers/logs/filesystem/filesystem-logs.ts';
+import { compilePipeline } from '../../src/engine/compile.ts';
+import { lintPipelineFile } from '../../src/engine/lint.ts';
+import type { ToRunner, ToServer } from '../../src/engine/runner-protocol.ts';
+import type { RequestContext } from '../../src/features/feature.ts';
+import { type PipelinesConfig, type PipelinesFeature, pipelinesFeature } from '../../src/features/pipelines/index.ts';
+import { type Logger, silentLogger } from '../../src/lib/logger.ts';
+import { pairedConnection } from '../../src/lib/paired-connection.ts';
+import { VirtualClock } from '../../src/lib/virtual-clock.ts';
+import { openStore, type Store } from '../../src/store/open-store.ts';
+import { ScriptedRunner } from './scripted-runner.ts';
+import { createPerson, createProject } from './store-world.ts';
+
+const headCommit = 'c'.repeat(40);
+export const noCommit = '0'.repeat(40);
+
+/** A Gantry without git and without processes: the real store and features, a clock that is held, scripted runners. */
+export class PipelinesWorld {
+  readonly clock = new VirtualClock();
+  readonly store: Store;
+  readonly person: Person;
+  readonly project: Project;
+  /** The files at every commit of a project; by its id. */
+  readonly files = new Map<number, Record<string, string>>();
+  readonly secrets = new Map<string, string>();
+  readonly logs: FilesystemLogs;
+  readonly compiled: string[] = [];
+  feature: PipelinesFeature;
+  readonly #folder: string;
+  readonly #config: Partial<PipelinesConfig>;
+  readonly #logger: Logger;
+  #pushes = 0;
+
+  private constructor(parts: {
+    store: Store;
+    person: Person;
+    project: Project;
+    folder: string;
+    config: Partial<PipelinesConfig>;
+    clock: VirtualClock;
+    logger: Logger;
+  }) {
+    this.clock = parts.clock;
+    this.store = parts.store;
+    this.person = parts.person;
+    this.project = parts.project;
+    this.#folder = parts.folder;
+    this.#config = parts.config;
+    this.#logger = parts.logger;
+    this.logs = new FilesystemLogs(parts.folder);
+    this.feature = this.#makeFeature();
+  }
+
+  static async create(
+    file: string | undefined,
+    config: Partial<PipelinesConfig> = {},
+    logger: Logger = silentLogger,
+  ): Promise<PipelinesWorld> {
+    const clock = new VirtualClock();
+    const store = await openStore({ kind: 'memory' }, { clock, logger });
+    const person = await createPerson(store, 'mei');
+    const project = await createProject(store, person.id, 'shop');
+    const folder = await mkdtemp(join(tmpdir(), 'gantry-pipelines-'));
+    const world = new PipelinesWorld({ store, person, project, folder, config, clock, logger });
+    if (file !== undefined) world.files.set(project.id, { '.drone.yml': file });
+    await world.feature.start();
+    return world;
+  }
+
+  /** A further project of the same person. */
+  async addProject(name: string, file: string): Promise<Project> {
+    const project = await createProject(this.store, this.person.id, name);
+    this.files.set(project.id, { '.drone.yml': file });
+    return project;
+  }
+
+  connect(runner: ScriptedRunner): ScriptedRunner {
+    const [server, client] = pairedConnection<ToRunner, ToServer>();
+    this.feature.acceptRunner(server);
+    runner.connect(client);
+    return runner;
+  }
+
+  /** A push as the code feature tells of it: the event and its happening in one commit. */
+  async push(options: { project?: Project; ref?: string; after?: string; kind?: 'push' | 'tag' } = {}): Promise<Event> {
+    const project = options.project ?? this.project;
+    this.#pushes += 1;
+    const ref = options.ref ?? 'refs/heads/main';
+    const after = options.after ?? headCommit;
+    return this.store.write(async (stores) => {
+      const { event } = await stores.events.create({
+        projectId: project.id,
+        kind: options.kind ?? 'push',
+        key: `push:${project.id}:${ref}:${this.#pushes}`,
+        ref,
+        before: noCommit,
+        after,
+        personName: this.person.name,
+        personId: this.person.id,
+        parameters: {},
+        createdAt: this.clock.now(),
+      });
+      await stores.happenings.append(
+        [{ type: 'push-received', projectId: project.id, eventId: event.id, ref, after }],
+        this.clock.now(),
+      );
+      return event;
+    });
+  }
+
+  /** The pipeline that came of the event. */
+  async planned(event: Event): Promise<Pipeline> {
+    const { pipeline } = await this.feature.planNow(event.id);
+    if (!pipeline) throw new Error(`Event ${event.id} has no pipeline`);
+    return pipeline;
+  }
+
+  async pushed(options: Parameters<PipelinesWorld['push']>[0] = {}): Promise<Pipeline> {
+    return this.planned(await this.push(options));
+  }
+
+  /** Resolves when the pipeline has the status; told by its happenings, not by asking again and again. */
+  async until(
+    pipeline: Pipeline,
+    isIt: (now: Pipeline) => boolean = (now) => isFinished(now.status),
+  ): Promise<Pipeline> {
+    const look = async (): Promise<Pipeline> => (await this.store.read.pipelines.find(pipeline.id))!;
+    const first = await look();
+    if (isIt(first)) return first;
+    return new Promise((resolve, reject) => {
+      const leave = this.store.happenings.subscribe(({ happening }) => {
+        if (!('pipelineId' in happening) || happening.pipelineId !== pipeline.id) return;
+        look().then((now) => {
+          if (!isIt(now)) return;
+          leave();
+          resolve(now);
+        }, reject);
+      });
+    });
+  }
+
+  async steps(pipeline: Pipeline): Promise<Record<string, string>> {
+    const workflows = await this.store.read.pipelines.workflows(pipeline.id);
+    const steps = await this.store.read.pipelines.steps(pipeline.id);
+    const named = workflows.flatMap((workflow) =>
+      steps
+        .filter(({ workflowId, attempt }) => workflowId === workflow.id && attempt === workflow.attempt)
+        .map((step): [string, string] => [
+          workflows.length > 1 ? `${workflow.name}/${step.name}` : step.name,
+          step.status,
+        ]),
+    );
+    return Object.fromEntries(named);
+  }
+
+  async step(pipeline: Pipeline, name: string): Promise<Step> {
+    const steps = await this.store.read.pipelines.steps(pipeline.id);
+    const found = steps.findLast((step) => step.name === name);
+    if (!found) throw new Error(`Pipeline ${pipeline.id} has no step ${name}`);
+    return found;
+  }
+
+  async log(step: Step): Promise<string> {
+    return (await this.logs.read(step.id, 0, 1_000_000))?.toString('utf8') ?? '';
+  }
+
+  /** What a handler may know of a request by the person of this world. */
+  request(more: Partial<RequestContext> = {}): RequestContext {
+    return {
+      actor: { kind: 'person', person: this.person, via: 'token', credentialId: 'test', scopes: ['*'] },
+      requestId: 'request',
+      remoteAddress: '127.0.0.1',
+      userAgent: 'test',
+      language: 'en',
+      idempotencyKey: undefined,
+      authorize: () => Promise.resolve(),
+      may: () => Promise.resolve(true),
+      setHeader: () => {},
+      ...more,
+    };
+  }
+
+  get path(): { readonly owner: string; readonly project: string } {
+    return { owner: this.person.name, project: this.project.name };
+  }
+
+  /** The server dies without a word, and another one starts on the same record. */
+  async restart(): Promise<void> {
+    const dead = this.feature;
+    this.feature = this.#makeFeature();
+    await dead.stop();
+    await this.feature.start();
+  }
+
+  async close(): Promise<void> {
+    await this.feature.stop();
+    await this.store.close();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  #makeFeature(): PipelinesFeature {
+    const vault: SecretVault = {
+      names: () => Promise.resolve([...this.secrets.keys()]),
+      reveal: () => Promise.resolve(new Map(this.secrets)),
+      maskValues: () => Promise.resolve([...this.secrets.values()]),
+    };
+    return pipelinesFeature({
+      unitOfWork: this.store,
+      happenings: this.store.happenings,
+      repository: {
+        resolve: (_, revision) =>
+          Promise.resolve(
+            revision === 'main' || revision === 'refs/heads/main'
+              ? { commit: headCommit, ref: 'refs/heads/main' }
+              : revision === headCommit
+                ? { commit: headCommit }
+                : undefined,
+          ),
+        commit: (_, id) =>
+          Promise.resolve({
+            id,
+            parents: [],
+            tree: '',
+            authorName: 'Mei',
+            authorEmail: 'mei@example.org',
+            authoredAt: this.clock.now(),
+            committerName: 'Mei',
+            committedAt: this.clock.now(),
+            message: 'fix: totals\n\nMore.',
+          }),
+        readFile: (projectId, _, path, limitBytes = 1_048_576) => {
+          const text = this.files.get(projectId)?.[path];
+          if (text === undefined) return Promise.resolve(undefined);
+          const bytes = Buffer.from(text);
+          if (bytes.length > limitBytes)
+            return Promise.reject(new GantryError('REQUEST_TOO_LARGE', `Cannot read ${path}: it is too large`));
+          return Promise.resolve({ blob: 'b', sizeBytes: bytes.length, bytes });
+        },
+        folder: (projectId) => `/repositories/${projectId}.git`,
+      },
+      compiler: {
+        compile: (input) => {
+          this.compiled.push(`${input.project.name}#${input.pipeline.number}`);
+          return Promise.resolve(compilePipeline(input));
+        },
+        lint: (path, text) => Promise.resolve(lintPipelineFile(path, text)),
+      },
+      secrets: vault,
+      logs: this.logs,
+      clock: this.clock,
+      timers: this.clock,
+      logger: this.#logger,
+      publicUrl: () => 'http://gantry.test',
+      config: this.#config,
+    });
+  }
+}
+
+/** A Drone 1.x document: steps in a chain, unless they say what they depend on. */
+export function droneFile(
+  workflows: Readonly<Record<string, Readonly<Record<string, Record<string, unknown>>>>>,
+  more: Readonly<Record<string, Record<string, unknown>>> = {},
+): string {
+  return Object.entries(workflows)
+    .map(([name, steps]) =>
+      JSON.stringify({
+        kind: 'pipeline',
+        type: 'docker',
+        name,
+        clone: { disable: true },
+        ...more[name],
+        steps: Object.entries(steps).map(([step, keys]) => ({
+          name: step,
+          image: 'base/busybox',
+          commands: ['true'],
+          ...keys,
+        })),
+      }),
+    )
+    .join('\n---\n');
+}
