@@ -99,7 +99,7 @@ function refusalsOf(operation: Operation, components: Json): Json {
   const content = { 'application/problem+json': { schema: schemaOf(Problem, 'output', components) } };
   return Object.fromEntries(
     Object.entries(byStatus)
-      .sort()
+      .sort(([a], [b]) => Number(a) - Number(b))
       .map(([status, list]) => [status, { description: list.join(', '), content }]),
   );
 }

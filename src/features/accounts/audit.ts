@@ -10,7 +10,7 @@ export function auditOperations({ store }: AccountsDeps) {
       const entries = await store.read.audit.list({ limit, before: after === undefined ? undefined : Number(after) });
       const last = entries.at(-1);
       return {
-        items: entries.map(({ previousHash: _, at, ...entry }) => ({ ...entry, at: at.toISOString() })),
+        items: entries.map((entry) => ({ ...entry, at: entry.at.toISOString() })),
         next: entries.length === limit && last && last.sequence > 1 ? String(last.sequence) : null,
         isUnbroken: (await store.read.audit.verify()) === undefined,
       };

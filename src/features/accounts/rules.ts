@@ -18,7 +18,7 @@ const minimumLength = 10;
 /** Refuses a password that is guessed first. Length counts, mixtures of characters do not (NIST SP 800-63B, 3.1.1.2). */
 export function checkPassword(password: string, name: string): void {
   const why =
-    [...password].length < minimumLength
+    password.length < minimumLength
       ? `it has fewer than ${minimumLength} characters`
       : password.toLowerCase() === name.toLowerCase()
         ? 'it is the name'
