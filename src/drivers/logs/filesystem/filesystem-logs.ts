@@ -13,8 +13,8 @@ export class FilesystemLogs implements LogStorage {
   readonly #folder: string;
   readonly #writers = new Map<number, Promise<LogFileWriter>>();
 
-  constructor(folder: string) {
-    this.#folder = folder;
+  constructor(options: { readonly folder: string }) {
+    this.#folder = options.folder;
   }
 
   open(stepId: number): Promise<LogWriter> {

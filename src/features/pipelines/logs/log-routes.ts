@@ -1,0 +1,184 @@
+import type { Context } from 'hono';
+import { GantryError } from '../../../core/errors.ts';
+import type { LogBus } from '../../../core/events.ts';
+import { isFinished, type Step } from '../../../core/pipeline.ts';
+import type { UnitOfWork } from '../../../core/unit-of-work.ts';
+import type { LogState, LogStorage } from '../../../drivers/logs/logs.ts';
+import type { RawRoute, RequestContext, ResourceName } from '../../feature.ts';
+import { type ByteRange, parseByteRange } from './byte-range.ts';
+import { followLog } from './follow-log.ts';
+
+export interface LogRoutesDeps {
+  readonly store: Pick<UnitOfWork, 'read'>;
+  readonly logs: LogStorage;
+  readonly logBus: LogBus;
+}
+
+const readBytes = 256 * 2 ** 10;
+/** How often a stream that goes on asks whether its viewer still may see it. */
+const authorizeEveryMs = 5_000;
+
+/**
+ * The bytes of a step's log, as plain text and never as anything else.
+ * `follow=1` goes on until the end mark, from the byte that `from` names; `download=1` asks the browser to save it.
+ */
+export function logRoutes(deps: LogRoutesDeps): readonly RawRoute[] {
+  return [
+    {
+      method: 'GET',
+      path: '/api/v1/projects/:owner/:project/pipelines/:number/steps/:step/log',
+      summary: 'The log of a step as plain text: whole, a range of bytes, or as it grows',
+      policy: ({ params }) => ({ action: 'pipeline:read', resource: projectOf(params) }),
+      challenge: 'problem',
+      handle: (context, request) => serveLog(deps, context, request),
+    },
+  ];
+}
+
+async function serveLog(deps: LogRoutesDeps, context: Context, request: RequestContext): Promise<Response> {
+  const step = await findStep(deps, context.req.param());
+  const isFollowing = isOn(context.req.query('follow'));
+  const headers = new Headers({
+    'Content-Type': 'text/plain; charset=utf-8',
+    'X-Content-Type-Options': 'nosniff',
+    'Content-Security-Policy': "sandbox; default-src 'none'; frame-ancestors 'none'",
+    'Cache-Control': 'no-store',
+    'X-Accel-Buffering': 'no',
+  });
+  if (isOn(context.req.query('download')))
+    headers.set('Content-Disposition', `attachment; filename="${fileName(context.req.param(), step)}"`);
+
+  if (isFollowing) {
+    const stop = new AbortController();
+    const pieces = followLog(
+      { ...deps, isOpen: () => isStepOpen(deps, step.id) },
+      step.id,
+      wholeNumber(context.req.query('from')),
+      stop.signal,
+    );
+    const mayGoOn = (): Promise<boolean> => request.may('pipeline:read', projectOf(context.req.param()));
+    return new Response(streamOf(authorized(pieces, mayGoOn), stop), { headers });
+  }
+
+  const state = await deps.logs.find(step.id);
+  if (!state) throw new GantryError('LOG_NOT_FOUND', `Cannot show the log of step "${step.name}": it has none yet`);
+  return serveStored(deps, context, step.id, state, headers);
+}
+
+/** What is there now. A log that has ended is named by an ETag, since it never changes again. */
+function serveStored(
+  { logs }: LogRoutesDeps,
+  context: Context,
+  stepId: number,
+  state: LogState,
+  headers: Headers,
+): Response {
+  headers.set('Accept-Ranges', 'bytes');
+  if (state.isEnded) {
+    const etag = `"${stepId}-${state.sequence}-${state.sizeBytes}"`;
+    headers.set('ETag', etag);
+    headers.set('Cache-Control', 'private, no-cache');
+    const known = context.req.header('If-None-Match');
+    if (known?.split(',').some((each) => each.trim() === etag || each.trim() === '*'))
+      return new Response(null, { status: 304, headers });
+  }
+  const asked = parseByteRange(context.req.header('Range'), state.sizeBytes);
+  if (asked === 'unsatisfiable') {
+    headers.set('Content-Range', `bytes */${state.sizeBytes}`);
+    return new Response(null, { status: 416, headers });
+  }
+  const range: ByteRange = asked ?? { from: 0, to: state.sizeBytes };
+  if (asked) headers.set('Content-Range', `bytes ${range.from}-${range.to - 1}/${state.sizeBytes}`);
+  headers.set('Content-Length', String(range.to - range.from));
+  const stop = new AbortController();
+  const body = range.to > range.from ? streamOf(storedPieces(logs, stepId, range), stop) : null;
+  return new Response(body, { status: asked ? 206 : 200, headers });
+}
+
+async function* storedPieces(logs: LogStorage, stepId: number, range: ByteRange): AsyncGenerator<Buffer, void> {
+  for (let from = range.from; from < range.to; ) {
+    const bytes = await logs.read(stepId, from, Math.min(readBytes, range.to - from));
+    if (!bytes || bytes.length === 0)
+      throw new GantryError('LOG_NOT_FOUND', `Cannot go on with the log of step ${stepId}: it was removed`);
+    from += bytes.length;
+    yield bytes;
+  }
+}
+
+/** Ends the stream when whoever looks on may no longer. */
+async function* authorized(
+  pieces: AsyncGenerator<Buffer, void>,
+  mayGoOn: () => Promise<boolean>,
+): AsyncGenerator<Buffer, void> {
+  let askedAtMs = performance.now();
+  for await (const piece of pieces) {
+    if (performance.now() - askedAtMs > authorizeEveryMs) {
+      if (!(await mayGoOn())) return;
+      askedAtMs = performance.now();
+    }
+    yield piece;
+  }
+}
+
+/** Pulled by whoever reads: a slow reader holds nothing but the piece it is at. */
+function streamOf(pieces: AsyncGenerator<Buffer, void>, stop: AbortController): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { value, done } = await pieces.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        stop.abort();
+        await pieces.return();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** The step of the path, only when it is of that very project and pipeline. */
+async function findStep({ store }: LogRoutesDeps, params: Readonly<Record<string, string>>): Promise<Step> {
+  const { projects, pipelines } = store.read;
+  const { owner = '', project: name = '', number = '', step: stepId = '' } = params;
+  const project = await projects.findBySlug(owner, name);
+  if (!project) throw new GantryError('PROJECT_NOT_FOUND', `Cannot find project ${owner}/${name}`);
+  const pipeline = await pipelines.findByNumber(project.id, wholeNumber(number));
+  if (!pipeline)
+    throw new GantryError('PIPELINE_NOT_FOUND', `Cannot find pipeline ${number} of ${owner}/${name}: there is none`);
+  const step = await pipelines.findStep(wholeNumber(stepId));
+  if (!step || step.pipelineId !== pipeline.id)
+    throw new GantryError(
+      'STEP_NOT_FOUND',
+      `Cannot find step ${stepId} in pipeline ${number}: it has none with this id`,
+    );
+  return step;
+}
+
+async function isStepOpen({ store }: LogRoutesDeps, stepId: number): Promise<boolean> {
+  const step = await store.read.pipelines.findStep(stepId);
+  return step !== undefined && !isFinished(step.status);
+}
+
+function projectOf(params: Readonly<Record<string, string>>): ResourceName {
+  return { on: 'project', owner: params['owner'] ?? '', name: params['project'] ?? '' };
+}
+
+/** Names of steps are anything; those of files are not. */
+function fileName(params: Readonly<Record<string, string>>, step: Step): string {
+  const plain = `${params['project']}-${params['number']}-${step.name}-${step.attempt}`.replace(
+    /[^A-Za-z0-9._-]+/g,
+    '_',
+  );
+  return `${plain.slice(0, 120)}.log`;
+}
+
+/** `undefined` and what is no number are 0: no row has that id. */
+function wholeNumber(text: string | undefined): number {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : 0;
+}
+
+function isOn(text: string | undefined): boolean {
+  return text === '1' || text === 'true' || text === '';
+}
