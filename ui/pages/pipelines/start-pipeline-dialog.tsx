@@ -1,0 +1,65 @@
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { type ProjectName, pipelineAddress } from '../../addresses.ts';
+import { ask, call, newIdempotencyKey, refresh } from '../../api.ts';
+import { useMessages } from '../../language.ts';
+import { FormDialog } from '../../parts/dialog.tsx';
+import { fieldOf, SelectField, TextArea } from '../../parts/field.tsx';
+import { go } from '../../router.tsx';
+
+interface Props {
+  readonly name: ProjectName;
+  readonly defaultBranch: string;
+  readonly onClose: () => void;
+}
+
+/** One key per opened dialog: a double click starts one pipeline. */
+export function StartPipelineDialog({ name, defaultBranch, onClose }: Props) {
+  const t = useMessages();
+  const [idempotencyKey] = useState(newIdempotencyKey);
+  const refs = useQuery(ask('listRefs', { params: name }));
+  const start = async (form: FormData): Promise<void> => {
+    const pipeline = await call('startPipeline', {
+      params: name,
+      body: { ref: fieldOf(form, 'ref'), parameters: readParameters(fieldOf(form, 'parameters')) },
+      idempotencyKey,
+    });
+    void refresh('listPipelines');
+    go(pipelineAddress(name, pipeline.number));
+  };
+  return (
+    <FormDialog title={t.runPipeline} action={t.run} onClose={onClose} onSubmit={start}>
+      <SelectField label={t.branchOrTag} name="ref" defaultValue={defaultBranch} key={refs.data?.items.length ?? 0}>
+        {(refs.data?.items ?? [{ name: defaultBranch, ref: defaultBranch, kind: 'branch' as const }])
+          .filter(({ kind }) => kind !== 'other')
+          .map((ref) => (
+            <option key={ref.ref} value={ref.name}>
+              {ref.name}
+            </option>
+          ))}
+      </SelectField>
+      <TextArea
+        label={t.parameters}
+        name="parameters"
+        rows={3}
+        className="input mono"
+        placeholder="NAME=value"
+        hint={t.parametersHint}
+        spellCheck={false}
+      />
+    </FormDialog>
+  );
+}
+
+/** `NAME=value` per line. What is no such line is sent as it is, and the server says what is wrong with it. */
+export function readParameters(text: string): Record<string, string> {
+  return Object.fromEntries(
+    text
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .map((line) => {
+        const at = line.indexOf('=');
+        return at < 0 ? [line.trim(), ''] : [line.slice(0, at).trim(), line.slice(at + 1)];
+      }),
+  );
+}

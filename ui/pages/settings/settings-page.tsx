@@ -1,0 +1,61 @@
+import { useQuery } from '@tanstack/react-query';
+import { projectAddress, settingsAddress } from '../../addresses.ts';
+import { ask } from '../../api.ts';
+import { useMessages } from '../../language.ts';
+import { useTopic } from '../../live/live.ts';
+import { usePageTitle } from '../../page-state.ts';
+import { Answer, EmptyState } from '../../parts/answers.tsx';
+import { Breadcrumb } from '../../parts/breadcrumb.tsx';
+import { Link } from '../../router.tsx';
+import { isAtLeast } from '../../session.ts';
+import { GeneralSettings } from './general-settings.tsx';
+import { MemberSettings } from './member-settings.tsx';
+import { SecretSettings } from './secret-settings.tsx';
+
+const tabs = ['general', 'members', 'secrets'] as const;
+
+export function SettingsPage({ owner, project, tab }: { owner: string; project: string; tab: string }) {
+  const t = useMessages();
+  const name = { owner, project };
+  const current = tabs.find((one) => one === tab) ?? 'general';
+  const found = useQuery(ask('getProject', { params: name }));
+  usePageTitle(`${t.settings} · ${owner}/${project}`);
+  useTopic(`project:${owner}/${project}`);
+  return (
+    <div className="page narrow">
+      <Breadcrumb
+        crumbs={[
+          { label: owner, to: `/${encodeURIComponent(owner)}` },
+          { label: project, to: projectAddress(name) },
+          { label: t.settings },
+        ]}
+      />
+      <div className="page-head">
+        <h1>{t.settings}</h1>
+      </div>
+      <nav className="tabs" aria-label={t.settings}>
+        {tabs.map((one) => (
+          <Link key={one} to={settingsAddress(name, one)} aria-current={one === current ? 'page' : undefined}>
+            {t.settingsTab[one]}
+          </Link>
+        ))}
+      </nav>
+      <Answer query={found}>
+        {({ role }) => {
+          const needed = current === 'general' ? 'admin' : current === 'secrets' ? 'maintain' : 'read';
+          if (!isAtLeast(role, needed) && current !== 'members')
+            return (
+              <EmptyState title={t.needsRole({ role: t.role[needed] })}>
+                <p>
+                  {t.needsRoleHint} <Link to={settingsAddress(name, 'members')}>{t.seeMembers}</Link>
+                </p>
+              </EmptyState>
+            );
+          if (current === 'members') return <MemberSettings name={name} mayManage={isAtLeast(role, 'admin')} />;
+          if (current === 'secrets') return <SecretSettings name={name} />;
+          return <GeneralSettings name={name} />;
+        }}
+      </Answer>
+    </div>
+  );
+}

@@ -1,0 +1,95 @@
+import type { ReactNode } from 'react';
+import { ApiError } from '../../src/api/client.ts';
+import { useMessages } from '../language.ts';
+import { CopyButton } from './copy.tsx';
+
+/** Stands where something will be, at about its height; appears only after 150 ms, so that what is quick does not flicker. */
+export function Skeleton({ rows = 4, rowHeight = 36 }: { rows?: number; rowHeight?: number }) {
+  const t = useMessages();
+  return (
+    <div className="skeleton" role="status">
+      <span className="hidden-text">{t.loading}</span>
+      {Array.from({ length: rows }, (_, i) => (
+        <div key={i} style={{ height: rowHeight - 12, width: `${92 - ((i * 17) % 40)}%` }} />
+      ))}
+    </div>
+  );
+}
+
+/** What this will show, how to get there, and one thing to do. */
+export function EmptyState({ title, children }: { title: string; children?: ReactNode }) {
+  return (
+    <div className="empty-state">
+      <h2>{title}</h2>
+      {children}
+    </div>
+  );
+}
+
+/** What happened, the next step, and the request id to hand to whoever looks after the server. */
+export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
+  const t = useMessages();
+  const problem = error instanceof ApiError ? error.problem : undefined;
+  return (
+    <div className="empty-state error-state" role="alert">
+      <h2>{problem?.detail ?? t.serverAway}</h2>
+      <p>{problem?.hint ?? t.serverAwayHint}</p>
+      <div className="row">
+        {onRetry && (
+          <button type="button" className="button" onClick={onRetry}>
+            {t.tryAgain}
+          </button>
+        )}
+        {problem && problem.requestId !== '' && (
+          <span className="request-id">
+            {t.requestId} <code>{problem.requestId}</code>
+            <CopyButton text={problem.requestId} label={t.copy} />
+          </span>
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** The refusal of what a form sent, at the form. */
+export function FormError({ error }: { error: unknown }) {
+  const t = useMessages();
+  if (error === null || error === undefined) return null;
+  const problem = error instanceof ApiError ? error.problem : undefined;
+  return (
+    <div className="form-error" role="alert">
+      <p>{problem?.detail ?? t.serverAway}</p>
+      <small>{problem?.hint ?? t.serverAwayHint}</small>
+      {problem?.errors && problem.errors.length > 0 && (
+        <ul>
+          {problem.errors.map(({ pointer, message }) => (
+            <li key={pointer}>
+              <code>{pointer}</code> {message}
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}
+
+interface Asked<T> {
+  readonly data: T | undefined;
+  readonly error: unknown;
+  refetch(): unknown;
+}
+
+/** Shows a query: a skeleton, what went wrong, or what `children` makes of the answer. */
+export function Answer<T>({
+  query,
+  skeleton,
+  children,
+}: {
+  query: Asked<T>;
+  skeleton?: ReactNode;
+  children: (data: T) => ReactNode;
+}) {
+  if (query.data !== undefined) return children(query.data);
+  if (query.error) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  return skeleton ?? <Skeleton />;
+}

@@ -1,0 +1,54 @@
+import { useSyncExternalStore } from 'react';
+import { formatAgo, formatClock, formatDuration, useLanguage } from '../language.ts';
+
+let now = Date.now();
+const listeners = new Set<() => void>();
+let timer: ReturnType<typeof setInterval> | undefined;
+
+/** One clock for the whole page, stopped while nothing shows a time that moves. */
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  timer ??= setInterval(() => {
+    now = Date.now();
+    for (const each of listeners) each();
+  }, 1000);
+  return () => {
+    listeners.delete(listener);
+    if (listeners.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+}
+
+/** "7 min. ago", with the time and zone on hover and focus. */
+export function Ago({ at }: { at: string }) {
+  useLanguage();
+  const date = new Date(at);
+  const text = useSyncExternalStore(subscribe, () => formatAgo(date, new Date(Math.max(now, date.getTime()))));
+  return (
+    <time dateTime={at} title={formatClock(date)}>
+      {text}
+    </time>
+  );
+}
+
+/** How long something took, or takes so far. Nothing while it has not begun. */
+export function Duration({ from, to }: { from: string | null; to: string | null }) {
+  return from === null ? null : to === null ? (
+    <RunningDuration from={from} />
+  ) : (
+    <span className="number">{formatDuration(Date.parse(to) - Date.parse(from))}</span>
+  );
+}
+
+function RunningDuration({ from }: { from: string }) {
+  const seconds = useSyncExternalStore(subscribe, () => Math.max(0, Math.round((now - Date.parse(from)) / 1000)));
+  return <span className="number">{formatDuration(seconds * 1000 || 1000)}</span>;
+}
+
+/** The present second, while it is shown. */
+export function useNow(isMoving: boolean): number {
+  return useSyncExternalStore(isMoving ? subscribe : still, () => now);
+}
+
+const still = (): (() => void) => () => undefined;
