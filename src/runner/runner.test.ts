@@ -17,7 +17,7 @@ afterEach(async () => {
 
 async function world(options: Partial<RunnerOptions> = {}, scripted: Partial<ScriptedRuntimeOptions> = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'runner-'));
-  const logs = new FilesystemLogs({ folder });
+  const logs = new FilesystemLogs(folder);
   const server = new ProtocolServer(logs);
   const runtime = new ScriptedRuntime({ clock: systemClock, timers: systemTimers, isRecording: true, ...scripted });
   const runner = startRunner({

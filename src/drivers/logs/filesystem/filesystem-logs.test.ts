@@ -11,7 +11,7 @@ logStorageContract('FilesystemLogs', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'logs-'));
   const servers: FilesystemLogs[] = [];
   const reopened = (): FilesystemLogs => {
-    const server = new FilesystemLogs({ folder });
+    const server = new FilesystemLogs(folder);
     servers.push(server);
     return server;
   };
@@ -44,7 +44,7 @@ describe('FilesystemLogs after damage', () => {
 
   async function writtenLog(): Promise<string> {
     const folder = await newFolder();
-    const writer = await new FilesystemLogs({ folder }).open(stepId);
+    const writer = await new FilesystemLogs(folder).open(stepId);
     for (const [i, text] of texts.entries())
       await writer.append({ sequence: i + 1, stream: 'stdout', atMs: i, bytes: Buffer.from(text) });
     await writer.close();
@@ -61,7 +61,7 @@ describe('FilesystemLogs after damage', () => {
 
   /** What is left is a prefix of what was written, whole chunks of it, and can be gone on with. */
   async function expectRecovered(folder: string, chunks: number): Promise<void> {
-    const logs = new FilesystemLogs({ folder });
+    const logs = new FilesystemLogs(folder);
     const writer = await logs.open(stepId);
     expect(writer.state.sequence).toBe(chunks);
     expect(String(await logs.read(stepId, 0, 1e6))).toBe(texts.slice(0, chunks).join(''));
@@ -77,7 +77,7 @@ describe('FilesystemLogs after damage', () => {
     for (let size = 0; size <= texts.length * recordBytes; size += 1) {
       const folder = await copyOf(original);
       await truncate(indexOf(folder), size);
-      expect(await new FilesystemLogs({ folder }).find(stepId)).toMatchObject({
+      expect(await new FilesystemLogs(folder).find(stepId)).toMatchObject({
         sequence: Math.floor(size / recordBytes),
       });
       await expectRecovered(folder, Math.floor(size / recordBytes));
@@ -110,7 +110,7 @@ describe('FilesystemLogs after damage', () => {
     await expectRecovered(last, texts.length - 1);
     const early = await copyOf(original);
     await flipByte(dataOf(early), 1);
-    const writer = await new FilesystemLogs({ folder: early }).open(stepId);
+    const writer = await new FilesystemLogs(early).open(stepId);
     expect(writer.state.sequence).toBe(texts.length);
     await writer.close();
   });
@@ -118,13 +118,13 @@ describe('FilesystemLogs after damage', () => {
   it('hides and cuts off bytes that no record speaks of', async () => {
     const folder = await writtenLog();
     await writeFile(dataOf(folder), 'half a chu', { flag: 'a' });
-    expect(String(await new FilesystemLogs({ folder }).read(stepId, 0, 1e6))).toBe(texts.join(''));
+    expect(String(await new FilesystemLogs(folder).read(stepId, 0, 1e6))).toBe(texts.join(''));
     await expectRecovered(folder, texts.length);
   });
 
   it('acknowledges nothing that was not synced, and takes nothing more after a failure', async () => {
     const folder = await newFolder();
-    const logs = new FilesystemLogs({ folder });
+    const logs = new FilesystemLogs(folder);
     const writer = await logs.open(stepId);
     armFailpoints('log.afterWrite=throw@2');
     const chunk = (sequence: number) => ({ sequence, stream: 'stdout' as const, atMs: 0, bytes: Buffer.from('abc\n') });
@@ -142,7 +142,7 @@ describe('FilesystemLogs after damage', () => {
 
   it('leaves no descriptor open when its writers are closed', async () => {
     const folder = await newFolder();
-    const logs = new FilesystemLogs({ folder });
+    const logs = new FilesystemLogs(folder);
     const before = (await readdir('/proc/self/fd')).length;
     for (let id = 1; id <= 50; id += 1) {
       const writer = await logs.open(id);

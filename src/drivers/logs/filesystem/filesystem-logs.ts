@@ -13,8 +13,8 @@ export class FilesystemLogs implements LogStorage {
   readonly #folder: string;
   readonly #writers = new Map<number, Promise<LogFileWriter>>();
 
-  constructor(options: { readonly folder: string }) {
-    this.#folder = options.folder;
+  constructor(folder: string) {
+    this.#folder = folder;
   }
 
   open(stepId: number): Promise<LogWriter> {
