@@ -18,7 +18,7 @@ export interface Listening {
 
 /** Serves the application on a TCP port; 0 picks a free one. */
 export async function listen(
-  app: Hono<ServerEnv>,
+  app: Pick<Hono<ServerEnv>, 'fetch'>,
   { hostname, port }: { readonly hostname: string; readonly port: number },
 ): Promise<Listening> {
   const server = createAdaptorServer({
