@@ -1,0 +1,304 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { traceRules } from '../../src/core/trace.ts';
+import { compilePipeline } from '../../src/engine/compile.ts';
+import type { CompileInput, CompileResult } from '../../src/engine/compile-input.ts';
+import { matchGlob } from '../../src/engine/glob.ts';
+import { lintPipelineFile } from '../../src/engine/lint.ts';
+import { SubstitutionError, substitute } from '../../src/engine/substitute.ts';
+
+/** What an attacker, or a tired person, may write: pieces of YAML and of our words in any order. */
+const piece = fc.oneof(
+  fc.constantFrom(
+    ...'kind:|pipeline|name:|steps:|- |image:|commands:|when:|trigger:|branch:|event:|status:|include:|exclude:|depends_on:|environment:|from_secret:|clone:|disable:|depth:|workspace:|failure:|ignore|pull:|true|no|~|null|---|...|<<:|*a|&a |!!str |!!binary |!x |[|]|{|}|,|: |? || |> |"|\'|\\|#| # |%|@|`|${|}|$$|${A}|${A:-|${A/|${A:1:2}|${DRONE_BRANCH}|**|{a,b}|[a-z]|1|0x1f|1e3|services:|settings:'.split(
+      '|',
+    ),
+    '|',
+    '\n',
+    '\n',
+    '\n  ',
+    '\n- ',
+    '\n  - ',
+    '\t',
+    '\r\n',
+    '\0',
+    '\uFEFF',
+    '\u2028',
+    '\ud800',
+    '变量',
+  ),
+  fc.string({ maxLength: 5 }),
+);
+const anyText = fc.array(piece, { maxLength: 60 }).map((pieces) => pieces.join(''));
+
+const name = fc.constantFrom('a', 'b', 'c', 'clone', 'default', 'x y', '', 'a/b', '__proto__', 'constructor');
+const variable = fc.constantFrom('A', 'B_C', '__proto__', 'constructor', 'DRONE_BRANCH');
+const scalar = fc.oneof(name, fc.constantFrom('${DRONE_BRANCH}', 'ls', '1.10', true, null, 7, 'refs/heads/**', '['));
+const anyValue = fc.letrec<{ value: unknown }>((tie) => ({
+  value: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    scalar,
+    fc.array(tie('value'), { maxLength: 3 }),
+    fc.dictionary(name, tie('value'), { maxKeys: 3 }),
+  ),
+})).value;
+
+/** Mostly right, so that the deeper rules are reached; JSON is YAML. */
+const rightOr = <T>(right: fc.Arbitrary<T>): fc.Arbitrary<unknown> =>
+  fc.oneof({ weight: 80, arbitrary: right }, { weight: 1, arbitrary: anyValue });
+const names = fc.array(fc.oneof(name, fc.constantFrom('main', 'push', 'm*', '**', 'success', 'failure')), {
+  maxLength: 3,
+});
+const constraint = rightOr(
+  fc.oneof(fc.constantFrom('**', 'main'), names, fc.record({ include: names, exclude: names }, { requiredKeys: [] })),
+);
+const conditions = rightOr(
+  fc.record({ branch: constraint, event: constraint, ref: constraint, status: constraint }, { requiredKeys: [] }),
+);
+const others = rightOr(fc.uniqueArray(fc.constantFrom('n0', 'n1', 'clone'), { maxLength: 2 }));
+const step = fc.record(
+  {
+    image: rightOr(fc.constant('x')),
+    commands: rightOr(fc.array(fc.constantFrom('ls', 'npm test'), { maxLength: 2 })),
+    environment: rightOr(
+      fc.dictionary(variable, rightOr(fc.oneof(name, fc.record({ from_secret: variable }))), { maxKeys: 3 }),
+    ),
+    depends_on: others,
+    when: conditions,
+    failure: rightOr(fc.constantFrom('ignore', 'always')),
+  },
+  { requiredKeys: ['image'] },
+);
+const document = fc.record(
+  {
+    kind: rightOr(fc.constant('pipeline')),
+    type: rightOr(fc.constantFrom('docker', 'exec')),
+    steps: rightOr(fc.array(step, { maxLength: 4 }).map(named)),
+    trigger: conditions,
+    depends_on: others,
+    clone: rightOr(fc.record({ disable: fc.boolean() })),
+    workspace: rightOr(fc.record({ base: name, path: name })),
+    extra: rightOr(fc.constant(undefined)),
+  },
+  { requiredKeys: ['kind', 'steps'] },
+);
+const structuredText = fc.array(document, { minLength: 1, maxLength: 3 }).map((documents) =>
+  named(documents)
+    .map((one) => JSON.stringify(one))
+    .join('\n---\n'),
+);
+
+/** Names them n0, n1, …: what `others` waits for. */
+function named<T extends object>(items: readonly T[]): object[] {
+  return items.map((item, index) => {
+    const wanted: unknown = Reflect.get(item, 'depends_on');
+    const dependsOn = Array.isArray(wanted) ? wanted.filter((one) => one !== `n${index}`) : wanted;
+    return { name: `n${index}`, ...item, depends_on: dependsOn };
+  });
+}
+
+function inputOf(path: string, text: string, branch: string): CompileInput {
+  return {
+    files: [{ path, text }],
+    event: {
+      kind: 'push',
+      ref: `refs/heads/${branch}`,
+      branch,
+      before: 'a'.repeat(40),
+      commit: 'b'.repeat(40),
+      message: `Merge "${branch}"\nand more`,
+      authorName: branch,
+      authorEmail: 'mei@example.com',
+      personName: 'mei',
+      parameters: { A: branch },
+    },
+    project: {
+      owner: 'shop',
+      name: 'store',
+      visibility: 'internal',
+      defaultBranch: 'main',
+      link: 'http://gantry.example/shop/store',
+      cloneUrl: 'http://gantry.example/shop/store.git',
+    },
+    pipeline: { number: 1, createdAt: new Date(0), link: 'http://gantry.example/shop/store/pipelines/1' },
+    instanceUrl: 'http://gantry.example',
+    secretNames: ['a'],
+    stepTimeoutMs: 60_000,
+  };
+}
+
+const path = fc.constantFrom('.gantry.yml', '.drone.yml');
+const branch = fc.oneof(
+  fc.constantFrom('main', 'a"]; rm -rf x', '$(id)', '{{ x }}', '${A}', 'x: y', '`id`'),
+  fc.string({ maxLength: 8 }),
+);
+
+/** What the engine takes for granted about a plan. */
+function checkResult(result: CompileResult): void {
+  for (const entry of result.trace) expect(traceRules).toContain(entry.rule);
+  if (result.kind === 'failed') {
+    expect(result.error.message).toMatch(/^Cannot run /);
+    expect(result.error.line ?? 1).toBeGreaterThan(0);
+  }
+  if (result.kind !== 'planned') return;
+  const { workflows } = result.plan;
+  expect(workflows.length).toBeGreaterThan(0);
+  checkGraph(workflows);
+  for (const workflow of workflows) {
+    checkGraph(workflow.steps);
+    expect(workflow.steps.some((one) => one.kind === 'clone')).toBe(!workflow.clone.isDisabled);
+    for (const one of workflow.steps) {
+      expect(Object.keys(one.environment).every((key) => key !== '' && !key.includes('='))).toBe(true);
+      expect(Object.values(one.environment).every((value) => typeof value === 'string' && !value.includes('\0'))).toBe(
+        true,
+      );
+      expect([one.image, one.user, ...one.commands].some((text) => text?.includes('\0'))).toBe(false);
+    }
+  }
+}
+
+/** Names are unique, what is waited for is there, and some order runs all. */
+function checkGraph(nodes: readonly { readonly name: string; readonly dependsOn: readonly string[] }[]): void {
+  const waiting = new Map(nodes.map((node) => [node.name, new Set(node.dependsOn)]));
+  expect(waiting.size).toBe(nodes.length);
+  for (const node of nodes) for (const dependency of node.dependsOn) expect(waiting.has(dependency)).toBe(true);
+  for (;;) {
+    const ready = [...waiting].filter(([, dependencies]) => dependencies.size === 0).map(([ready]) => ready);
+    if (ready.length === 0) break;
+    for (const done of ready) waiting.delete(done);
+    for (const dependencies of waiting.values()) for (const done of ready) dependencies.delete(done);
+  }
+  expect(waiting.size).toBe(0);
+}
+
+describe('compilePipeline', () => {
+  it('answers any text with a result, and never throws', () => {
+    fc.assert(
+      fc.property(path, anyText, branch, (file, text, ref) => {
+        checkResult(compilePipeline(inputOf(file, text, ref)));
+      }),
+      { numRuns: 10_000 },
+    );
+  });
+
+  it('makes plans that the engine can run to their end', () => {
+    let planned = 0;
+    fc.assert(
+      fc.property(path, structuredText, branch, (file, text, ref) => {
+        const result = compilePipeline(inputOf(file, text, ref));
+        checkResult(result);
+        if (result.kind === 'planned') planned += 1;
+      }),
+      { numRuns: 4_000 },
+    );
+    // Otherwise the property says nothing.
+    expect(planned).toBeGreaterThan(300);
+  });
+
+  it('gives the same plan for the same input, and takes the input as it is', () => {
+    fc.assert(
+      fc.property(path, structuredText, branch, (file, text, ref) => {
+        const input = inputOf(file, text, ref);
+        const before = structuredClone(input);
+        const result = compilePipeline(input);
+        expect(compilePipeline(input)).toEqual(result);
+        expect(input).toEqual(before);
+        // It crosses a thread and a database.
+        expect(JSON.parse(JSON.stringify(result))).toEqual(result);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('agrees with lint about which files are sound', () => {
+    fc.assert(
+      fc.property(path, fc.oneof(anyText, structuredText), (file, text) => {
+        fc.pre(!/[$\\]/.test(text));
+        expect(lintPipelineFile(file, text).isValid).toBe(
+          compilePipeline(inputOf(file, text, 'main')).kind !== 'failed',
+        );
+      }),
+      { numRuns: 1_500 },
+    );
+  });
+});
+
+describe('substitute', () => {
+  it('leaves a text without "$" and "\\" as it is', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        fc.pre(!/[$\\]/.test(text));
+        expect(substitute(text, {}, { quotesNewlines: true }).text).toBe(text);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('tells for each place of its result where it came from', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom('a', '\n', '${A}', '${B:-x}', '$$', '\\/', '变'), { maxLength: 30 }),
+        (pieces) => {
+          const text = pieces.join('');
+          const result = substitute(text, { A: 'value', B: '' }, { quotesNewlines: true });
+          let last = 0;
+          for (let offset = 0; offset < result.text.length; offset += 1) {
+            const source = result.sourceOffset(offset);
+            expect(source).toBeGreaterThanOrEqual(last);
+            last = source;
+            // A newline outside of values is the very newline of the source: lines of findings are right.
+            if (result.text[offset] === '\n') expect(text[source]).toBe('\n');
+          }
+        },
+      ),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('answers or refuses any text', () => {
+    fc.assert(
+      fc.property(anyText, fc.dictionary(fc.constantFrom('A', 'DRONE_BRANCH'), fc.string()), (text, variables) => {
+        try {
+          expect(typeof substitute(text, variables, { quotesNewlines: true }).text).toBe('string');
+        } catch (error) {
+          expect(error).toBeInstanceOf(SubstitutionError);
+        }
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+});
+
+describe('matchGlob', () => {
+  const pattern = fc.array(
+    fc.constantFrom('a', 'b', '/', '*', '**', '?', '[ab]', '[^a]', '{a,b}', '{', '}', '[', '\\', ','),
+    { maxLength: 12 },
+  );
+  const mode = fc.constantFrom('drone08' as const, 'drone1' as const, 'woodpecker' as const);
+
+  it('answers any pattern', () => {
+    fc.assert(
+      fc.property(pattern, fc.string(), mode, (pieces, value, which) => {
+        expect(typeof matchGlob(pieces.join(''), value, which)).toBe('boolean');
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('matches a value without special characters with itself alone', () => {
+    fc.assert(
+      fc.property(
+        fc.stringMatching(/^[a-z/.-]{1,12}$/),
+        fc.stringMatching(/^[a-z/.-]{1,12}$/),
+        mode,
+        (value, other, which) => {
+          expect(matchGlob(value, value, which)).toBe(true);
+          // doublestar 1 takes "a/" and "a" for the same.
+          const same = (text: string): string => (which === 'drone1' ? text.replace(/(?!^)\/$/, '') : text);
+          expect(matchGlob(value, other, which)).toBe(same(value) === same(other));
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+});
