@@ -28,7 +28,7 @@ export function gateCommand(architecture: Architecture): readonly string[] {
 
 /** What opens the gate. Environment: image, then defaults that the step may override, then plan, then secrets. */
 export function encodeRelease(options: {
-  readonly step: StageSpec;
+  readonly step: Pick<StageSpec, 'name' | 'kind' | 'entrypoint' | 'command' | 'user' | 'workingDirectory'>;
   readonly release: ReleaseSpec;
   readonly image: Pick<ImageConfig, 'environment' | 'entrypoint' | 'command' | 'user'>;
   readonly workspace: string;
@@ -75,7 +75,7 @@ export function encodeRelease(options: {
 }
 
 /** The step's own wish, relative to the workspace; otherwise the workspace. */
-function workingDirectoryOf(step: StageSpec, workspace: string): string {
+function workingDirectoryOf(step: Pick<StageSpec, 'workingDirectory'>, workspace: string): string {
   if (step.workingDirectory === undefined) return workspace;
   return step.workingDirectory.startsWith('/') ? step.workingDirectory : `${workspace}/${step.workingDirectory}`;
 }

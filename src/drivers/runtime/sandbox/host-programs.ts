@@ -11,7 +11,7 @@ const packages = {
   runc: 'runc',
   ip: 'iproute2',
   nft: 'nftables',
-  git: 'git',
+  nsenter: 'util-linux',
   rm: 'coreutils',
   du: 'coreutils',
   sync: 'coreutils',

@@ -12,9 +12,10 @@ export interface RuncLaunch {
  */
 export function runcLaunch(
   program: string,
-  view: SandboxView & { readonly launcherFolder: string; readonly name: string; readonly cgroupsPath: string },
+  view: SandboxView & { readonly launcherFolder: string; readonly cgroupName: string; readonly cgroupsPath: string },
 ): RuncLaunch {
-  const bundle = `${view.launcherFolder}/${view.name}`;
+  const name = view.cgroupName.replaceAll('/', '.');
+  const bundle = `${view.launcherFolder}/${name}`;
   return {
     command: [
       program,
@@ -26,7 +27,7 @@ export function runcLaunch(
       '2',
       '--bundle',
       bundle,
-      view.name,
+      name,
     ],
     file: { path: `${bundle}/config.json`, text: JSON.stringify(ociConfiguration(view)) },
   };

@@ -11,16 +11,20 @@ export interface OverlayFolders {
 }
 
 /**
- * The data of mount(2) for an overlay. `volatile`: a throw-away upper needs no fsync to reach the disk.
+ * The data of mount(2) for an overlay. `volatile`: a throw-away upper needs no fsync to reach the disk; one that is
+ * kept (`isKept`) does.
  * Inside a user namespace overlay keeps its marks in `user.` attributes (kernel 5.11).
  */
-export function overlayOptions(folders: OverlayFolders, settings: { readonly isRootless: boolean }): string {
+export function overlayOptions(
+  folders: OverlayFolders,
+  settings: { readonly isRootless: boolean; readonly isKept: boolean },
+): string {
   const lowers = folders.lowers.toReversed().map(escapePath).join(':');
   const options = [
     `lowerdir=${lowers}`,
     `upperdir=${escapePath(folders.upper)}`,
     `workdir=${escapePath(folders.work)}`,
-    'volatile',
+    ...(settings.isKept ? [] : ['volatile']),
     ...(settings.isRootless ? ['userxattr'] : []),
   ].join(',');
   if (Buffer.byteLength(options) > optionsLimitBytes) {

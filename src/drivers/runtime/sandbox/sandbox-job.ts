@@ -2,16 +2,16 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { GantryError } from '../../../core/errors.ts';
 import type { JobSpec, RuntimeJob, StagedStep, StageSpec } from '../runtime.ts';
-import { encodeRelease, gateCommand } from './gate.ts';
+import type { Checkout } from './checkout-cache.ts';
+import { CloneStep } from './clone-step.ts';
 import type { Bind } from './launcher.ts';
-import type { LaunchSpec, NamespaceHolder } from './namespace-holder.ts';
+import type { NamespaceHolder } from './namespace-holder.ts';
 import { overlayOptions } from './overlay.ts';
 import type { SandboxHost } from './sandbox-host.ts';
-import { SandboxStep } from './sandbox-step.ts';
-import { caBundleMountPoint, stepHostname } from './skeleton.ts';
-
-/** Docker's default for /dev/shm; it counts as memory of the step. */
-const shmBytes = 64 * 1024 * 1024;
+import { launchSandbox } from './sandbox-launch.ts';
+import type { SandboxStep } from './sandbox-step.ts';
+import { objectsMountPoint } from './skeleton.ts';
+import { writeWorkTreeSettings } from './work-tree-settings.ts';
 
 /** One attempt of one workflow: a workspace, a network and steps that come and go in sandboxes of their own. */
 export class SandboxJob implements RuntimeJob {
@@ -21,8 +21,12 @@ export class SandboxJob implements RuntimeJob {
   readonly #holder: NamespaceHolder;
   readonly #staged = new Set<string>();
   readonly #steps = new Set<SandboxStep>();
-  /** Settles when the workspace is mounted: steps staged before would not see it. */
+  /** The checkout, once it is mounted as the workspace; absent when the job has no repository. */
+  readonly #checkout: Promise<Checkout> | undefined;
+  /** Settles when a workspace is mounted, with or without a checkout: steps staged before would not see it. */
   readonly #workspace: Promise<void>;
+  #staging = 0;
+  #onStagingDone: (() => void) | undefined;
   #destroyed: Promise<void> | undefined;
 
   constructor(options: {
@@ -35,7 +39,13 @@ export class SandboxJob implements RuntimeJob {
     this.#host = options.host;
     this.#folder = options.folder;
     this.#holder = options.holder;
-    this.#workspace = this.#mountWorkspace();
+    for (const path of [this.#workspaceUpper, join(this.#folder, 'workspace-work')]) {
+      mkdirSync(path, { recursive: true, mode: 0o755 });
+    }
+    const empty = (): Promise<void> => this.#holder.setWorkspace({ folder: this.#workspaceUpper });
+    this.#checkout = this.spec.repository ? this.#mountCheckout() : undefined;
+    // Without its checkout the job has an empty workspace: the step `clone` tells why.
+    this.#workspace = this.#checkout ? this.#checkout.then(() => undefined).catch(empty) : empty();
     this.#workspace.catch(() => undefined);
   }
 
@@ -43,68 +53,68 @@ export class SandboxJob implements RuntimeJob {
     if (this.#destroyed) throw new TypeError(`Cannot stage step "${step.name}": job ${this.spec.id} was destroyed`);
     if (this.#staged.has(step.id)) throw new TypeError(`Cannot stage step ${step.id}: it was staged before`);
     this.#staged.add(step.id);
+    if (step.kind === 'clone') return this.#stageClone();
     this.#host.refuseUnenforceable(step);
+    this.#staging += 1;
+    try {
+      return await this.#stageSandbox(step);
+    } finally {
+      this.#staging -= 1;
+      if (this.#staging === 0) this.#onStagingDone?.();
+    }
+  }
+
+  destroy(): Promise<void> {
+    this.#destroyed ??= this.#destroy();
+    return this.#destroyed;
+  }
+
+  #stageClone(): StagedStep {
+    const { repository } = this.spec;
+    if (!repository || !this.#checkout) {
+      throw new TypeError(`Cannot stage a checkout: job ${this.spec.id} has no repository`);
+    }
+    return new CloneStep({ repository, mounted: this.#checkout });
+  }
+
+  async #stageSandbox(step: StageSpec): Promise<StagedStep> {
     const image = await this.#host.images.provide(step.image, {
       pull: step.pull,
       ...(step.credentials ? { credentials: step.credentials } : {}),
       ...(step.progress ? { progress: step.progress } : {}),
       ...(step.signal ? { signal: step.signal } : {}),
     });
-    await this.#workspace;
     const skeleton = await this.#host.skeleton(this.spec.workspace);
+    await this.#workspace;
     this.#refuseEnded(step);
-
-    const folder = join(this.#folder, 'steps', fileName(step.id));
-    const [upper, work] = [join(folder, 'upper'), join(folder, 'work')];
-    for (const path of [upper, work]) mkdirSync(path, { recursive: true, mode: 0o755 });
-    const cgroup = this.#host.cgroups?.make(`${fileName(this.spec.id)}/${fileName(step.id)}`, step.limits);
-    const cleanUp = async (): Promise<void> => {
-      this.#steps.delete(staged);
-      if (cgroup)
-        await removeWhenIdle(
-          () => cgroup.remove(),
-          () => cgroup.kill(),
-        );
-      this.#host.removal.remove(folder);
-    };
-    const launched = await this.#holder
-      .launch(
-        this.#launchSpec(step, {
-          overlay: overlayOptions({ lowers: [...image.layers, skeleton], upper, work }, this.#host),
-          cgroupFiles: cgroup?.joinFiles ?? [],
-        }),
-      )
-      .catch(async (error: unknown) => {
-        cgroup?.remove();
-        this.#host.removal.remove(folder);
-        throw error;
+    const binds: Bind[] = [
+      { source: join(this.#holder.mountPoint, 'workspace'), target: this.spec.workspace, isWritable: true },
+    ];
+    if (this.spec.repository) {
+      binds.push({
+        source: join(this.spec.repository.folder, 'objects'),
+        target: objectsMountPoint,
+        isWritable: false,
       });
-    const staged = new SandboxStep({
-      name: step.name,
-      launched,
-      cgroup,
-      limits: step.limits,
-      diskFolders: [upper, this.#workspaceUpper],
-      du: this.#host.programs.du,
-      encodeRelease: (release) =>
-        encodeRelease({
-          step,
-          release,
-          image: image.config,
-          workspace: this.spec.workspace,
-          defaults: this.#host.environment(this.spec.workspace),
-        }),
-      cleanUp,
+    }
+    const staged = await launchSandbox(this.#host, {
+      holder: this.#holder,
+      cgroupName: `${fileName(this.spec.id)}/${fileName(step.id)}`,
+      folder: join(this.#folder, 'steps', fileName(step.id)),
+      step,
+      layers: image.layers,
+      skeleton,
+      image: image.config,
+      binds,
+      workspace: this.spec.workspace,
+      environment: this.#host.environment(this.spec.workspace),
+      diskFolders: [this.#workspaceUpper],
+      onGone: () => this.#steps.delete(staged),
     });
-    this.#steps.add(staged);
-    await staged.ready();
+    if (this.#destroyed || step.signal?.aborted) await staged.discard();
     this.#refuseEnded(step);
+    this.#steps.add(staged);
     return staged;
-  }
-
-  destroy(): Promise<void> {
-    this.#destroyed ??= this.#destroy();
-    return this.#destroyed;
   }
 
   get #workspaceUpper(): string {
@@ -122,10 +132,14 @@ export class SandboxJob implements RuntimeJob {
       }
     };
     await Promise.all([...this.#steps].map((step) => attempt(() => step.destroy())));
+    // The end of the holder ends whatever is still being staged.
     await attempt(() => this.#holder.close());
+    if (this.#staging > 0) await new Promise<void>((resolve) => (this.#onStagingDone = resolve));
     await attempt(() => this.#host.cgroups?.removeJob(fileName(this.spec.id)));
     await attempt(() => this.#host.removal.remove(this.#folder));
-    await attempt(() => this.#host.forget(this.spec.id));
+    // A checkout that is still being made is not waited for; its lease goes back when it comes.
+    void this.#checkout?.then((checkout) => checkout.release()).catch(() => undefined);
+    this.#host.forget(this.spec.id);
     if (failures.length > 0) {
       throw new GantryError('RUNTIME_UNAVAILABLE', `Cannot remove everything of job ${this.spec.id}`, {
         cause: failures[0],
@@ -133,31 +147,27 @@ export class SandboxJob implements RuntimeJob {
     }
   }
 
-  async #mountWorkspace(): Promise<void> {
-    const folder = this.#workspaceUpper;
-    mkdirSync(folder, { recursive: true, mode: 0o755 });
-    await this.#holder.setWorkspace({ folder });
-  }
-
-  #launchSpec(step: StageSpec, parts: Pick<LaunchSpec, 'overlay' | 'cgroupFiles'>): LaunchSpec {
-    const { mountPoint } = this.#holder;
-    const binds: Bind[] = [{ source: join(mountPoint, 'workspace'), target: this.spec.workspace, isWritable: true }];
-    if (this.#host.caBundle) binds.push({ source: this.#host.caBundle, target: caBundleMountPoint, isWritable: false });
-    const launch = this.#host.launcher({
-      root: join(mountPoint, 'root'),
-      sys: join(mountPoint, 'sys'),
-      binds,
-      network: step.network,
-      hostname: stepHostname,
-      shmBytes,
-      workingDirectory: '/',
-      command: gateCommand(this.#host.architecture),
-      architecture: this.#host.architecture,
-      isRootless: this.#host.isRootless,
-      launcherFolder: join(mountPoint, 'launcher'),
-      name: fileName(step.id),
-    });
-    return { ...launch, ...parts };
+  /** The sealed checkout below, this job's upper with its HEAD and origin on top: a mount. */
+  async #mountCheckout(): Promise<Checkout> {
+    const repository = this.spec.repository!;
+    const checkout = await this.#host.provideCheckout(repository);
+    try {
+      writeWorkTreeSettings(this.#workspaceUpper, repository);
+      await this.#holder.setWorkspace({
+        overlay: overlayOptions(
+          {
+            lowers: checkout.layers,
+            upper: this.#workspaceUpper,
+            work: join(this.#folder, 'workspace-work'),
+          },
+          { isRootless: this.#host.isRootless, isKept: false },
+        ),
+      });
+    } catch (error) {
+      checkout.release();
+      throw error;
+    }
+    return checkout;
   }
 
   #refuseEnded(step: StageSpec): void {
@@ -170,13 +180,4 @@ export class SandboxJob implements RuntimeJob {
 /** Ids come from us, but they become paths. */
 export function fileName(id: string): string {
   return id.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 100);
-}
-
-/** A control group is busy for a moment after its last process has ended. */
-async function removeWhenIdle(remove: () => boolean, kill: () => void): Promise<void> {
-  for (let attempt = 0; attempt < 50; attempt += 1) {
-    if (remove()) return;
-    if (attempt === 5) kill();
-    await new Promise((resolve) => setTimeout(resolve, Math.min(50, 1 + attempt)));
-  }
 }

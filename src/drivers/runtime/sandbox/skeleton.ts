@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { chmod, copyFile, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { GantryError } from '../../../core/errors.ts';
 import { gateProgram } from './gate-program.ts';
 import type { PerlProgram } from './host-programs.ts';
+import type { HostSystem } from './host-system.ts';
 
 /** Folder in every sandbox that holds the gate and the mount points that are ours. Never the image's own files. */
 export const gateFolder = '/.gantry';
@@ -36,8 +37,10 @@ export interface SkeletonContent {
   readonly workspace: string;
   /** Text of `/etc/resolv.conf`. */
   readonly resolvConf: string;
-  /** Path of the host's CA bundle, which steps see at the same place for every image; absent = none. */
+  /** Whether a CA bundle will be bound into the sandbox. */
   readonly hasCaBundle: boolean;
+  /** Mount points and links of the host's programs, where there is no image below. */
+  readonly system?: Pick<HostSystem, 'folders' | 'links'> | undefined;
 }
 
 /** Where the CA bundle is bound in every sandbox. */
@@ -122,6 +125,8 @@ export class Skeletons {
       `127.0.0.1 localhost ${stepHostname}\n::1 localhost ip6-localhost ip6-loopback\n`,
       { mode: 0o644 },
     );
+    for (const name of content.system?.folders ?? []) await mkdir(join(root, name), { mode: 0o755 });
+    for (const link of content.system?.links ?? []) await symlink(link.target, join(root, link.name));
     const gate = join(root, gateFolder);
     if (content.hasCaBundle) await writeFile(join(gate, basename(caBundleMountPoint)), '', { mode: 0o444 });
     await writeFile(join(gate, 'gate'), gateProgram, { mode: 0o444 });

@@ -1,0 +1,260 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
+import { GantryError } from '../../../core/errors.ts';
+import type { Logger } from '../../../lib/logger.ts';
+import { generationHash } from './generation.ts';
+import { runProgram } from './run-program.ts';
+
+/** Where job addresses come from: 64 networks of 1,022 addresses, one network per running runner. */
+const rangeStart = ipNumber('10.213.0.0');
+const rangeCidr = '10.213.0.0/16';
+const networkCount = 64;
+const networkSize = 1_024;
+const prefixLength = 22;
+
+/** Addresses at which clouds hand out machine credentials and settings. */
+const metadataAddresses = ['169.254.0.0/16', '168.63.129.16', '100.100.100.200', '192.0.0.192'];
+
+export interface JobNetworkOptions {
+  readonly generation: string;
+  readonly ip: string;
+  readonly nft: string;
+  readonly nsenter: string;
+  readonly logger: Logger;
+}
+
+/**
+ * The network of jobs: a bridge of our own, one veth per job as an isolated port of it, addresses translated on the way
+ * out. A job reaches the world; it does not reach the host's own addresses, metadata services, or another job.
+ */
+export class JobNetwork {
+  /** Text of `/etc/resolv.conf` in the steps. */
+  readonly resolvConf: string;
+  /** The host's own address on this network: jobs may not reach it. */
+  readonly gateway: string;
+  /** What is not as it should be, in words. */
+  readonly findings: readonly string[];
+  readonly #options: JobNetworkOptions;
+  readonly #names: NetworkNames;
+  readonly #firstAddress: number;
+  readonly #free: number[] = [];
+  #next = 2;
+  #veths = 0;
+
+  private constructor(options: JobNetworkOptions, firstAddress: number, resolver: Resolver) {
+    this.#options = options;
+    this.#names = networkNames(options.generation);
+    this.#firstAddress = firstAddress;
+    this.gateway = ipText(firstAddress + 1);
+    this.resolvConf = resolver.text;
+    this.findings = resolver.findings;
+  }
+
+  /** Makes bridge, addresses and rules. Throws RUNTIME_UNAVAILABLE with what the host refused. */
+  static async create(options: JobNetworkOptions): Promise<JobNetwork> {
+    const resolver = readResolver();
+    const firstAddress = await chooseNetwork(options);
+    const names = networkNames(options.generation);
+    const made = await runProgram([options.ip, '-batch', '-'], {
+      input: [
+        `link add name ${names.bridge} type bridge`,
+        `link set dev ${names.bridge} alias "${options.generation}"`,
+        `link set dev ${names.bridge} addrgenmode none`,
+        `address add ${ipText(firstAddress + 1)}/${prefixLength} dev ${names.bridge}`,
+        `link set dev ${names.bridge} up`,
+        '',
+      ].join('\n'),
+    });
+    if (made.code !== 0) throw refused('a bridge for jobs', made.stderr);
+    const rules = await runProgram([options.nft, '-f', '-'], {
+      input: ruleset(names, `${ipText(firstAddress)}/${prefixLength}`, resolver.servers),
+    });
+    if (rules.code !== 0) {
+      await removeNetwork(options);
+      throw refused('the rules of the job network', rules.stderr);
+    }
+    await letThroughDocker(options, names);
+    switchOnForwarding(options.logger);
+    return new JobNetwork(options, firstAddress, resolver);
+  }
+
+  /** Gives a network namespace its own link and address. Answers how to give both back. */
+  async attach(pid: number): Promise<{ release(): void }> {
+    const index = this.#free.pop() ?? this.#next++;
+    if (index >= networkSize - 1) {
+      throw new GantryError('RUNTIME_UNAVAILABLE', 'Cannot connect a job: every address of the job network is in use');
+    }
+    this.#veths += 1;
+    const veth = `${this.#names.vethPrefix}${this.#veths.toString(36)}`;
+    const { ip, nsenter } = this.#options;
+    const inside = await runProgram([nsenter, `--net=/proc/${pid}/ns/net`, ip, '-batch', '-'], {
+      input: [
+        `link add name eth0 type veth peer name ${veth} netns ${process.pid}`,
+        `address add ${ipText(this.#firstAddress + index)}/${prefixLength} dev eth0`,
+        'link set dev eth0 up',
+        `route add default via ${ipText(this.#firstAddress + 1)}`,
+        '',
+      ].join('\n'),
+    });
+    if (inside.code !== 0) throw refused('a link for a job', inside.stderr);
+    const outside = await runProgram([ip, '-batch', '-'], {
+      input: [
+        `link set dev ${veth} addrgenmode none`,
+        `link set dev ${veth} master ${this.#names.bridge}`,
+        // An isolated port talks with the bridge itself and with no other isolated port.
+        `link set dev ${veth} type bridge_slave isolated on`,
+        `link set dev ${veth} up`,
+        '',
+      ].join('\n'),
+    });
+    if (outside.code !== 0) throw refused('a port for a job', outside.stderr);
+    return { release: () => void this.#free.push(index) };
+  }
+
+  /** Takes bridge and rules away; the links of jobs go with their namespaces. */
+  async close(): Promise<void> {
+    await removeNetwork(this.#options);
+  }
+}
+
+interface NetworkNames {
+  /** At most 15 letters, as the kernel wants it. */
+  readonly bridge: string;
+  readonly vethPrefix: string;
+  readonly table: string;
+}
+
+function networkNames(generation: string): NetworkNames {
+  const hash = generationHash(generation);
+  return { bridge: `gantry${hash}`, vethPrefix: `gv${hash}`, table: `gantry_${hash}` };
+}
+
+/** Removes what a generation's network left on the host; answers whether there was anything. */
+export async function removeNetwork(options: {
+  readonly generation: string;
+  readonly ip: string;
+  readonly nft: string;
+}): Promise<boolean> {
+  const names = networkNames(options.generation);
+  const isThere = existsSync(`/sys/class/net/${names.bridge}`);
+  if (isThere) await runProgram([options.ip, 'link', 'delete', 'dev', names.bridge]);
+  const rules = await runProgram([options.nft, 'delete', 'table', 'inet', names.table]);
+  await removeDockerRules(options.nft, names);
+  return isThere || rules.code === 0;
+}
+
+function ruleset(names: NetworkNames, network: string, resolvers: readonly string[]): string {
+  const bridge = `"${names.bridge}"`;
+  const toResolvers =
+    resolvers.length === 0
+      ? []
+      : [`iifname ${bridge} ip daddr { ${resolvers.join(', ')} } meta l4proto { tcp, udp } th dport 53 accept`];
+  return `table inet ${names.table} {
+  chain input {
+    type filter hook input priority filter; policy accept;
+    iifname ${bridge} reject with icmpx type admin-prohibited
+  }
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    iifname != ${bridge} oifname != ${bridge} accept
+    iifname ${bridge} ip saddr != ${network} drop
+    ${toResolvers.join('\n    ')}
+    iifname ${bridge} ip daddr { ${[...metadataAddresses, rangeCidr].join(', ')} } reject with icmpx type admin-prohibited
+    iifname ${bridge} oifname ${bridge} drop
+    iifname ${bridge} accept
+    oifname ${bridge} ct state established,related accept
+    oifname ${bridge} drop
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr ${network} oifname != ${bridge} masquerade
+  }
+}
+`;
+}
+
+/** dockerd drops what is forwarded unless a rule of its own chain for users accepts it; a table of ours cannot. */
+async function letThroughDocker(options: JobNetworkOptions, names: NetworkNames): Promise<void> {
+  const chain = await runProgram([options.nft, 'list', 'chain', 'ip', 'filter', 'DOCKER-USER']);
+  if (chain.code !== 0) return;
+  await runProgram([options.nft, '-f', '-'], {
+    input: ['iifname', 'oifname']
+      .map((way) => `insert rule ip filter DOCKER-USER ${way} "${names.bridge}" counter accept\n`)
+      .join(''),
+  });
+}
+
+async function removeDockerRules(nft: string, names: NetworkNames): Promise<void> {
+  const chain = await runProgram([nft, '-a', 'list', 'chain', 'ip', 'filter', 'DOCKER-USER']);
+  if (chain.code !== 0) return;
+  for (const line of chain.stdout.split('\n')) {
+    const handle = line.includes(`"${names.bridge}"`) ? /# handle (\d+)/.exec(line)?.[1] : undefined;
+    if (handle) await runProgram([nft, 'delete', 'rule', 'ip', 'filter', 'DOCKER-USER', 'handle', handle]);
+  }
+}
+
+function switchOnForwarding(logger: Logger): void {
+  const path = '/proc/sys/net/ipv4/ip_forward';
+  if (readFileSync(path, 'utf8').trim() === '1') return;
+  try {
+    writeFileSync(path, '1');
+    logger.info('IPv4 forwarding was switched on for the network of jobs');
+  } catch (error) {
+    throw refused('forwarding for the job network', String(error));
+  }
+}
+
+/** The first network of the range, from a place that differs by runner, that no route of the host overlaps. */
+async function chooseNetwork(options: JobNetworkOptions): Promise<number> {
+  const routes = await runProgram([options.ip, '-4', 'route', 'show', 'table', 'all']);
+  const taken = [...routes.stdout.matchAll(/(\d+\.\d+\.\d+\.\d+)(?:\/(\d+))?/g)]
+    .map(([, address, length]) => ({ first: ipNumber(address!), size: 2 ** (32 - Number(length ?? 32)) }))
+    // Wider routes (a VPN's 10.0.0.0/8) go on working around ours.
+    .filter((route) => route.size <= 65_536);
+  const start = Number.parseInt(generationHash(options.generation), 16) % networkCount;
+  for (let step = 0; step < networkCount; step += 1) {
+    const first = rangeStart + ((start + step) % networkCount) * networkSize;
+    if (!taken.some((route) => route.first < first + networkSize && first < route.first + route.size)) return first;
+  }
+  throw refused('a bridge for jobs', `every network of ${rangeCidr} is in use on this host`);
+}
+
+interface Resolver {
+  readonly text: string;
+  readonly servers: readonly string[];
+  readonly findings: readonly string[];
+}
+
+/** The host's resolver, as jobs can use it: one that listens on the host's loopback is out of their reach. */
+export function readResolver(
+  read: (path: string) => string = (path) => (existsSync(path) ? readFileSync(path, 'utf8') : ''),
+): Resolver {
+  // systemd-resolved keeps the servers that it asks itself in the second file.
+  for (const path of ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf']) {
+    const lines = read(path).split('\n');
+    const servers = lines
+      .map((line) => /^nameserver\s+(\S+)/.exec(line)?.[1] ?? '')
+      .filter((address) => isIPv4(address) && !address.startsWith('127.') && address !== '0.0.0.0');
+    if (servers.length === 0) continue;
+    const kept = lines.filter((line) => /^(search|domain|options)\s/.test(line));
+    const text = [...kept, ...servers.map((address) => `nameserver ${address}`), ''].join('\n');
+    return { text, servers, findings: [] };
+  }
+  return {
+    text: '',
+    servers: [],
+    findings: ["Names cannot be looked up in steps: the host's resolver listens on its loopback only, or on IPv6 only"],
+  };
+}
+
+function refused(what: string, why: string): GantryError {
+  return new GantryError('RUNTIME_UNAVAILABLE', `Cannot make ${what}: ${why.trim().split('\n').slice(0, 3).join(' ')}`);
+}
+
+function ipNumber(text: string): number {
+  return text.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+}
+
+function ipText(number: number): string {
+  return [24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) % 256).join('.');
+}

@@ -1,0 +1,93 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BackgroundRemoval } from './background-removal.ts';
+import { type Cgroups, generationPrefix } from './cgroups.ts';
+import { type Generation, generationName, isDeadGeneration } from './generation.ts';
+import { removeNetwork } from './job-network.ts';
+
+export interface ReaperOptions {
+  readonly own: Generation;
+  /** Folder of generation folders on the data disk, and the run folder with theirs. */
+  readonly generationsFolder: string;
+  readonly runFolder: string;
+  readonly cgroups: Cgroups | undefined;
+  readonly removal: BackgroundRemoval;
+  /** Absent where there is no network to clean. */
+  readonly network: { readonly ip: string; readonly nft: string } | undefined;
+}
+
+/**
+ * Removes what runners of this instance left behind when they died: processes and control groups, network, folders.
+ * Only generations whose process is gone are touched. All are tried, also when one removal fails. Answers in words.
+ */
+export async function reapDeadGenerations(options: ReaperOptions): Promise<readonly string[]> {
+  const removed: string[] = [];
+  for (const name of findGenerations(options)) {
+    if (name === generationName(options.own) || !isDeadGeneration(name, options.own)) continue;
+    const attempts: readonly (readonly [string, () => boolean | Promise<boolean>])[] = [
+      ['control groups', () => removeGroups(options.cgroups, name)],
+      ['network', async () => !!options.network && removeNetwork({ generation: name, ...options.network })],
+      ['files', () => removeFolder(options, join(options.generationsFolder, name))],
+      ['pipes', () => removePipes(join(options.runFolder, name))],
+    ];
+    for (const [what, attempt] of attempts) {
+      try {
+        if (await attempt()) removed.push(`${what} of the runner ${name}`);
+      } catch (error) {
+        removed.push(
+          `not the ${what} of the runner ${name}: ${error instanceof Error ? error.message : String(error)}`,
+        );
+      }
+    }
+  }
+  options.removal.sweep();
+  return removed;
+}
+
+/** Wherever a generation may have left something: a crash may have come after any of its steps. */
+function findGenerations(options: ReaperOptions): ReadonlySet<string> {
+  return new Set([
+    ...listFolder(options.generationsFolder),
+    ...listFolder(options.runFolder),
+    ...(options.cgroups?.generations() ?? []),
+    ...bridgeGenerations(),
+  ]);
+}
+
+/** Our bridges carry their generation as an alias. */
+function bridgeGenerations(): readonly string[] {
+  return listFolder('/sys/class/net', 'gantry').map((name) => {
+    try {
+      return readFileSync(`/sys/class/net/${name}/ifalias`, 'utf8').trim();
+    } catch {
+      return '';
+    }
+  });
+}
+
+function listFolder(folder: string, prefix: string = generationPrefix): readonly string[] {
+  return existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith(prefix)) : [];
+}
+
+/** What was just killed keeps its group busy for a moment. */
+async function removeGroups(cgroups: Cgroups | undefined, generation: string): Promise<boolean> {
+  let removed = 0;
+  for (let attempt = 0; attempt < 40 && cgroups?.generations().includes(generation); attempt += 1) {
+    if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, 25));
+    removed += cgroups.removeGeneration(generation);
+  }
+  return removed > 0;
+}
+
+/** The run folder holds nothing that a step has written, and may be on another file system than the trash. */
+function removePipes(folder: string): boolean {
+  if (!existsSync(folder)) return false;
+  rmSync(folder, { recursive: true, force: true });
+  return true;
+}
+
+function removeFolder(options: ReaperOptions, folder: string): boolean {
+  if (!existsSync(folder)) return false;
+  options.removal.remove(folder);
+  return true;
+}
