@@ -115,7 +115,6 @@ export async function openServerWorld(
   const passwords = createPasswords({ logN: 4, blockSize: 1, parallelism: 1 });
   const accounts = accountsFeature({ store, clock, passwords, publicUrl: config.publicUrl, version: config.version });
   const secrets = secretsFeature({ store, clock, keyFilePath });
-  await secrets.start?.();
 
   const reached: OperationId[] = [];
   const given = options.handlers ?? {};
@@ -145,6 +144,7 @@ export async function openServerWorld(
   }
   let app: ServerWorld['app'];
   try {
+    await secrets.start?.();
     app = createServer({
       features: [accounts, secrets, probe, { name: 'given', operations: given }],
       store,

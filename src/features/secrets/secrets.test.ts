@@ -1,0 +1,207 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { bearer, openServerWorld, type ServerWorld } from '../../../test/support/server-world.ts';
+import type { Person } from '../../core/person.ts';
+import type { Project } from '../../core/project.ts';
+import { openKeyFile } from './index.ts';
+import { seal, unseal } from './seal.ts';
+
+let folder: string;
+let world: ServerWorld;
+let mei: Person;
+let web: Project;
+let headers: Record<string, string>;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'gantry-secrets-'));
+  world = await openServerWorld({
+    location: { kind: 'file', path: join(folder, 'gantry.db') },
+    keyFilePath: join(folder, 'keys', 'key'),
+  });
+  mei = await world.person('mei');
+  web = await world.project('mei', 'web');
+  headers = bearer(await world.token(mei));
+});
+afterEach(async () => {
+  await world.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function put(
+  name: string,
+  value: string,
+  more: Record<string, unknown> = {},
+  extra: Record<string, string> = {},
+) {
+  const response = await world.request(`/api/v1/projects/mei/web/secrets/${encodeURIComponent(name)}`, {
+    method: 'PUT',
+    body: JSON.stringify({ value, ...more }),
+    headers: { 'Content-Type': 'application/json', ...headers, ...extra },
+  });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+describe('a secret', () => {
+  it('is stored, listed by name and given to steps of its events only', async () => {
+    expect((await put('NPM_TOKEN', 'npm-value')).body).toMatchObject({
+      name: 'npm_token',
+      updatedBy: 'mei',
+      warning: null,
+    });
+    await put('deploy.key', 'line one\nline two\n', { events: ['tag'] });
+    const listed = await world.json('/api/v1/projects/mei/web/secrets', { headers });
+    expect(JSON.stringify(listed)).not.toContain('value');
+    expect((listed['items'] as { name: string }[]).map(({ name }) => name)).toEqual(['deploy.key', 'npm_token']);
+
+    expect(await world.vault.names(web.id, 'push')).toEqual(['npm_token']);
+    expect(await world.vault.reveal(web.id, 'push')).toEqual(new Map([['npm_token', 'npm-value']]));
+    expect((await world.vault.reveal(web.id, 'tag')).get('deploy.key')).toBe('line one\nline two\n');
+    expect((await world.vault.maskValues(web.id)).toSorted()).toEqual(['line one\nline two\n', 'npm-value']);
+  });
+
+  it('is replaced under the same name whatever its case, and removed', async () => {
+    await put('token', 'first value');
+    await put('TOKEN', 'second value');
+    expect(await world.vault.reveal(web.id, 'push')).toEqual(new Map([['token', 'second value']]));
+    const remove = () => world.request('/api/v1/projects/mei/web/secrets/Token', { method: 'DELETE', headers });
+    expect((await remove()).status).toBe(204);
+    expect((await remove()).status).toBe(404);
+    expect(await world.vault.maskValues(web.id)).toEqual([]);
+    const audit = await world.store.read.audit.list({ limit: 10 });
+    expect(audit.map(({ action }) => action)).toEqual([
+      'secret:remove',
+      'secret:replace',
+      'secret:create',
+      'token:create',
+    ]);
+    expect(JSON.stringify(audit)).not.toMatch(/(first|second) value/);
+    expect(await world.store.read.audit.verify()).toBeUndefined();
+  });
+
+  it.each(['1x', '-x', 'a/b', 'a b', 'ä', '.x', 'x'.repeat(101)])('is not named %s', async (name) => {
+    expect((await put(name, 'value')).status).toBe(400);
+  });
+
+  it('that is too short to be masked is said so, in the language asked for', async () => {
+    expect((await put('pin', '123')).body['warning']).toContain('logs do not mask it');
+    expect((await put('pin', '123', {}, { 'Accept-Language': 'zh' })).body['warning']).toContain('不会遮盖');
+  });
+
+  it('is out of reach for who may only write code', async () => {
+    await put('token', 'value');
+    const li = await world.person('li');
+    await world.setRole(web, li, 'write');
+    headers = bearer(await world.token(li));
+    expect((await put('token', 'other')).status).toBe(403);
+    expect((await world.request('/api/v1/projects/mei/web/secrets', { headers })).status).toBe(403);
+    expect((await world.vault.reveal(web.id, 'push')).get('token')).toBe('value');
+  });
+
+  it('is nowhere in the database in the clear', async () => {
+    await put('token', 'canary-93b1c7');
+    await world.store.close();
+    const dump = ['gantry.db', 'gantry.db-wal'].map((name) => {
+      try {
+        return readFileSync(join(folder, name), 'latin1');
+      } catch {
+        return '';
+      }
+    });
+    expect(dump.join('')).not.toContain('canary-93b1c7');
+    expect(dump.join('')).not.toContain(readFileSync(world.keyFilePath, 'utf8').slice(13, 40));
+  });
+});
+
+describe('a sealed value', () => {
+  const owner = { id: 7, projectId: 3, name: 'token' };
+
+  it('opens only where it was sealed, and never when a bit of it changed', () => {
+    const key = openKeyFile(join(folder, 'a'));
+    const sealed = seal('value', owner, key);
+    expect(unseal(sealed, owner, key)).toBe('value');
+    for (const elsewhere of [{ id: 8 }, { projectId: 4 }, { name: 'other' }])
+      expect(() => unseal(sealed, { ...owner, ...elsewhere }, key)).toThrow('what is stored is damaged');
+    for (const part of ['wrappedKey', 'nonce', 'ciphertext'] as const) {
+      for (let i = 0; i < sealed[part].length; i += 1) {
+        const changed = Buffer.from(sealed[part]);
+        changed[i] = (changed[i] ?? 0) ^ 1;
+        expect(() => unseal({ ...sealed, [part]: changed }, owner, key)).toThrow('what is stored is damaged');
+      }
+      for (const length of [0, 5, sealed[part].length - 1])
+        expect(() => unseal({ ...sealed, [part]: sealed[part].subarray(0, length) }, owner, key)).toThrow('damaged');
+    }
+  });
+
+  it('is never sealed twice alike', () => {
+    const key = openKeyFile(join(folder, 'a'));
+    const [one, two] = [seal('value', owner, key), seal('value', owner, key)];
+    for (const part of ['wrappedKey', 'nonce', 'ciphertext'] as const) expect(one[part].equals(two[part])).toBe(false);
+  });
+
+  it('does not open with another key, and says which it needs', () => {
+    const [mine, other] = [openKeyFile(join(folder, 'a')), openKeyFile(join(folder, 'b'))];
+    expect(() => unseal(seal('value', owner, mine), owner, other)).toThrow(
+      `it was written with the key ${mine.id}, and the file holds ${other.id}`,
+    );
+  });
+});
+
+describe('the key file', () => {
+  it('is made once, for its owner to read only', () => {
+    const path = join(folder, 'deep', 'key');
+    const made = openKeyFile(path);
+    expect(statSync(path).mode & 0o777).toBe(0o400);
+    expect(statSync(join(folder, 'deep')).mode & 0o777).toBe(0o700);
+    expect(openKeyFile(path, { expectedKeyId: made.id }).key.equals(made.key)).toBe(true);
+  });
+
+  it('does not lie in the data folder', () => {
+    for (const path of ['data/key', 'data/keys/key'])
+      expect(() => openKeyFile(join(folder, path), { dataFolder: join(folder, 'data') })).toThrow(
+        'would lie in the data folder',
+      );
+    openKeyFile(join(folder, 'database-key'), { dataFolder: join(folder, 'data') });
+  });
+
+  it.each([
+    ['missing', (path: string) => rmSync(path), 'the file is missing'],
+    [
+      'damaged',
+      (path: string) => {
+        chmodSync(path, 0o600);
+        writeFileSync(path, 'gantry-key-1:AAAA\n');
+      },
+      'the file is damaged',
+    ],
+    [
+      'another one',
+      (path: string) => {
+        rmSync(path);
+        openKeyFile(path);
+      },
+      'the secrets were written with',
+    ],
+  ])('stops the start when it is %s and secrets need it, and names itself', async (_, spoil, why) => {
+    await put('token', 'value');
+    await world.close();
+    spoil(world.keyFilePath);
+    const again = openServerWorld({
+      location: { kind: 'file', path: join(folder, 'gantry.db') },
+      keyFilePath: world.keyFilePath,
+    });
+    await expect(again).rejects.toMatchObject({ code: 'SECRET_KEY_WRONG', details: { path: world.keyFilePath } });
+    await expect(again).rejects.toThrow(why);
+  });
+
+  it('may be made anew while there are no secrets', async () => {
+    await world.close();
+    rmSync(world.keyFilePath);
+    world = await openServerWorld({
+      location: { kind: 'file', path: join(folder, 'gantry.db') },
+      keyFilePath: world.keyFilePath,
+    });
+    expect(await world.vault.names(web.id, 'push')).toEqual([]);
+  });
+});
