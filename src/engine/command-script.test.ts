@@ -100,7 +100,9 @@ describe('commandScript', () => {
   });
 
   it('may be longer than any argument or variable', async () => {
-    const { exitCode, stdout } = await run(Array.from({ length: 3_000 }, (_, index) => `: ${index} ${'x'.repeat(100)}`));
+    const { exitCode, stdout } = await run(
+      Array.from({ length: 3_000 }, (_, index) => `: ${index} ${'x'.repeat(100)}`),
+    );
     expect(exitCode).toBe(0);
     expect(stdout.split('\n')).toHaveLength(3_001);
   });

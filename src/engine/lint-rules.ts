@@ -95,7 +95,7 @@ export const lintRules = {
     severity: 'warning',
     summary: 'The workspace would hide a folder of the system; the default is used.',
   },
-  'workflow.too-many': { severity: 'error', summary: 'A file may have 100 pipelines with 500 steps each.' },
+  'workflow.too-many': { severity: 'error', summary: 'A file may have 200 documents and 1,000 steps.' },
   'step.name-missing': { severity: 'error', summary: 'A step has no name.' },
   'step.name-invalid': {
     severity: 'error',

@@ -66,6 +66,8 @@ function nestsDeeply(text: string): boolean {
   return false;
 }
 
+/** Its first line without the place, as the end of a sentence. */
 function firstLine(message: string): string {
-  return (message.split('\n')[0] ?? message).replace(/ at line \d+, column \d+:?$/, '');
+  const line = (message.split('\n')[0] ?? message).replace(/ at line \d+, column \d+:?$/, '');
+  return /^[A-Z][a-z]/.test(line) ? line.charAt(0).toLowerCase() + line.slice(1) : line;
 }

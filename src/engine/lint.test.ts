@@ -1,0 +1,139 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { lintPipelineFile } from './lint.ts';
+import { type LintCode, lintRules } from './lint-rules.ts';
+
+const step = 'steps: [{name: s, image: x, commands: [ls]}]\n';
+
+/** The smallest file for each rule, and where it is found. */
+const samples: Readonly<Record<LintCode, readonly [text: string, line: number, path?: string]>> = {
+  'file.empty': ['# nothing\n', 1],
+  'file.too-large': [`# ${'x'.repeat(262_143)}`, 1],
+  'yaml.syntax': ['kind: pipeline\nsteps: }\n', 2],
+  'yaml.limit': [`kind: pipeline\nsteps: ${'['.repeat(200)}${']'.repeat(200)}\n`, 2],
+  'yaml.duplicate-key': [`kind: pipeline\nname: a\nname: b\n${step}`, 3],
+  'yaml.tag': [`kind: pipeline\nname: !x a\n${step}`, 2],
+  'yaml.key': [`kind: pipeline\n? [a]\n: b\n${step}`, 2],
+  'yaml.merge': [`kind: pipeline\n<<: a\n${step}`, 2],
+  'substitution.syntax': [`kind: pipeline\n# \${a-b}\n${step}`, 2],
+  'substitution.unknown-name': [`kind: pipeline\n# \${MINE}\n${step}`, 2],
+  'substitution.frozen': [`kind: pipeline\n# \${DRONE_BUILD_STATUS}\n${step}`, 2],
+  'substitution.no-effect': [`kind: pipeline\ntrigger: {branch: "\${DRONE_BRANCH}"}\n${step}`, 2],
+  'substitution.name': [`kind: pipeline\nname: "\${DRONE_BRANCH}"\n${step}`, 2],
+  'substitution.unsafe-value': ['', 0],
+  'document.kind': ['kind: pipe\n', 1],
+  'document.kind-missing': [step, 1],
+  'document.kind-unsupported': ['kind: secret\n', 1],
+  'document.kind-no-effect': [`kind: pipeline\n${step}---\nkind: signature\n`, 4],
+  'document.shape': ['[a]\n', 1],
+  'dialect.unsupported': ['pipeline:\n  a: {image: x}\n', 1],
+  'key.unknown': [`kind: pipeline\nstages: []\n${step}`, 2],
+  'key.unsupported': [`kind: pipeline\nvolumes: [{name: a}]\n${step}`, 2],
+  'key.no-effect': [`kind: pipeline\nversion: 1\n${step}`, 2],
+  'value.type': [`kind: pipeline\nclone: {depth: deep}\n${step}`, 2],
+  'value.scalar-for-list': [`kind: pipeline\nsteps:\n- {name: s, image: x, commands: ls}\n`, 3],
+  'value.unknown': ['kind: pipeline\nsteps:\n- {name: s, image: x, failure: maybe}\n', 3],
+  'value.unknown-default': ['kind: pipeline\nsteps:\n- {name: s, image: x, pull: maybe}\n', 3],
+  'workflow.name-duplicate': [`kind: pipeline\n${step}---\nkind: pipeline\n${step}`, 4],
+  'workflow.name-invalid': [`kind: pipeline\nname: ${'n'.repeat(101)}\n${step}`, 2],
+  'workflow.dependency-unknown': [`kind: pipeline\ndepends_on: [a]\n${step}`, 2],
+  'workflow.cycle': [`kind: pipeline\ndepends_on: [default]\n${step}`, 2],
+  'workflow.type': [`kind: pipeline\ntype: ssh\n${step}`, 2],
+  'workflow.no-steps': ['kind: pipeline\nsteps: []\n', 2],
+  'workflow.workspace-reserved': [`kind: pipeline\nworkspace: {base: /etc}\n${step}`, 2],
+  'workflow.too-many': [`kind: pipeline\n${step}${`---\nkind: pipeline\n${step}`.repeat(200)}`, 601],
+  'step.name-missing': ['kind: pipeline\nsteps:\n- {image: x}\n', 3],
+  'step.name-invalid': ['kind: pipeline\nsteps:\n- {name: clone, image: x}\n', 3],
+  'step.name-duplicate': ['kind: pipeline\nsteps:\n- {name: s, image: x}\n- {name: s, image: x}\n', 4],
+  'step.image-missing': ['kind: pipeline\nsteps:\n- {name: s}\n', 3],
+  'step.command-map': ['kind: pipeline\nsteps:\n- name: s\n  image: x\n  commands:\n  - echo a: b\n', 6],
+  'step.commands-and-entrypoint': ['kind: pipeline\nsteps:\n- {name: s, image: x, commands: [ls], command: [a]}\n', 3],
+  'step.dependency-unknown': ['kind: pipeline\nsteps:\n- {name: s, image: x, depends_on: [a]}\n', 3],
+  'step.dependency-later': [
+    'kind: pipeline\nsteps:\n- {name: s, image: x, depends_on: [t]}\n- {name: t, image: x}\n',
+    3,
+  ],
+  'step.dependency-on-clone': [
+    'kind: pipeline\nclone: {disable: true}\nsteps:\n- {name: s, image: x, depends_on: [clone]}\n',
+    4,
+  ],
+  'step.cycle': ['kind: pipeline\nsteps:\n- {name: s, image: x, depends_on: [s]}\n', 3],
+  'step.timeout': ['kind: pipeline\nsteps:\n- {name: s, image: x, timeout: soon}\n', 3, '.gantry.yml'],
+  'environment.name': [`kind: pipeline\nenvironment: {"a=b": c}\n${step}`, 2],
+  'environment.empty-dropped': [`kind: pipeline\nenvironment: {A: }\n${step}`, 2],
+  'environment.map-dropped': ['kind: pipeline\nsteps:\n- {name: s, image: x, environment: {A: {b: c}}}\n', 3],
+  'secret.name': ['kind: pipeline\nsteps:\n- {name: s, image: x, environment: {A: {from_secret: ""}}}\n', 3],
+  'condition.bare-value': [`kind: pipeline\ntrigger: {branch: {include: main}}\n${step}`, 2],
+  'condition.glob': [`kind: pipeline\ntrigger: {branch: "["}\n${step}`, 2],
+  'condition.not-evaluated': [`kind: pipeline\ntrigger: {instance: a}\n${step}`, 2],
+};
+
+describe('lintPipelineFile', () => {
+  // A push to a plain branch has no unsafe value: the scenarios of the compiler show this one.
+  const codes = (Object.keys(lintRules) as LintCode[]).filter((code) => code !== 'substitution.unsafe-value');
+
+  it.each(codes)('finds %s at its line', (code) => {
+    const [text, line, path = '.drone.yml'] = samples[code];
+    const { findings, isValid } = lintPipelineFile(path, text);
+    const found = findings.find((finding) => finding.code === code);
+    expect(found, JSON.stringify(findings)).toMatchObject({ line });
+    expect(isValid).toBe(findings.every((finding) => finding.severity === 'warning'));
+    expect(found?.message).toMatch(/[^.]$/);
+  });
+
+  it('judges by the dialect where the two differ', () => {
+    const text = `kind: pipeline\nstages: []\n${step}`;
+    expect(lintPipelineFile('.drone.yml', text)).toMatchObject({ isValid: true, findings: [{ severity: 'warning' }] });
+    expect(lintPipelineFile('.gantry.yml', text)).toMatchObject({ isValid: false, findings: [{ severity: 'error' }] });
+  });
+
+  it('shows what it could read, the checkout included', () => {
+    const text = `kind: pipeline\nname: one\n${step}---\nkind: pipeline\nname: two\nclone: {disable: true}\n${step}`;
+    expect(lintPipelineFile('.gantry.yml', text).workflows).toEqual([
+      { name: 'one', steps: ['clone', 's'] },
+      { name: 'two', steps: ['s'] },
+    ]);
+  });
+
+  it('finds everything in one run, in the order of the file', () => {
+    const text = 'kind: pipeline\nfoo: 1\nsteps:\n- name: s\n  image: [x]\n  bar: 2\n- {name: t}\n';
+    expect(
+      lintPipelineFile('.gantry.yml', text).findings.map(({ code, line, column }) => [code, line, column]),
+    ).toEqual([
+      ['key.unknown', 2, 1],
+      ['value.type', 5, 10],
+      ['key.unknown', 6, 3],
+      ['step.image-missing', 7, 3],
+    ]);
+  });
+
+  it('counts columns behind a byte order mark from the first character of the line', () => {
+    expect(lintPipelineFile('.gantry.yml', `\uFEFFfoo: 1\nkind: pipeline\n${step}`).findings).toMatchObject([
+      { code: 'key.unknown', line: 1, column: 1 },
+    ]);
+  });
+
+  it('reads Windows line ends', () => {
+    const text = `kind: pipeline\nname: win\n${step}`.replaceAll('\n', '\r\n');
+    expect(lintPipelineFile('.gantry.yml', text)).toEqual({
+      isValid: true,
+      findings: [],
+      workflows: [{ name: 'win', steps: ['clone', 's'] }],
+    });
+  });
+
+  it('shows a hundred findings, and not thousands', () => {
+    const text = `kind: pipeline\n${Array.from({ length: 500 }, (_, index) => `k${index}: v`).join('\n')}\n${step}`;
+    expect(lintPipelineFile('.drone.yml', text).findings).toHaveLength(100);
+    expect(lintPipelineFile('.drone.yml', `${text}steps: 7\n`).isValid).toBe(false);
+  });
+
+  it('finds nothing in the example project', () => {
+    const text = readFileSync(new URL('../../examples/hello/.gantry.yml', import.meta.url), 'utf8');
+    expect(lintPipelineFile('.gantry.yml', text)).toEqual({
+      isValid: true,
+      findings: [],
+      workflows: [{ name: 'default', steps: ['clone', 'test', 'smoke'] }],
+    });
+  });
+});
