@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -38,17 +38,6 @@ async function expectSound(server: KillableCodeServer): Promise<void> {
     /\.lock$|tmp_objdir|tmp_/.test(name),
   );
   expect(left).toEqual([]);
-}
-
-/** Pids of gits that work for this server's data folder, whoever their parent is. */
-async function gitsOf(server: KillableCodeServer): Promise<number[]> {
-  const wanted = `GANTRY_REPOSITORIES=${join(server.dataFolder, 'repositories')}`;
-  const pids: number[] = [];
-  for (const name of await readdir('/proc')) {
-    const environment = /^\d+$/.test(name) ? await readFile(`/proc/${name}/environ`, 'utf8').catch(() => '') : '';
-    if (environment.split('\0').includes(wanted)) pids.push(Number(name));
-  }
-  return pids;
 }
 
 async function until(is: () => Promise<boolean>): Promise<void> {
@@ -105,9 +94,9 @@ describe('A server killed during a push', () => {
     await server.start();
     const pushing = await startStoppedPush(server, tree, first);
     await server.kill();
-    expect(await gitsOf(server)).not.toEqual([]);
+    expect(await server.gits()).not.toEqual([]);
     await server.start();
-    expect(await gitsOf(server)).toEqual([]);
+    expect(await server.gits()).toEqual([]);
     expect(await pushing.answer).toBeUndefined();
     await expectSound(server);
     expect(await server.refs()).toEqual(new Map());
@@ -118,8 +107,8 @@ describe('A server killed during a push', () => {
     await server.start();
     const pushing = await startStoppedPush(server, tree, first);
     await server.kill();
-    for (const pid of await gitsOf(server)) process.kill(pid, 'SIGCONT');
-    await until(async () => (await gitsOf(server)).length === 0);
+    for (const pid of await server.gits()) process.kill(pid, 'SIGCONT');
+    await until(async () => (await server.gits()).length === 0);
     expect(await pushing.answer).toBeUndefined();
     const refs = await server.refs();
     await server.start();
@@ -175,8 +164,8 @@ async function startStoppedPush(server: KillableCodeServer, tree: string, after:
   const body = await pushBody(tree, { ref: 'refs/heads/main', before: '0'.repeat(40), after });
   const pushing = rawPush(server.remote());
   pushing.send(body.subarray(0, body.length - 8));
-  await until(async () => (await gitsOf(server)).length > 0);
-  for (const pid of await gitsOf(server)) process.kill(pid, 'SIGSTOP');
+  await until(async () => (await server.gits()).length > 0);
+  for (const pid of await server.gits()) process.kill(pid, 'SIGSTOP');
   pushing.send(body.subarray(body.length - 8));
   pushing.end();
   // Nothing tells when the last bytes lie in the pipe; should they not, nothing has moved and that is right as well.

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -38,9 +38,12 @@ export class KillableCodeServer {
   }
 
   async start(options: { readonly failpoints?: string; readonly wrapper?: readonly string[] } = {}): Promise<void> {
-    const [command = process.execPath, ...before] = [...(options.wrapper ?? []), process.execPath];
-    const child = spawn(command, [...before, program, this.dataFolder], {
+    const [wrapper, ...its] = options.wrapper ?? [];
+    const own = [program, this.dataFolder];
+    const child = spawn(wrapper ?? process.execPath, wrapper ? [...its, process.execPath, ...own] : own, {
       stdio: ['ignore', 'pipe', 'inherit'],
+      // A group of its own: with a wrapper around it, ending the wrapper alone would leave the server.
+      detached: true,
       env: { ...process.env, ...(options.failpoints ? { GANTRY_FAILPOINTS: options.failpoints } : {}) },
     });
     this.process = child;
@@ -62,17 +65,35 @@ export class KillableCodeServer {
   }
 
   async kill(): Promise<void> {
-    this.process?.kill('SIGKILL');
+    this.#signal('SIGKILL');
     await this.ended();
   }
 
   async stop(): Promise<void> {
-    this.process?.kill('SIGTERM');
+    this.#signal('SIGTERM');
     await this.ended();
+  }
+
+  #signal(name: 'SIGKILL' | 'SIGTERM'): void {
+    const child = this.process;
+    if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null)
+      process.kill(-child.pid, name);
+  }
+
+  /** Pids of gits that work for this data folder, whoever their parent is. */
+  async gits(): Promise<readonly number[]> {
+    const wanted = `GANTRY_REPOSITORIES=${join(this.dataFolder, 'repositories')}`;
+    const pids: number[] = [];
+    for (const name of await readdir('/proc')) {
+      const environment = /^\d+$/.test(name) ? await readFile(`/proc/${name}/environ`, 'utf8').catch(() => '') : '';
+      if (environment.split('\0').includes(wanted)) pids.push(Number(name));
+    }
+    return pids;
   }
 
   async remove(): Promise<void> {
     await this.kill();
+    for (const pid of await this.gits()) process.kill(pid, 'SIGKILL');
     await rm(this.dataFolder, { recursive: true, force: true });
   }
 

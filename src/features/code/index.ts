@@ -57,6 +57,7 @@ export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
     refs,
     locks,
     isOpen: (pushId) => pushes.isOpen(pushId),
+    isPushedTo: (projectId) => pushes.isOpenFor(projectId),
   });
   const repository = new GitRepository(folders, refs, objects);
   const timers: NodeJS.Timeout[] = [];

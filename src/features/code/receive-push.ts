@@ -47,6 +47,8 @@ export interface Pusher {
 
 /** How long git may take from the last byte of the pack to its report. */
 const receiveTimeoutMs = 10 * 60_000;
+/** How long it may take to notice that its client went away. */
+const abortTimeoutMs = 30_000;
 
 /**
  * Takes pushes (engine.md 2): reads and authorises the commands, records what is about to happen, lets git do it, makes
@@ -55,7 +57,7 @@ const receiveTimeoutMs = 10 * 60_000;
 export class PushReceiver {
   readonly #deps: ReceivePushDeps;
   /** Pushes under way in this process: nobody else judges their intents. */
-  readonly #open = new Map<string, Promise<void>>();
+  readonly #open = new Map<string, { readonly projectId: number; readonly ended: Promise<void> }>();
 
   constructor(deps: ReceivePushDeps) {
     this.#deps = deps;
@@ -65,9 +67,13 @@ export class PushReceiver {
     return this.#open.has(pushId);
   }
 
+  isOpenFor(projectId: number): boolean {
+    return [...this.#open.values()].some((push) => push.projectId === projectId);
+  }
+
   /** Resolves when no push is under way. */
   async drained(): Promise<void> {
-    while (this.#open.size > 0) await Promise.all(this.#open.values());
+    while (this.#open.size > 0) await Promise.all([...this.#open.values()].map(({ ended }) => ended));
   }
 
   /**
@@ -84,6 +90,8 @@ export class PushReceiver {
         'GIT_REQUEST_INVALID',
         'Cannot take the push: its client does not want to know the outcome',
       );
+    if (push.commands.every(({ after }) => after === zeroObject) && rest.length > push.sizeBytes)
+      throw new GantryError('GIT_REQUEST_INVALID', 'Cannot take the push: it only deletes, and still brings a pack');
     for (const capability of push.capabilities)
       if (capability.startsWith('object-format=') && capability !== 'object-format=sha1')
         throw new GantryError('GIT_REQUEST_INVALID', 'Cannot take the push: repositories here are SHA-1');
@@ -96,7 +104,7 @@ export class PushReceiver {
 
     const pushId = sortableId('push', this.#deps.clock.now());
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-    this.#open.set(pushId, ended);
+    this.#open.set(pushId, { projectId: project.id, ended });
     const isDone = (): void => {
       this.#open.delete(pushId);
       end();
@@ -242,9 +250,12 @@ class PushUnderWay {
     try {
       await this.#feed(receive);
     } catch (error) {
-      // The client did not send all of it, so no reference can have moved. git removes its quarantine when asked to end.
-      endGroup(receive, 'SIGTERM');
+      // The client did not send all of it, so no reference can have moved. git notices the end, and removes its quarantine
+      // itself: a signal would reach its helpers too, which write into the very folder that it is removing.
+      receive.stdin.destroy();
+      const timer = setTimeout(() => endGroup(receive), abortTimeoutMs);
       await ended;
+      clearTimeout(timer);
       await isRecorded;
       rule?.forget();
       await this.#deps.unitOfWork.write((stores) => stores.events.removeIntents(pushId));
@@ -252,7 +263,7 @@ class PushUnderWay {
         ? error
         : new GantryError('GIT_REQUEST_INVALID', 'Cannot take the push: its client went away', { cause: error });
     }
-    const timer = setTimeout(() => endGroup(receive, 'SIGKILL'), receiveTimeoutMs);
+    const timer = setTimeout(() => endGroup(receive), receiveTimeoutMs);
     try {
       await ended;
     } finally {
@@ -282,6 +293,8 @@ class PushUnderWay {
       const next = await chunks.next();
       if (next.done === true) break;
       if (next.value.length === 0) continue;
+      if (this.#releaseRefs)
+        throw new GantryError('GIT_REQUEST_INVALID', 'Cannot take the push: it only deletes, and still brings a pack');
       await writeAll(receive, held);
       held = next.value;
     }
@@ -303,7 +316,7 @@ class PushUnderWay {
       try {
         this.#send(this.#answer.take(chunk));
       } catch (error) {
-        endGroup(receive, 'SIGKILL');
+        endGroup(receive);
         reject(error instanceof Error ? error : new Error(String(error)));
       }
     });
@@ -436,7 +449,7 @@ async function writeAll(receive: GitProcess, bytes: Buffer): Promise<void> {
   });
 }
 
-function endGroup(receive: GitProcess, name: 'SIGTERM' | 'SIGKILL'): void {
-  // The whole group: index-pack would go on without its parent.
-  if (receive.pid !== undefined) signal(-receive.pid, name);
+/** The whole group: index-pack would go on without its parent. */
+function endGroup(receive: GitProcess): void {
+  if (receive.pid !== undefined) signal(-receive.pid, 'SIGKILL');
 }

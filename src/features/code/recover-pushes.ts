@@ -21,7 +21,11 @@ export interface RecoverPushesDeps {
   readonly locks: KeyedLocks;
   /** Whether a push is under way in this process. */
   readonly isOpen: (pushId: string) => boolean;
+  readonly isPushedTo: (projectId: number) => boolean;
 }
+
+/** A lock or quarantine that nobody touched for so long, while no push is under way, belongs to nobody. */
+const staleAfterMs = 10 * 60_000;
 
 /** Finds what a crash left undecided and decides it. It only moves forward; finding nothing is the normal case. */
 export class PushRecovery {
@@ -42,9 +46,9 @@ export class PushRecovery {
     const ended = await endProcesses(() => this.#leftRunning(intents));
     if (ended > 0) findings.push(`${ended} git processes of a server before this one were still running`);
     for (const name of await folders.removeHalfMade()) findings.push(`${name} was only half made`);
-    const projectIds = [...new Set(intents.map(({ projectId }) => projectId))];
-    for (const name of await folders.removeLeftovers(projectIds))
-      findings.push(`${name} was left by a git that was killed`);
+    // A push that did not end has left its intents: no other repository has anything to remove.
+    for (const projectId of new Set(intents.map((intent) => intent.projectId)))
+      findings.push(...(await this.#removeLeftovers(projectId, 0)));
     findings.push(...(await this.#settle(intents)));
     for (const finding of findings) logger.warn('Recovered a push', { finding });
     return findings;
@@ -59,8 +63,16 @@ export class PushRecovery {
   /** References that moved and nobody told us: pushes by "unknown". */
   async lookThroughAllRefs(): Promise<readonly string[]> {
     const findings: string[] = [];
-    for (const projectId of await this.#deps.folders.list()) findings.push(...(await this.#lookThroughRefs(projectId)));
+    for (const projectId of await this.#deps.folders.list()) {
+      findings.push(...(await this.#lookThroughRefs(projectId)));
+      if (!this.#deps.isPushedTo(projectId)) findings.push(...(await this.#removeLeftovers(projectId, staleAfterMs)));
+    }
     return findings;
+  }
+
+  async #removeLeftovers(projectId: number, untouchedMs: number): Promise<readonly string[]> {
+    const names = await this.#deps.folders.removeLeftovers(projectId, untouchedMs);
+    return names.map((name) => `${name} was left by a git that was killed`);
   }
 
   async #leftRunning(intents: readonly PushIntent[]): Promise<readonly number[]> {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { git } from './git.ts';
 import { hiddenRefPrefixes } from './ref-name.ts';
 import { isMissing, syncFile, syncFolder } from './sync-folder.ts';
@@ -125,36 +125,41 @@ export class RepositoryFolders {
 
   /** Ids of the projects that have a repository here. */
   async list(): Promise<readonly number[]> {
-    return (await entriesOf(this.root)).flatMap((name) => {
-      const id = /^(\d+)\.git$/.exec(name)?.[1];
-      return id === undefined ? [] : [Number(id)];
-    });
+    const paths = await entriesOf(this.root, /^\d+\.git$/);
+    return paths.map((path) => Number.parseInt(basename(path), 10));
   }
 
   /**
-   * Removes what a git that was killed left behind: quarantines, temporary packs and locks. Only while no git that writes
-   * can be running here. Answers what it removed, as paths below the root.
+   * Removes what a git that was killed left behind: quarantines, temporary packs and locks, as long as nothing touched
+   * them for `untouchedMs`. Only while no git that writes can be running here. Answers what it removed, as paths below
+   * the root.
    */
-  async removeLeftovers(projectIds: readonly number[]): Promise<readonly string[]> {
+  async removeLeftovers(projectId: number, untouchedMs: number): Promise<readonly string[]> {
+    const folder = this.folder(projectId);
+    const left = [
+      ...(await entriesOf(join(folder, 'objects'), /^tmp_objdir-/)),
+      ...(await entriesOf(join(folder, 'objects/pack'), /^(?:tmp_|\.tmp-)/)),
+      ...(await entriesOf(folder, /\.lock$/)),
+      ...(await locksBelow(join(folder, 'refs'), 32)),
+    ];
     const removed: string[] = [];
-    for (const id of projectIds) {
-      const folder = this.folder(id);
-      for (const name of await entriesOf(join(folder, 'objects')))
-        if (name.startsWith('tmp_objdir-')) removed.push(join(folder, 'objects', name));
-      for (const name of await entriesOf(join(folder, 'objects/pack')))
-        if (/^(?:tmp_|\.tmp-)/.test(name)) removed.push(join(folder, 'objects/pack', name));
-      for (const name of await entriesOf(folder)) if (name.endsWith('.lock')) removed.push(join(folder, name));
-      removed.push(...(await locksBelow(join(folder, 'refs'), 32)));
+    for (const path of left) {
+      const touchedAtMs = await stat(path).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => Number.POSITIVE_INFINITY, // It went away by itself.
+      );
+      if (Date.now() - touchedAtMs < untouchedMs) continue;
+      await rm(path, { recursive: true, force: true });
+      removed.push(path.slice(this.root.length + 1));
     }
-    for (const path of removed) await rm(path, { recursive: true, force: true });
-    return removed.map((path) => path.slice(this.root.length + 1));
+    return removed;
   }
 
   /** Repositories that were being made when the server died. */
   async removeHalfMade(): Promise<readonly string[]> {
-    const halfMade = (await entriesOf(this.root)).filter((name) => /^new-\d+-[0-9a-f]{12}$/.test(name));
-    for (const name of halfMade) await rm(join(this.root, name), { recursive: true, force: true });
-    return halfMade;
+    const halfMade = await entriesOf(this.root, /^new-\d+-[0-9a-f]{12}$/);
+    for (const path of halfMade) await rm(path, { recursive: true, force: true });
+    return halfMade.map((path) => basename(path));
   }
 }
 
@@ -245,8 +250,10 @@ async function locksBelow(folder: string, depth: number): Promise<readonly strin
   return locks;
 }
 
-async function entriesOf(folder: string): Promise<readonly string[]> {
-  return readdir(folder).catch(noEntries);
+/** Paths of what lies in a folder under such a name. */
+async function entriesOf(folder: string, name: RegExp): Promise<readonly string[]> {
+  const names: readonly string[] = await readdir(folder).catch(noEntries);
+  return names.filter((one) => name.test(one)).map((one) => join(folder, one));
 }
 
 function noEntries(error: unknown): [] {
