@@ -1,0 +1,23 @@
+/** What the command line touches of the world: handed in, so that tests can be the world. */
+export interface CliIo {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly workingFolder: string;
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  readonly stdin: InputStream;
+  /** Calls back for each Ctrl-C instead of ending; answers how to stop listening. */
+  onInterrupt(listener: () => void): () => void;
+}
+
+export interface OutputStream {
+  readonly isTerminal: boolean;
+  /** Width of the terminal in characters. */
+  readonly columns: number;
+  /** Resolves once the reader has room again. */
+  write(bytes: string | Uint8Array): Promise<void>;
+}
+
+export interface InputStream {
+  readonly isTerminal: boolean;
+  readAll(): Promise<string>;
+}

@@ -1,0 +1,129 @@
+import { execFile } from 'node:child_process';
+import { hostname } from 'node:os';
+import { promisify } from 'node:util';
+import type { Command } from 'commander';
+import { createClient } from '../../api/client.ts';
+import { GantryError } from '../../core/errors.ts';
+import type { Cli } from '../cli.ts';
+import { readHosts, writeHosts } from '../hosts-file.ts';
+
+const run = promisify(execFile);
+
+interface LoginOptions {
+  readonly token?: string;
+  readonly name?: string;
+  readonly git?: true;
+}
+
+/** `gantry login [address]`: checks the token, remembers it, and lets git use it. */
+export function addLogin(parent: Command, cli: Cli): void {
+  const { texts } = cli;
+  parent
+    .command('login [address]')
+    .description(texts.commands.login)
+    .option('--token <token>', texts.options.token)
+    .option('--name <name>', texts.options.name)
+    .option('--git', texts.options.git)
+    .addHelpText(
+      'before',
+      `${texts.examples}\n  gantry login http://127.0.0.1:3000\n  gantry login https://git.example.com --token - < token.txt\n`,
+    )
+    .action(async (address: string | undefined, options: LoginOptions) => {
+      const url = cli.cleanUrl(
+        address ?? (await cli.address())?.url ?? (await cli.ask.text(texts.askUrl, 'gantry login ADDRESS')),
+      );
+      const token = await tokenFor(cli, url, options);
+      const me = await cli.sessionWith(url, token).client('getMe');
+      const known = readHosts(cli.hostsFile);
+      writeHosts(cli.hostsFile, { hosts: { ...known.hosts, [url]: { token, name: me.name } }, current: url });
+      await cli.out.note(texts.signedIn(me.name, url));
+
+      if (options.git || (cli.ask.canAsk && (await cli.ask.yes(texts.askGit, '--git')))) {
+        await setUpGit(url);
+        await cli.out.note(texts.gitIsSetUp(url));
+      }
+    });
+}
+
+/** `gantry logout [address]` */
+export function addLogout(parent: Command, cli: Cli): void {
+  parent
+    .command('logout [address]')
+    .description(cli.texts.commands.logout)
+    .action(async (address: string | undefined) => {
+      const known = readHosts(cli.hostsFile);
+      const url = address === undefined ? (await cli.address())?.url : cli.cleanUrl(address);
+      if (url === undefined || !known.hosts[url])
+        throw new GantryError(
+          'SIGN_IN_REQUIRED',
+          url === undefined ? cli.texts.errors.notSignedIn : cli.texts.errors.noTokenFor(url),
+        );
+      const { [url]: _, ...others } = known.hosts;
+      writeHosts(cli.hostsFile, {
+        hosts: others,
+        current: known.current === url ? Object.keys(others)[0] : known.current,
+      });
+      await cli.out.note(cli.texts.signedOut(url));
+    });
+}
+
+async function tokenFor(cli: Cli, url: string, options: LoginOptions): Promise<string> {
+  const { texts, ask, io } = cli;
+  if (options.token === '-') return notEmpty(cli, (await io.stdin.readAll()).trim());
+  if (options.token !== undefined) return notEmpty(cli, options.token);
+  if (options.name !== undefined) return tokenByPassword(cli, url, options.name);
+  if (!ask.canAsk) {
+    const given = io.environment['GANTRY_TOKEN'];
+    if (given) return given;
+  }
+  const how = await ask.choose(texts.askHow, '--token -', [
+    { value: 'password', label: texts.howPassword },
+    { value: 'token', label: texts.howToken },
+  ]);
+  if (how === 'token') return ask.hidden(texts.askToken, '--token -');
+  return tokenByPassword(cli, url, await ask.text(texts.askName, '--name'));
+}
+
+/** Signs in as a browser would, makes a token for this host, and signs out again: the password is kept nowhere. */
+async function tokenByPassword(cli: Cli, url: string, name: string): Promise<string> {
+  const { texts, ask, io } = cli;
+  const password = ask.canAsk
+    ? await ask.hidden(texts.askPassword, '--token -')
+    : notEmpty(cli, (await io.stdin.readAll()).trim());
+  let cookie = '';
+  const client = createClient(url, () => ({
+    'Accept-Language': cli.language,
+    ...(cookie === '' ? {} : { Cookie: cookie }),
+  }));
+  try {
+    await client('signIn', {
+      body: { name, password },
+      onResponse: (response) => {
+        cookie = response.headers
+          .getSetCookie()
+          .map((line) => line.split(';', 1)[0])
+          .join('; ');
+      },
+    });
+    const { secret } = await client('createToken', {
+      body: { name: `gantry login, ${hostname()}`.slice(0, 100), scopes: ['*'], expiresInDays: 90 },
+    });
+    await client('signOut');
+    return secret;
+  } catch (error) {
+    throw cli.translated(url, error);
+  }
+}
+
+function notEmpty(cli: Cli, text: string): string {
+  if (text === '') throw new GantryError('USAGE_WRONG', cli.texts.errors.emptyInput('token'));
+  return text;
+}
+
+/** Names this program as the credential helper for this address alone. */
+async function setUpGit(url: string): Promise<void> {
+  const key = `credential.${url}.helper`;
+  // An empty helper first: those configured for all hosts are not asked for this one.
+  await run('git', ['config', '--global', '--replace-all', key, '']);
+  await run('git', ['config', '--global', '--add', key, '!gantry git-credential']);
+}

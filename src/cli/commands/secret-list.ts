@@ -1,0 +1,33 @@
+import type { Command } from 'commander';
+import type { Cli } from '../cli.ts';
+import { ago } from '../instants.ts';
+import { addJson, addProject, type JsonOption, type ProjectOption } from '../options.ts';
+
+/** `gantry secret list` */
+export function addSecretList(parent: Command, cli: Cli): void {
+  const { texts, out } = cli;
+  addJson(addProject(parent.command('list').description(texts.commands.secretList), cli), cli)
+    .option('-q, --quiet', texts.options.quiet)
+    .action(async (options: JsonOption & ProjectOption & { readonly quiet?: true }) => {
+      const params = await cli.project(options.project);
+      const { client } = await cli.connect();
+      const page = await client('listSecrets', { params });
+      if (options.json !== undefined) return out.json(page, options.json);
+      if (options.quiet) {
+        for (const { name } of page.items) await out.line(name);
+        return;
+      }
+      if (page.items.length === 0) return out.note(texts.nothingHere.secrets);
+      const now = new Date();
+      await out.table(page.items, [
+        { title: texts.columns.name, text: ({ name }) => name },
+        { title: texts.columns.events, text: ({ events }) => events.join(' ') },
+        {
+          title: texts.columns.updated,
+          text: ({ updatedAt }) => ago(texts, updatedAt, now),
+          plain: ({ updatedAt }) => updatedAt,
+        },
+        { title: texts.columns.by, text: ({ updatedBy }) => updatedBy },
+      ]);
+    });
+}
