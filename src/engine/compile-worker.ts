@@ -199,9 +199,7 @@ export class CompileWorker {
 
   #startThread(): Thread {
     if (this.#thread) return this.#thread;
-    // Built files end in .js, and so does the thread's.
-    const file = import.meta.url.endsWith('.ts') ? './compile-thread.ts' : './compile-thread.js';
-    const worker = new Worker(new URL(file, import.meta.url), {
+    const worker = new Worker(threadFile(), {
       resourceLimits: memoryMb,
       execArgv: [],
       env: {},
@@ -235,6 +233,12 @@ export class CompileWorker {
     });
     return thread;
   }
+}
+
+/** The thread's file: a source beside sources, and built beside what is built. */
+function threadFile(): URL {
+  const source = new URL('./compile-thread.ts', import.meta.url);
+  return import.meta.url.endsWith('.ts') ? source : new URL(source.href.replace(/\.ts$/, '.js'));
 }
 
 const tooMuchMemory = 'reading it takes more than 64 MB of memory';
