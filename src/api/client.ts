@@ -34,13 +34,12 @@ export type ClientResult<Id extends OperationId> = Table[Id] extends { ok: infer
   ? z.output<S>
   : undefined;
 
+/** What follows the id: the request, which may be left out where nothing in it is required. */
+export type ClientArguments<Id extends OperationId> =
+  Record<never, never> extends ClientRequest<Id> ? [request?: ClientRequest<Id>] : [request: ClientRequest<Id>];
+
 /** Calls an operation by its id. Throws `ApiError` when the server refuses, and what `fetch` throws when it is not reached. */
-export type Client = <Id extends OperationId>(
-  id: Id,
-  ...request: Record<never, never> extends ClientRequest<Id>
-    ? [request?: ClientRequest<Id>]
-    : [request: ClientRequest<Id>]
-) => Promise<ClientResult<Id>>;
+export type Client = <Id extends OperationId>(id: Id, ...request: ClientArguments<Id>) => Promise<ClientResult<Id>>;
 
 /** The server's refusal; its message is the problem's `detail`. */
 export class ApiError extends Error {

@@ -83,6 +83,7 @@ export function requestContext(
 ): RequestContext {
   const { requestId, language, peer } = context.var.incoming;
   const actor: Actor = identity?.actor ?? anonymous;
+  const renew = (): Promise<Identity | undefined> | undefined => identity && access.renew(identity);
   return {
     actor,
     requestId,
@@ -90,8 +91,18 @@ export function requestContext(
     userAgent: (context.req.header('user-agent') ?? '').slice(0, 300),
     language,
     idempotencyKey: context.req.header('idempotency-key'),
-    authorize: (action, resource) => access.authorize(actor, action, resource),
-    may: (action, resource) => access.may(actor, action, resource),
+    // A push or a stream asks long after it began: whoever lost their credential since may do nothing more.
+    async authorize(action, resource) {
+      const present = await renew();
+      if (identity && !present)
+        throw new GantryError('TOKEN_INVALID', `Cannot do ${action}: the credential was revoked, or has expired`);
+      await access.authorize(present?.actor ?? anonymous, action, resource);
+    },
+    async may(action, resource) {
+      const present = await renew();
+      if (identity && !present) return false;
+      return access.may(present?.actor ?? anonymous, action, resource);
+    },
     setHeader,
   };
 }
