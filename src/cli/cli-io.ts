@@ -5,8 +5,8 @@ export interface CliIo {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   readonly stdin: InputStream;
-  /** Calls back for each Ctrl-C instead of ending; answers how to stop listening. */
-  onInterrupt(listener: () => void): () => void;
+  /** Calls back for each such signal instead of ending; answers how to stop listening. SIGINT is Ctrl-C. */
+  onSignal(signal: 'SIGINT' | 'SIGTERM', listener: () => void): () => void;
 }
 
 export interface OutputStream {

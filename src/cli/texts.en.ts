@@ -7,7 +7,6 @@ export const textsEn = {
   commands: {
     serve: 'Run the server',
     setup: 'Create the first admin of a data folder, without a browser',
-    runner: 'Run a runner: the process that runs steps',
     login: 'Sign in to a Gantry and remember it',
     logout: 'Forget the sign-in to a Gantry',
     whoami: 'Who I am, and where',
@@ -55,6 +54,7 @@ export const textsEn = {
     host: 'address to listen on',
     publicUrl: 'address by which people reach this Gantry',
     admin: 'name of the admin',
+    passwordStdin: 'read the password from stdin (default: one is drawn)',
     token: 'the token; "-" reads it from stdin',
     name: 'sign in by name and password instead of a token',
     git: 'let git use this sign-in too',

@@ -9,7 +9,6 @@ export const textsZh: Texts = {
   commands: {
     serve: '运行服务器',
     setup: '不用浏览器，为数据目录创建第一位管理员',
-    runner: '运行执行器：执行步骤的进程',
     login: '登录某个 Gantry 并记住它',
     logout: '忘记对某个 Gantry 的登录',
     whoami: '我是谁，登录在哪里',
@@ -57,6 +56,7 @@ export const textsZh: Texts = {
     host: '监听的地址',
     publicUrl: '人们访问此 Gantry 的地址',
     admin: '管理员的名称',
+    passwordStdin: '从标准输入读取密码（默认：自动生成）',
     token: '令牌；“-”表示从标准输入读取',
     name: '用名称和密码登录，而不用令牌',
     git: '让 git 也使用此登录',

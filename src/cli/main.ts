@@ -1,0 +1,44 @@
+import { enableCompileCache } from 'node:module';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { CliIo, OutputStream } from './cli-io.ts';
+
+// Reading the sources costs half of a command's time; what was compiled is kept beside the user's other caches.
+enableCompileCache(join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'gantry', 'compiled'));
+const { runCli } = await import('./run-cli.ts');
+
+// Ends at once: what a command leaves open (a runner that goes on, a kept connection) must not hold the prompt.
+process.exit(await runCli(process.argv.slice(2), processIo()));
+
+function processIo(): CliIo {
+  return {
+    environment: process.env,
+    workingFolder: process.cwd(),
+    stdout: outputStream(process.stdout),
+    stderr: outputStream(process.stderr),
+    stdin: {
+      isTerminal: process.stdin.isTTY === true,
+      async readAll() {
+        const pieces: Buffer[] = [];
+        for await (const piece of process.stdin) pieces.push(piece as Buffer);
+        return Buffer.concat(pieces).toString('utf8');
+      },
+    },
+    onSignal(signal, listener) {
+      process.on(signal, listener);
+      return () => void process.off(signal, listener);
+    },
+  };
+}
+
+function outputStream(stream: NodeJS.WriteStream): OutputStream {
+  // `gantry … | head`: the reader has left, and nobody waits for the rest.
+  stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  return {
+    isTerminal: stream.isTTY === true,
+    get columns() {
+      return stream.columns ?? 80;
+    },
+    write: (bytes) => new Promise((resolve) => void stream.write(bytes, () => resolve())),
+  };
+}
