@@ -94,13 +94,14 @@ export class PipelinesWorld {
   async push(options: { project?: Project; ref?: string; after?: string; kind?: 'push' | 'tag' } = {}): Promise<Event> {
     const project = options.project ?? this.project;
     this.#pushes += 1;
+    const push = this.#pushes;
     const ref = options.ref ?? 'refs/heads/main';
     const after = options.after ?? headCommit;
     return this.store.write(async (stores) => {
       const { event } = await stores.events.create({
         projectId: project.id,
         kind: options.kind ?? 'push',
-        key: `push:${project.id}:${ref}:${this.#pushes}`,
+        key: `push:${project.id}:${ref}:${push}`,
         ref,
         before: noCommit,
         after,

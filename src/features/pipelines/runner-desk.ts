@@ -96,6 +96,7 @@ export class RunnerDesk {
       engine.sessions.set(runnerId, session);
     }
     if (!session) return undefined;
+    session.slots = slots;
     const replaced = session.connection;
     session.connection = undefined;
     if (replaced !== connection) replaced?.close();
@@ -167,7 +168,7 @@ export class RunnerDesk {
   ): Promise<void> {
     switch (message.type) {
       case 'start':
-        this.#onStart(session, workflow, message);
+        await this.#onStart(session, workflow, message);
         return;
       case 'running':
         await this.#onRunning(workflow, message);
@@ -184,15 +185,18 @@ export class RunnerDesk {
         return;
       case 'returned':
         this.#deps.logger.info('A runner gave a workflow back', { runnerId: session.runnerId, reason: message.reason });
+        // It would give back the next one too: it takes part again when it calls anew.
+        session.slots = 0;
         await this.#deps.engine.lose(session, workflow);
         return;
     }
   }
 
-  #onStart(session: RunnerSession, workflow: OpenWorkflow, message: Message<'start'>): void {
+  async #onStart(session: RunnerSession, workflow: OpenWorkflow, message: Message<'start'>): Promise<void> {
     const step = workflow.steps.find(({ id }) => id === message.stepId);
     if (!step) {
       this.#refuse(session, message);
+      await this.#deps.engine.lose(session, workflow);
       return;
     }
     // After a cancel nothing starts; that it was cancelled is told by a message of its own.
@@ -213,6 +217,7 @@ export class RunnerDesk {
     const step = workflow.steps.find(({ id }) => id === message.stepId);
     if (!step || !isFinished(message.status)) {
       this.#refuse(session, message);
+      await engine.lose(session, workflow);
       return;
     }
     if (workflow.steps.every((other) => other === step || isFinished(other.status))) {
@@ -259,6 +264,7 @@ export class RunnerDesk {
     const { stepId } = message;
     if (!workflow.steps.some(({ id }) => id === stepId)) {
       this.#refuse(session, message);
+      await this.#deps.engine.lose(session, workflow);
       return;
     }
     const sequence =
@@ -284,7 +290,10 @@ export class RunnerDesk {
     engine.wake();
   }
 
-  /** Its token is not the present one, or it names what this claim does not have. Refused, and written down. */
+  /**
+   * Its token is not the present one, or it names what its claim does not have. Refused, and written down; the runner lets
+   * go of the whole claim.
+   */
   #refuse(session: RunnerSession, message: Exclude<ToServer, { type: 'hello' | 'heartbeat' }>): void {
     const claim = claimName(message);
     // Nothing is lost by letting go of what was released already.

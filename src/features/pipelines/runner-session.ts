@@ -9,7 +9,8 @@ export class RunnerSession {
   readonly runnerId: string;
   /** Absent for a runner that only the record knows: the server was restarted and it has not called yet. */
   readonly generation: string | undefined;
-  readonly slots: number;
+  /** None for one that finishes what it has and takes nothing new. */
+  slots: number;
   connection: RunnerConnection | undefined;
   lastHeartbeatMs: number;
   readonly #claims = new Map<string, OpenWorkflow>();
