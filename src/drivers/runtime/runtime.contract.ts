@@ -425,7 +425,8 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
       await bomb.printed('begun');
       const { end } = await run(job, [{ exit: 0 }]);
       expect(end).toEqual(exited(0));
-      expect((await bomb.outcome).kind).not.toBe('exited');
+      // Its own shell may be the one that cannot fork any more, and then it gives up by itself.
+      expect(await bomb.outcome).not.toEqual(exited(0));
     });
 
     // 13 · 15: steps of one job

@@ -23,6 +23,7 @@ export function createCgroupsV1(options: CgroupsOptions): Cgroups {
   const present = controllers.filter((name) => existsSync(join(options.root, name, 'cgroup.procs')));
   // `cpu` and `cpuacct` are often one hierarchy under two names.
   const folders = new Map(present.map((name) => [name as string, join(options.root, name)]));
+  const roots = [...folders.values(), join(options.root, 'devices')];
   const folderOf = (controller: string, path: string): string => join(folders.get(controller)!, path);
 
   const make = (name: string, limits: StepLimits): StepCgroup => {
@@ -46,7 +47,11 @@ export function createCgroupsV1(options: CgroupsOptions): Cgroups {
       kill() {
         killGroup(folders.has('freezer') ? folderOf('freezer', path) : undefined, pids);
       },
-      remove: () => present.map((controller) => removeGroup(folderOf(controller, path))).every(Boolean),
+      remove() {
+        // What a launcher made in the hierarchy that is left to it.
+        removeTree(join(options.root, 'devices', path));
+        return present.map((controller) => removeGroup(folderOf(controller, path))).every(Boolean);
+      },
     };
   };
 
@@ -57,17 +62,14 @@ export function createCgroupsV1(options: CgroupsOptions): Cgroups {
     visibleToLauncher: existsSync(join(options.root, 'devices')) ? [join(options.root, 'devices')] : [],
     make,
     removeJob(job) {
-      for (const controller of present) removeGroup(folderOf(controller, `${options.generation}/${job}`));
+      for (const root of roots) removeGroup(join(root, options.generation, job));
     },
     generations() {
-      const names = [...folders.values(), join(options.root, 'devices')].flatMap(listGenerations);
-      return [...new Set(names)];
+      return [...new Set(roots.flatMap(listGenerations))];
     },
     removeGeneration(generation) {
       let removed = 0;
-      for (const root of [...folders.values(), join(options.root, 'devices')]) {
-        removed += removeTree(join(root, generation));
-      }
+      for (const root of roots) removed += removeTree(join(root, generation));
       return removed;
     },
   };
