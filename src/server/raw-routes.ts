@@ -1,5 +1,7 @@
 import type { Context, Hono } from 'hono';
-import type { RawRoute } from '../features/feature.ts';
+import { GantryError } from '../core/errors.ts';
+import type { Action } from '../core/permission.ts';
+import type { RawRoute, RequestContext, ResourceName } from '../features/feature.ts';
 import type { Access, Identity } from './access.ts';
 import { isAbout } from './access.ts';
 import { requestContext, type ServerEnv } from './incoming.ts';
@@ -15,7 +17,7 @@ export interface RawRouteDeps {
 export type ShellRoute = Omit<RawRoute, 'handle'> & {
   readonly handle: (
     context: Context<ServerEnv>,
-    request: ReturnType<typeof requestContext>,
+    request: RequestContext,
     identity: Identity | undefined,
   ) => Promise<Response> | Response;
 };
@@ -43,11 +45,31 @@ export function mountRawRoutes(app: Hono<ServerEnv>, routes: readonly ShellRoute
       const { action, resource } = route.policy({ params: context.req.param(), url: new URL(context.req.url) });
       if (!isAbout(action, resource.on))
         throw new TypeError(`Cannot authorise ${name}: ${action} is not about a ${resource.on}`);
-      await deps.access.authorize(request.actor, action, resource);
+      await authorizeRoute(deps.access, request, route.challenge, action, resource);
 
       const response = await route.handle(context, request, identity);
       for (const [header, value] of answerHeaders) response.headers.append(header, value);
       return response;
     });
+  }
+}
+
+/**
+ * A git client shows its credentials only when it is asked for them: a stranger is asked for what is not there, too,
+ * and so learns nothing from being asked.
+ */
+async function authorizeRoute(
+  access: Access,
+  { actor }: RequestContext,
+  challenge: RawRoute['challenge'],
+  action: Action,
+  resource: ResourceName,
+): Promise<void> {
+  try {
+    await access.authorize(actor, action, resource);
+  } catch (error) {
+    const isHidden = error instanceof GantryError && error.kind === 'not-found';
+    if (challenge !== 'basic' || actor.kind !== 'anonymous' || !isHidden) throw error;
+    throw new GantryError('SIGN_IN_REQUIRED', `Cannot do ${action}: nobody is signed in`, { cause: error });
   }
 }

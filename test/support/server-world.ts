@@ -103,6 +103,8 @@ export async function openServerWorld(
     readonly uiFolder?: string;
     readonly routes?: readonly RawRoute[];
     readonly handlers?: OperationHandlers;
+    /** The probe answers every operation: what a test asks is who may, not what happens. */
+    readonly isProbeOnly?: boolean;
   } = {},
 ): Promise<ServerWorld> {
   const clock = options.clock ?? heldClock();
@@ -118,7 +120,8 @@ export async function openServerWorld(
 
   const reached: OperationId[] = [];
   const given = options.handlers ?? {};
-  const known = new Set([accounts, secrets].flatMap((feature) => Object.keys(feature.operations ?? {})));
+  const real: readonly Feature[] = options.isProbeOnly ? [] : [accounts, secrets];
+  const known = new Set(real.flatMap((feature) => Object.keys(feature.operations ?? {})));
   const probe: Feature = {
     name: 'probe',
     operations: Object.fromEntries(
@@ -146,7 +149,7 @@ export async function openServerWorld(
   try {
     await secrets.start?.();
     app = createServer({
-      features: [accounts, secrets, probe, { name: 'given', operations: given }],
+      features: [...real, probe, { name: 'given', operations: given }],
       store,
       happenings: store.happenings,
       logs,
