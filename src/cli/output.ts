@@ -12,9 +12,6 @@ const codes: Readonly<Record<Colour, readonly [number, number]>> = {
   bold: [1, 22],
 };
 
-/** `*` is every field; otherwise their names, separated by commas. */
-export type JsonFields = string | undefined;
-
 export interface Column<T> {
   readonly title: string;
   /** For people. */
@@ -70,6 +67,11 @@ export class Output {
   /** As JSON, whole or the chosen fields; of a list `{items, next}` the fields are those of its items. */
   json(value: object, fields: string): Promise<void> {
     return this.line(JSON.stringify(chosen(value, fields), null, this.isTerminal ? 2 : undefined));
+  }
+
+  /** As one line of JSON, for answers of which there are many. */
+  jsonLine(value: object, fields: string): Promise<void> {
+    return this.line(JSON.stringify(chosen(value, fields)));
   }
 
   /** On a terminal aligned columns under their titles; in a pipe a line per row, tabs between. */

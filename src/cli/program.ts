@@ -1,10 +1,20 @@
 import { Command } from 'commander';
 import type { Cli, GlobalOptions } from './cli.ts';
+import { addCompletion } from './commands/completion.ts';
 import { addConfig } from './commands/config.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addGitCredential } from './commands/git-credential.ts';
+import { addHelp } from './commands/help.ts';
 import { addLint } from './commands/lint.ts';
 import { addLogin, addLogout } from './commands/login.ts';
+import { addLogs } from './commands/logs.ts';
+import { addPipelineCancel } from './commands/pipeline-cancel.ts';
+import { addPipelineList } from './commands/pipeline-list.ts';
+import { addPipelineRerun } from './commands/pipeline-rerun.ts';
+import { addPipelineStart } from './commands/pipeline-start.ts';
+import { addPipelineView } from './commands/pipeline-view.ts';
+import { addPipelineWatch } from './commands/pipeline-watch.ts';
+import { addPipelineWhy } from './commands/pipeline-why.ts';
 import { addProjectArchive } from './commands/project-archive.ts';
 import { addProjectCreate } from './commands/project-create.ts';
 import { addProjectList } from './commands/project-list.ts';
@@ -39,7 +49,7 @@ export function createProgram(cli: Cli): Command {
     });
 
   const group = (name: string, description: string, commands: readonly AddCommand[]): void => {
-    const parent = program.command(name).description(description);
+    const parent = program.command(name).description(description).helpCommand(false);
     for (const add of commands) add(parent, cli);
   };
   addServe(program, cli);
@@ -56,10 +66,22 @@ export function createProgram(cli: Cli): Command {
     addProjectArchive,
     addProjectRename,
   ]);
+  group('pipeline', texts.commands.pipeline, [
+    addPipelineList,
+    addPipelineStart,
+    addPipelineView,
+    addPipelineWatch,
+    addPipelineCancel,
+    addPipelineRerun,
+    addPipelineWhy,
+  ]);
+  addLogs(program, cli);
   group('secret', texts.commands.secret, [addSecretList, addSecretSet, addSecretUnset]);
   addLint(program, cli);
   addConfig(program, cli);
+  addCompletion(program, cli);
   addVersion(program, cli);
+  addHelp(program, cli);
   addGitCredential(program, cli);
   for (const command of everyCommand(program)) prepareCommand(command, cli);
   return program;
@@ -73,7 +95,7 @@ function everyCommand(command: Command): readonly Command[] {
 function prepareCommand(command: Command, { io, out, texts }: Cli): void {
   command
     .exitOverride()
-    .helpOption('-h, --help', texts.commands.help)
+    .helpOption('-h, --help', texts.options.help)
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),

@@ -51,6 +51,8 @@ async function tell(cli: Cli, error: unknown): Promise<number> {
 }
 
 async function hintOf(cli: Cli, error: GantryError): Promise<string> {
+  // The catalogue speaks to programs too; here the next step is a command.
+  if (error.code === 'SIGN_IN_REQUIRED') return 'gantry login http://HOST:PORT';
   if (cli.language === 'en') return error.hint;
   const { errorsZh } = await import('../api/messages/errors.zh.ts');
   return errorsZh[error.code].hint;

@@ -42,6 +42,7 @@ export const textsEn = {
   },
 
   options: {
+    help: 'show this help',
     url: 'address of the Gantry (default: GANTRY_URL, this clone, the last sign-in)',
     noInput: 'never ask; a question that is needed ends with exit code 2',
     json: 'as JSON: all fields, or --json=field,field',

@@ -44,6 +44,7 @@ export const textsZh: Texts = {
   },
 
   options: {
+    help: '显示此帮助',
     url: 'Gantry 的地址（默认：GANTRY_URL、当前克隆、最近的登录）',
     noInput: '从不提问；必须提问时以退出码 2 结束',
     json: '输出 JSON：全部字段，或 --json=字段,字段',

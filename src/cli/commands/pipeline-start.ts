@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto';
+import type { Command } from 'commander';
+import { GantryError } from '../../core/errors.ts';
+import type { Cli } from '../cli.ts';
+import { addJson, addProject, collect, type JsonOption, type ProjectOption } from '../options.ts';
+import { watchPipeline } from '../watch-pipeline.ts';
+
+interface PipelineStartOptions extends JsonOption, ProjectOption {
+  readonly ref?: string;
+  readonly parameter?: readonly string[];
+  readonly watch?: true;
+}
+
+/** `gantry pipeline start` */
+export function addPipelineStart(parent: Command, cli: Cli): void {
+  const { texts, out } = cli;
+  addJson(addProject(parent.command('start').description(texts.commands.pipelineStart), cli), cli)
+    .option('--ref <branch or tag>', texts.options.ref)
+    .option('-P, --parameter <KEY=VALUE>', texts.options.parameter, collect)
+    .option('-w, --watch', texts.options.watch)
+    .addHelpText('before', `${texts.examples}\n  gantry pipeline start --ref main --parameter TARGET=staging --watch\n`)
+    .action(async (options: PipelineStartOptions) => {
+      const parameters = Object.fromEntries((options.parameter ?? []).map((text) => parameterOf(cli, text)));
+      const params = await cli.project(options.project);
+      const session = await cli.connect();
+      const pipeline = await session.client('startPipeline', {
+        params,
+        body: { parameters, ...(options.ref === undefined ? {} : { ref: options.ref }) },
+        // One key for this call of the command: a repetition by the network starts nothing twice.
+        idempotencyKey: randomUUID(),
+      });
+      if (options.watch) return watchPipeline(cli, session, params, { number: pipeline.number, json: options.json });
+      if (options.json !== undefined) return out.json(pipeline, options.json);
+      await out.note(texts.pipelineStarted(pipeline.number));
+      await out.line(String(pipeline.number));
+      await out.note(`  ${texts.next}  ${texts.watchHow(pipeline.number)}`);
+    });
+}
+
+function parameterOf(cli: Cli, text: string): readonly [string, string] {
+  const found = /^([A-Za-z_]\w*)=([\s\S]*)$/.exec(text);
+  if (!found?.[1]) throw new GantryError('USAGE_WRONG', cli.texts.errors.badParameter(text));
+  return [found[1], found[2] ?? ''];
+}
