@@ -79,6 +79,17 @@ describe('git push', () => {
     );
   });
 
+  it('of another branch than the default one into an empty project makes it the default branch', async () => {
+    const { project, tree, url } = await projectWithTree({ protectedRefs: ['main'] });
+    await mustGit(['push', '--quiet', 'origin', 'main:master'], tree);
+    const after = await server.store.read.projects.find(project.id);
+    expect(after).toMatchObject({ defaultBranch: 'master', protectedRefs: ['master'] });
+    await mustGit(['clone', '--quiet', url, join(tree, 'clone')], tree);
+    expect(await mustGit(['symbolic-ref', 'HEAD'], join(tree, 'clone'))).toBe('refs/heads/master');
+    await mustGit(['push', '--quiet', 'origin', 'main:other'], tree);
+    expect((await server.store.read.projects.find(project.id))?.defaultBranch).toBe('master');
+  });
+
   it('is refused, and creates nothing, for a project that is not there', async () => {
     const { tree } = await projectWithTree();
     const url = server.url.replace('://', '://mei:mei@') + '/mei/nothing.git';

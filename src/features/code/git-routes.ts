@@ -138,6 +138,8 @@ async function receivePack(deps: GitRoutesDeps, context: Context, request: Reque
   const report = await deps.pushes.receive(project, body, {
     personName: actor.person.name,
     personId: actor.person.id,
+    remoteAddress: request.remoteAddress,
+    requestId: request.requestId,
     mayForce: () => request.may('code:force', { on: 'project', owner: project.ownerName, name: project.name }),
   });
   return answer('application/x-git-receive-pack-result', report);

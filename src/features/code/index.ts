@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Repository } from '../../core/repository.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -20,7 +20,7 @@ export interface CodeFeatureDeps {
   readonly unitOfWork: UnitOfWork;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Repositories lie in its `repositories`, the hook in its `hooks`. An absolute path. */
+  /** Repositories lie in its `repositories`, the hook in its `hooks`. */
   readonly dataFolder: string;
   /** The address that people reach this Gantry by, without a slash at its end: for the lines that they clone with. */
   readonly publicUrl: () => string;
@@ -42,11 +42,12 @@ const lookThroughEveryMs = 60 * 60_000;
 /** Projects and their repositories: git over HTTP, from a push to its event, and reading of what was pushed. */
 export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
   const { unitOfWork, clock, logger, maxPushBytes = 2 * 2 ** 30 } = deps;
-  const folders = new RepositoryFolders(join(deps.dataFolder, 'repositories'), maxPushBytes);
+  const dataFolder = resolve(deps.dataFolder);
+  const folders = new RepositoryFolders(join(dataFolder, 'repositories'), maxPushBytes);
   const refs = new RefCache(folders);
   const objects = new ObjectReaders();
   const locks = new KeyedLocks();
-  const hooks = new PushHooks(deps.dataFolder, logger);
+  const hooks = new PushHooks(dataFolder, logger);
   const fetches = new FetchServer(folders, logger);
   const pushes = new PushReceiver({ unitOfWork, clock, logger, folders, refs, hooks, locks });
   const recovery = new PushRecovery({

@@ -9,6 +9,7 @@ import { failpoint } from '../../lib/failpoint.ts';
 import { sortableId } from '../../lib/ids.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { flushPkt, sideBand } from '../../lib/pkt-line.ts';
+import { adoptBranch, firstBranchOf } from './first-branch.ts';
 import { type GitProcess, runGit, spawnGit } from './git.ts';
 import { ownerVariable, signal, startedTicks } from './git-process.ts';
 import type { KeyedLocks } from './keyed-locks.ts';
@@ -42,6 +43,8 @@ export interface ReceivePushDeps {
 export interface Pusher {
   readonly personName: string;
   readonly personId: number | undefined;
+  readonly remoteAddress: string;
+  readonly requestId: string;
   readonly mayForce: () => Promise<boolean>;
 }
 
@@ -208,9 +211,10 @@ class PushUnderWay {
   async #run(): Promise<void> {
     const { project, pushId } = this.#in;
     try {
+      const wasEmpty = !(await this.#deps.folders.hasBranches(project.id));
       const report = await this.#letGitWork();
       if (!report) throw new GantryError('GIT_FAILED', 'Cannot take the push: git ended without a report');
-      await this.#settle(report);
+      await this.#settle(report, wasEmpty);
       this.#send(this.#answer.rest());
     } catch (error) {
       const isOurs = error instanceof GantryError;
@@ -374,14 +378,18 @@ class PushUnderWay {
   }
 
   /** Turns what git did into events, in one commit, before the client hears of it. */
-  async #settle(report: PushReport): Promise<void> {
+  async #settle(report: PushReport, wasEmpty: boolean): Promise<void> {
     const { project, push, pushId, pusher } = this.#in;
     const accepted = push.commands.filter(({ ref }) => report.accepted.has(ref));
     await failpoint('ref.afterUpdate');
     this.#deps.refs.invalidate(project.id);
     await failpoint('event.beforeCommit');
     const at = this.#deps.clock.now();
+    const firstBranch = wasEmpty ? firstBranchOf(project, accepted) : undefined;
     await this.#deps.unitOfWork.write(async (stores) => {
+      const { personName: actor, remoteAddress, requestId } = pusher;
+      if (firstBranch !== undefined)
+        await adoptBranch(stores, project.id, firstBranch, { actor, remoteAddress, requestId, at });
       await storePush(
         stores,
         project.id,
@@ -392,6 +400,7 @@ class PushUnderWay {
       await stores.events.removeIntents(pushId);
     });
     await failpoint('event.afterCommit');
+    if (firstBranch !== undefined) await this.#deps.folders.setDefaultBranch(project.id, firstBranch);
   }
 
   #send(bytes: Buffer): void {
