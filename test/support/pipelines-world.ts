@@ -7,6 +7,7 @@ import type { Person } from '../../src/core/person.ts';
 import { isFinished, type Pipeline, type Step } from '../../src/core/pipeline.ts';
 import type { Project } from '../../src/core/project.ts';
 import type { SecretVault } from '../../src/core/secret-vault.ts';
+import type { UnitOfWork } from '../../src/core/unit-of-work.ts';
 import { FilesystemLogs } from '../../src/drivers/logs/filesystem/filesystem-logs.ts';
 import { compilePipeline } from '../../src/engine/compile.ts';
 import { lintPipelineFile } from '../../src/engine/lint.ts';
@@ -34,11 +35,14 @@ export class PipelinesWorld {
   readonly secrets = new Map<string, string>();
   readonly logs: FilesystemLogs;
   readonly compiled: string[] = [];
+  /** What the compiler dies of. */
+  compileFailure: Error | undefined;
   feature: PipelinesFeature;
   readonly #folder: string;
   readonly #config: Partial<PipelinesConfig>;
   readonly #logger: Logger;
   #pushes = 0;
+  #life = { isOver: false };
 
   private constructor(parts: {
     store: Store;
@@ -110,10 +114,11 @@ export class PipelinesWorld {
         parameters: {},
         createdAt: this.clock.now(),
       });
-      await stores.happenings.append(
-        [{ type: 'push-received', projectId: project.id, eventId: event.id, ref, after }],
-        this.clock.now(),
-      );
+      if (!options.isSilent)
+        await stores.happenings.append(
+          [{ type: 'push-received', projectId: project.id, eventId: event.id, ref, after }],
+          this.clock.now(),
+        );
       return event;
     });
   }
@@ -134,18 +139,19 @@ export class PipelinesWorld {
     pipeline: Pipeline,
     isIt: (now: Pipeline) => boolean = (now) => isFinished(now.status),
   ): Promise<Pipeline> {
-    const look = async (): Promise<Pipeline> => (await this.store.read.pipelines.find(pipeline.id))!;
-    const first = await look();
-    if (isIt(first)) return first;
     return new Promise((resolve, reject) => {
-      const leave = this.store.happenings.subscribe(({ happening }) => {
-        if (!('pipelineId' in happening) || happening.pipelineId !== pipeline.id) return;
-        look().then((now) => {
-          if (!isIt(now)) return;
+      const look = (): void => {
+        this.store.read.pipelines.find(pipeline.id).then((now) => {
+          if (!now || !isIt(now)) return;
           leave();
           resolve(now);
         }, reject);
+      };
+      // Heard first and looked afterwards, so that nothing falls between the two.
+      const leave = this.store.happenings.subscribe(({ happening }) => {
+        if ('pipelineId' in happening && happening.pipelineId === pipeline.id) look();
       });
+      look();
     });
   }
 
@@ -202,6 +208,12 @@ export class PipelinesWorld {
     await this.feature.start();
   }
 
+  /** As a crash: what the server had in memory is gone, and what it was about to say is never said. */
+  abandon(): void {
+    this.#life.isOver = true;
+    this.feature = this.#makeFeature();
+  }
+
   async close(): Promise<void> {
     await this.feature.stop();
     await this.store.close();
@@ -209,14 +221,26 @@ export class PipelinesWorld {
   }
 
   #makeFeature(): PipelinesFeature {
+    const life = { isOver: false };
+    this.#life = life;
+    const dead = new Promise<never>(() => {});
+    const unitOfWork: UnitOfWork = {
+      read: this.store.read,
+      write: (work) => (life.isOver ? dead : this.store.write(work)),
+    };
     const vault: SecretVault = {
       names: () => Promise.resolve([...this.secrets.keys()]),
       reveal: () => Promise.resolve(new Map(this.secrets)),
       maskValues: () => Promise.resolve([...this.secrets.values()]),
     };
     return pipelinesFeature({
-      unitOfWork: this.store,
-      happenings: this.store.happenings,
+      unitOfWork,
+      happenings: {
+        subscribe: (listener) =>
+          this.store.happenings.subscribe((happening) => {
+            if (!life.isOver) listener(happening);
+          }),
+      },
       repository: {
         resolve: (_, revision) =>
           Promise.resolve(
@@ -251,14 +275,19 @@ export class PipelinesWorld {
       compiler: {
         compile: (input) => {
           this.compiled.push(`${input.project.name}#${input.pipeline.number}`);
-          return Promise.resolve(compilePipeline(input));
+          return this.compileFailure ? Promise.reject(this.compileFailure) : Promise.resolve(compilePipeline(input));
         },
         lint: (path, text) => Promise.resolve(lintPipelineFile(path, text)),
       },
       secrets: vault,
       logs: this.logs,
       clock: this.clock,
-      timers: this.clock,
+      timers: {
+        after: (delayMs, work) =>
+          this.clock.after(delayMs, () => {
+            if (!life.isOver) work();
+          }),
+      },
       logger: this.#logger,
       publicUrl: () => 'http://gantry.test',
       config: this.#config,

@@ -60,17 +60,21 @@ export class ScriptedRunner {
   readonly stale: ToRunner[] = [];
   readonly assigned: ClaimName[] = [];
   readonly #script: Script;
+  readonly #isDraining: boolean;
   readonly #jobs = new Map<string, Job>();
   readonly #watchers: (() => void)[] = [];
   #connection: Connection<ToServer, ToRunner> | undefined;
   #requests = 0;
   isAlive = true;
 
-  constructor(options: { id?: string; generation?: string; slots?: number; script?: Script } = {}) {
+  constructor(
+    options: { id?: string; generation?: string; slots?: number; script?: Script; isDraining?: boolean } = {},
+  ) {
     this.id = options.id ?? 'r1';
     this.generation = options.generation ?? 'first';
     this.slots = options.slots ?? 10;
     this.#script = options.script ?? (() => passed);
+    this.#isDraining = options.isDraining ?? false;
   }
 
   /** Steps that run now. */
@@ -134,8 +138,8 @@ export class ScriptedRunner {
   }
 
   /** Says again what was said: a line that repeats. */
-  repeat(message: ToServer): void {
-    this.#send(message);
+  repeat(message: ToServer, payload?: Buffer): void {
+    this.#send(message, payload);
   }
 
   print(step: string, text: string): void {
@@ -204,6 +208,10 @@ export class ScriptedRunner {
     if (this.#jobs.has(key)) return;
     const { workflowId, attempt, token } = claim;
     this.assigned.push({ workflowId, attempt, token });
+    if (this.#isDraining) {
+      this.#send({ type: 'returned', workflowId, attempt, token, reason: 'draining' });
+      return;
+    }
     const job: Job = {
       claim: { workflowId, attempt, token },
       assignment,

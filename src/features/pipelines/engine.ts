@@ -147,7 +147,7 @@ export class Engine {
 
   /** A runner that left asks again when it is back. */
   forgetStarts(isConcerned: (start: { session: RunnerSession; workflow: OpenWorkflow }) => boolean): void {
-    for (const start of [...this.#starts.items()]) {
+    for (const start of this.#starts.items()) {
       if (!isConcerned(start)) continue;
       this.#starts.remove(start);
       this.#startOf.delete(start.step.id);
@@ -254,7 +254,7 @@ export class Engine {
     const hasSlept = nowMs - this.#leasesCheckedMs > config.leaseMs / 2;
     this.#leasesCheckedMs = nowMs;
     const lost: string[] = [];
-    for (const session of [...this.sessions.values()]) {
+    for (const session of this.sessions.values()) {
       if (hasSlept) session.lastHeartbeatMs = nowMs;
       if (nowMs - session.lastHeartbeatMs <= config.leaseMs) continue;
       if (session.claims.length > 0) {
@@ -283,7 +283,7 @@ export class Engine {
 
   async settled(): Promise<void> {
     await this.#recorder.settled();
-    while (this.#background.size > 0) await Promise.allSettled([...this.#background]);
+    while (this.#background.size > 0) await Promise.allSettled(this.#background);
     await this.#recorder.settled();
   }
 

@@ -46,7 +46,7 @@ export class EventPlanner {
   }
 
   async settled(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.allSettled([...this.#underWay.values()]);
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay.values());
   }
 
   async #plan(eventId: number): Promise<Planned> {

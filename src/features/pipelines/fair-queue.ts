@@ -79,7 +79,7 @@ export class FairQueue<T> {
     return ahead;
   }
 
-  /** All that wait, in no particular order. */
+  /** All that wait, in no particular order. Removing while going through them is allowed. */
   items(): IterableIterator<T> {
     return this.#projectOf.keys();
   }
