@@ -29,9 +29,15 @@ export class ProtocolServer {
   #waiters: { holds: () => boolean; resolve: () => void }[] = [];
 
   /** What is answered to a start; `undefined` answers nothing. */
-  answerStart: (start: Extract<ToServer, { type: 'start' }>) => ToRunner | undefined = ({ type: _, ...start }) => ({
+  answerStart: (start: Extract<ToServer, { type: 'start' }>) => ToRunner | undefined = ({
+    workflowId,
+    attempt,
+    token,
+    stepId,
+    request,
+  }) => ({
     type: 'started',
-    ...start,
+    ...{ workflowId, attempt, token, stepId, request },
     environment: this.environment,
     secrets: this.secrets,
     mask: this.mask,
@@ -58,9 +64,9 @@ export class ProtocolServer {
   };
 
   accept(line: ServerEnd): void {
-    this.#line = line;
     line.onMessage((message, payload) => {
-      if (line !== this.#line || this.isDeaf) return;
+      if (message.type === 'hello') this.#line = line;
+      if ((line !== this.#line && message.type !== 'heartbeat') || this.isDeaf) return;
       void this.#hear(line, message, payload);
     });
   }

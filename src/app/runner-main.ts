@@ -1,0 +1,118 @@
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import type { Runtime } from '../drivers/runtime/runtime.ts';
+import type { ToRunner, ToServer } from '../engine/runner-protocol.ts';
+import { systemClock } from '../lib/clock.ts';
+import { framedSocket } from '../lib/framed-socket.ts';
+import { jsonLogger, type Logger } from '../lib/logger.ts';
+import { ownIdentity, type ProcessIdentity } from '../lib/process-identity.ts';
+import { systemTimers } from '../lib/timers.ts';
+import { startHeartbeat } from '../runner/heartbeat.ts';
+import { type ServerConnection, startRunner } from '../runner/runner.ts';
+import type { RunnerRecord } from './runner-record.ts';
+import type { RunnerSettings } from './runner-settings.ts';
+
+/**
+ * The runner process of this host. It outlives the server that started it: steps go on while a server is restarted or
+ * upgraded. SIGTERM: finish what there is, take nothing new, leave. SIGINT, or SIGTERM again: leave at once.
+ */
+async function main(): Promise<void> {
+  const settings = JSON.parse(await readAll(process.stdin)) as RunnerSettings;
+  const identity = ownIdentity();
+  const logger = jsonLogger(settings.logLevel).child({ runnerId: settings.runnerId });
+  writeRecord(settings, identity);
+  process.on('exit', () => rmSync(settings.recordPath, { force: true }));
+
+  const runtime = await createRuntime(settings, identity, logger);
+  const generation = `${identity.pid}.${identity.startTicks}.${identity.bootId}`;
+  const heartbeat = startHeartbeat({ socketPath: settings.socketPath, runnerId: settings.runnerId, generation });
+  const runner = startRunner({
+    connect: () => callServer(settings.socketPath, logger),
+    runtime,
+    slots: settings.slots,
+    runnerId: settings.runnerId,
+    generation,
+    labels: { host: 'local' },
+    stepLimits: settings.stepLimits,
+    leaveAfterMs: settings.leaveAfterMs,
+    clock: systemClock,
+    timers: systemTimers,
+    logger,
+    onWelcome: heartbeat.useLease,
+  });
+
+  let isDraining = false;
+  process.on('SIGTERM', () => {
+    if (isDraining) void runner.stop();
+    else runner.drain();
+    isDraining = true;
+  });
+  process.on('SIGINT', () => void runner.stop());
+  // The terminal of the server is no business of its runner.
+  process.on('SIGHUP', () => undefined);
+  // Between two calls to a server that is away nothing else would keep the process.
+  const stay = setInterval(() => undefined, 2 ** 30);
+  await runner.left;
+  clearInterval(stay);
+  await heartbeat.stop();
+}
+
+async function createRuntime(
+  { instanceId, runtime }: RunnerSettings,
+  identity: ProcessIdentity,
+  logger: Logger,
+): Promise<Runtime> {
+  if (runtime.kind === 'scripted') {
+    const { ScriptedRuntime } = await import('../drivers/runtime/scripted/scripted-runtime.ts');
+    return new ScriptedRuntime({ clock: systemClock, timers: systemTimers });
+  }
+  const [{ createSandboxRuntime }, { createImages }] = await Promise.all([
+    import('../drivers/runtime/sandbox/sandbox-runtime.ts'),
+    import('./images.ts'),
+  ]);
+  const made = await createSandboxRuntime({
+    launcher: runtime.launcher,
+    folder: runtime.folder,
+    runFolder: runtime.runFolder,
+    images: createImages(runtime.images),
+    generation: { instanceId, ...identity },
+    network: { isEnabled: true },
+    caBundle: runtime.caBundle,
+    clock: systemClock,
+    logger,
+  });
+  const { findings, isUsable } = await made.probe();
+  if (!isUsable) logger.error('Steps cannot be run on this host', { findings });
+  return made;
+}
+
+function callServer(socketPath: string, logger: Logger): Promise<ServerConnection> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(socketPath);
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.removeListener('error', reject);
+      resolve(
+        framedSocket<ToServer, ToRunner>(socket, {
+          onFault: (error) => logger.warn('The line to the server broke', { error }),
+        }),
+      );
+    });
+  });
+}
+
+/** Whole or not at all: a server reads it at any time. */
+function writeRecord({ recordPath, runnerId, build }: RunnerSettings, identity: ProcessIdentity): void {
+  const record: RunnerRecord = { runnerId, build, ...identity };
+  writeFileSync(`${recordPath}.new`, JSON.stringify(record), { mode: 0o600 });
+  renameSync(`${recordPath}.new`, recordPath);
+}
+
+async function readAll(stream: NodeJS.ReadStream): Promise<string> {
+  let text = '';
+  stream.setEncoding('utf8');
+  for await (const piece of stream) text += String(piece);
+  return text;
+}
+
+await main();

@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+
+/** One run of one program on this host: a pid alone is given to others once it is free. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Start of the process in clock ticks since boot. */
+  readonly startTicks: number;
+  readonly bootId: string;
+}
+
+/** Identity of this process. */
+export function ownIdentity(): ProcessIdentity {
+  return { pid: process.pid, startTicks: startTicksOf(process.pid) ?? 0, bootId: readBootId() };
+}
+
+export function isAlive({ pid, startTicks, bootId }: ProcessIdentity): boolean {
+  return bootId === readBootId() && startTicksOf(pid) === startTicks;
+}
+
+/** When the process started (proc(5), stat, field 22); `undefined` when there is none, or only its remains. */
+export function startTicksOf(pid: number): number | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name before may hold blanks and parentheses itself.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19]);
+  } catch {
+    return undefined;
+  }
+}
+
+function readBootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+}
