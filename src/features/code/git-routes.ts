@@ -124,7 +124,7 @@ async function fetchPack(deps: GitRoutesDeps, context: Context): Promise<Respons
   requireContentType(context, 'git-upload-pack');
   const project = await getProject(deps, context);
   const body = requestBody(context, { maxBytes: maxFetchRequestBytes, idleMs });
-  const pack = await deps.fetches.serve(project.id, body, context.req.header('git-protocol'));
+  const pack = await deps.fetches.serve(project, body, context.req.header('git-protocol'));
   return answer('application/x-git-upload-pack-result', pack);
 }
 

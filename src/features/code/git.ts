@@ -134,3 +134,16 @@ export async function git(args: readonly string[], options: Parameters<typeof ru
     });
   return answer.stdout;
 }
+
+/** Writes to git as fast as it takes it. One that has ended takes nothing more, and its client is heard to the end all the same. */
+export async function writeAll(process: GitProcess, bytes: Buffer): Promise<void> {
+  const { stdin } = process;
+  if (bytes.length === 0 || stdin.destroyed || stdin.write(bytes)) return;
+  await new Promise<void>((resolve) => {
+    const goOn = (): void => {
+      stdin.off('drain', goOn).off('close', goOn);
+      resolve();
+    };
+    stdin.on('drain', goOn).on('close', goOn);
+  });
+}

@@ -44,11 +44,11 @@ export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
   const { unitOfWork, clock, logger, maxPushBytes = 2 * 2 ** 30 } = deps;
   const dataFolder = resolve(deps.dataFolder);
   const folders = new RepositoryFolders(join(dataFolder, 'repositories'), maxPushBytes);
-  const refs = new RefCache(folders);
   const objects = new ObjectReaders();
+  const refs = new RefCache(folders, objects);
   const locks = new KeyedLocks();
   const hooks = new PushHooks(dataFolder, logger);
-  const fetches = new FetchServer(folders, logger);
+  const fetches = new FetchServer(folders, refs, logger);
   const pushes = new PushReceiver({ unitOfWork, clock, logger, folders, refs, hooks, locks });
   const recovery = new PushRecovery({
     unitOfWork,

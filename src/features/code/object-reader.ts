@@ -8,7 +8,7 @@ export interface ObjectInfo {
 }
 
 /** What may be asked: an object's id or the beginning of one, with what it shall be. Never text from people. */
-const askable = /^[0-9a-f]{4,40}(?:\^\{(?:commit|tree|object)?\})?$/;
+const askable = /^[0-9a-f]{4,40}(?:\^\{(?:commit|tree)?\})?$/;
 
 /** How long a repository that nobody reads keeps its processes. */
 const idleMs = 60_000;

@@ -10,7 +10,7 @@ import { sortableId } from '../../lib/ids.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { flushPkt, sideBand } from '../../lib/pkt-line.ts';
 import { adoptBranch, firstBranchOf } from './first-branch.ts';
-import { type GitProcess, runGit, spawnGit } from './git.ts';
+import { type GitProcess, runGit, spawnGit, writeAll } from './git.ts';
 import { ownerVariable, signal, startedTicks } from './git-process.ts';
 import type { KeyedLocks } from './keyed-locks.ts';
 import { isProtectedRef } from './protected-refs.ts';
@@ -443,19 +443,6 @@ function refuseWhole(project: Project, push: PushRequest, reasons: ReadonlyMap<s
   );
   const usesSideBand = push.capabilities.has('side-band-64k') || push.capabilities.has('side-band');
   return refusalReport(all, messages, usesSideBand);
-}
-
-/** Writes with back-pressure; a git that has ended takes nothing more, and its client is heard to the end all the same. */
-async function writeAll(receive: GitProcess, bytes: Buffer): Promise<void> {
-  const { stdin } = receive;
-  if (bytes.length === 0 || stdin.destroyed || stdin.write(bytes)) return;
-  await new Promise<void>((resolve) => {
-    const goOn = (): void => {
-      stdin.off('drain', goOn).off('close', goOn);
-      resolve();
-    };
-    stdin.on('drain', goOn).on('close', goOn);
-  });
 }
 
 /** The whole group: index-pack would go on without its parent. */

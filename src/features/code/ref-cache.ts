@@ -1,4 +1,5 @@
 import { git } from './git.ts';
+import type { ObjectReaders } from './object-reader.ts';
 import type { RepositoryFolders } from './repository-folders.ts';
 
 export interface CachedRef {
@@ -19,11 +20,13 @@ const maxCachedRefs = 200_000;
  */
 export class RefCache {
   readonly #folders: RepositoryFolders;
+  readonly #objects: ObjectReaders;
   /** In the order of their last use. */
   readonly #refs = new Map<number, { readonly list: Promise<readonly CachedRef[]>; count: number }>();
 
-  constructor(folders: RepositoryFolders) {
+  constructor(folders: RepositoryFolders, objects: ObjectReaders) {
     this.#folders = folders;
+    this.#objects = objects;
   }
 
   list(projectId: number): Promise<readonly CachedRef[]> {
@@ -62,18 +65,23 @@ export class RefCache {
 
   async #read(projectId: number): Promise<readonly CachedRef[]> {
     const format = '%(objectname) %(objecttype) %(*objectname) %(*objecttype) %(refname)';
+    const folder = this.#folders.folder(projectId);
     const answer = await git(['for-each-ref', `--format=${format}`], {
-      repository: this.#folders.folder(projectId),
+      repository: folder,
       maxOutputBytes: 256 * 2 ** 20,
     });
-    return answer
-      .toString('utf8')
-      .split('\n')
-      .flatMap((line) => {
-        const [object = '', kind = '', peeled = '', peeledKind = '', ...name] = line.split(' ');
-        if (line === '') return [];
-        const commit = kind === 'commit' ? object : peeledKind === 'commit' ? peeled : undefined;
-        return [{ name: name.join(' '), object, peeled: peeled || undefined, commit }];
-      });
+    const lines = answer.toString('utf8').split('\n').filter(Boolean);
+    return Promise.all(
+      lines.map(async (line) => {
+        const [object = '', kind = '', inner = '', innerKind = '', ...name] = line.split(' ');
+        const ref = { name: name.join(' '), object };
+        if (kind === 'commit') return { ...ref, commit: object };
+        if (kind !== 'tag') return ref;
+        // git peels a tag of a tag once here, and we want what lies at its end.
+        const end =
+          innerKind === 'tag' ? await this.#objects.info(folder, `${inner}^{}`) : { id: inner, kind: innerKind };
+        return { ...ref, peeled: end?.id, commit: end?.kind === 'commit' ? end.id : undefined };
+      }),
+    );
   }
 }
