@@ -55,6 +55,10 @@ export const lintRules = {
   'document.kind-unsupported': { severity: 'error', summary: 'Gantry does not support this kind of document.' },
   'document.kind-no-effect': { severity: 'warning', summary: 'A document of this kind has no effect.' },
   'document.shape': { severity: 'error', summary: 'A document is not a map.' },
+  'document.unread': {
+    severity: 'warning',
+    summary: 'Text behind `---` on its line, or after a line that begins with `...`, is not read.',
+  },
   'dialect.unsupported': {
     severity: 'error',
     summary: 'The file is written for a system that Gantry does not run yet.',

@@ -26,6 +26,7 @@ const samples: Readonly<Record<LintCode, readonly [text: string, line: number, p
   'document.kind-unsupported': ['kind: secret\n', 1],
   'document.kind-no-effect': [`kind: pipeline\n${step}---\nkind: signature\n`, 4],
   'document.shape': ['[a]\n', 1],
+  'document.unread': [`kind: pipeline\n${step}--- name: a\n`, 3],
   'dialect.unsupported': ['pipeline:\n  a: {image: x}\n', 1],
   'key.unknown': [`kind: pipeline\nstages: []\n${step}`, 2],
   'key.unsupported': [`kind: pipeline\nvolumes: [{name: a}]\n${step}`, 2],

@@ -33,9 +33,16 @@ export function readPipelineFile(
   const rules = dialectRules[dialect];
   const report = new LintReport(dialect);
   const file = new FileContext(text.replace(/^\uFEFF/, ''), rules, report);
-  const parts = splitDocuments(file.text);
-  for (const part of parts.filter((one) => one.isEmpty)) checkSubstitution(file, part);
-  const documents = parts.filter((one) => !one.isEmpty);
+  const split = splitDocuments(file.text);
+  for (const offset of split.unreadOffsets) {
+    report.add(
+      'document.unread',
+      file.positionOf(offset),
+      'this text is not read: it stands behind the end of a document',
+    );
+  }
+  for (const comment of split.documents.filter((one) => one.isEmpty)) checkSubstitution(file, comment);
+  const documents = split.documents.filter((one) => !one.isEmpty);
   if (documents.length === 0) {
     report.add('file.empty', { line: 1, column: 1 }, 'the file has no pipeline');
   }

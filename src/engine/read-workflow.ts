@@ -49,7 +49,11 @@ export function readWorkflowHeader(reader: DocumentReader, root: YamlNode, field
       if (isNull(value) || (value.kind === 'list' && value.items.length === 0)) continue;
       reader.add('key.unsupported', key, `Gantry does not support "${name}" of a pipeline`);
     } else {
-      reader.add('key.unknown', key, `a pipeline has no key "${name}"${name === 'when' ? ': it is "trigger"' : ''}`);
+      reader.add(
+        'key.unknown',
+        key,
+        `a pipeline has no key "${name}"${name === 'when' || name === 'on' ? ': it is "trigger"' : ''}`,
+      );
     }
   }
 
