@@ -17,6 +17,8 @@ export function startHeartbeat(from: HeartbeatFrom): Heartbeat {
   const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
   const worker = new Worker(new URL(`./heartbeat-worker.${extension}`, import.meta.url), {
     workerData: from,
+    // It opens a socket and nothing else: flags of the runner are none of its business.
+    execArgv: [],
     // It holds a socket and a timer: the default would let it take as much memory as the runner.
     resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },
   });

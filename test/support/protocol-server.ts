@@ -24,7 +24,8 @@ export class ProtocolServer {
   readonly outcomes = new Map<number, Outcome>();
   readonly released = new Set<number>();
   readonly hellos: Hello[] = [];
-  #line: ServerEnd | undefined;
+  /** Of runners that said hello; the last one is the one that is spoken to. */
+  #lines: ServerEnd[] = [];
   #isUp = true;
   #waiters: { holds: () => boolean; resolve: () => void }[] = [];
 
@@ -65,17 +66,15 @@ export class ProtocolServer {
 
   accept(line: ServerEnd): void {
     line.onMessage((message, payload) => {
-      if (message.type === 'hello') this.#line = line;
-      if ((line !== this.#line && message.type !== 'heartbeat') || this.isDeaf) return;
+      if (message.type === 'hello') this.#lines.push(line);
+      if ((!this.#lines.includes(line) && message.type !== 'heartbeat') || this.isDeaf) return;
       void this.#hear(line, message, payload);
     });
   }
 
   goAway(): void {
     this.#isUp = false;
-    const line = this.#line;
-    this.#line = undefined;
-    line?.close();
+    for (const line of this.#lines.splice(0)) line.close();
   }
 
   comeBack(): void {
@@ -83,7 +82,7 @@ export class ProtocolServer {
   }
 
   send(message: ToRunner): void {
-    this.#line?.send(message);
+    this.#lines.at(-1)?.send(message);
   }
 
   /** Resolves once it holds; looked at after each message. */
