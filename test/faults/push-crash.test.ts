@@ -159,6 +159,38 @@ describe('A server killed during a push', () => {
   });
 });
 
+describe('The report of a push', () => {
+  it('is held back while its event is not stored', async () => {
+    const { server, tree, first } = await world();
+    await server.start({ failpoints: 'event.beforeCommit=hang' });
+    let hasEnded = false;
+    const push = gitClient(['push', server.remote(), 'main'], tree).finally(() => {
+      hasEnded = true;
+    });
+    const isMoved = async (): Promise<boolean> =>
+      (await server.refs().catch(() => new Map())).get('refs/heads/main') === first;
+    await until(isMoved);
+    await pause(300);
+    expect(hasEnded).toBe(false);
+    await server.kill();
+    expect((await push).exitCode).not.toBe(0);
+    await server.start();
+    await expectSound(server);
+  });
+
+  it('of the second of two pushes that follow each other waits for the first, whose event comes first', async () => {
+    const { server, tree, commit, first } = await world();
+    await server.start({ failpoints: 'ref.afterUpdate=delay:400' });
+    const push = gitClient(['push', server.remote(), 'main'], tree);
+    await until(async () => (await server.refs().catch(() => new Map())).get('refs/heads/main') === first);
+    const second = await commit('second');
+    await mustGit(['push', '--quiet', server.remote(), 'main'], tree);
+    expect((await push).exitCode).toBe(0);
+    await expectSound(server);
+    expect((await server.record()).events.map(({ after }) => after)).toEqual([first, second]);
+  });
+});
+
 /** A push whose receive-pack is stopped before it has the end of its pack, and is given it then. */
 async function startStoppedPush(server: KillableCodeServer, tree: string, after: string) {
   const body = await pushBody(tree, { ref: 'refs/heads/main', before: '0'.repeat(40), after });
