@@ -487,6 +487,40 @@ describe('a server that starts', () => {
     );
   });
 
+  it('asks of a stream that goes on what its viewer may now, and not what they might at its beginning', async () => {
+    await world.close();
+    const answers: boolean[] = [];
+    const revoke = Promise.withResolvers<void>();
+    const revoked = Promise.withResolvers<void>();
+    world = await openServerWorld({
+      routes: [
+        {
+          ...route,
+          policy: () => ({ action: 'account:read', resource: { on: 'self' } }),
+          async handle(_, request) {
+            answers.push(await request.may('account:read', { on: 'self' }));
+            revoke.resolve();
+            await revoked.promise;
+            answers.push(await request.may('account:read', { on: 'self' }));
+            await request.authorize('account:read', { on: 'self' });
+            return new Response('raw');
+          },
+        },
+      ],
+    });
+    const mei = await world.person('mei');
+    const asking = world.request('/raw', { headers: basic(await world.token(mei)) });
+    await revoke.promise;
+    const [token] = await world.store.read.tokens.list(mei.id);
+    await world.request(`/api/v1/me/tokens/${token!.id}`, {
+      method: 'DELETE',
+      headers: cookie(await world.session(mei)),
+    });
+    revoked.resolve();
+    expect((await asking).status).toBe(401);
+    expect(answers).toEqual([true, false]);
+  });
+
   it('authorises raw routes before their handler, and asks git clients for a password', async () => {
     await world.close();
     world = await openServerWorld({ routes: [route] });
