@@ -85,8 +85,15 @@ export function createClient(base: string, headers: () => Readonly<Record<string
     onResponse?.(response);
     const text = await response.text();
     if (!response.ok) throw new ApiError(readProblem(response, text));
-    return (text === '' ? undefined : JSON.parse(text)) as ClientResult<typeof id>;
+    if (response.status === 204) return undefined as ClientResult<typeof id>;
+    if (!isJson(response)) throw new ApiError(readProblem(response, text));
+    return JSON.parse(text) as ClientResult<typeof id>;
   };
+}
+
+/** A sign-in page of the network in between is a 200, too. */
+function isJson(response: Response): boolean {
+  return /^application\/json\b/.test(response.headers.get('content-type') ?? '');
 }
 
 /** What answered may be a proxy that knows nothing of problem documents. */
