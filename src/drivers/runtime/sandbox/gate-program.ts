@@ -23,7 +23,7 @@ syswrite($status, "ready\n");
 
 # What the launchers leave in the bounding and inheritable sets goes too; SETPCAP was only for this.
 my %keep = map { $_ => 1 } split /,/, $kept;
-for my $capability (0 .. 63) { syscall($nr{prctl}, 24, $capability, 0, 0, 0) unless $keep{$capability} }
+for my $capability (0 .. 63) { last if !$keep{$capability} && syscall($nr{prctl}, 24, $capability, 0, 0, 0) < 0 && $capability > 40 }
 my ($low, $high) = (0, 0);
 for my $capability (keys %keep) { $capability < 32 ? ($low |= 1 << $capability) : ($high |= 1 << ($capability - 32)) }
 # _LINUX_CAPABILITY_VERSION_3; per half: effective, permitted, inheritable.
@@ -136,10 +136,10 @@ while (1) {
     my $code = $? >> 8;
     # A fault was told by the child itself; the runner takes the first word.
     syswrite($status, $signal ? "signal $signal\n" : "exit $code\n");
-    exit($signal ? 128 + $signal : $code);
+    syscall($nr{exit_group}, $signal ? 128 + $signal : $code);
   }
 }
 `;
 
 /** System calls that the program makes by number. */
-export const gateCalls = ['prctl', 'capset', 'setsid', 'setgroups', 'setresgid', 'setresuid', 'pidfd_open'] as const;
+export const gateCalls = ['prctl', 'capset', 'exit_group', 'setsid', 'setgroups', 'setresgid', 'setresuid', 'pidfd_open'] as const;
