@@ -1,0 +1,834 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type Answer,
+  type FixtureServer,
+  Refused,
+  type RunOptions,
+  runCommand,
+  startFixture,
+} from '../../test/support/cli-fixture.ts';
+import type { PipelineDetail, PipelineView, StepView } from '../api/pipelines.ts';
+import { textsEn } from './texts.en.ts';
+import { textsZh } from './texts.zh.ts';
+
+const project = '/api/v1/projects/shop/web';
+
+const pipeline: PipelineView = {
+  number: 12,
+  status: 'failed',
+  event: 'push',
+  ref: 'refs/heads/main',
+  branch: 'main',
+  commit: '9f31c2e0000000000000000000000000000000aa',
+  subject: 'fix(cart): 按币种取整',
+  authorName: '李梅',
+  personName: 'mei',
+  error: null,
+  createdAt: '2026-03-01T08:00:00.000Z',
+  startedAt: '2026-03-01T08:00:01.000Z',
+  finishedAt: '2026-03-01T08:03:10.000Z',
+};
+
+function step(name: string, more: Partial<StepView> = {}): StepView {
+  return {
+    id: 100,
+    workflow: 'default',
+    name,
+    image: 'base/node:24',
+    status: 'passed',
+    attempt: 1,
+    exitCode: 0,
+    reason: null,
+    dependsOn: [],
+    isIgnored: false,
+    line: 1,
+    failure: null,
+    startedAt: '2026-03-01T08:00:01.000Z',
+    finishedAt: '2026-03-01T08:00:07.000Z',
+    ...more,
+  };
+}
+
+const workflow = {
+  name: 'default',
+  status: 'failed' as const,
+  attempt: 1,
+  dependsOn: [],
+  waitsFor: null,
+  startedAt: pipeline.startedAt,
+  finishedAt: pipeline.finishedAt,
+};
+
+const detail: PipelineDetail = {
+  ...pipeline,
+  path: '.gantry.yml',
+  message: pipeline.subject,
+  parameters: {},
+  workflows: [workflow],
+  steps: [
+    step('clone', { id: 100 }),
+    step('unit tests', {
+      id: 101,
+      status: 'failed',
+      exitCode: 2,
+      failure: { line: 9, lines: [{ number: 9, text: 'expected 1200, received 1199.99 \u001b[31m' }] },
+    }),
+    step('image', {
+      id: 102,
+      status: 'skipped',
+      exitCode: null,
+      startedAt: null,
+      finishedAt: null,
+      reason: 'unit tests had failed',
+    }),
+  ],
+};
+
+const projectView = {
+  owner: 'shop',
+  name: 'web',
+  slug: 'shop/web',
+  description: '商店',
+  visibility: 'internal',
+  defaultBranch: 'main',
+  isEmpty: false,
+  isArchived: false,
+  protectedRefs: [],
+  stepTimeoutMs: 3_600_000,
+  role: 'owner',
+  cloneUrl: 'http://host/shop/web.git',
+  createdAt: '2026-03-01T08:00:00.000Z',
+  latestPipeline: pipeline,
+};
+
+const me = {
+  name: 'mei',
+  displayName: 'Mei',
+  email: '',
+  isSiteAdmin: true,
+  isDisabled: false,
+  createdAt: '2026-03-01T08:00:00.000Z',
+  via: 'token',
+  scopes: ['*'],
+};
+
+let server: FixtureServer | undefined;
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gantry-test-'));
+});
+afterEach(async () => {
+  await server?.close();
+  server = undefined;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs a command against a server that answers so. */
+async function gantry(answers: Readonly<Record<string, Answer>>, words: readonly string[], options: RunOptions = {}) {
+  server = await startFixture(answers);
+  return runCommand(words, {
+    folder,
+    ...options,
+    environment: {
+      GANTRY_URL: server.url,
+      GANTRY_TOKEN: 'gty_test',
+      XDG_CONFIG_HOME: folder,
+      ...options.environment,
+    },
+  });
+}
+
+const lastRequest = () => server?.requests.at(-1);
+const asJson = (text: string): unknown => JSON.parse(text);
+
+describe('gantry whoami', () => {
+  it('sends the token and says who one is', async () => {
+    const { code, stdout } = await gantry({ 'GET /api/v1/me': () => me }, ['whoami']);
+    expect([code, stdout]).toEqual([0, `mei at ${server?.url} (*)\n`]);
+    expect(lastRequest()?.headers['authorization']).toBe('Bearer gty_test');
+  });
+
+  it('without a sign-in ends with 4 and names the next command', async () => {
+    const { code, stdout, stderr } = await runCommand(['whoami'], { folder });
+    expect([code, stdout]).toEqual([4, '']);
+    expect(stderr).toContain('error: Cannot tell which Gantry is meant');
+    expect(stderr).toContain('gantry login');
+    expect(stderr).toContain('SIGN_IN_REQUIRED');
+  });
+
+  it('against nobody ends with 1 and says why', async () => {
+    const { code, stderr } = await runCommand(['whoami'], {
+      folder,
+      environment: { GANTRY_URL: 'http://127.0.0.1:9', GANTRY_TOKEN: 'x' },
+    });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/Cannot reach http:\/\/127\.0\.0\.1:9: .*\n {2}next .*\n {2}code {2}SERVER_UNREACHABLE/);
+  });
+
+  it('speaks Chinese where the locale does, and asks the server to', async () => {
+    const { stderr, code } = await gantry(
+      { 'GET /api/v1/me': () => new Refused(401, 'TOKEN_INVALID', '令牌无效') },
+      ['whoami'],
+      { environment: { LANG: 'zh_CN.UTF-8' } },
+    );
+    expect(code).toBe(4);
+    expect(stderr).toContain('错误： 令牌无效');
+    expect(stderr).toContain('代码  TOKEN_INVALID   请求 req_1');
+    expect(lastRequest()?.headers['accept-language']).toBe('zh');
+  });
+});
+
+describe('exit codes', () => {
+  it.each([
+    [404, 'PROJECT_NOT_FOUND', 6],
+    [403, 'ACCESS_DENIED', 4],
+    [401, 'SIGN_IN_REQUIRED', 4],
+    [409, 'PROJECT_EXISTS', 1],
+    [422, 'NAME_RESERVED', 1],
+    [503, 'SERVER_BUSY', 1],
+    [404, 'SOMETHING_NEWER', 6],
+    [403, 'SOMETHING_NEWER', 4],
+    [500, 'SOMETHING_NEWER', 1],
+  ])('of %i %s is %i', async (status, code, exit) => {
+    const result = await gantry({ 'GET /api/v1/me': () => new Refused(status, code, 'Cannot') }, ['whoami']);
+    expect(result.code).toBe(exit);
+  });
+
+  it.each([
+    [['pipelines'], 2],
+    [['project', 'rename', 'a/b'], 2],
+    [['pipeline', 'list', '--project', 'nonsense'], 2],
+    [['pipeline', 'list', '--project', 'a/b', '--status', 'green'], 2],
+    [['token', 'revoke', 'tok_1'], 2],
+    [['--help'], 0],
+    [['--version'], 0],
+    [['help', 'exit-codes'], 0],
+    [['help', 'nothing'], 2],
+  ])('of gantry %j is %i', async (words, exit) => {
+    const result = await gantry({}, words);
+    expect(result.code).toBe(exit);
+    // The answer goes to stdout, everything else to stderr.
+    expect(result.stdout === '').toBe(exit !== 0);
+  });
+});
+
+describe('gantry login', () => {
+  it('checks a token from stdin and keeps it where only its owner can read', async () => {
+    const { code, stderr } = await gantry({ 'GET /api/v1/me': () => me }, ['login', '--token', '-'], {
+      stdin: 'gty_mine\n',
+    });
+    expect([code, stderr]).toEqual([0, `Signed in to ${server?.url} as mei\n`]);
+    const file = join(folder, 'gantry/hosts.json');
+    expect(asJson(readFileSync(file, 'utf8'))).toEqual({
+      hosts: { [server?.url ?? '']: { token: 'gty_mine', name: 'mei' } },
+      current: server?.url,
+    });
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+
+    const again = await runCommand(['whoami'], { folder, environment: { XDG_CONFIG_HOME: folder } });
+    expect(again.stdout).toContain('mei at');
+    expect(lastRequest()?.headers['authorization']).toBe('Bearer gty_mine');
+    const credential = await runCommand(['git-credential', 'get'], {
+      folder,
+      environment: { XDG_CONFIG_HOME: folder },
+      stdin: `protocol=http\nhost=${server?.url.slice(7)}\n`,
+    });
+    expect(credential.stdout).toBe('username=mei\npassword=gty_mine\n');
+    const out = await runCommand(['logout'], { folder, environment: { XDG_CONFIG_HOME: folder } });
+    expect([out.code, readFileSync(file, 'utf8')]).toEqual([0, expect.not.stringContaining('gty_mine')]);
+  });
+
+  it('by name and password makes a token as a browser would, and keeps no password', async () => {
+    const { code } = await gantry(
+      {
+        'POST /api/v1/session': (_, response) => {
+          response.setHeader('Set-Cookie', 'gantry=ses; Path=/; HttpOnly');
+          return me;
+        },
+        'POST /api/v1/me/tokens': () => ({ secret: 'gty_made' }),
+        'DELETE /api/v1/session': () => undefined,
+        'GET /api/v1/me': () => me,
+      },
+      ['login', '--name', 'mei'],
+      { stdin: 'correct horse\n' },
+    );
+    expect(code).toBe(0);
+    expect(server?.requests.map(({ line, headers }) => [line, headers.cookie ?? headers.authorization])).toEqual([
+      ['POST /api/v1/session', undefined],
+      ['POST /api/v1/me/tokens', 'gantry=ses'],
+      ['DELETE /api/v1/session', 'gantry=ses'],
+      ['GET /api/v1/me', 'Bearer gty_made'],
+    ]);
+    expect(readFileSync(join(folder, 'gantry/hosts.json'), 'utf8')).not.toContain('horse');
+  });
+
+  it('keeps nothing when the token is refused', async () => {
+    const { code } = await gantry(
+      { 'GET /api/v1/me': () => new Refused(401, 'TOKEN_INVALID', 'Cannot use the token') },
+      ['login', '--token', 'gty_bad'],
+    );
+    expect(code).toBe(4);
+    expect(() => statSync(join(folder, 'gantry/hosts.json'))).toThrow('ENOENT');
+  });
+});
+
+describe('gantry token', () => {
+  const token = {
+    id: 'tok_1',
+    name: 'ci',
+    prefix: 'gty_ab',
+    scopes: ['code:write'],
+    projects: null,
+    createdAt: '2026-03-01T08:00:00.000Z',
+    expiresAt: null,
+    lastUsedAt: null,
+  };
+
+  it('create prints the secret alone', async () => {
+    const { code, stdout } = await gantry({ 'POST /api/v1/me/tokens': () => ({ ...token, secret: 'gty_new' }) }, [
+      ...['token', 'create', 'ci', '--scope', 'code:write', '--scope', 'pipeline:read'],
+      ...['--project', 'shop/web', '--expires-in-days', '0'],
+    ]);
+    expect([code, stdout]).toEqual([0, 'gty_new\n']);
+    expect(lastRequest()?.body).toEqual({
+      name: 'ci',
+      scopes: ['code:write', 'pipeline:read'],
+      projects: ['shop/web'],
+      expiresInDays: null,
+    });
+  });
+
+  it('create refuses a scope that does not exist, and names those that do', async () => {
+    const { code, stderr } = await gantry({}, ['token', 'create', 'ci', '--scope', 'code:everything']);
+    expect([code, server?.requests.length]).toEqual([2, 0]);
+    expect(stderr).toContain('code:write');
+  });
+
+  it('list is a line per token in a pipe', async () => {
+    const { stdout } = await gantry({ 'GET /api/v1/me/tokens': () => ({ items: [token], next: null }) }, [
+      'token',
+      'list',
+    ]);
+    expect(stdout).toBe('tok_1\tci\t\t\tcode:write\n');
+  });
+
+  it('revoke wants a yes', async () => {
+    const refused = await gantry({}, ['token', 'revoke', 'tok_1', '--no-input']);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('--yes')]);
+    await server?.close();
+    const { code } = await gantry({ 'DELETE /api/v1/me/tokens/tok_1': () => undefined }, [
+      'token',
+      'revoke',
+      'tok_1',
+      '--yes',
+    ]);
+    expect([code, lastRequest()?.line]).toEqual([0, 'DELETE /api/v1/me/tokens/tok_1']);
+  });
+});
+
+describe('gantry project', () => {
+  it('list filters on the server and tells of the next page', async () => {
+    const { stdout, stderr } = await gantry({ 'GET /api/v1/projects': () => ({ items: [projectView], next: 'abc' }) }, [
+      'project',
+      'list',
+      '--query',
+      'we',
+      '--owner',
+      'shop',
+      '--limit',
+      '1',
+    ]);
+    expect(stdout).toBe('shop/web\tinternal\t12 failed\t2026-03-01T08:00:00.000Z\t商店\n');
+    expect(stderr).toBe('There are more: --after abc\n');
+    expect(Object.fromEntries(lastRequest()?.query ?? [])).toEqual({ limit: '1', query: 'we', owner: 'shop' });
+  });
+
+  it('create is under one’s own name where no owner is given, and repeats safely', async () => {
+    const { code, stdout } = await gantry({ 'GET /api/v1/me': () => me, 'POST /api/v1/projects': () => projectView }, [
+      'project',
+      'create',
+      'web',
+      '--visibility',
+      'internal',
+    ]);
+    expect([code, stdout]).toEqual([0, 'http://host/shop/web.git\n']);
+    expect(lastRequest()?.body).toMatchObject({
+      owner: 'mei',
+      name: 'web',
+      visibility: 'internal',
+      defaultBranch: 'main',
+    });
+    expect(lastRequest()?.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('view, archive and rename answer as JSON too', async () => {
+    const answers = { [`GET ${project}`]: () => projectView, [`PATCH ${project}`]: () => projectView };
+    const viewed = await gantry(answers, ['project', 'view', 'shop/web', '--json=slug,role']);
+    expect(asJson(viewed.stdout)).toEqual({ slug: 'shop/web', role: 'owner' });
+    await server?.close();
+    await gantry(answers, ['project', 'archive', 'shop/web']);
+    expect(lastRequest()?.body).toEqual({ isArchived: true });
+    await server?.close();
+    await gantry(answers, ['project', 'archive', 'shop/web', '--undo']);
+    expect(lastRequest()?.body).toEqual({ isArchived: false });
+    await server?.close();
+    const renamed = await gantry(answers, ['project', 'rename', 'shop/web', 'store']);
+    expect([renamed.code, lastRequest()?.body]).toEqual([0, { name: 'store' }]);
+  });
+
+  it('is that of the clone one stands in', async () => {
+    execFileSync('git', ['init', '-q', '-b', 'main', folder]);
+    execFileSync('git', [
+      '-C',
+      folder,
+      'remote',
+      'add',
+      'origin',
+      'https://mei:secret@git.example.com/gantry/shop/web.git',
+    ]);
+    const { stdout } = await gantry({ [`GET ${project}`]: () => projectView }, ['project', 'view', '--json=slug']);
+    expect(asJson(stdout)).toEqual({ slug: 'shop/web' });
+  });
+
+  it('outside a clone and without --project is asked for with 2', async () => {
+    const { code, stderr } = await gantry({}, ['pipeline', 'list']);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--project')]);
+  });
+});
+
+describe('gantry pipeline', () => {
+  const list = { [`GET ${project}/pipelines`]: () => ({ items: [pipeline], next: null }) };
+  const inProject = ['--project', 'shop/web'];
+
+  it('list is JSON with items and next', async () => {
+    const { stdout } = await gantry(list, ['pipeline', 'list', ...inProject, '--json']);
+    expect(asJson(stdout)).toEqual({ items: [pipeline], next: null });
+  });
+
+  it('list takes --json before an argument or another option without swallowing it', async () => {
+    const { stdout } = await gantry(list, [
+      'pipeline',
+      'list',
+      '--json',
+      ...inProject,
+      '--status',
+      'failed',
+      '--status',
+      'running',
+    ]);
+    expect(asJson(stdout)).toMatchObject({ next: null });
+    expect(lastRequest()?.query.getAll('status')).toEqual(['failed', 'running']);
+  });
+
+  it('list on a terminal is a table with the words of the reader', async () => {
+    const { stdout } = await gantry(list, ['pipeline', 'list', ...inProject], {
+      isTerminal: true,
+      environment: { NO_COLOR: '1', LC_ALL: 'zh_CN.UTF-8' },
+    });
+    const [head, row] = stdout.split('\n');
+    expect(head).toMatch(/^编号 {2}状态 +事件 +分支 +提交/);
+    expect(row).toMatch(/^#12 +✗ 失败 +push +main +9f31c2e0 +\d+d 前 +fix\(cart\)/);
+  });
+
+  it('view shows the steps, where it failed, and the next commands', async () => {
+    const { code, stdout } = await gantry({ [`GET ${project}/pipelines/12`]: () => detail }, [
+      'pipeline',
+      'view',
+      '12',
+      ...inProject,
+    ]);
+    expect(code).toBe(0);
+    expect(stdout.split('\n')).toEqual([
+      '#12  main  9f31c2e0  fix(cart): 按币种取整',
+      ' ✓ clone       6.0s',
+      ' ✗ unit tests  6.0s     exit 2',
+      '     expected 1200, received 1199.99 \\x1b[31m',
+      ' – image       skipped  unit tests had failed',
+      '✗ failed in 3m 09s',
+      "  log    gantry logs 12 'unit tests'",
+      '  rerun  gantry pipeline rerun 12 --failed',
+      `  web    ${server?.url}/shop/web/pipelines/12`,
+      '',
+    ]);
+  });
+
+  it('view as JSON has status, commit and steps', async () => {
+    const { stdout } = await gantry({ [`GET ${project}/pipelines/12`]: () => detail }, [
+      'pipeline',
+      'view',
+      '12',
+      '--json',
+      ...inProject,
+    ]);
+    expect(asJson(stdout)).toEqual(detail);
+  });
+
+  it('start sends its parameters and prints the number', async () => {
+    const { code, stdout } = await gantry({ [`POST ${project}/pipelines`]: () => pipeline }, [
+      ...['pipeline', 'start', ...inProject, '--ref', 'main', '-P', 'A=b=c', '-P', 'EMPTY='],
+    ]);
+    expect([code, stdout]).toEqual([0, '12\n']);
+    expect(lastRequest()?.body).toEqual({ ref: 'main', parameters: { A: 'b=c', EMPTY: '' } });
+    expect(lastRequest()?.headers['idempotency-key']).toBeTruthy();
+  });
+
+  it('cancel and rerun take the number; rerun without one takes the newest', async () => {
+    const answers = {
+      ...list,
+      [`POST ${project}/pipelines/12/cancel`]: () => pipeline,
+      [`POST ${project}/pipelines/12/rerun`]: () => pipeline,
+    };
+    expect((await gantry(answers, ['pipeline', 'cancel', '#12', ...inProject])).code).toBe(0);
+    await server?.close();
+    const { code } = await gantry(answers, ['pipeline', 'rerun', '--failed', ...inProject]);
+    expect([code, lastRequest()?.line, lastRequest()?.body]).toEqual([
+      0,
+      `POST ${project}/pipelines/12/rerun`,
+      { only: 'failed' },
+    ]);
+  });
+
+  it('why prints every decision as a sentence', async () => {
+    const entry = {
+      subject: { kind: 'step', workflow: 'default', step: 'image' },
+      rule: 'step.when.branch',
+      verdict: 'skipped',
+      values: {},
+      sentence: 'Step "image" was skipped.',
+    };
+    const answers = { [`GET ${project}/pipelines/12/why`]: () => ({ items: [entry] }) };
+    const { stdout } = await gantry(answers, ['pipeline', 'why', '12', ...inProject]);
+    expect(stdout).toBe('– Step "image" was skipped.  [step.when.branch]\n');
+    await server?.close();
+
+    const event = {
+      kind: 'push',
+      ref: 'refs/heads/docs',
+      before: '',
+      after: '',
+      personName: 'mei',
+      createdAt: '',
+      pipeline: null,
+      why: [entry],
+    };
+    const nothingRan = await gantry({ [`GET ${project}/events`]: () => ({ items: [event] }) }, [
+      'pipeline',
+      'why',
+      ...inProject,
+    ]);
+    expect(nothingRan.stderr).toBe('push of refs/heads/docs: no pipeline\n');
+    expect(nothingRan.stdout).toContain('was skipped');
+  });
+
+  describe('watch', () => {
+    const running: PipelineDetail = {
+      ...detail,
+      status: 'running',
+      finishedAt: null,
+      steps: [step('clone'), step('unit tests', { id: 101, status: 'running', exitCode: null, finishedAt: null })],
+    };
+    const frame = (event: string, data: object) => `event: ${event}\nid: 1\ndata: ${JSON.stringify(data)}\n\n`;
+
+    function worldOf(states: readonly PipelineDetail[]): Record<string, Answer> {
+      let asked = 0;
+      return {
+        [`GET ${project}/pipelines/12`]: () => states[Math.min(asked++, states.length - 1)],
+        'GET /api/v1/stream': (_, response) => {
+          response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+          response.write(frame('ready', { sequence: 1, refused: [] }));
+          for (const _state of states.slice(1)) response.write(frame('happening', { sequence: 2 }));
+          return response;
+        },
+      };
+    }
+
+    it('shows each step once as it ends, and ends with 5 when the pipeline failed', async () => {
+      const { code, stderr, stdout } = await gantry(worldOf([running, running, detail]), [
+        'pipeline',
+        'watch',
+        '12',
+        ...inProject,
+      ]);
+      expect([code, stdout]).toEqual([5, '']);
+      expect(stderr.split('\n').filter((line) => /clone/.test(line))).toHaveLength(1);
+      expect(stderr).toMatch(/ ● unit tests[^]* ✗ unit tests[^]* – image[^]*✗ failed in 3m 09s/);
+      expect(server?.requests.find(({ line }) => line === 'GET /api/v1/stream')?.query.get('topics')).toBe(
+        'pipeline:shop/web/12',
+      );
+    });
+
+    it('ends with 0 when it passed, as lines of JSON', async () => {
+      const passed: PipelineDetail = { ...detail, status: 'passed' };
+      const { code, stdout } = await gantry(worldOf([running, passed]), [
+        'pipeline',
+        'watch',
+        '12',
+        '--json=status',
+        ...inProject,
+      ]);
+      expect([code, stdout]).toEqual([0, '{"status":"running"}\n{"status":"passed"}\n']);
+    });
+
+    it('goes on asking when there is no stream', async () => {
+      const { code } = await gantry({ [`GET ${project}/pipelines/12`]: () => detail }, [
+        'pipeline',
+        'watch',
+        '12',
+        ...inProject,
+      ]);
+      expect(code).toBe(5);
+    });
+
+    it('gives up with 3 when its time is over', async () => {
+      const { code, stderr } = await gantry(worldOf([running]), [
+        'pipeline',
+        'watch',
+        '12',
+        '--timeout',
+        '50ms',
+        ...inProject,
+      ]);
+      expect([code, stderr]).toEqual([3, expect.stringContaining('has not ended within 50ms')]);
+    });
+
+    it('leaves the pipeline alone after one Ctrl-C, with 130', async () => {
+      const { code, stderr } = await gantry(worldOf([running]), ['pipeline', 'watch', '12', ...inProject], {
+        onNote: (text, send) => {
+          if (text.includes('unit tests')) send('SIGINT');
+        },
+      });
+      expect([code, stderr]).toEqual([130, expect.stringContaining('Detaching')]);
+      expect(server?.requests.some(({ line }) => line.endsWith('/cancel'))).toBe(false);
+    });
+
+    it('asks to cancel it after two', async () => {
+      const { code, stderr } = await gantry(
+        { ...worldOf([running]), [`POST ${project}/pipelines/12/cancel`]: () => pipeline },
+        ['pipeline', 'watch', '12', ...inProject],
+        {
+          onNote: (text, send) => {
+            if (text.includes('unit tests') || text.includes('Detaching')) queueMicrotask(() => send('SIGINT'));
+          },
+        },
+      );
+      expect([code, stderr]).toEqual([130, expect.stringContaining('Asked to cancel pipeline 12')]);
+    });
+  });
+});
+
+describe('gantry logs', () => {
+  const inProject = ['--project', 'shop/web'];
+  const log = (id: number) => `GET ${project}/pipelines/12/steps/${id}/log`;
+  const answers: Record<string, Answer> = {
+    [`GET ${project}/pipelines/12`]: () => detail,
+    [`GET ${project}/pipelines/12/attempts`]: () => ({
+      items: [step('unit tests', { id: 90, attempt: 1 }), step('unit tests', { id: 101, attempt: 2 })],
+    }),
+    [log(100)]: (_, response) => response.end('cloned\n'),
+    [log(101)]: (_, response) => response.end(Buffer.from('坏了\u0000\u001b[31m\n')),
+    [log(90)]: (_, response) => response.end('first try\n'),
+  };
+
+  it('prints the bytes of a step as they are', async () => {
+    const { code, stdout, stderr } = await gantry(answers, ['logs', '12', 'unit tests', ...inProject]);
+    expect([code, stdout, stderr]).toEqual([0, '坏了\u0000\u001b[31m\n', '']);
+  });
+
+  it('prints all steps that started, their names beside', async () => {
+    const { stdout, stderr } = await gantry(answers, ['logs', '12', ...inProject]);
+    expect(stdout).toBe('cloned\n坏了\u0000\u001b[31m\n');
+    expect(stderr).toBe('── default/clone\n── default/unit tests\n');
+  });
+
+  it('takes the workflow, the attempt, and only what failed', async () => {
+    expect((await gantry(answers, ['logs', '12', 'default/clone', ...inProject])).stdout).toBe('cloned\n');
+    await server?.close();
+    expect((await gantry(answers, ['logs', '12', 'unit tests', '--attempt', '1', ...inProject])).stdout).toBe(
+      'first try\n',
+    );
+    await server?.close();
+    expect((await gantry(answers, ['logs', '12', '--failed', '-f', ...inProject])).stderr).toBe(
+      '── default/unit tests\n',
+    );
+    expect(lastRequest()?.query.get('follow')).toBe('1');
+  });
+
+  it('names the steps there are when there is none of this name', async () => {
+    const { code, stderr } = await gantry(answers, ['logs', '12', 'lint', ...inProject]);
+    expect([code, stderr]).toEqual([6, expect.stringContaining('it has clone, unit tests, image')]);
+  });
+
+  it('asks which workflow is meant when two have the step', async () => {
+    const two = { ...detail, steps: [step('test'), step('test', { workflow: 'arm' })] };
+    const { code, stderr } = await gantry({ [`GET ${project}/pipelines/12`]: () => two }, [
+      'logs',
+      '12',
+      'test',
+      ...inProject,
+    ]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('default/test, arm/test')]);
+  });
+});
+
+describe('gantry secret', () => {
+  const secret = {
+    name: 'key',
+    events: ['push'],
+    createdAt: '',
+    updatedAt: '2026-03-01T08:00:00.000Z',
+    updatedBy: 'mei',
+  };
+  const inProject = ['--project', 'shop/web'];
+
+  it('set reads the value from stdin, without the end of line that echo adds', async () => {
+    const answers = { [`PUT ${project}/secrets/key`]: () => ({ ...secret, warning: null }) };
+    const { code, stdout, stderr } = await gantry(answers, ['secret', 'set', 'key', '--event', 'push', ...inProject], {
+      stdin: 's3cret\n',
+    });
+    expect([code, stdout, stderr]).toEqual([0, '', 'Secret key of shop/web set\n']);
+    expect(lastRequest()?.body).toEqual({ value: 's3cret', events: ['push'] });
+  });
+
+  it('set keeps the ends of line of a file, and warns of a value too short to be masked', async () => {
+    writeFileSync(join(folder, 'key.pem'), 'line 1\nline 2\n');
+    const answers = { [`PUT ${project}/secrets/key`]: () => ({ ...secret, warning: 'It is too short to be masked.' }) };
+    const { stderr } = await gantry(answers, ['secret', 'set', 'key', '--from', 'key.pem', ...inProject]);
+    expect(lastRequest()?.body).toEqual({ value: 'line 1\nline 2\n' });
+    expect(stderr).toContain('too short');
+  });
+
+  it('set refuses an empty value', async () => {
+    const { code } = await gantry({}, ['secret', 'set', 'key', ...inProject], { stdin: '' });
+    expect([code, server?.requests.length]).toEqual([2, 0]);
+  });
+
+  it('list and unset', async () => {
+    const listed = await gantry({ [`GET ${project}/secrets`]: () => ({ items: [secret], next: null }) }, [
+      'secret',
+      'list',
+      ...inProject,
+    ]);
+    expect(listed.stdout).toBe('key\tpush\t2026-03-01T08:00:00.000Z\tmei\n');
+    await server?.close();
+    const { code } = await gantry({ [`DELETE ${project}/secrets/key`]: () => undefined }, [
+      'secret',
+      'unset',
+      'key',
+      '--yes',
+      ...inProject,
+    ]);
+    expect(code).toBe(0);
+  });
+});
+
+describe('gantry lint', () => {
+  const good = 'kind: pipeline\nname: default\nsteps:\n  - name: a\n    image: base/busybox\n    commands: [true]\n';
+
+  it('finds the file where one stands, and is content with a good one', async () => {
+    writeFileSync(join(folder, '.gantry.yml'), good.replace('[true]', '["true"]'));
+    const { code, stdout, stderr } = await runCommand(['lint'], { folder });
+    expect([code, stdout]).toEqual([0, '']);
+    expect(stderr).toContain('.gantry.yml: good, 1 workflow with 2 steps');
+  });
+
+  it('points at the line of each mistake and ends with 1', async () => {
+    writeFileSync(join(folder, '.gantry.yml'), good.replace('image:', 'imgae:'));
+    const { code, stdout } = await runCommand(['lint', '.gantry.yml'], { folder });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^\.gantry\.yml:5:5: error .*imgae.*\[key\.unknown\]$/m);
+    const json = await runCommand(['lint', '.gantry.yml', '--json'], { folder });
+    expect(asJson(json.stdout)).toMatchObject({ items: [{ path: '.gantry.yml', isValid: false }] });
+  });
+
+  it('says when there is nothing to check', async () => {
+    const { code, stderr } = await runCommand(['lint'], { folder });
+    expect([code, stderr]).toEqual([1, expect.stringContaining('PIPELINE_FILE_MISSING')]);
+    expect((await runCommand(['lint', 'no.yml'], { folder })).code).toBe(6);
+  });
+});
+
+describe('gantry config', () => {
+  it('tells where each value comes from, and masks secrets', async () => {
+    const { stdout } = await runCommand(['config', '--json', '--data', '/srv/gantry'], {
+      folder,
+      environment: {
+        GANTRY_PORT: '8080',
+        DATABASE_URL: 'postgres://secret',
+        GANTRY_TOKEN: 'gty_secret',
+        GANTRY_URL: 'host:1',
+      },
+    });
+    expect(stdout).not.toContain('secret');
+    const { items } = asJson(stdout) as { items: readonly { readonly name: string }[] };
+    expect(items).toEqual(
+      expect.arrayContaining([
+        { name: 'url', variable: 'GANTRY_URL', value: 'http://host:1', source: 'GANTRY_URL' },
+        { name: 'port', variable: 'GANTRY_PORT', value: '8080', source: 'environment' },
+        { name: 'dataFolder', variable: 'GANTRY_DATA', value: '/srv/gantry', source: 'flag' },
+        expect.objectContaining({ name: 'host', source: 'default' }),
+      ]),
+    );
+  });
+
+  it('with a value that cannot be used ends with 2', async () => {
+    const { code, stderr } = await runCommand(['config'], { folder, environment: { GANTRY_PORT: 'many' } });
+    expect([code, stderr]).toEqual([2, expect.stringContaining('GANTRY_PORT')]);
+  });
+});
+
+describe('gantry completion', () => {
+  it.each(['bash', 'zsh', 'fish'])('prints a script for %s that asks the program', async (shell) => {
+    const { code, stdout } = await runCommand(['completion', shell], { folder });
+    expect([code, stdout]).toEqual([0, expect.stringContaining('gantry __complete')]);
+  });
+
+  it('completes commands, options and projects', async () => {
+    const complete = async (...words: string[]) =>
+      (await runCommand(['__complete', ...words], { folder })).stdout.split('\n').filter(Boolean);
+    expect(await complete('pip')).toEqual(['pipeline']);
+    expect(await complete('pipeline', 're')).toEqual(['rerun']);
+    expect(await complete('pipeline', 'list', '--st')).toEqual(['--status']);
+    expect(await complete('')).not.toContain('git-credential');
+    expect(await complete('logs', '--project', '')).toEqual([]);
+    const { stdout } = await gantry({ 'GET /api/v1/projects': () => ({ items: [projectView], next: null }) }, [
+      '__complete',
+      'logs',
+      '--project',
+      'sh',
+    ]);
+    expect(stdout).toBe('shop/web\n');
+  });
+});
+
+describe('texts of the command line', () => {
+  it('exist in Chinese for every English one, and differ', () => {
+    const keys = (value: object, path = ''): string[] =>
+      Object.entries(value).flatMap(([key, inner]) =>
+        typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+          ? keys(inner as object, `${path}${key}.`)
+          : [`${path}${key}`],
+      );
+    expect(keys(textsZh)).toEqual(keys(textsEn));
+    const same = Object.entries(textsEn.commands).filter(
+      ([key, text]) => textsZh.commands[key as keyof typeof textsZh.commands] === text,
+    );
+    expect(same).toEqual([]);
+  });
+});
+
+describe('bin/gantry', () => {
+  it('starts on the Node of the lock file, from any folder and through a link', () => {
+    const program = join(import.meta.dirname, '../../bin/gantry');
+    execFileSync('ln', ['-s', program, join(folder, 'gantry')]);
+    const { status, stdout } = spawnSync(join(folder, 'gantry'), ['version', '--json'], { cwd: '/', encoding: 'utf8' });
+    expect(status).toBe(0);
+    expect(asJson(stdout)).toMatchObject({
+      version: expect.stringMatching(/^\d/),
+      node: expect.stringMatching(/^2[4-9]\./),
+    });
+  });
+});
