@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { gitClient, mustGit } from '../support/code-server.ts';
-import { KillableCodeServer, makeTree } from '../support/killable-code-server.ts';
+import { KillableCodeServer, makeTree, straceProblem } from '../support/killable-code-server.ts';
 import { pushBody, rawPush } from '../support/raw-push.ts';
 
 async function world(): Promise<{
@@ -156,6 +156,43 @@ describe('A server killed during a push', () => {
     await server.stop();
     const { events } = await server.record();
     expect(events.filter(({ personName }) => personName === 'unknown')).toEqual([]);
+  });
+});
+
+describe('Whoever syncs for the n-th time during pushes and is killed there', () => {
+  it('server or git, leaves a repository and a record that agree', async (context) => {
+    const problem = straceProblem();
+    if (problem !== undefined) context.skip(problem);
+    const { server, tree, commit } = await world();
+    await server.start();
+    await mustGit(['push', '--quiet', server.remote(), 'main'], tree);
+    await server.stop();
+    let kills = 0;
+    for (let nth = 1; nth <= 14; nth += 1) {
+      const inject = `inject=fsync,fdatasync:signal=SIGKILL:when=${nth}`;
+      const wrapper = ['strace', '-f', '-qq', '-e', 'trace=fsync,fdatasync', '-e', inject, '-o', '/dev/null'];
+      // The server itself may be killed before it serves.
+      const hasStarted = await server.start({ wrapper }).then(
+        () => true,
+        () => false,
+      );
+      const acknowledged: string[] = [];
+      if (hasStarted) {
+        for (const ref of ['refs/heads/main', `refs/heads/deep/${nth}`, `refs/tags/t${nth}`]) {
+          const after = await commit(`${nth} ${ref}`);
+          const run = await gitClient(['push', '--force', server.remote(), `HEAD:${ref}`], tree);
+          if (run.exitCode === 0) acknowledged.push(after);
+          else kills += 1;
+        }
+      } else kills += 1;
+      await server.kill();
+      await server.start();
+      await expectSound(server);
+      const { events } = await server.record();
+      for (const after of acknowledged) expect(events.filter((event) => event.after === after)).toHaveLength(1);
+      await server.stop();
+    }
+    expect(kills, 'the fault fired').toBeGreaterThan(5);
   });
 });
 

@@ -1,18 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { gitClient, mustGit } from '../support/code-server.ts';
-import { KillableCodeServer, makeTree } from '../support/killable-code-server.ts';
-
-const straceProblem = (() => {
-  try {
-    execFileSync('strace', ['-o', '/dev/null', 'true'], { stdio: 'ignore' });
-    return undefined;
-  } catch {
-    return 'strace is not installed, or may not trace here';
-  }
-})();
+import { KillableCodeServer, makeTree, straceProblem } from '../support/killable-code-server.ts';
 
 async function world() {
   const server = await KillableCodeServer.make();
@@ -61,7 +51,8 @@ async function syncedBefore(
 
 describe('A push', () => {
   it('has its objects, its reference, their folders and its event on disk before its client hears "ok"', async (context) => {
-    if (straceProblem !== undefined) context.skip(straceProblem);
+    const problem = straceProblem();
+    if (problem !== undefined) context.skip(problem);
     const { server, tree, commit } = await world();
     let object = '';
     const synced = await syncedBefore(server, 'refs/heads/deep/down', async () => {
@@ -82,7 +73,8 @@ describe('A push', () => {
   });
 
   it('that only deletes has the folder of its reference synced before "ok"', async (context) => {
-    if (straceProblem !== undefined) context.skip(straceProblem);
+    const problem = straceProblem();
+    if (problem !== undefined) context.skip(problem);
     const { server, tree } = await world();
     const synced = await syncedBefore(server, 'refs/heads/gone', async () => {
       await mustGit(['push', '--quiet', server.remote(), 'main', 'main:refs/heads/gone'], tree);

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -136,6 +136,16 @@ export class KillableCodeServer {
 
   async fsck(): Promise<string> {
     return mustGit(['--git-dir', this.repository, 'fsck', '--full', '--strict', '--no-dangling', '--no-progress'], '/');
+  }
+}
+
+/** Why strace cannot be used here; `undefined` when it can. */
+export function straceProblem(): string | undefined {
+  try {
+    execFileSync('strace', ['-o', '/dev/null', 'true'], { stdio: 'ignore' });
+    return undefined;
+  } catch {
+    return 'strace is not installed, or may not trace here';
   }
 }
 
