@@ -2,7 +2,8 @@ import type { DialectRules } from './dialect-rules.ts';
 import type { LintReport } from './lint-report.ts';
 import type { LintCode } from './lint-rules.ts';
 import type { Position } from './source-position.ts';
-import { booleanOf, integerOf, isNull } from './yaml/scalar-type.ts';
+import { resolveScalar } from './yaml/resolve-scalar.ts';
+import { booleanOf, isNull } from './yaml/scalar-type.ts';
 import type { YamlEntry, YamlMap, YamlNode } from './yaml/yaml-node.ts';
 
 /** A map as a dialect reads it: merged, and each key once. */
@@ -117,9 +118,10 @@ export class DocumentReader {
 
   integer(node: YamlNode | undefined, what: string): number | undefined {
     if (!node || isNull(node)) return undefined;
-    const value = node.kind === 'scalar' ? integerOf(node) : undefined;
-    if (value === undefined) this.add('value.type', node, `${what} must be a whole number`);
-    return value;
+    const value = node.kind === 'scalar' ? resolveScalar(node, this.rules.booleans) : undefined;
+    if (typeof value === 'bigint' && Number.isSafeInteger(Number(value))) return Number(value);
+    this.add('value.type', node, `${what} must be a whole number`);
+    return undefined;
   }
 
   /** Items of a list; a single value counts as a list of one, and is told where the dialect refuses it. */

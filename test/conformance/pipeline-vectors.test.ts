@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { compilePipeline } from '../../src/engine/compile.ts';
+import type { CompileInput } from '../../src/engine/compile-input.ts';
+import { dialectRules } from '../../src/engine/dialect-rules.ts';
+import { type EncodedSetting, encodeSetting } from '../../src/engine/encode-setting.ts';
 import { findGlobFault, type GlobMode, matchGlob } from '../../src/engine/glob.ts';
 import { SubstitutionError, substitute } from '../../src/engine/substitute.ts';
+import { readYaml } from '../../src/engine/yaml/read-yaml.ts';
 
 function loadVectors<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(`../vectors/pipelines/${name}`, import.meta.url), 'utf8')) as T;
@@ -57,3 +62,87 @@ describe('glob vectors', () => {
     );
   }
 });
+
+type EncodedCell =
+  | { readonly value: string }
+  | { readonly unset: true }
+  | { readonly secret: string }
+  | { readonly error: string };
+
+interface EncodingRow {
+  readonly yaml: string;
+  readonly drone1: { readonly settings: EncodedCell; readonly environment: EncodedCell };
+}
+
+describe('settings vectors, Drone 1.x', () => {
+  const { vectors } = loadVectors<{ vectors: EncodingRow[] }>('settings-encoding.json');
+  const rows = vectors.map((row) => [row.yaml, row.drone1] as const);
+
+  it.each(rows)('as a setting: %j', (yaml, cells) => {
+    const root = readYaml(yaml);
+    const node = root?.kind === 'map' ? root.entries[0]?.value : undefined;
+    if (!node) throw new Error('The document has no key');
+    expect(cellOf(encodeSetting(node, dialectRules.drone1))).toEqual(
+      'error' in cells.settings ? { error: expect.any(String) } : cells.settings,
+    );
+  });
+
+  // The compiler drops empty values afterwards, those of maps included.
+  it.each(rows)('as a variable: %j', (yaml, { environment: cell }) => {
+    const indented = yaml.replaceAll(/^(?=.)/gm, '    ');
+    const text = `kind: pipeline\nsteps:\n- name: s\n  image: x\n  environment:\n${indented}`;
+    const result = compilePipeline(plainInput(text));
+    const step = result.kind === 'planned' ? result.plan.workflows[0]?.steps[1] : undefined;
+    if ('error' in cell) {
+      expect(result.kind).toBe('failed');
+    } else if ('secret' in cell) {
+      expect(step?.secrets).toMatchObject([{ variable: 'v', secret: cell.secret }]);
+    } else {
+      expect(result.kind).toBe('planned');
+      expect(step?.environment['v']).toBe('value' in cell && cell.value !== '' ? cell.value : undefined);
+    }
+  });
+});
+
+function cellOf(encoded: EncodedSetting): EncodedCell {
+  switch (encoded.kind) {
+    case 'value':
+      return { value: encoded.text };
+    case 'unset':
+      return { unset: true };
+    case 'secret':
+      return { secret: encoded.name };
+    case 'error':
+      return { error: encoded.message };
+  }
+}
+
+function plainInput(text: string): CompileInput {
+  return {
+    files: [{ path: '.drone.yml', text }],
+    event: {
+      kind: 'push',
+      ref: 'refs/heads/main',
+      branch: 'main',
+      before: 'a'.repeat(40),
+      commit: 'b'.repeat(40),
+      message: 'Mend the crane',
+      authorName: 'Mei',
+      authorEmail: 'mei@example.com',
+      personName: 'mei',
+      parameters: {},
+    },
+    project: {
+      owner: 'shop',
+      name: 'store',
+      visibility: 'private',
+      defaultBranch: 'main',
+      link: 'http://gantry.example/shop/store',
+      cloneUrl: 'http://gantry.example/shop/store.git',
+    },
+    pipeline: { number: 1, createdAt: new Date(0), link: 'http://gantry.example/shop/store/pipelines/1' },
+    instanceUrl: 'http://gantry.example',
+    secretNames: [],
+    stepTimeoutMs: 60_000,
+  };
+}

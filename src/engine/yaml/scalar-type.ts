@@ -25,14 +25,3 @@ export function booleanOf(scalar: YamlScalar, words: BooleanWords): boolean | un
   if (oldTrueWords.has(scalar.text)) return true;
   return oldFalseWords.has(scalar.text) ? false : undefined;
 }
-
-/** The integer that a plain scalar is: `_` removed, a sign, then decimal, `0x`, `0b`, `0o` or leading-zero octal. */
-export function integerOf(scalar: YamlScalar): number | undefined {
-  if (!scalar.isPlain || (scalar.tag !== undefined && scalar.tag !== '!!int')) return undefined;
-  const found = /^([-+]?)(0x[0-9a-f]+|0b[01]+|0o?[0-7]+|[1-9][0-9]*|0)$/i.exec(scalar.text.replaceAll('_', ''));
-  if (!found) return undefined;
-  const digits = found[2] ?? '';
-  const magnitude = /^0[0-7]/.test(digits) ? Number.parseInt(digits, 8) : Number(digits.toLowerCase());
-  if (!Number.isSafeInteger(magnitude)) return undefined;
-  return found[1] === '-' ? -magnitude : magnitude;
-}
