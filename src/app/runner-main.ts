@@ -1,6 +1,5 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import type { Runtime } from '../drivers/runtime/runtime.ts';
 import type { ToRunner, ToServer } from '../engine/runner-protocol.ts';
 import { systemClock } from '../lib/clock.ts';
 import { framedSocket } from '../lib/framed-socket.ts';
@@ -11,6 +10,7 @@ import { startHeartbeat } from '../runner/heartbeat.ts';
 import { type ServerConnection, startRunner } from '../runner/runner.ts';
 import type { RunnerRecord } from './runner-record.ts';
 import type { RunnerSettings } from './runner-settings.ts';
+import { openRuntime } from './runtime.ts';
 
 /**
  * The runner process of this host. It outlives the server that started it: steps go on while a server is restarted or
@@ -23,7 +23,10 @@ async function main(): Promise<void> {
   writeRecord(settings, identity);
   process.on('exit', () => rmSync(settings.recordPath, { force: true }));
 
-  const runtime = await createRuntime(settings, identity, logger);
+  const { instanceId } = settings;
+  const runtime = await openRuntime(settings.runtime, { instanceId, ...identity }, { clock: systemClock, logger });
+  const { findings, isUsable } = await runtime.probe();
+  if (!isUsable) logger.error('Steps cannot be run on this host', { findings });
   const generation = `${identity.pid}.${identity.startTicks}.${identity.bootId}`;
   const heartbeat = startHeartbeat({ socketPath: settings.socketPath, runnerId: settings.runnerId, generation });
   const runner = startRunner({
@@ -55,35 +58,6 @@ async function main(): Promise<void> {
   await runner.left;
   clearInterval(stay);
   await heartbeat.stop();
-}
-
-async function createRuntime(
-  { instanceId, runtime }: RunnerSettings,
-  identity: ProcessIdentity,
-  logger: Logger,
-): Promise<Runtime> {
-  if (runtime.kind === 'scripted') {
-    const { ScriptedRuntime } = await import('../drivers/runtime/scripted/scripted-runtime.ts');
-    return new ScriptedRuntime({ clock: systemClock, timers: systemTimers });
-  }
-  const [{ createSandboxRuntime }, { createImages }] = await Promise.all([
-    import('../drivers/runtime/sandbox/sandbox-runtime.ts'),
-    import('./images.ts'),
-  ]);
-  const made = await createSandboxRuntime({
-    launcher: runtime.launcher,
-    folder: runtime.folder,
-    runFolder: runtime.runFolder,
-    images: createImages(runtime.images),
-    generation: { instanceId, ...identity },
-    network: { isEnabled: true },
-    caBundle: runtime.caBundle,
-    clock: systemClock,
-    logger,
-  });
-  const { findings, isUsable } = await made.probe();
-  if (!isUsable) logger.error('Steps cannot be run on this host', { findings });
-  return made;
 }
 
 function callServer(socketPath: string, logger: Logger): Promise<ServerConnection> {

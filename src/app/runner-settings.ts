@@ -1,6 +1,9 @@
+import { join } from 'node:path';
 import type { StepLimits } from '../drivers/runtime/runtime.ts';
 import type { LogLevel } from '../lib/logger.ts';
-import type { ImageSettings } from './images.ts';
+import type { Config } from './config.ts';
+import { hostEnvironment, type ImageSettings } from './images.ts';
+import type { RunnerFolder } from './runner-folder.ts';
 
 /** All that a runner on this host is told: plain data, given to it on its standard input. */
 export interface RunnerSettings {
@@ -26,4 +29,26 @@ export interface RunnerSettings {
         readonly images: ImageSettings;
         readonly caBundle?: string | undefined;
       };
+}
+
+/** The part of the settings that says what steps run on. */
+export function runtimeSettings(
+  config: Config,
+  environment: Readonly<Record<string, string | undefined>>,
+  { folder }: Pick<RunnerFolder, 'folder'>,
+): RunnerSettings['runtime'] {
+  if (config.runtime === 'scripted') return { kind: 'scripted' };
+  return {
+    kind: 'sandbox',
+    launcher: config.launcher,
+    folder: join(config.dataFolder, 'runner'),
+    runFolder: folder,
+    caBundle: config.caBundle,
+    images: {
+      cacheFolder: config.cacheFolder,
+      defaultRegistry: config.defaultRegistry,
+      plainHttpRegistries: config.plainHttpRegistries,
+      hostEnvironment: hostEnvironment(environment),
+    },
+  };
 }

@@ -4,10 +4,9 @@ import { closeSync, existsSync, openSync, readdirSync, renameSync, statSync } fr
 import { dirname, join } from 'node:path';
 import { isAlive } from '../lib/process-identity.ts';
 import type { Config } from './config.ts';
-import { hostEnvironment } from './images.ts';
 import { openRunnerFolder, type RunnerFolder } from './runner-folder.ts';
 import { livingRunners, type RunnerRecord } from './runner-record.ts';
-import type { RunnerSettings } from './runner-settings.ts';
+import { type RunnerSettings, runtimeSettings } from './runner-settings.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -76,22 +75,7 @@ function settingsOf({ config, environment, folder, instanceId }: EnsureRunnerOpt
     logLevel: config.logLevel,
     stepLimits: { memoryBytes: config.stepMemory, pids: config.stepPids, diskBytes: config.stepDisk },
     leaveAfterMs,
-    runtime:
-      config.runtime === 'scripted'
-        ? ({ kind: 'scripted' } as const)
-        : ({
-            kind: 'sandbox',
-            launcher: config.launcher,
-            folder: join(config.dataFolder, 'runner'),
-            runFolder: folder.folder,
-            caBundle: config.caBundle,
-            images: {
-              cacheFolder: config.cacheFolder,
-              defaultRegistry: config.defaultRegistry,
-              plainHttpRegistries: config.plainHttpRegistries,
-              hostEnvironment: hostEnvironment(environment),
-            },
-          } as const),
+    runtime: runtimeSettings(config, environment, folder),
   };
   const build = createHash('sha256')
     .update(JSON.stringify([process.version, programState(), chosen]))

@@ -1,0 +1,68 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { LogStorage } from '../drivers/logs/logs.ts';
+import { CompileWorker } from '../engine/compile-worker.ts';
+import { accountsFeature, createPasswords } from '../features/accounts/index.ts';
+import { type CodeFeature, codeFeature } from '../features/code/index.ts';
+import type { Feature } from '../features/feature.ts';
+import { type PipelinesFeature, pipelinesFeature } from '../features/pipelines/index.ts';
+import { logRoutes } from '../features/pipelines/logs/log-routes.ts';
+import { secretsFeature } from '../features/secrets/index.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/logger.ts';
+import type { Store } from '../store/open-store.ts';
+import type { Config } from './config.ts';
+
+export interface Features {
+  /** In the order of their start. */
+  readonly all: readonly Feature[];
+  readonly code: CodeFeature;
+  readonly pipelines: PipelinesFeature;
+  readonly compiler: CompileWorker;
+}
+
+/** The one list of what this Gantry can do. */
+export function createFeatures(deps: {
+  readonly config: Config;
+  readonly store: Store;
+  readonly logs: LogStorage;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly instanceId: string;
+  readonly publicUrl: string;
+  readonly version: string;
+  readonly configHome: string | undefined;
+}): Features {
+  const { config, store, logs, clock, publicUrl } = deps;
+  const logger = (feature: string): Logger => deps.logger.child({ feature });
+  const compiler = new CompileWorker();
+  const accounts = accountsFeature({ store, clock, passwords: createPasswords(), publicUrl, version: deps.version });
+  const secrets = secretsFeature({
+    store,
+    clock,
+    dataFolder: config.dataFolder,
+    keyFilePath: config.keyFile ?? join(deps.configHome ?? join(homedir(), '.config'), 'gantry/keys', deps.instanceId),
+  });
+  const code = codeFeature({
+    unitOfWork: store,
+    clock,
+    logger: logger('code'),
+    dataFolder: config.dataFolder,
+    publicUrl: () => publicUrl,
+  });
+  const pipelines = pipelinesFeature({
+    unitOfWork: store,
+    happenings: store.happenings,
+    repository: code.repository,
+    compiler,
+    secrets: secrets.vault,
+    logs,
+    clock,
+    logger: logger('pipelines'),
+    publicUrl: () => publicUrl,
+    config: { logLimitBytes: config.logLimit, runningStepsLimit: config.slots },
+  });
+  const logViews: Feature = { name: 'logs', routes: logRoutes({ store, logs, logBus: pipelines.logBus }) };
+  // Pipelines before code: an event that code finds at its start must find somebody who plans it.
+  return { all: [accounts, secrets, pipelines, code, logViews], code, pipelines, compiler };
+}

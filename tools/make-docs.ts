@@ -1,0 +1,160 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { errorsZh } from '../src/api/messages/errors.zh.ts';
+import { openApi } from '../src/api/openapi.ts';
+import type { Operation } from '../src/api/operation.ts';
+import { operations } from '../src/api/operations.ts';
+import { configRows } from '../src/app/config.ts';
+import { commandReference } from '../src/cli/reference.ts';
+import { errorCatalogue } from '../src/core/errors.ts';
+import { actions, roles } from '../src/core/permission.ts';
+import { lintRules } from '../src/engine/lint-rules.ts';
+
+/**
+ * `npm run docs`: the reference pages and the picture of ARCHITECTURE.md, from the tables and the code themselves.
+ * `npm run docs -- --check` compares instead, and fails where a page is old.
+ */
+const root = dirname(import.meta.dirname);
+const isCheck = process.argv.includes('--check');
+let stale = 0;
+
+const page = (title: string, intro: string, ...parts: readonly string[]): string =>
+  `${[`# ${title}`, intro, ...parts].join('\n\n')}\n`;
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [head, head.map(() => '---'), ...rows].map(line).join('\n');
+}
+
+function put(file: string, text: string): void {
+  const path = join(root, file);
+  let before = '';
+  try {
+    before = readFileSync(path, 'utf8');
+  } catch {
+    before = '';
+  }
+  if (before === text) return;
+  stale += 1;
+  process.stdout.write(`${isCheck ? 'old' : 'written'}: ${file}\n`);
+  if (isCheck) return;
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
+
+const code = (text: string): string => `\`${text}\``;
+
+put(
+  'docs/reference/config.md',
+  page(
+    'Settings',
+    'Read once, at the start: defaults < file (`GANTRY_CONFIG`, a JSON object by name) < environment < flags. Sizes are written `512MiB`, durations `30s`. `gantry config` prints the effective values and where each came from.',
+    table(
+      ['variable', 'name in the file', 'default', 'what it is for'],
+      Object.entries(configRows).map(([name, row]) => {
+        const { variable, fallback, description } = row;
+        const shown =
+          'fallbackText' in row
+            ? row.fallbackText
+            : typeof fallback === 'string' && fallback !== ''
+              ? code(fallback)
+              : '';
+        return [`${code(variable)}${'flag' in row ? `, ${code(row.flag)}` : ''}`, code(name), shown ?? '', description];
+      }),
+    ),
+  ),
+);
+
+put(
+  'docs/reference/errors.md',
+  page(
+    'Errors',
+    'Every error has a code that never changes its meaning, a sentence "Cannot <do> <thing>: <what is the case>", and a hint. The API answers it as `application/problem+json` (RFC 9457), the command line as a sentence with an exit code.',
+    ...Object.entries(errorCatalogue).map(([name, { kind, hint }]) => {
+      const zh = errorsZh[name as keyof typeof errorsZh];
+      return `## ${name}\n\n${kind} · ${hint}\n\n${zh.title} · ${zh.hint}`;
+    }),
+  ),
+);
+
+put(
+  'docs/reference/permissions.md',
+  page(
+    'Permissions',
+    `Roles, each with all that those before it may: ${roles.map(code).join(', ')}. A token carries scopes: it may do what its person may, within them.`,
+    table(
+      ['action', 'about', 'least role', 'scope'],
+      Object.entries(actions).map(([name, rule]) => [
+        code(name),
+        rule.on,
+        'role' in rule ? code(rule.role) : '',
+        code(rule.scope),
+      ]),
+    ),
+  ),
+);
+
+put(
+  'docs/reference/lint.md',
+  page(
+    'Rules of pipeline files',
+    '`gantry lint` and the server read a file with the very same code. *by dialect*: an error in `.gantry.yml`, a warning in files of systems that ignore it.',
+    table(
+      ['code', 'severity', 'what it finds'],
+      Object.entries(lintRules).map(([name, { severity, summary }]) => [
+        code(name),
+        severity === 'by-dialect' ? '*by dialect*' : severity,
+        summary,
+      ]),
+    ),
+  ),
+);
+
+put(
+  'docs/reference/api.md',
+  page(
+    'API',
+    'JSON over HTTP. Authenticate with `Authorization: Bearer gty_…`. `/api/v1/openapi.json` is the whole description (OpenAPI 3.1). Lists answer `{items, next}`; give `next` as `after`. Times are RFC 3339 in UTC.',
+    ...Object.entries(operations).map(([id, operation]: [string, Operation]) =>
+      [
+        `## ${id}`,
+        `${code(`${operation.method.toUpperCase()} ${operation.path}`)} → ${operation.status}`,
+        operation.summary,
+        `Policy ${code(operation.action)}, scope ${code(actions[operation.action].scope)}.${operation.isIdempotent ? ' Takes an `Idempotency-Key`.' : ''}${operation.hasEtag ? ' Has an `ETag`.' : ''}`,
+        ...(operation.errors.length > 0
+          ? [`Errors: ${operation.errors.map((name) => `[${name}](errors.md#${name.toLowerCase()})`).join(', ')}`]
+          : []),
+      ].join('\n\n'),
+    ),
+  ),
+);
+put('docs/reference/openapi.json', `${JSON.stringify(openApi('1'), undefined, 2)}\n`);
+put('docs/reference/cli.md', commandReference());
+put('ARCHITECTURE.md', withPicture(readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8')));
+
+function withPicture(text: string): string {
+  const args = [
+    '--config',
+    '.dependency-cruiser.cjs',
+    '--include-only',
+    '^src',
+    '--exclude',
+    '\\.(test|contract)\\.ts$',
+  ];
+  const picture = execFileSync(
+    join(root, 'node_modules/.bin/depcruise'),
+    [...args, '--output-type', 'mermaid', '--collapse', '^src/[^/]+', 'src'],
+    { cwd: root, encoding: 'utf8' },
+  );
+  return text.replace(
+    /<!-- picture:begin -->[\s\S]*<!-- picture:end -->/,
+    `<!-- picture:begin -->\n\`\`\`mermaid\n${picture.trim()}\n\`\`\`\n<!-- picture:end -->`,
+  );
+}
+
+if (isCheck && stale > 0) {
+  process.stdout.write('Run npm run docs, and commit what it writes.\n');
+  process.exitCode = 1;
+}
