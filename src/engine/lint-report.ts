@@ -45,13 +45,15 @@ export class LintReport {
     return this.#findings.some((finding) => finding.severity === 'error');
   }
 
-  /** In the order of the file. */
+  /** In the order of the file; the last one says how many are not shown. */
   get findings(): readonly Finding[] {
-    return this.#findings.toSorted((a, b) => a.line - b.line || a.column - b.column);
-  }
-
-  /** Findings that there were beyond the limit. */
-  get leftOut(): number {
-    return this.#leftOut;
+    const sorted = this.#findings.toSorted((a, b) => a.line - b.line || a.column - b.column);
+    const last = sorted.at(-1);
+    if (this.#leftOut === 0 || !last) return sorted;
+    const message = `${this.#leftOut} more findings are not shown`;
+    return [
+      ...sorted,
+      { severity: 'warning', code: 'file.findings-cut', message, line: last.line, column: last.column },
+    ];
   }
 }

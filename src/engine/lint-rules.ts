@@ -14,6 +14,10 @@ export interface LintRule {
 export const lintRules = {
   'file.empty': { severity: 'error', summary: 'The file has no pipeline document.' },
   'file.too-large': { severity: 'error', summary: 'A pipeline file may have 256 KiB.' },
+  'file.findings-cut': {
+    severity: 'warning',
+    summary: 'The file has more findings than are shown: mend the first ones.',
+  },
   'yaml.syntax': { severity: 'error', summary: 'The text is not YAML.' },
   'yaml.limit': { severity: 'error', summary: 'The document is nested too deeply, or aliases multiply it too often.' },
   'yaml.duplicate-key': {

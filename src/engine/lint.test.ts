@@ -9,6 +9,7 @@ const step = 'steps: [{name: s, image: x, commands: [ls]}]\n';
 const samples: Readonly<Record<LintCode, readonly [text: string, line: number, path?: string]>> = {
   'file.empty': ['# nothing\n', 1],
   'file.too-large': [`# ${'x'.repeat(262_143)}`, 1],
+  'file.findings-cut': [`kind: pipeline\n${'k: v\n'.repeat(200)}${step}`, 102],
   'yaml.syntax': ['kind: pipeline\nsteps: }\n', 2],
   'yaml.limit': [`kind: pipeline\nsteps: ${'['.repeat(200)}${']'.repeat(200)}\n`, 2],
   'yaml.duplicate-key': [`kind: pipeline\nname: a\nname: b\n${step}`, 3],
@@ -125,7 +126,9 @@ describe('lintPipelineFile', () => {
 
   it('shows a hundred findings, and not thousands', () => {
     const text = `kind: pipeline\n${Array.from({ length: 500 }, (_, index) => `k${index}: v`).join('\n')}\n${step}`;
-    expect(lintPipelineFile('.drone.yml', text).findings).toHaveLength(100);
+    const { findings } = lintPipelineFile('.drone.yml', text);
+    expect(findings).toHaveLength(101);
+    expect(findings.at(-1)).toMatchObject({ code: 'file.findings-cut', message: '400 more findings are not shown' });
     expect(lintPipelineFile('.drone.yml', `${text}steps: 7\n`).isValid).toBe(false);
   });
 
