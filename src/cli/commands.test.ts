@@ -12,6 +12,7 @@ import {
   startFixture,
 } from '../../test/support/cli-fixture.ts';
 import type { PipelineDetail, PipelineView, StepView } from '../api/pipelines.ts';
+import { commandReference } from './reference.ts';
 import { textsEn } from './texts.en.ts';
 import { textsZh } from './texts.zh.ts';
 
@@ -289,10 +290,10 @@ describe('gantry token', () => {
   };
 
   it('create prints the secret alone', async () => {
-    const { code, stdout } = await gantry({ 'POST /api/v1/me/tokens': () => ({ ...token, secret: 'gty_new' }) }, [
-      ...['token', 'create', 'ci', '--scope', 'code:write', '--scope', 'pipeline:read'],
-      ...['--project', 'shop/web', '--expires-in-days', '0'],
-    ]);
+    const { code, stdout } = await gantry(
+      { 'POST /api/v1/me/tokens': () => ({ ...token, secret: 'gty_new' }) },
+      'token create ci --scope code:write --scope pipeline:read --project shop/web --expires-in-days 0'.split(' '),
+    );
     expect([code, stdout]).toEqual([0, 'gty_new\n']);
     expect(lastRequest()?.body).toEqual({
       name: 'ci',
@@ -469,7 +470,15 @@ describe('gantry pipeline', () => {
 
   it('start sends its parameters and prints the number', async () => {
     const { code, stdout } = await gantry({ [`POST ${project}/pipelines`]: () => pipeline }, [
-      ...['pipeline', 'start', ...inProject, '--ref', 'main', '-P', 'A=b=c', '-P', 'EMPTY='],
+      'pipeline',
+      'start',
+      ...inProject,
+      '--ref',
+      'main',
+      '-P',
+      'A=b=c',
+      '-P',
+      'EMPTY=',
     ]);
     expect([code, stdout]).toEqual([0, '12\n']);
     expect(lastRequest()?.body).toEqual({ ref: 'main', parameters: { A: 'b=c', EMPTY: '' } });
@@ -817,6 +826,16 @@ describe('texts of the command line', () => {
       ([key, text]) => textsZh.commands[key as keyof typeof textsZh.commands] === text,
     );
     expect(same).toEqual([]);
+  });
+});
+
+describe('commandReference', () => {
+  it('has a section for every command that people use', () => {
+    const page = commandReference();
+    for (const title of ['gantry serve', 'gantry pipeline rerun', 'gantry secret set', 'gantry logs'])
+      expect(page).toContain(`\n## ${title}\n`);
+    expect(page).toContain('gantry pipeline rerun [number]');
+    expect(page).not.toContain('__complete');
   });
 });
 
