@@ -312,6 +312,31 @@ describe('the event stream', () => {
     expect(await stream.expect('ready')).toMatchObject({ refused: ['project:eve/api'] });
   });
 
+  it('is opened a hundred times by one person, and not once more', async () => {
+    for (let i = 0; i < 100; i += 1) await watch('projects');
+    const more = () => world.request('/api/v1/stream?topics=projects', { headers: bearer(token) });
+    const refused = await more();
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '5']);
+    // Another person, and a stranger, have their own.
+    await watch('projects', bearer(await world.token(await world.person('li'))));
+    await watch('projects', {});
+    await open.pop()?.close();
+    await open.shift()?.close();
+    expect((await more()).status).toBe(200);
+  });
+
+  it('is not held open by a HEAD request', async () => {
+    const { number, stepId } = await addPipeline(web);
+    for (let i = 0; i < 150; i += 1) {
+      const response = await world.request(`/api/v1/stream?topics=log:mei/web/${number}/${stepId}@0`, {
+        method: 'HEAD',
+        headers: bearer(token),
+      });
+      expect(response.status).toBe(200);
+    }
+    expect(world.logs.countOf(stepId)).toBe(0);
+  });
+
   it('is not opened with a cookie for the page of another site', async () => {
     const headers = cookie(await world.session(mei));
     for (const foreign of [

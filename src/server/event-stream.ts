@@ -6,6 +6,7 @@ import { projectSlug } from '../core/project.ts';
 import type { UnitOfWork } from '../core/unit-of-work.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { networkOf } from '../lib/network-of.ts';
 import { type Access, anonymous, type Identity } from './access.ts';
 import { isCrossSite } from './cross-site.ts';
 import { LogFeed } from './log-feed.ts';
@@ -17,7 +18,8 @@ import { StreamViewer, type Watched } from './stream-viewer.ts';
 /** How often open streams are looked at: whether their credential expired, whether a ping is due. */
 const lookEveryMs = 3_000;
 const limitStreams = 4_000;
-const limitStreamsPerPerson = 100;
+/** Of one person, or of strangers from one network. */
+const limitStreamsPerViewer = 100;
 
 export interface EventStreamDeps {
   readonly store: UnitOfWork;
@@ -62,6 +64,7 @@ export function createEventStream(deps: EventStreamDeps): ShellRoute {
     topics: readonly Topic[],
     after: number | undefined,
     identity: Identity | undefined,
+    address: string,
   ): Promise<StreamViewer> {
     const actor = identity?.actor ?? anonymous;
     const watched: Watched[] = [];
@@ -79,7 +82,8 @@ export function createEventStream(deps: EventStreamDeps): ShellRoute {
     // A stream of nothing helps nobody: say why instead.
     if (watched.length === 0 && reason) throw reason;
     if (stopping?.aborted) throw new GantryError('SERVER_BUSY', 'Cannot open the stream: the server is stopping');
-    if (viewers.all.size >= limitStreams || viewers.countOf(identity) >= limitStreamsPerPerson)
+    const owner = identity ? `person ${identity.actor.person.id}` : `network ${networkOf(address)}`;
+    if (viewers.all.size >= limitStreams || viewers.countOf(owner) >= limitStreamsPerViewer)
       throw new GantryError('RATE_LIMITED', 'Cannot open the stream: too many are open already', {
         details: { retryAfterMs: 5_000 },
       });
@@ -93,12 +97,12 @@ export function createEventStream(deps: EventStreamDeps): ShellRoute {
         identity,
         after,
         onEnd(ended) {
-          viewers.remove(ended);
+          viewers.remove(ended, owner);
           for (const each of leave) each();
         },
       },
     );
-    viewers.add(viewer);
+    viewers.add(viewer, owner);
     for (const topic of watched)
       if (topic.kind === 'log' && feed) leave.push(feed.watch(topic.stepId, (frame) => viewer.show(frame)));
     if (!timer) {
@@ -117,11 +121,11 @@ export function createEventStream(deps: EventStreamDeps): ShellRoute {
     challenge: 'problem',
     async handle(context, _request, identity) {
       const header = (name: string): string | undefined => context.req.header(name);
-      const { host } = context.var.incoming.peer;
+      const { host, address } = context.var.incoming.peer;
       if (identity?.actor.via === 'session' && isCrossSite(header, host, deps.config.publicUrl))
         throw new GantryError('CROSS_SITE_REQUEST', 'Cannot open the stream: a page of another site asks for it');
       const url = new URL(context.req.url);
-      const viewer = await open(readTopics(url), readAfter(url, header('last-event-id')), identity);
+      const viewer = await open(readTopics(url), readAfter(url, header('last-event-id')), identity, address);
       return new Response(viewer.body, {
         headers: {
           'Content-Type': 'text/event-stream; charset=utf-8',
@@ -209,11 +213,11 @@ class Viewers {
   readonly all = new Set<StreamViewer>();
   readonly #ofEveryProject = new Set<StreamViewer>();
   readonly #byProject = new Map<number, Set<StreamViewer>>();
-  readonly #counts = new Map<number | undefined, number>();
+  readonly #counts = new Map<string, number>();
 
-  add(viewer: StreamViewer): void {
+  add(viewer: StreamViewer, owner: string): void {
     this.all.add(viewer);
-    this.#counts.set(viewer.personId, (this.#counts.get(viewer.personId) ?? 0) + 1);
+    this.#counts.set(owner, this.countOf(owner) + 1);
     for (const topic of viewer.watched) {
       if (topic.kind === 'projects') this.#ofEveryProject.add(viewer);
       else if (topic.kind !== 'log') {
@@ -223,12 +227,12 @@ class Viewers {
     }
   }
 
-  remove(viewer: StreamViewer): void {
+  remove(viewer: StreamViewer, owner: string): void {
     if (!this.all.delete(viewer)) return;
     this.#ofEveryProject.delete(viewer);
-    const count = (this.#counts.get(viewer.personId) ?? 1) - 1;
-    if (count > 0) this.#counts.set(viewer.personId, count);
-    else this.#counts.delete(viewer.personId);
+    const count = this.countOf(owner) - 1;
+    if (count > 0) this.#counts.set(owner, count);
+    else this.#counts.delete(owner);
     for (const topic of viewer.watched) {
       if (topic.kind === 'projects') continue;
       const present = this.#byProject.get(topic.projectId);
@@ -244,9 +248,8 @@ class Viewers {
     return present ? this.#ofEveryProject.union(present) : this.#ofEveryProject;
   }
 
-  /** Strangers have no number of their own: the limit of all holds for them. */
-  countOf(identity: Identity | undefined): number {
-    return identity ? (this.#counts.get(identity.actor.person.id) ?? 0) : 0;
+  countOf(owner: string): number {
+    return this.#counts.get(owner) ?? 0;
   }
 }
 

@@ -49,7 +49,10 @@ export function mountRawRoutes(app: Hono<ServerEnv>, routes: readonly ShellRoute
 
       const response = await route.handle(context, request, identity);
       for (const [header, value] of answerHeaders) response.headers.append(header, value);
-      return response;
+      if (context.req.method !== 'HEAD') return response;
+      // Nobody will read it: what stands behind it must not wait for a reader.
+      await response.body?.cancel();
+      return new Response(null, response);
     });
   }
 }

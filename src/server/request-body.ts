@@ -12,8 +12,8 @@ export function refuseLargeBody(headers: Headers): void {
 }
 
 /** Reads a JSON body. `undefined` when there is none. */
-export async function readJson(request: Request): Promise<unknown> {
-  const bytes = await readBytes(request);
+export async function readJson(request: Request, timeoutMs = readTimeoutMs): Promise<unknown> {
+  const bytes = await readBytes(request, timeoutMs);
   const type = request.headers.get('content-type');
   if (bytes.length === 0 && type === null) return undefined;
   // A form of another site can send anything but this type.
@@ -26,17 +26,22 @@ export async function readJson(request: Request): Promise<unknown> {
   }
 }
 
-async function readBytes(request: Request): Promise<Uint8Array> {
+async function readBytes(request: Request, timeoutMs: number): Promise<Uint8Array> {
   if (!request.body) return new Uint8Array();
   const reader = request.body.getReader() as ReadableStreamDefaultReader<Uint8Array>;
+  let isTooSlow = false;
   const timer = setTimeout(() => {
-    reader.cancel(new Error('too slow')).catch(() => undefined);
-  }, readTimeoutMs);
+    isTooSlow = true;
+    reader.cancel().catch(() => undefined);
+  }, timeoutMs);
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
   try {
     for (;;) {
       const { done, value } = await reader.read();
+      // Cancelled, a body looks as if it had ended: what came so far must not be taken for the whole.
+      if (isTooSlow)
+        throw new InvalidRequest([{ pointer: '', message: `did not arrive within ${timeoutMs / 1_000} s` }]);
       if (done) return Buffer.concat(chunks);
       sizeBytes += value.byteLength;
       if (sizeBytes > jsonLimitBytes) {
