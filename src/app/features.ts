@@ -10,6 +10,7 @@ import { logRoutes } from '../features/pipelines/logs/log-routes.ts';
 import { secretsFeature } from '../features/secrets/index.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { housekeeping } from '../server/housekeeping.ts';
 import type { Store } from '../store/open-store.ts';
 import type { Config } from './config.ts';
 
@@ -64,5 +65,6 @@ export function createFeatures(deps: {
   });
   const logViews: Feature = { name: 'logs', routes: logRoutes({ store, logs, logBus: pipelines.logBus }) };
   // Pipelines before code: an event that code finds at its start must find somebody who plans it.
-  return { all: [accounts, secrets, pipelines, code, logViews], code, pipelines, compiler };
+  const tidy = housekeeping({ store, clock, logger: logger('housekeeping') });
+  return { all: [accounts, secrets, pipelines, code, logViews, tidy], code, pipelines, compiler };
 }
