@@ -27,12 +27,20 @@ export function EmptyState({ title, children }: { title: string; children?: Reac
 }
 
 /** What happened, the next step, and the request id to hand to whoever looks after the server. */
-export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
+export function ErrorState({
+  error,
+  onRetry,
+  heading: Heading = 'h2',
+}: {
+  error: unknown;
+  onRetry?: () => void;
+  heading?: 'h1' | 'h2';
+}) {
   const t = useMessages();
   const problem = error instanceof ApiError ? error.problem : undefined;
   return (
     <div className="empty-state error-state" role="alert">
-      <h2>{problem?.detail ?? t.serverAway}</h2>
+      <Heading>{problem?.detail ?? t.serverAway}</Heading>
       <p>{problem?.hint ?? t.serverAwayHint}</p>
       <div className="row">
         {onRetry && (
@@ -83,13 +91,17 @@ interface Asked<T> {
 export function Answer<T>({
   query,
   skeleton,
+  heading,
   children,
 }: {
   query: Asked<T>;
+  /** `h1` where the answer is the whole page. */
+  heading?: 'h1' | 'h2';
   skeleton?: ReactNode;
   children: (data: T) => ReactNode;
 }) {
   if (query.data !== undefined) return children(query.data);
-  if (query.error) return <ErrorState error={query.error} onRetry={() => void query.refetch()} />;
+  if (query.error)
+    return <ErrorState error={query.error} onRetry={() => void query.refetch()} {...(heading && { heading })} />;
   return skeleton ?? <Skeleton />;
 }

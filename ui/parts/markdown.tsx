@@ -5,7 +5,47 @@ import { useEffect, useRef } from 'react';
 /** More than this is shown as plain text: nobody reads it, and parsing it would block the page. */
 const maxCharacters = 300_000;
 
-const marked = new Marked({ gfm: true, async: false });
+/** Elements that raw HTML in a document may use, without any attribute. */
+const bareElements = new Set(
+  'b blockquote br code dd del details dl dt em h1 h2 h3 h4 h5 h6 hr i ins kbd li ol p pre s samp strong sub summary sup table tbody td th thead tr ul'.split(
+    ' ',
+  ),
+);
+
+/** Elements that go with everything in them. */
+const droppedWhole =
+  /<!--[\s\S]*?(?:-->|$)|<(script|style|template|noscript|iframe|object|svg|math|textarea|title|xmp)\b[\s\S]*?(?:<\/\1\s*>|$)/gi;
+const tag = /<(\/?)([a-zA-Z][a-zA-Z0-9]*)((?:"[^"]{0,2000}"|'[^']{0,2000}'|[^>"']){0,2000})>?|</g;
+
+const marked = new Marked({
+  gfm: true,
+  async: false,
+  renderer: { html: ({ text }) => plainMarkup(text) },
+});
+
+/** Raw HTML before the sanitizer sees it: bare elements, links and the text of images; the rest is left out. */
+function plainMarkup(text: string): string {
+  return text
+    .replace(droppedWhole, '')
+    .replace(tag, (whole, slash: string | undefined, element: string | undefined, attributes: string | undefined) => {
+      if (element === undefined) return '&lt;';
+      const name = element.toLowerCase();
+      if (bareElements.has(name)) return `<${slash}${name}>`;
+      if (name === 'a')
+        return slash === '/' ? '</a>' : `<a href="${escapeAttribute(attributeOf(attributes, 'href'))}">`;
+      if (name === 'img') return escapeAttribute(attributeOf(attributes, 'alt'));
+      return whole.endsWith('>') ? '' : ' ';
+    });
+}
+
+function attributeOf(attributes: string | undefined, name: string): string {
+  const found = new RegExp(`\\b${name}\\s*=\\s*(?:"([^"]*)"|'([^']*)'|([^\\s"'>]+))`, 'i').exec(attributes ?? '');
+  return found?.[1] ?? found?.[2] ?? found?.[3] ?? '';
+}
+
+function escapeAttribute(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
 
 interface MarkdownProps {
   readonly text: string;
@@ -14,8 +54,8 @@ interface MarkdownProps {
 }
 
 /**
- * Text that others wrote, as a document. Raw HTML is cut down to a list of harmless elements; what comes out is put in
- * as nodes. Images of other hosts are not loaded (they would tell who reads): a link stands in their place.
+ * Text that others wrote, as a document. Raw HTML is cut down to bare elements, everything passes DOMPurify, and what
+ * comes out is put in as nodes. Images of other hosts are not loaded (they would tell who reads): a link stands in their place.
  */
 export default function Markdown({ text, resolveLink }: MarkdownProps) {
   const box = useRef<HTMLDivElement>(null);

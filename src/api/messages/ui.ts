@@ -10,7 +10,7 @@ export const uiEn = {
   skipToContent: 'Skip to the content',
   navigation: 'Main',
   breadcrumb: 'Breadcrumb',
-  search: 'Search or jump to…',
+  search: 'Search…',
   paletteHint: 'Type a project, a page, #12…',
   projects: 'Projects',
   project: 'Project',
@@ -168,6 +168,7 @@ export const uiEn = {
 
   // Pipelines
   pipelinesOn: (p: { branch: string }) => `Pipelines on ${p.branch}`,
+  historySummary: (p: { passed: number; count: number }) => `${p.passed} of the last ${p.count} passed`,
   events: 'Events',
   event: 'Event',
   statusLabel: 'Status',

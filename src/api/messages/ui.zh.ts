@@ -8,7 +8,7 @@ export const uiZh = {
   skipToContent: '跳到正文',
   navigation: '主导航',
   breadcrumb: '当前位置',
-  search: '搜索或跳转…',
+  search: '搜索…',
   paletteHint: '输入项目、页面、#12…',
   projects: '项目',
   project: '项目',
@@ -162,6 +162,7 @@ export const uiZh = {
 
   // 流水线
   pipelinesOn: (p) => `${p.branch} 上的流水线`,
+  historySummary: (p) => `最近 ${p.count} 条中 ${p.passed} 条通过`,
   events: '事件',
   event: '事件',
   statusLabel: '状态',

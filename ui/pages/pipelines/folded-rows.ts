@@ -1,3 +1,7 @@
+/** Heights in px. A command's header can be clicked, and what can be clicked is at least 24 px high (WCAG 2.5.8). */
+export const rowHeight = 20;
+export const headerHeight = 24;
+
 /**
  * Which line stands in which row while commands are folded. A command's own line is the header of what it printed;
  * what comes before the first command is always shown.
@@ -24,6 +28,28 @@ export class FoldedRows {
 
   get count(): number {
     return this.#rowsBefore[this.#commands.length] ?? 0;
+  }
+
+  /** Of all rows, in px. */
+  get height(): number {
+    return this.topOf(this.count);
+  }
+
+  /** Where a row begins, in px. */
+  topOf(row: number): number {
+    const headersAbove = last(this.#rowsBefore, this.#commands.length, row - 1) + 1;
+    return row * rowHeight + headersAbove * (headerHeight - rowHeight);
+  }
+
+  /** The row that stands at a height in px. */
+  rowAt(top: number): number {
+    let [low, high] = [0, this.count];
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.topOf(middle) <= top) low = middle;
+      else high = middle - 1;
+    }
+    return Math.min(low, Math.max(0, this.count - 1));
   }
 
   /** The line after the last one of a command's output. */

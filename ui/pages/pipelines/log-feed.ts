@@ -9,6 +9,12 @@ export interface LogAddress {
   readonly stepId: number;
 }
 
+/** What is known of the step: one that has not started has no log to ask for. */
+interface StepProgress {
+  readonly isStarted: boolean;
+  readonly isFinished: boolean;
+}
+
 export type LogState = 'loading' | 'empty' | 'growing' | 'ended' | 'failed' | 'too-large';
 
 /** Above this the page says so and offers the raw file. */
@@ -31,7 +37,9 @@ export class LogFeed {
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   readonly #stop = new AbortController();
   readonly #listeners = new Set<() => void>();
+  #isStarted: boolean;
   #isFinished: boolean;
+  #wasLive = liveState() === 'live';
   #haveBytes = 0;
   #endBytes: number | undefined;
   /** Pieces that came before what stands between us and them. */
@@ -41,8 +49,9 @@ export class LogFeed {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #unwatch: (() => void) | undefined;
 
-  constructor(address: LogAddress, isFinished: boolean) {
+  constructor(address: LogAddress, { isStarted, isFinished }: StepProgress) {
     this.#address = address;
+    this.#isStarted = isStarted;
     this.#isFinished = isFinished;
   }
 
@@ -52,7 +61,11 @@ export class LogFeed {
     const unlisten = listenToStream((message) => {
       if (message.kind === 'log' && message.piece.stepId === stepId) this.#takePiece(message.piece);
       if (message.kind === 'log-gap' && message.gap.stepId === stepId) void this.#fetch();
-      if (message.kind === 'reset' || (message.kind === 'live' && message.live)) void this.#fetch();
+      if (message.kind === 'reset') void this.#fetch();
+      if (message.kind !== 'live') return;
+      // While the stream was away something may have been printed that only the end would show.
+      if (message.live && !this.#wasLive) void this.#fetch();
+      this.#wasLive = message.live;
     });
     const unlistenState = onLiveState(() => this.#poll());
     // The stream is opened first: what happens between the two then comes twice rather than never.
@@ -67,11 +80,12 @@ export class LogFeed {
     };
   }
 
-  /** The step has ended: whatever the stream left out is fetched. */
-  finish(): void {
-    if (this.#isFinished) return;
-    this.#isFinished = true;
-    if (this.state !== 'ended') void this.#fetch();
+  /** Told when the step starts and ends: whatever the stream left out is fetched. */
+  follow({ isStarted, isFinished }: StepProgress): void {
+    if (isStarted === this.#isStarted && isFinished === this.#isFinished) return;
+    this.#isStarted = isStarted;
+    this.#isFinished = isFinished;
+    void this.#fetch();
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -87,6 +101,7 @@ export class LogFeed {
   #takePiece(piece: StreamEvents['log']): void {
     if (this.#isClosed()) return;
     const bytes = decodeBase64(piece.text);
+    this.#isStarted = true;
     if (piece.end) this.#endBytes = piece.offset + bytes.length;
     if (piece.offset > this.#haveBytes) {
       this.#early.push({ offset: piece.offset, bytes });
@@ -119,6 +134,10 @@ export class LogFeed {
 
   async #fetch(): Promise<void> {
     if (this.#isClosed()) return;
+    if (!this.#isStarted && !this.#isFinished) {
+      this.#setState('empty');
+      return;
+    }
     if (this.#isFetching) {
       this.#isFetchDue = true;
       return;
@@ -147,17 +166,19 @@ export class LogFeed {
 
   /** Whether everything that there was has come. */
   async #download(): Promise<boolean> {
+    // One byte again: a range that begins at the end of what there is would be an error.
+    const from = Math.max(0, this.#haveBytes - 1);
     const response = await fetch(logUrl(this.#address), {
-      headers: this.#haveBytes > 0 ? { Range: `bytes=${this.#haveBytes}-` } : {},
+      headers: from > 0 ? { Range: `bytes=${from}-` } : {},
       signal: this.#stop.signal,
     });
-    // 404: not started yet, or it printed nothing and was never opened. 416: there is no more than we have.
-    if (response.status === 404 || response.status === 416) {
+    // Not opened yet, or it ended without a word.
+    if (response.status === 404) {
       await response.body?.cancel();
       return true;
     }
     if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
-    let offset = response.status === 206 ? this.#haveBytes : 0;
+    let offset = response.status === 206 ? from : 0;
     const reader = response.body.getReader();
     for (let read = await reader.read(); !read.done; read = await reader.read()) {
       this.#accept(offset, read.value);

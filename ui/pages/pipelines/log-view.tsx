@@ -17,11 +17,10 @@ import { CopyButton } from '../../parts/copy.tsx';
 import { Icon } from '../../parts/icons.tsx';
 import { isFinal } from '../../parts/status.tsx';
 import { plainText, segments } from './ansi.ts';
-import { FoldedRows } from './folded-rows.ts';
+import { FoldedRows, rowHeight } from './folded-rows.ts';
 import { type LogAddress, LogFeed, logUrl } from './log-feed.ts';
 import { type LogStore, shownCharacters } from './log-store.ts';
 
-const rowHeight = 20;
 const overscan = 6;
 /** Browsers cap the height of an element (Firefox at about 17.9 million px): above this the scrollbar is scaled. */
 const maxHeight = 15_000_000;
@@ -37,15 +36,16 @@ interface Props {
   readonly step: StepView;
   /** Chosen lines, from 1. */
   readonly lines: readonly [first: number, last: number] | undefined;
-  readonly onChoose: (lines: readonly [first: number, last: number]) => void;
-  /** The address of a line, for its link. */
-  readonly hrefOf: (line: number) => string;
+  /** Puts them into the address, or takes them out. */
+  readonly onChoose: (lines: readonly [first: number, last: number] | undefined) => void;
 }
 
 /** A step's log: only rows in sight are drawn, all lines are searched, commands fold, and it follows while it grows. */
-export function LogView({ address, step, lines, onChoose, hrefOf }: Props) {
+export function LogView({ address, step, lines, onChoose }: Props) {
   const t = useMessages();
-  const [feed] = useState(() => new LogFeed(address, isFinal(step.status)));
+  const [feed] = useState(
+    () => new LogFeed(address, { isStarted: step.startedAt !== null, isFinished: isFinal(step.status) }),
+  );
   const [wasGrowing] = useState(() => !isFinal(step.status));
   const { store } = feed;
   const version = useSyncExternalStore(store.subscribe, () => store.version);
@@ -67,8 +67,8 @@ export function LogView({ address, step, lines, onChoose, hrefOf }: Props) {
 
   useEffect(() => feed.start(), [feed]);
   useEffect(() => {
-    if (isFinal(step.status)) feed.finish();
-  }, [feed, step.status]);
+    feed.follow({ isStarted: step.startedAt !== null, isFinished: isFinal(step.status) });
+  }, [feed, step.status, step.startedAt]);
 
   const rows = useMemo(() => {
     const { commands, lineCount } = store;
@@ -79,13 +79,18 @@ export function LogView({ address, step, lines, onChoose, hrefOf }: Props) {
     // The version stands for what the store holds.
   }, [store, version, folds, failureLine, wasGrowing]);
 
-  const unit = Math.min(rowHeight, maxHeight / Math.max(1, rows.count));
-  const isEven = !isWrapped && unit === rowHeight;
-  const firstInSight = Math.min(Math.max(0, rows.count - 1), Math.floor(top / unit));
+  /** Px of the scrollbar per px of the log. */
+  const scale = Math.min(1, maxHeight / Math.max(1, rows.height));
+  const isEven = !isWrapped && scale === 1;
+  const firstInSight = rows.rowAt(top / scale);
   const firstRow = isEven ? Math.max(0, firstInSight - overscan) : firstInSight;
   const drawn = Math.ceil(viewHeight / rowHeight) + (isEven ? 2 * overscan : overscan);
   const lastRow = Math.min(rows.count, firstRow + drawn);
 
+  const toggle = useCallback((command: number, isOpen: boolean): void => {
+    setFollowing(false);
+    setFolds((before) => ({ ...before, some: new Map(before.some).set(command, !isOpen) }));
+  }, []);
   const unfold = useCallback((command: number): void => {
     setFolds((before) => ({ ...before, some: new Map(before.some).set(command, true) }));
   }, []);
@@ -101,9 +106,9 @@ export function LogView({ address, step, lines, onChoose, hrefOf }: Props) {
       }
       target.current = undefined;
       setFollowing(false);
-      box.current?.scrollTo({ top: Math.max(0, (rows.rowOf(line) - contextRows) * unit) });
+      box.current?.scrollTo({ top: Math.max(0, rows.topOf(rows.rowOf(line)) - contextRows * rowHeight) * scale });
     },
-    [rows, unit, unfold],
+    [rows, scale, unfold],
   );
 
   // What is to be shown is shown as soon as its line has come, and its fold is open.
@@ -173,6 +178,31 @@ export function LogView({ address, step, lines, onChoose, hrefOf }: Props) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLInputElement) return;
     if (event.key === 'n') goToError(1);
     else if (event.key === 'p') goToError(-1);
+    else if (event.target === box.current) moveChoice(event);
+  };
+
+  /** Enter chooses a line (its link stands in the address) or folds a chosen command; arrows move it, Shift makes a range. */
+  const moveChoice = (event: KeyboardEvent): void => {
+    const by = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
+    if (event.key === 'Escape' && lines) onChoose(undefined);
+    else if (event.key === 'Enter' && !lines) {
+      const first = rows.lineAt(Math.min(rows.count - 1, rows.rowAt(top / scale) + 1)) + 1;
+      wasChosenHere.current = true;
+      onChoose([first, first]);
+    } else if (event.key === 'Enter' && lines) {
+      const command = store.commands.indexOf(lines[0] - 1);
+      if (command >= 0) toggle(command, rows.lineAt(rows.rowOf(lines[0])) === lines[0]);
+    } else if (by !== 0 && lines) {
+      const end = event.shiftKey ? lines[1] : by === 1 ? lines[1] : lines[0];
+      const next = rows.lineAt(Math.min(rows.count - 1, Math.max(0, rows.rowOf(end - 1) + by))) + 1;
+      wasChosenHere.current = true;
+      onChoose(event.shiftKey ? [Math.min(lines[0], next), Math.max(lines[0], next)] : [next, next]);
+      const view = box.current;
+      const at = rows.topOf(rows.rowOf(next - 1)) * scale;
+      if (view && (at < view.scrollTop || at > view.scrollTop + view.clientHeight - 2 * rowHeight))
+        view.scrollTo({ top: Math.max(0, at - view.clientHeight / 2) });
+    } else return;
+    event.preventDefault();
   };
 
   const moveHit = (by: 1 | -1): void => {
@@ -182,18 +212,12 @@ export function LogView({ address, step, lines, onChoose, hrefOf }: Props) {
 
   const choose = useCallback(
     (event: MouseEvent, line: number): void => {
-      event.preventDefault();
       wasChosenHere.current = true;
       const isRange = event.shiftKey && lines !== undefined;
       onChoose(isRange ? [Math.min(lines[0], line + 1), Math.max(lines[0], line + 1)] : [line + 1, line + 1]);
     },
     [lines, onChoose],
   );
-
-  const toggle = useCallback((command: number, isOpen: boolean): void => {
-    setFollowing(false);
-    setFolds((before) => ({ ...before, some: new Map(before.some).set(command, !isOpen) }));
-  }, []);
 
   const rawUrl = logUrl(address);
   const { lineCount } = store;
@@ -210,7 +234,6 @@ export function LogView({ address, step, lines, onChoose, hrefOf }: Props) {
         key={line}
         line={line}
         text={store.line(line)}
-        href={hrefOf(line + 1)}
         rawUrl={rawUrl}
         look={lookOf(line)}
         onChoose={choose}
@@ -291,8 +314,8 @@ export function LogView({ address, step, lines, onChoose, hrefOf }: Props) {
           aria-label={t.logOf({ step: step.name })}
           onScroll={onScroll}
         >
-          <div style={{ height: rows.count * unit }} />
-          <div className="log-window" style={{ top: firstRow * unit }}>
+          <div style={{ height: rows.height * scale }} />
+          <div className="log-window" style={{ top: rows.topOf(firstRow) * scale }}>
             {drawnRows}
           </div>
         </div>
@@ -342,7 +365,6 @@ function LogNotice({ state, step }: { state: LogFeed['state']; step: StepView })
 interface RowProps {
   readonly line: number;
   readonly text: string;
-  readonly href: string;
   readonly rawUrl: string;
   readonly look: string;
   readonly onChoose: (event: MouseEvent, line: number) => void;
@@ -354,14 +376,14 @@ interface RowProps {
 }
 
 const LogRow = memo(function LogRow(props: RowProps) {
-  const { line, text, href, rawUrl, look, onChoose, command, isOpen, hidden, onToggle } = props;
+  const { line, text, rawUrl, look, onChoose, command, isOpen, hidden, onToggle } = props;
   const t = useMessages();
   const isCut = text.length > shownCharacters;
   return (
     <div className={`log-row ${command === undefined ? '' : 'command'} ${look}`}>
-      <a href={href} className="line-number" onClick={(event) => onChoose(event, line)}>
+      <span className="line-number" title={t.linkToLine} onClick={(event) => onChoose(event, line)}>
         {line + 1}
-      </a>
+      </span>
       {command !== undefined && onToggle ? (
         <button
           type="button"
@@ -418,7 +440,7 @@ function ErrorMarks({ store, rows }: { store: LogStore; rows: FoldedRows; versio
       {errors
         .filter((_, i) => i % step === 0)
         .map((line) => (
-          <i key={line} style={{ top: `${(rows.rowOf(line) / Math.max(1, rows.count)) * 100}%` }} />
+          <i key={line} style={{ top: `${(rows.topOf(rows.rowOf(line)) / Math.max(1, rows.height)) * 100}%` }} />
         ))}
     </div>
   );

@@ -18,7 +18,7 @@ import { isAtLeast } from '../../session.ts';
 import { CompileErrorCard, FailureCard } from './failure-card.tsx';
 import { Graph } from './graph.tsx';
 import { LogView } from './log-view.tsx';
-import { formatStepAddress, parseStepAddress, type StepAddress, setStepHash, useStepHash } from './step-address.ts';
+import { parseStepAddress, type StepAddress, setStepHash, useStepHash } from './step-address.ts';
 import { Timeline } from './timeline.tsx';
 import { TraceList } from './trace-list.tsx';
 
@@ -49,7 +49,7 @@ export function PipelinePage(params: { owner: string; project: string; number: s
           { label: `#${params.number}` },
         ]}
       />
-      <Answer query={pipeline} skeleton={<Skeleton rows={10} />}>
+      <Answer query={pipeline} heading="h1" skeleton={<Skeleton rows={10} />}>
         {(data) => <Pipeline name={name} pipeline={data} />}
       </Answer>
     </div>
@@ -492,10 +492,9 @@ function StepPane({ name, pipeline, step, attempts, address, lines, isLatest }: 
     [address.step, address.workflow, isLatest, step.attempt],
   );
   const choose = useCallback(
-    (range: readonly [number, number]): void => setStepHash({ ...here, lines: range }),
+    (range: readonly [number, number] | undefined): void => setStepHash({ ...here, ...(range && { lines: range }) }),
     [here],
   );
-  const hrefOf = useCallback((line: number): string => formatStepAddress({ ...here, lines: [line, line] }), [here]);
   const hasNoLog = step.status === 'skipped' || (isFinal(step.status) && step.startedAt === null);
   return (
     <div className="step-pane">
@@ -543,7 +542,6 @@ function StepPane({ name, pipeline, step, attempts, address, lines, isLatest }: 
           step={step}
           lines={lines}
           onChoose={choose}
-          hrefOf={hrefOf}
         />
       )}
     </div>

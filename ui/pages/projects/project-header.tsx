@@ -25,14 +25,15 @@ export function CodeHeader({
   title,
   current,
   crumbs = [],
-  actions,
+  lead = '',
 }: {
   owner: string;
   project: string;
   title: ReactNode;
   current: 'files' | 'commits' | 'refs';
   crumbs?: readonly Crumb[];
-  actions?: ReactNode;
+  /** A sentence below the title. */
+  lead?: string;
 }) {
   const t = useMessages();
   const name = { owner, project };
@@ -52,8 +53,12 @@ export function CodeHeader({
       />
       <div className="page-head">
         <h1>{title}</h1>
-        {actions !== undefined && <div className="actions">{actions}</div>}
       </div>
+      {lead !== '' && (
+        <p className="lead">
+          <bdi>{lead}</bdi>
+        </p>
+      )}
       <nav className="tabs" aria-label={t.code}>
         {tabs.map(({ key, label, to }) => (
           <Link key={key} to={to} aria-current={key === current ? 'page' : undefined}>

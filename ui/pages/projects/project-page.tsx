@@ -8,7 +8,7 @@ import { usePageTitle } from '../../page-state.ts';
 import { Answer, Skeleton } from '../../parts/answers.tsx';
 import { CommandLine, CopyButton } from '../../parts/copy.tsx';
 import { isFinal, statusTone } from '../../parts/status.tsx';
-import { Link, useSearch } from '../../router.tsx';
+import { go, Link, useSearch } from '../../router.tsx';
 import { isAtLeast, useMe } from '../../session.ts';
 import { Folder } from './folder.tsx';
 import { CodeHeader, VisibilityMark } from './project-header.tsx';
@@ -19,7 +19,7 @@ export function ProjectPage({ owner, project }: { owner: string; project: string
   useTopic(`project:${owner}/${project}`);
   return (
     <div className="page">
-      <Answer query={found} skeleton={<Skeleton rows={8} />}>
+      <Answer query={found} heading="h1" skeleton={<Skeleton rows={8} />}>
         {(data) => <Project owner={owner} project={project} data={data} />}
       </Answer>
     </div>
@@ -36,6 +36,7 @@ function Project({ owner, project, data }: { owner: string; project: string; dat
         owner={owner}
         project={project}
         current="files"
+        lead={data.description}
         title={
           <>
             <bdi>{data.name}</bdi> <VisibilityMark visibility={data.visibility} />{' '}
@@ -43,11 +44,6 @@ function Project({ owner, project, data }: { owner: string; project: string; dat
           </>
         }
       />
-      {data.description !== '' && (
-        <p className="lead">
-          <bdi>{data.description}</bdi>
-        </p>
-      )}
       {data.isEmpty ? (
         <EmptyRepository data={data} />
       ) : (
@@ -83,6 +79,7 @@ function RecentPipelines({ data }: { data: ProjectView }) {
       ? Date.parse(pipeline.finishedAt) - Date.parse(pipeline.startedAt)
       : 0;
   const longest = Math.max(1, ...pipelines.map(took));
+  const passed = pipelines.filter(({ status }) => status === 'passed').length;
   return (
     <section className="box">
       <h2>
@@ -91,21 +88,24 @@ function RecentPipelines({ data }: { data: ProjectView }) {
       {recent.data && pipelines.length === 0 ? (
         <p className="quiet">{t.noPipelineYet}</p>
       ) : (
-        <ul className="history-bars">
-          {pipelines.map((pipeline) => {
-            const label = `#${pipeline.number} ${t.status[pipeline.status]}${isFinal(pipeline.status) ? `, ${formatDuration(took(pipeline))}` : ''}`;
-            return (
-              <li key={pipeline.number}>
-                <Link to={pipelineAddress(name, pipeline.number)} title={label} aria-label={label}>
-                  <i
-                    className={statusTone(pipeline.status)}
-                    style={{ height: `${Math.round(20 + (took(pipeline) / longest) * 80)}%` }}
-                  />
-                </Link>
+        <>
+          <p className="hidden-text">{t.historySummary({ passed, count: pipelines.length })}</p>
+          {/* The list behind the heading is the way for the keyboard: bars are too thin to be targets of their own. */}
+          <ul className="history-bars" aria-hidden="true">
+            {pipelines.map((pipeline) => (
+              <li
+                key={pipeline.number}
+                title={`#${pipeline.number} ${t.status[pipeline.status]}${isFinal(pipeline.status) ? `, ${formatDuration(took(pipeline))}` : ''}`}
+                onClick={() => go(pipelineAddress(name, pipeline.number))}
+              >
+                <i
+                  className={statusTone(pipeline.status)}
+                  style={{ height: `${Math.round(20 + (took(pipeline) / longest) * 80)}%` }}
+                />
               </li>
-            );
-          })}
-        </ul>
+            ))}
+          </ul>
+        </>
       )}
     </section>
   );
