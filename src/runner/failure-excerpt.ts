@@ -34,6 +34,8 @@ export class FailureExcerptFinder {
   #weak: Candidate | undefined;
   /** Candidates that still want lines after them. */
   #unfilled: Candidate[] = [];
+  /** Within lines that one program begins all alike: the first that says something is what it is about. */
+  #block: { readonly prefix: string; hasCandidate: boolean } | undefined;
 
   /** Takes the log as it is stored: masked, with the streams in their order. */
   write(bytes: Buffer): void {
@@ -65,11 +67,13 @@ export class FailureExcerptFinder {
 
   /** Counts the lines and reads but the last ones. */
   #skipLines(bytes: Buffer): void {
-    let from = bytes.length;
-    for (let count = 0; count <= tailLines && from > 0; count += 1) from = bytes.lastIndexOf(10, from - 1);
-    const tail = from + 1;
+    let before = bytes.length;
+    // Node takes a negative offset as one from the end.
+    for (let count = 0; count <= tailLines && before >= 0; count += 1)
+      before = before === 0 ? -1 : bytes.lastIndexOf(10, before - 1);
+    const tail = before + 1;
     for (let at = bytes.indexOf(10); at !== -1 && at < tail; at = bytes.indexOf(10, at + 1)) this.#lineNumber += 1;
-    this.#readLines(bytes, Math.max(tail, 0));
+    this.#readLines(bytes, tail);
   }
 
   #keepOpen(bytes: Buffer, from: number, to: number): void {
@@ -94,7 +98,7 @@ export class FailureExcerptFinder {
     if (this.#unfilled.length > 0) this.#unfilled = this.#unfilled.filter((candidate) => !isFilled(candidate));
 
     const weight = weigh(line.text, this.#recent.at(-1)?.text);
-    if (weight) {
+    if (weight && !this.#isTold(line.text)) {
       const candidate: Candidate = { line: line.number, lines: [...this.#recent.slice(-linesBefore), line] };
       if (weight === 'marked') this.#marked = candidate;
       else if (weight === 'strong') this.#strong = candidate;
@@ -103,10 +107,22 @@ export class FailureExcerptFinder {
         (each): each is Candidate => each !== undefined && !isFilled(each),
       );
     }
+    if (this.#block && !line.text.startsWith(this.#block.prefix)) this.#block = undefined;
     this.#recent.push(line);
     if (this.#recent.length > tailLines) this.#recent.shift();
   }
+
+  /** Whether the line only goes on about what the first of its block has told. */
+  #isTold(text: string): boolean {
+    const prefix = blockPrefixes.find((each) => text.startsWith(each));
+    if (prefix === undefined) return false;
+    if (this.#block?.prefix === prefix && this.#block.hasCandidate) return true;
+    this.#block = { prefix, hasCandidate: true };
+    return false;
+  }
 }
+
+const blockPrefixes = ['npm error', 'npm ERR!', '[ERROR]'];
 
 function isFilled({ line, lines }: Candidate): boolean {
   return lines.at(-1)!.number >= line + linesAfter;
@@ -166,6 +182,9 @@ const noise = [
   /^\s*\^+\s*$/,
   /\bnon-fatal\b/i,
   /^\+ /,
+  /^tar: (?:Child returned|Error is not recoverable|Exiting with)/,
+  /^tar \(child\): Error is not/,
+  /^npm error Test failed/,
 ];
 
 /** What is an error beyond doubt: by the form that compilers, test runners and shells give it. */
