@@ -142,4 +142,13 @@ while (1) {
 `;
 
 /** System calls that the program makes by number. */
-export const gateCalls = ['prctl', 'capset', 'exit_group', 'setsid', 'setgroups', 'setresgid', 'setresuid', 'pidfd_open'] as const;
+export const gateCalls = [
+  'prctl',
+  'capset',
+  'exit_group',
+  'setsid',
+  'setgroups',
+  'setresgid',
+  'setresuid',
+  'pidfd_open',
+] as const;

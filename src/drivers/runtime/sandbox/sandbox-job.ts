@@ -25,6 +25,8 @@ export class SandboxJob implements RuntimeJob {
   readonly #checkout: Promise<Checkout> | undefined;
   /** Settles when a workspace is mounted, with or without a checkout: steps staged before would not see it. */
   readonly #workspace: Promise<void>;
+  /** Aborted when the job ends: nothing that is waited for on its behalf goes on. */
+  readonly #ending = new AbortController();
   #staging = 0;
   #onStagingDone: (() => void) | undefined;
   #destroyed: Promise<void> | undefined;
@@ -78,15 +80,18 @@ export class SandboxJob implements RuntimeJob {
   }
 
   async #stageSandbox(step: StageSpec): Promise<StagedStep> {
-    const image = await this.#host.images.provide(step.image, {
-      pull: step.pull,
-      ...(step.credentials ? { credentials: step.credentials } : {}),
-      ...(step.progress ? { progress: step.progress } : {}),
-      ...(step.signal ? { signal: step.signal } : {}),
-    });
+    const signal = step.signal ? AbortSignal.any([step.signal, this.#ending.signal]) : this.#ending.signal;
+    const image = await untilAborted(
+      signal,
+      this.#host.images.provide(step.image, {
+        pull: step.pull,
+        ...(step.credentials ? { credentials: step.credentials } : {}),
+        ...(step.progress ? { progress: step.progress } : {}),
+        signal,
+      }),
+    );
     const skeleton = await this.#host.skeleton(this.spec.workspace);
-    await this.#workspace;
-    this.#refuseEnded(step);
+    await untilAborted(signal, this.#workspace);
     const binds: Bind[] = [
       { source: join(this.#holder.mountPoint, 'workspace'), target: this.spec.workspace, isWritable: true },
     ];
@@ -111,8 +116,10 @@ export class SandboxJob implements RuntimeJob {
       diskFolders: [this.#workspaceUpper],
       onGone: () => this.#steps.delete(staged),
     });
-    if (this.#destroyed || step.signal?.aborted) await staged.discard();
-    this.#refuseEnded(step);
+    if (signal.aborted) {
+      await staged.discard();
+      throw endedMeanwhile();
+    }
     this.#steps.add(staged);
     return staged;
   }
@@ -123,6 +130,7 @@ export class SandboxJob implements RuntimeJob {
 
   /** All objects are tried, also when one removal fails: the first failure is told at the end. */
   async #destroy(): Promise<void> {
+    this.#ending.abort(endedMeanwhile());
     const failures: unknown[] = [];
     const attempt = async (removal: () => Promise<void> | void): Promise<void> => {
       try {
@@ -169,12 +177,22 @@ export class SandboxJob implements RuntimeJob {
     }
     return checkout;
   }
+}
 
-  #refuseEnded(step: StageSpec): void {
-    if (this.#destroyed || step.signal?.aborted) {
-      throw new GantryError('RUNTIME_UNAVAILABLE', `Cannot stage step "${step.name}": the job ended meanwhile`);
-    }
+function endedMeanwhile(): GantryError {
+  return new GantryError('RUNTIME_UNAVAILABLE', 'Cannot stage a step: it was cancelled, or its job ended, meanwhile');
+}
+
+/** Waits no longer than the signal lets it: what is being made may go on for others. */
+function untilAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  if (signal.aborted) {
+    promise.catch(() => undefined);
+    return Promise.reject(endedMeanwhile());
   }
+  const aborted = Promise.withResolvers<never>();
+  const listener = (): void => aborted.reject(endedMeanwhile());
+  signal.addEventListener('abort', listener, { once: true });
+  return Promise.race([promise, aborted.promise]).finally(() => signal.removeEventListener('abort', listener));
 }
 
 /** Ids come from us, but they become paths. */
