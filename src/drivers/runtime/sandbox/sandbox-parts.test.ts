@@ -1,0 +1,161 @@
+import { describe, expect, it } from 'vitest';
+import { GantryError } from '../../../core/errors.ts';
+import { encodeFrame } from './frames.ts';
+import { encodeRelease } from './gate.ts';
+import { type Generation, generationName, isDeadGeneration, startTicksOf } from './generation.ts';
+import { readResolver } from './job-network.ts';
+import { bubblewrapCommand } from './launcher-bubblewrap.ts';
+import { overlayOptions } from './overlay.ts';
+import { findWorkspaceFault } from './skeleton.ts';
+
+describe('overlayOptions', () => {
+  it('puts the topmost layer first and escapes what separates', () => {
+    expect(
+      overlayOptions({ lowers: ['/low', '/a:b,c'], upper: '/up', work: '/work' }, { isRootless: false, isKept: false }),
+    ).toBe(String.raw`lowerdir=/a\:b\,c:/low,upperdir=/up,workdir=/work,volatile`);
+  });
+
+  it('refuses what one page of options cannot hold', () => {
+    const lowers = Array.from({ length: 100 }, (_, index) => `/${'x'.repeat(60)}${index}`);
+    expect(() => overlayOptions({ lowers, upper: '/u', work: '/w' }, { isRootless: false, isKept: true })).toThrow(
+      GantryError,
+    );
+  });
+});
+
+describe('isDeadGeneration', () => {
+  const own: Generation = {
+    instanceId: 'one',
+    pid: process.pid,
+    startTicks: startTicksOf(process.pid)!,
+    bootId: 'aaaaaaaa-bbbb-cccc',
+  };
+
+  it('keeps the living: this process and its start are what the name says', () => {
+    expect(isDeadGeneration(generationName(own), own)).toBe(false);
+  });
+
+  it('knows a process of the same number that started at another time for another one', () => {
+    expect(isDeadGeneration(generationName({ ...own, startTicks: own.startTicks - 1 }), own)).toBe(true);
+  });
+
+  it('takes everything of another boot for dead', () => {
+    expect(isDeadGeneration(generationName({ ...own, bootId: 'other' }), own)).toBe(true);
+  });
+
+  it('never touches what belongs to another instance or was not named by us', () => {
+    expect(isDeadGeneration(generationName({ ...own, instanceId: 'two', bootId: 'other' }), own)).toBe(false);
+    expect(isDeadGeneration('gantry-one', own)).toBe(false);
+  });
+});
+
+describe('readResolver', () => {
+  const files = (texts: Readonly<Record<string, string>>) => (path: string) => texts[path] ?? '';
+
+  it('takes the servers and search settings of the host', () => {
+    const resolver = readResolver(
+      files({ '/etc/resolv.conf': 'search a.example\nnameserver 10.1.2.3\noptions edns0\n' }),
+    );
+    expect(resolver.text).toBe('search a.example\noptions edns0\nnameserver 10.1.2.3\n');
+    expect(resolver.findings).toEqual([]);
+  });
+
+  it('looks behind a resolver on the loopback', () => {
+    const resolver = readResolver(
+      files({
+        '/etc/resolv.conf': 'nameserver 127.0.0.53\n',
+        '/run/systemd/resolve/resolv.conf': 'nameserver 192.0.2.53\n',
+      }),
+    );
+    expect(resolver.servers).toEqual(['192.0.2.53']);
+  });
+
+  it('says so when steps can look nothing up', () => {
+    expect(readResolver(files({ '/etc/resolv.conf': 'nameserver ::1\n' })).findings).toHaveLength(1);
+  });
+});
+
+describe('findWorkspaceFault', () => {
+  it('takes ordinary folders and refuses those of the system', () => {
+    expect(findWorkspaceFault('/drone/src')).toBeUndefined();
+    expect(findWorkspaceFault('/home/app/src')).toBeUndefined();
+    expect(findWorkspaceFault('/usr/src/app')).toBeUndefined();
+    for (const path of ['/', '//', 'x', '/lib/x', '/dev/shm', '/a/./b', '/.gantry/x']) {
+      expect(findWorkspaceFault(path)).toBeTypeOf('string');
+    }
+  });
+});
+
+describe('encodeRelease', () => {
+  const base = {
+    step: { name: 'test', kind: 'commands' as const },
+    image: { environment: ['A=image', 'B=image', 'C=image=more'], entrypoint: ['e'], command: ['c'], user: 'app' },
+    workspace: '/drone/src',
+    defaults: { SSL_CERT_FILE: '/ca', A: 'default' },
+  };
+  const release = {
+    environment: { B: 'plan' },
+    secrets: { S: 'secret' },
+    timeoutMs: 1,
+    graceMs: 1,
+    onOutput: () => {},
+  };
+
+  it('lets secrets win over the plan, the plan over the image, the image over defaults', () => {
+    const frame = encodeRelease({ ...base, release: { ...release, script: 'true', secrets: { S: 's', B: 'secret' } } });
+    const fields = decode(frame);
+    expect(fields.slice(0, 5)).toEqual(['app', '/drone/src', '/drone/src', 'true', '1']);
+    const count = Number(fields[5]);
+    const pairs = Array.from({ length: count }, (_, index) => [fields[6 + 2 * index], fields[7 + 2 * index]]);
+    expect(Object.fromEntries(pairs)).toMatchObject({ A: 'image', B: 'secret', C: 'image=more', SSL_CERT_FILE: '/ca' });
+    expect(fields.slice(6 + 2 * count)).toEqual([]);
+  });
+
+  it('takes command and entrypoint of the step over those of the image', () => {
+    const rest = (step: object): readonly string[] => {
+      const fields = decode(encodeRelease({ ...base, step: { name: 'x', kind: 'image', ...step }, release }));
+      return fields.slice(6 + 2 * Number(fields[5]));
+    };
+    expect(rest({})).toEqual(['e', 'c']);
+    expect(rest({ command: ['mine'] })).toEqual(['e', 'mine']);
+    expect(rest({ entrypoint: ['other'] })).toEqual(['other']);
+  });
+
+  it('refuses values that no environment can hold', () => {
+    expect(() => encodeRelease({ ...base, release: { ...release, environment: { X: 'a\0b' } } })).toThrow(/NUL/);
+  });
+});
+
+describe('bubblewrapCommand', () => {
+  it('covers /proc/sys after /proc, and always hands over the filter', () => {
+    const command = bubblewrapCommand('/usr/bin/bwrap', {
+      root: '/r',
+      sys: '/s',
+      binds: [],
+      network: 'none',
+      hostname: 'h',
+      shmBytes: 1,
+      workingDirectory: '/',
+      command: ['x'],
+      architecture: 'x86_64',
+      isRootless: false,
+    });
+    const text = command.join(' ');
+    expect(text.indexOf('--ro-bind /proc/sys /proc/sys')).toBeGreaterThan(text.indexOf('--proc /proc'));
+    expect(text).toContain('--seccomp 5 --');
+    expect(text).toContain('--cap-drop ALL');
+    expect(text).toContain('--unshare-net');
+    expect(text).not.toContain('--as-pid-1');
+  });
+});
+
+function decode(frame: Buffer): string[] {
+  const fields: string[] = [];
+  for (let at = 4; at < frame.length; ) {
+    const length = frame.readUInt32BE(at);
+    fields.push(frame.subarray(at + 4, at + 4 + length).toString());
+    at += 4 + length;
+  }
+  expect(encodeFrame(fields).equals(frame)).toBe(true);
+  return fields;
+}
