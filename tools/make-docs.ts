@@ -131,7 +131,7 @@ put(
   ),
 );
 put('docs/reference/openapi.json', `${JSON.stringify(openApi('1'), undefined, 2)}\n`);
-put('docs/reference/cli.md', commandReference());
+put('docs/reference/cli.md', await commandReference());
 put('ARCHITECTURE.md', withPicture(readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8')));
 
 function withPicture(text: string): string {

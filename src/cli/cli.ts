@@ -5,8 +5,7 @@ import { type CloneFacts, currentBranch, readClone } from './clone.ts';
 import { type Hosts, hostsPath, readHosts } from './hosts-file.ts';
 import { Output } from './output.ts';
 import { Questions } from './questions.ts';
-import { type Texts, textsEn } from './texts.en.ts';
-import { textsZh } from './texts.zh.ts';
+import type { Texts } from './texts.en.ts';
 
 export type Language = 'en' | 'zh';
 
@@ -41,10 +40,16 @@ export class Cli {
   #options: GlobalOptions = { input: true };
   #clone: Promise<CloneFacts | undefined> | undefined;
 
-  constructor(io: CliIo) {
+  static async create(io: CliIo): Promise<Cli> {
+    const language = languageOf(io.environment);
+    const texts = language === 'zh' ? (await import('./texts.zh.ts')).textsZh : (await import('./texts.en.ts')).textsEn;
+    return new Cli(io, language, texts);
+  }
+
+  private constructor(io: CliIo, language: Language, texts: Texts) {
     this.io = io;
-    this.language = languageOf(io.environment);
-    this.texts = this.language === 'zh' ? textsZh : textsEn;
+    this.language = language;
+    this.texts = texts;
     this.out = new Output(io);
     this.ask = new Questions(io, this.texts, () => this.#options.input);
   }

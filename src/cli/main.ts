@@ -1,11 +1,5 @@
-import { enableCompileCache } from 'node:module';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import type { CliIo, OutputStream } from './cli-io.ts';
-
-// Reading the sources costs half of a command's time; what was compiled is kept beside the user's other caches.
-enableCompileCache(join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'gantry', 'compiled'));
-const { runCli } = await import('./run-cli.ts');
+import { runCli } from './run-cli.ts';
 
 // Ends at once: what a command leaves open (a runner that goes on, a kept connection) must not hold the prompt.
 process.exit(await runCli(process.argv.slice(2), processIo()));

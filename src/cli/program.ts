@@ -1,90 +1,134 @@
 import { Command } from 'commander';
 import type { Cli, GlobalOptions } from './cli.ts';
-import { addCompletion } from './commands/completion.ts';
-import { addConfig } from './commands/config.ts';
-import { addDoctor } from './commands/doctor.ts';
-import { addGitCredential } from './commands/git-credential.ts';
-import { addHelp } from './commands/help.ts';
-import { addLint } from './commands/lint.ts';
-import { addLogin, addLogout } from './commands/login.ts';
-import { addLogs } from './commands/logs.ts';
-import { addPipelineCancel } from './commands/pipeline-cancel.ts';
-import { addPipelineList } from './commands/pipeline-list.ts';
-import { addPipelineRerun } from './commands/pipeline-rerun.ts';
-import { addPipelineStart } from './commands/pipeline-start.ts';
-import { addPipelineView } from './commands/pipeline-view.ts';
-import { addPipelineWatch } from './commands/pipeline-watch.ts';
-import { addPipelineWhy } from './commands/pipeline-why.ts';
-import { addProjectArchive } from './commands/project-archive.ts';
-import { addProjectCreate } from './commands/project-create.ts';
-import { addProjectList } from './commands/project-list.ts';
-import { addProjectRename } from './commands/project-rename.ts';
-import { addProjectView } from './commands/project-view.ts';
-import { addSecretList } from './commands/secret-list.ts';
-import { addSecretSet } from './commands/secret-set.ts';
-import { addSecretUnset } from './commands/secret-unset.ts';
-import { addServe } from './commands/serve.ts';
-import { addSetup } from './commands/setup.ts';
-import { addTokenCreate } from './commands/token-create.ts';
-import { addTokenList } from './commands/token-list.ts';
-import { addTokenRevoke } from './commands/token-revoke.ts';
-import { addVersion, readVersion } from './commands/version.ts';
-import { addWhoami } from './commands/whoami.ts';
+import type { Texts } from './texts.en.ts';
 
 type AddCommand = (parent: Command, cli: Cli) => void;
 
-/** The tree of commands: help, completion and the reference page are made from it. */
-export function createProgram(cli: Cli): Command {
+/** A word after `gantry`: a command, or several below it. */
+interface Entry {
+  readonly text: keyof Texts['commands'];
+  /** Loaded when it is called and not before: most of a command's start is reading what it does not need. */
+  readonly load: () => Promise<readonly AddCommand[]>;
+  readonly isGroup?: true;
+  readonly isHidden?: true;
+}
+
+const entries: Readonly<Record<string, Entry>> = {
+  serve: { text: 'serve', load: async () => [(await import('./commands/serve.ts')).addServe] },
+  setup: { text: 'setup', load: async () => [(await import('./commands/setup.ts')).addSetup] },
+  doctor: { text: 'doctor', load: async () => [(await import('./commands/doctor.ts')).addDoctor] },
+  login: { text: 'login', load: async () => [(await import('./commands/login.ts')).addLogin] },
+  logout: { text: 'logout', load: async () => [(await import('./commands/login.ts')).addLogout] },
+  whoami: { text: 'whoami', load: async () => [(await import('./commands/whoami.ts')).addWhoami] },
+  token: { text: 'token', isGroup: true, load: loadToken },
+  project: { text: 'project', isGroup: true, load: loadProject },
+  pipeline: { text: 'pipeline', isGroup: true, load: loadPipeline },
+  logs: { text: 'logs', load: async () => [(await import('./commands/logs.ts')).addLogs] },
+  secret: { text: 'secret', isGroup: true, load: loadSecret },
+  lint: { text: 'lint', load: async () => [(await import('./commands/lint.ts')).addLint] },
+  config: { text: 'config', load: async () => [(await import('./commands/config.ts')).addConfig] },
+  completion: { text: 'completion', load: async () => [(await import('./commands/completion.ts')).addCompletion] },
+  version: { text: 'version', load: async () => [(await import('./commands/version.ts')).addVersion] },
+  help: { text: 'help', load: async () => [(await import('./commands/help.ts')).addHelp] },
+  __complete: {
+    text: 'completion',
+    isHidden: true,
+    load: async () => [(await import('./commands/completion.ts')).addComplete],
+  },
+  'git-credential': {
+    text: 'login',
+    isHidden: true,
+    load: async () => [(await import('./commands/git-credential.ts')).addGitCredential],
+  },
+};
+
+/** These speak of all the others. */
+const needAll: ReadonlySet<string> = new Set(['help', '__complete']);
+
+/**
+ * The tree of commands: help, completion and the reference page are made from it. With the words of a call only what
+ * they name is loaded, and the others are there by name; without, all of it is.
+ */
+export async function createProgram(cli: Cli, words?: readonly string[]): Promise<Command> {
   const { texts } = cli;
   const program = new Command('gantry');
   program
     .description(texts.program)
     .option('--url <address>', texts.options.url)
     .option('--no-input', texts.options.noInput)
-    .version(readVersion(), '--version', texts.commands.version)
+    .option('--version', texts.commands.version)
     .helpCommand(false)
     .showHelpAfterError(texts.seeHelp)
     .hook('preAction', () => {
       cli.options = program.opts<GlobalOptions & { input: boolean }>();
     });
 
-  const group = (name: string, description: string, commands: readonly AddCommand[]): void => {
-    const parent = program.command(name).description(description).helpCommand(false);
-    for (const add of commands) add(parent, cli);
-  };
-  addServe(program, cli);
-  addSetup(program, cli);
-  addDoctor(program, cli);
-  addLogin(program, cli);
-  addLogout(program, cli);
-  addWhoami(program, cli);
-  group('token', texts.commands.token, [addTokenList, addTokenCreate, addTokenRevoke]);
-  group('project', texts.commands.project, [
-    addProjectList,
-    addProjectCreate,
-    addProjectView,
-    addProjectArchive,
-    addProjectRename,
-  ]);
-  group('pipeline', texts.commands.pipeline, [
-    addPipelineList,
-    addPipelineStart,
-    addPipelineView,
-    addPipelineWatch,
-    addPipelineCancel,
-    addPipelineRerun,
-    addPipelineWhy,
-  ]);
-  addLogs(program, cli);
-  group('secret', texts.commands.secret, [addSecretList, addSecretSet, addSecretUnset]);
-  addLint(program, cli);
-  addConfig(program, cli);
-  addCompletion(program, cli);
-  addVersion(program, cli);
-  addHelp(program, cli);
-  addGitCredential(program, cli);
+  const isAll = words === undefined || words.some((word) => needAll.has(word));
+  for (const [name, entry] of Object.entries(entries)) {
+    if (entry.isHidden && !words?.includes(name)) continue;
+    const parent = entry.isGroup ? program.command(name).description(texts.commands[entry.text]) : program;
+    if (entry.isGroup) parent.helpCommand(false);
+    if (isAll || words.includes(name)) for (const add of await entry.load()) add(parent, cli);
+    else if (!entry.isGroup) program.command(name).description(texts.commands[entry.text]);
+  }
   for (const command of everyCommand(program)) prepareCommand(command, cli);
   return program;
+}
+
+async function loadToken(): Promise<readonly AddCommand[]> {
+  const [list, create, revoke] = await Promise.all([
+    import('./commands/token-list.ts'),
+    import('./commands/token-create.ts'),
+    import('./commands/token-revoke.ts'),
+  ]);
+  return [list.addTokenList, create.addTokenCreate, revoke.addTokenRevoke];
+}
+
+async function loadProject(): Promise<readonly AddCommand[]> {
+  const [list, create, view, archive, rename] = await Promise.all([
+    import('./commands/project-list.ts'),
+    import('./commands/project-create.ts'),
+    import('./commands/project-view.ts'),
+    import('./commands/project-archive.ts'),
+    import('./commands/project-rename.ts'),
+  ]);
+  return [
+    list.addProjectList,
+    create.addProjectCreate,
+    view.addProjectView,
+    archive.addProjectArchive,
+    rename.addProjectRename,
+  ];
+}
+
+async function loadPipeline(): Promise<readonly AddCommand[]> {
+  const [list, start, view, watch, cancel, rerun, why] = await Promise.all([
+    import('./commands/pipeline-list.ts'),
+    import('./commands/pipeline-start.ts'),
+    import('./commands/pipeline-view.ts'),
+    import('./commands/pipeline-watch.ts'),
+    import('./commands/pipeline-cancel.ts'),
+    import('./commands/pipeline-rerun.ts'),
+    import('./commands/pipeline-why.ts'),
+  ]);
+  return [
+    list.addPipelineList,
+    start.addPipelineStart,
+    view.addPipelineView,
+    watch.addPipelineWatch,
+    cancel.addPipelineCancel,
+    rerun.addPipelineRerun,
+    why.addPipelineWhy,
+  ];
+}
+
+async function loadSecret(): Promise<readonly AddCommand[]> {
+  const [list, set, unset] = await Promise.all([
+    import('./commands/secret-list.ts'),
+    import('./commands/secret-set.ts'),
+    import('./commands/secret-unset.ts'),
+  ]);
+  return [list.addSecretList, set.addSecretSet, unset.addSecretUnset];
 }
 
 function everyCommand(command: Command): readonly Command[] {

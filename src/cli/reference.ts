@@ -5,8 +5,8 @@ import { createProgram } from './program.ts';
 import { textsEn } from './texts.en.ts';
 
 /** docs/reference/cli.md, from the very tree that the command line is. */
-export function commandReference(): string {
-  const program = createProgram(new Cli(nowhere));
+export async function commandReference(): Promise<string> {
+  const program = await createProgram(await Cli.create(nowhere));
   const commands = leaves(program);
   return `${[
     '# Command line',

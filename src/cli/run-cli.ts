@@ -1,24 +1,35 @@
-import { CommanderError } from 'commander';
+import type { CommanderError } from 'commander';
 import { ApiError } from '../api/client.ts';
 import { GantryError } from '../core/errors.ts';
 import { Cli } from './cli.ts';
 import type { CliIo } from './cli-io.ts';
 import { Exit, exitCodeOf, exitCodes } from './exit-codes.ts';
-import { createProgram } from './program.ts';
+import { readVersion } from './package-version.ts';
 import { printable } from './text-width.ts';
 
 /** Runs one command and answers its exit code. Never throws: what goes wrong is said on stderr. */
 export async function runCli(words: readonly string[], io: CliIo): Promise<number> {
-  const cli = new Cli(io);
+  const cli = await Cli.create(io);
   try {
-    await createProgram(cli).parseAsync(withBareJson(words), { from: 'user' });
+    // Answered before anything else is read.
+    if (words.length === 1 && words[0] === '--version') {
+      await cli.out.line(readVersion());
+      return exitCodes.done;
+    }
+    const { createProgram } = await import('./program.ts');
+    const program = await createProgram(cli, words);
+    await program.parseAsync(withBareJson(words), { from: 'user' });
     return exitCodes.done;
   } catch (error) {
     if (error instanceof Exit) return error.exitCode;
     // Help and --version end this way with 0; commander has said already what is wrong.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+    if (isCommanderError(error)) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
     return tell(cli, error);
   }
+}
+
+function isCommanderError(error: unknown): error is CommanderError {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.');
 }
 
 /** A bare `--json` is all fields: as an option with an optional value it would swallow the argument after it. */

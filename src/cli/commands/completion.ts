@@ -37,12 +37,15 @@ export function addCompletion(parent: Command, cli: Cli): void {
       if (script === undefined) throw new GantryError('USAGE_WRONG', texts.errors.noShell(shell));
       await out.line(script);
     });
+}
 
+/** `gantry __complete WORDS…`, which those scripts run: what may stand in the place of the last word. */
+export function addComplete(parent: Command, cli: Cli): void {
   parent
     .command('__complete [words...]', { hidden: true })
     .allowUnknownOption()
     .action(async (words: readonly string[]) => {
-      for (const word of await complete(parent, cli, words)) await out.line(word);
+      for (const word of await complete(parent, cli, words)) await cli.out.line(word);
     });
 }
 

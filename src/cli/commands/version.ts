@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { addJson, type JsonOption } from '../options.ts';
+import { readVersion } from '../package-version.ts';
 
 /** `gantry version` */
 export function addVersion(parent: Command, cli: Cli): void {
@@ -13,15 +12,4 @@ export function addVersion(parent: Command, cli: Cli): void {
       else await cli.out.line(version);
     },
   );
-}
-
-/** The version of the package that this file belongs to, built or not. */
-export function readVersion(): string {
-  for (let folder = import.meta.dirname; ; folder = dirname(folder)) {
-    try {
-      return (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string }).version;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || folder === dirname(folder)) throw error;
-    }
-  }
 }
