@@ -18,9 +18,12 @@ const tailLines = 8;
 const maxLineBytes = 2_000;
 const maxShownCharacters = 500;
 
+/** How many lines of one piece of output are judged: in a flood of troubled lines the last ones are enough. */
+const maxJudged = 64;
+
 /**
  * Where a failure shows itself in a log: the step's own marker, else the last line that names an error, else the last
- * lines. Keeps a few lines in memory, however long the log is.
+ * lines. Keeps a few lines in memory, however long the log is, and costs little where nothing is wrong.
  */
 export class FailureExcerptFinder {
   /** The last complete lines, oldest first. */
@@ -29,25 +32,33 @@ export class FailureExcerptFinder {
   /** The line that has not ended yet, as far as it is kept. */
   #open: Buffer[] = [];
   #openBytes = 0;
+  #isOpen = false;
   #marked: Candidate | undefined;
   #strong: Candidate | undefined;
   #weak: Candidate | undefined;
   /** Candidates that still want lines after them. */
   #unfilled: Candidate[] = [];
-  /** Within lines that one program begins all alike: the first that says something is what it is about. */
-  #block: { readonly prefix: string; hasCandidate: boolean } | undefined;
+  /** Beginning of the lines that go on about what was told already. */
+  #toldPrefix: string | undefined;
 
   /** Takes the log as it is stored: masked, with the streams in their order. */
   write(bytes: Buffer): void {
-    // Lines are looked at one by one only where a word of trouble is near: most output has none.
-    const isTroubled = hasTrouble(bytes) || this.#openBytes > 0 || this.#unfilled.length > 0;
-    if (isTroubled) this.#readLines(bytes, 0);
-    else this.#skipLines(bytes);
+    let from = 0;
+    if (this.#isOpen) {
+      const end = bytes.indexOf(10);
+      this.#keepOpen(bytes, 0, end === -1 ? bytes.length : end);
+      if (end === -1) return;
+      this.#endOpen();
+      from = end + 1;
+    }
+    const last = bytes.lastIndexOf(10);
+    if (last >= from) this.#read(new Block(bytes, from, last));
+    this.#keepOpen(bytes, Math.max(from, last + 1), bytes.length);
   }
 
   /** `undefined` when nothing was written. */
   find(): FailureExcerpt | undefined {
-    if (this.#openBytes > 0) this.#endLine();
+    if (this.#isOpen) this.#endOpen();
     const found = this.#marked ?? this.#strong ?? this.#weak;
     if (found) return { line: found.line, lines: found.lines.map(shown) };
     const lines = this.#recent.slice(-tailLines).map(shown);
@@ -55,74 +66,155 @@ export class FailureExcerptFinder {
     return last && { line: last.number, lines };
   }
 
-  #readLines(bytes: Buffer, start: number): void {
-    let from = start;
-    for (let at = bytes.indexOf(10, from); at !== -1; at = bytes.indexOf(10, from)) {
-      this.#keepOpen(bytes, from, at);
-      this.#endLine();
-      from = at + 1;
-    }
-    this.#keepOpen(bytes, from, bytes.length);
-  }
-
-  /** Counts the lines and reads but the last ones. */
-  #skipLines(bytes: Buffer): void {
-    let before = bytes.length;
-    // Node takes a negative offset as one from the end.
-    for (let count = 0; count <= tailLines && before >= 0; count += 1)
-      before = before === 0 ? -1 : bytes.lastIndexOf(10, before - 1);
-    const tail = before + 1;
-    for (let at = bytes.indexOf(10); at !== -1 && at < tail; at = bytes.indexOf(10, at + 1)) this.#lineNumber += 1;
-    this.#readLines(bytes, tail);
-  }
-
   #keepOpen(bytes: Buffer, from: number, to: number): void {
+    if (to <= from) return;
+    this.#isOpen = true;
     const room = maxLineBytes - this.#openBytes;
-    if (to <= from || room <= 0) return;
-    const part = bytes.subarray(from, Math.min(to, from + room));
+    if (room <= 0) return;
     // A copy: what is kept for long must not keep a large buffer with it.
-    this.#open.push(Buffer.from(part));
+    const part = Buffer.from(bytes.subarray(from, Math.min(to, from + room)));
+    this.#open.push(part);
     this.#openBytes += part.length;
   }
 
-  #endLine(): void {
-    this.#lineNumber += 1;
-    const text = plainText(this.#open.length === 1 ? this.#open[0]! : Buffer.concat(this.#open));
+  #endOpen(): void {
+    const line = this.#open.length === 1 ? this.#open[0]! : Buffer.concat(this.#open);
     this.#open = [];
     this.#openBytes = 0;
-    this.#consider({ number: this.#lineNumber, text });
+    this.#isOpen = false;
+    this.#read(new Block(line, 0, line.length));
   }
 
-  #consider(line: Line): void {
-    for (const candidate of this.#unfilled) candidate.lines.push(line);
-    if (this.#unfilled.length > 0) this.#unfilled = this.#unfilled.filter((candidate) => !isFilled(candidate));
+  #read(block: Block): void {
+    const firstNumber = this.#lineNumber + 1;
+    this.#lineNumber += block.count;
+    const line = (index: number): Line => ({ number: firstNumber + index, text: block.text(index) });
 
-    const weight = weigh(line.text, this.#recent.at(-1)?.text);
-    if (weight && !this.#isTold(line.text)) {
-      const candidate: Candidate = { line: line.number, lines: [...this.#recent.slice(-linesBefore), line] };
-      if (weight === 'marked') this.#marked = candidate;
-      else if (weight === 'strong') this.#strong = candidate;
-      else this.#weak = candidate;
-      this.#unfilled = [this.#marked, this.#strong, this.#weak].filter(
-        (each): each is Candidate => each !== undefined && !isFilled(each),
-      );
+    for (const candidate of this.#unfilled)
+      for (let index = 0; index < block.count && !isFilled(candidate); index += 1) candidate.lines.push(line(index));
+    if (block.isTroubled()) this.#judge(block, line);
+    this.#unfilled = [this.#marked, this.#strong, this.#weak].filter(
+      (each): each is Candidate => each !== undefined && !isFilled(each),
+    );
+
+    for (let index = Math.max(0, block.count - tailLines); index < block.count; index += 1)
+      this.#recent.push(line(index));
+    this.#recent = this.#recent.slice(-tailLines);
+    if (this.#toldPrefix !== undefined && !this.#recent.at(-1)?.text.startsWith(this.#toldPrefix))
+      this.#toldPrefix = undefined;
+  }
+
+  /** Backwards: the last line of each weight is the one that counts, and what stands before it need not be looked at. */
+  #judge(block: Block, line: (index: number) => Line): void {
+    let judged = 0;
+    let isMarked = false;
+    let isStrong = false;
+    let isWeak = false;
+    for (let index = block.count - 1; index >= 0; index -= 1) {
+      const previous = (): string | undefined => (index > 0 ? block.text(index - 1) : this.#recent.at(-1)?.text);
+      if (!isMarked && block.mayBeMarker(index) && isMarker(block.text(index), previous())) {
+        isMarked = true;
+        this.#marked = this.#candidate(block, index, line);
+        continue;
+      }
+      if (isStrong || judged >= maxJudged || !block.isLineTroubled(index)) continue;
+      judged += 1;
+      const text = block.text(index);
+      const prefix = blockPrefixes.find((each) => text.startsWith(each));
+      if (prefix === undefined) {
+        const weight = weigh(text);
+        if (weight === 'strong') this.#strong = this.#candidate(block, index, line);
+        else if (weight === 'weak' && !isWeak) this.#weak = this.#candidate(block, index, line);
+        isStrong = weight === 'strong';
+        isWeak ||= weight === 'weak';
+      } else {
+        const told = this.#judgeRun(block, index, prefix, line);
+        isStrong = told.isStrong;
+        index = told.first;
+      }
     }
-    if (this.#block && !line.text.startsWith(this.#block.prefix)) this.#block = undefined;
-    this.#recent.push(line);
-    if (this.#recent.length > tailLines) this.#recent.shift();
   }
 
-  /** Whether the line only goes on about what the first of its block has told. */
-  #isTold(text: string): boolean {
-    const prefix = blockPrefixes.find((each) => text.startsWith(each));
-    if (prefix === undefined) return false;
-    if (this.#block?.prefix === prefix && this.#block.hasCandidate) return true;
-    this.#block = { prefix, hasCandidate: true };
-    return false;
+  /** Lines that one program begins all alike: the first that says something is what the others go on about. */
+  #judgeRun(
+    block: Block,
+    last: number,
+    prefix: string,
+    line: (index: number) => Line,
+  ): { readonly first: number; readonly isStrong: boolean } {
+    let first = last;
+    while (first > 0 && block.text(first - 1).startsWith(prefix)) first -= 1;
+    const isContinued = first === 0 && this.#recent.at(-1)?.text.startsWith(prefix) === true;
+    if (isContinued && this.#toldPrefix === prefix) return { first, isStrong: false };
+    for (let index = first; index <= last; index += 1) {
+      if (weigh(block.text(index)) === undefined) continue;
+      this.#strong = this.#candidate(block, index, line);
+      if (last === block.count - 1) this.#toldPrefix = prefix;
+      return { first, isStrong: true };
+    }
+    return { first, isStrong: false };
+  }
+
+  #candidate(block: Block, index: number, line: (index: number) => Line): Candidate {
+    const lines = index < linesBefore ? this.#recent.slice(index - linesBefore) : [];
+    for (let at = Math.max(0, index - linesBefore); at < block.count && at <= index + linesAfter; at += 1)
+      lines.push(line(at));
+    return { line: line(index).number, lines };
+  }
+}
+
+/** Whole lines of a buffer. */
+class Block {
+  readonly count: number;
+  readonly #bytes: Buffer;
+  readonly #starts: number[] = [];
+  readonly #end: number;
+
+  /** `end` is where the last line ends: at its newline, or behind its last byte. */
+  constructor(bytes: Buffer, from: number, end: number) {
+    this.#bytes = bytes;
+    this.#end = end;
+    for (let at = from; ; ) {
+      this.#starts.push(at);
+      const next = bytes.indexOf(10, at);
+      if (next === -1 || next >= end) break;
+      at = next + 1;
+    }
+    this.count = this.#starts.length;
+  }
+
+  text(index: number): string {
+    const start = this.#starts[index]!;
+    return plainText(this.#bytes.subarray(start, Math.min(this.#endOf(index), start + maxLineBytes)));
+  }
+
+  isTroubled(): boolean {
+    return hasTrouble(this.#bytes, this.#starts[0]!, this.#end) || this.#beginsTroubled(0);
+  }
+
+  isLineTroubled(index: number): boolean {
+    return this.#beginsTroubled(index) || hasTrouble(this.#bytes, this.#starts[index]!, this.#endOf(index));
+  }
+
+  mayBeMarker(index: number): boolean {
+    let at = this.#starts[index]!;
+    while (this.#bytes[at] === 32) at += 1;
+    return markerBytes.includes(this.#bytes[at] ?? 0);
+  }
+
+  /** Lines that say by their first letter what they are: pytest, apt, kotlinc, colours before any of them. */
+  #beginsTroubled(index: number): boolean {
+    return troubledBytes.includes(this.#bytes[this.#starts[index]!] ?? 0);
+  }
+
+  #endOf(index: number): number {
+    return index + 1 < this.count ? this.#starts[index + 1]! - 1 : this.#end;
   }
 }
 
 const blockPrefixes = ['npm error', 'npm ERR!', '[ERROR]'];
+const markerBytes = Buffer.from(':#+^');
+const troubledBytes = Buffer.from('Ee:#+^\u001b');
 
 function isFilled({ line, lines }: Candidate): boolean {
   return lines.at(-1)!.number >= line + linesAfter;
@@ -163,6 +255,9 @@ const noise = [
   /^\* (?:Try|Get more help|What went wrong)/,
   /^> (?:Run with|Get more help)/,
   /^✖ \d+ problems?/,
+  /^Finished in \d+/,
+  /^(?:Aborted|Killed)(?: \(core dumped\))?$/,
+  /\bld returned 1 exit status/,
   /^Found \d+ errors?/,
   /^\s*\d+ (?:Error|Warning)\(s\)/,
   /^\s*(?:Tests?|Test Files|Test Suites|Suites|Errors)(?::| ) .*\b\d+ (?:failed|error)/,
@@ -199,20 +294,20 @@ const strong = [
   /^\s*(?:FAIL|×|✗|✕|✖)\s+\S/,
   /^\s*● (?!Console)\S/,
   /^not ok \d+/,
-  /^(?:panic|fatal|Fatal|FATAL)(?: error)?[:\s]\S/,
+  /^(?:panic|fatal|Fatal|FATAL)(?: error| ERROR)?[:\s]\s*\S/,
   /^thread '.*' (?:\(\d+\) )?panicked at/,
   /^PHP (?:Fatal|Parse) error/,
   /^(?:│ )?Error: \S/,
   /^Error from server/,
+  /^\s+[x✖] [\w@/-]+\([\w@/-]+\): /,
   /^\s*npm (?:ERR!|error) \S/,
   /^\[ERROR\] \S/,
   /^ERROR:? \S/,
   /^e: \S/,
-  /^Execution failed for task/,
   /^\S*make(?:\[\d+\])?: \*\*\* (?!\[)/,
   /: (?:line )?\d*:? ?\S*:? ?(?:command )?not found$/,
   /: (?:No such file or directory|Permission denied|cannot execute|Is a directory|Text file busy|No space left on device)\b/,
-  /\b(?:Segmentation fault|Bus error|Illegal instruction|Aborted|Killed|core dumped|Out of memory|heap out of memory)\b/,
+  /\b(?:Segmentation fault|Bus error|Illegal instruction|core dumped|Out of memory|heap out of memory)\b/,
   /^\s*Failure\/Error: /,
   /^(?:curl|wget|ssh|scp|tar|cp|mv|rm|git|docker|E): (?:\(\d+\) )?\S/,
   /^E: \S/,
@@ -228,13 +323,14 @@ const weak = [
 /** A traceback's first line is only where it begins: what it is about stands at its end. */
 const opening = /^Traceback /;
 
-function weigh(text: string, previous: string | undefined): 'marked' | 'strong' | 'weak' | undefined {
-  if (text.length < 3) return undefined;
-  if (markers.some((pattern) => pattern.test(text))) {
-    // A diff's header looks like Buildkite's marker.
-    if (!(text.startsWith('+++ ') && previous?.startsWith('--- '))) return 'marked';
-  }
-  if (noise.some((pattern) => pattern.test(text))) return undefined;
+/** A diff's header looks like Buildkite's marker. */
+function isMarker(text: string, previous: string | undefined): boolean {
+  if (text.startsWith('+++ ') && text[4] !== ':' && previous?.startsWith('--- ')) return false;
+  return markers.some((pattern) => pattern.test(text));
+}
+
+function weigh(text: string): 'strong' | 'weak' | undefined {
+  if (text.length < 3 || noise.some((pattern) => pattern.test(text))) return undefined;
   if (opening.test(text)) return 'weak';
   if (strong.some((pattern) => pattern.test(text))) return 'strong';
   return weak.some((pattern) => pattern.test(text)) ? 'weak' : undefined;
@@ -245,20 +341,18 @@ function weigh(text: string, previous: string | undefined): 'marked' | 'strong' 
 const trouble = [
   'rror', 'RROR', 'fail', 'Fail', 'FAIL', 'atal', 'ATAL', 'xcep', 'XCEP', 'anic', 'ANIC', 'Faul', 'faul', 'bort',
   'not found', 'No such', 'No space', 'enied', 'annot', 'ould not', 'nable to', 'efused', 'imed out', 'imeout',
-  'Killed', 'core dumped', 'ut of mem', 'llegal inst', 'undefined ref', 'ssert', 'Traceback', 'not ok ', '::error',
+  'Killed', 'core dumped', 'ut of mem', 'llegal inst', 'undefined ref', 'ssert', 'Traceback', 'eslint(', 'not ok ', '::error',
   '##[error]', '\n+++ ', '^^^ +++', '\nE   ', '\nE: ', '\ne: ', '● ', '× ', '✗ ', '✕ ', '✖ ', '*** ', 'curl: ',
-  'wget: ', 'git: ', 'ssh: ', 'tar: ', 'ocker: ', 'Is a dir', 'file busy',
+  'wget: ', 'undefined: ', 'declared and not', 'imported and not', 'missing return', 'git: ', 'ssh: ', 'tar: ', 'ocker: ', 'Is a dir', 'file busy',
 ].map((part) => Buffer.from(part));
 const troubleAutomaton = buildAutomaton(trouble, []);
-/** `main.go:5:2: …`: a place in a file says so without a word. */
-const place = /\.\w{1,5}[:(]\d+[:,]\d+/;
 
-function hasTrouble(bytes: Buffer): boolean {
+function hasTrouble(bytes: Buffer, from: number, to: number): boolean {
   const { matchBytes, mayBegin, next, skip } = troubleAutomaton;
-  const lastWindow = bytes.length - 4;
+  const lastWindow = to - 4;
   let state = 0;
-  let at = 0;
-  while (at < bytes.length) {
+  let at = from;
+  while (at < to) {
     if (state === 0) {
       while (at <= lastWindow) {
         const leap = skip[(bytes[at + 2]! << 8) | bytes[at + 3]!]!;
@@ -266,11 +360,11 @@ function hasTrouble(bytes: Buffer): boolean {
         else if (mayBegin[(bytes[at]! << 8) | bytes[at + 1]!] === 0) at += 1;
         else break;
       }
-      if (at >= bytes.length) break;
+      if (at >= to) break;
     }
     state = next(state, bytes[at]!);
     at += 1;
     if (matchBytes[state] !== 0) return true;
   }
-  return place.test(bytes.toString('latin1')) || bytes.subarray(0, 4).toString() === '+++ ';
+  return false;
 }
