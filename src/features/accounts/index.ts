@@ -9,9 +9,9 @@ import { signInOperations } from './sign-in.ts';
 import { tokenOperations } from './tokens.ts';
 
 export type { AccountsDeps } from './deps.ts';
-export { createPasswords, type PasswordCost, type Passwords } from './passwords.ts';
+export { createPasswords } from './passwords.ts';
 export { createFirstAdmin, ensureSetupKey } from './set-up.ts';
-export { createTokenFor, type TokenWish } from './tokens.ts';
+export { createTokenFor } from './tokens.ts';
 
 /** People, and what they sign in with: set-up, sessions, tokens, organisations, and the record of who changed what. */
 export function accountsFeature(deps: AccountsDeps): Feature {

@@ -11,8 +11,6 @@ import { type KeyFile, openKeyFile } from './key-file.ts';
 import { seal } from './seal.ts';
 import { createVault } from './vault.ts';
 
-export { type KeyFile, type KeyFileOptions, openKeyFile } from './key-file.ts';
-
 export interface SecretsDeps {
   readonly store: UnitOfWork;
   readonly clock: Clock;

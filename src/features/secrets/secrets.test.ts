@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bearer, openServerWorld, type ServerWorld } from '../../../test/support/server-world.ts';
 import type { Person } from '../../core/person.ts';
 import type { Project } from '../../core/project.ts';
-import { openKeyFile } from './index.ts';
+import { openKeyFile } from './key-file.ts';
 import { seal, unseal } from './seal.ts';
 
 let folder: string;
