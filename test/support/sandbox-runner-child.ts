@@ -1,0 +1,71 @@
+/**
+ * A runner that is about to be killed: opens a sandbox runtime, goes as far as it is told, says so in a line, and stays.
+ *
+ *     node sandbox-runner-child.ts <launcher> <folder> <point> <mark>
+ */
+import { join } from 'node:path';
+import { createSandboxRuntime } from '../../src/drivers/runtime/sandbox/sandbox-runtime.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
+import { busyboxImage, ownGeneration, testImages } from './sandbox-world.ts';
+
+const [launcher, folder, point, mark] = process.argv.slice(2) as [string, string, string, string];
+const tell = (what: string): void => void process.stdout.write(`${what}\n`);
+const stay = setInterval(() => {}, 1_000_000);
+
+const runtime = await createSandboxRuntime({
+  launcher: launcher === 'runc' ? 'runc' : 'bubblewrap',
+  folder: join(folder, 'data'),
+  runFolder: join(folder, 'run'),
+  images: testImages(join(folder, 'layer')),
+  generation: ownGeneration('killed'),
+  network: { isEnabled: true },
+  clock: systemClock,
+  logger: silentLogger,
+});
+const stage = {
+  name: 'step',
+  kind: 'commands',
+  image: busyboxImage,
+  pull: 'never',
+  limits: {},
+  network: 'job',
+} as const;
+const steps: Record<string, () => Promise<void>> = {
+  opened: async () => {},
+  prepared: async () => {
+    await runtime.prepare({ id: 'doomed', workspace: '/drone/src' });
+  },
+  staging: async () => {
+    const job = await runtime.prepare({ id: 'doomed', workspace: '/drone/src' });
+    void job.stage({ ...stage, id: 'one' });
+    void job.stage({ ...stage, id: 'two' });
+  },
+  staged: async () => {
+    const job = await runtime.prepare({ id: 'doomed', workspace: '/drone/src' });
+    await job.stage({ ...stage, id: 'one' });
+  },
+  running: async () => {
+    const job = await runtime.prepare({ id: 'doomed', workspace: '/drone/src' });
+    await job.stage({ ...stage, id: 'ahead' });
+    const staged = await job.stage({ ...stage, id: 'one' });
+    const begun = Promise.withResolvers<void>();
+    staged.release({
+      script: `trap '' TERM HUP; echo data > file; (setsid sleep ${mark} &) ; sleep ${mark} & echo begun; sleep ${mark}`,
+      environment: {},
+      secrets: {},
+      timeoutMs: 600_000,
+      graceMs: 10_000,
+      onOutput: () => begun.resolve(),
+    });
+    await begun.promise;
+  },
+  destroying: async () => {
+    const job = await runtime.prepare({ id: 'doomed', workspace: '/drone/src' });
+    await job.stage({ ...stage, id: 'one' });
+    void job.destroy();
+  },
+};
+await steps[point]!();
+tell(`at ${point}`);
+await new Promise(() => stay);
