@@ -294,7 +294,7 @@ describe('matchGlob', () => {
         (value, other, which) => {
           expect(matchGlob(value, value, which)).toBe(true);
           // doublestar 1 takes "a/" and "a" for the same.
-          const same = (text: string): string => (which === 'drone1' ? text.replace(/(?!^)\/$/, '') : text);
+          const same = (text: string): string => (which === 'drone1' ? text.replace(/\/$/, '') : text);
           expect(matchGlob(value, other, which)).toBe(same(value) === same(other));
         },
       ),
