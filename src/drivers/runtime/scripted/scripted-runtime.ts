@@ -238,6 +238,11 @@ class Performance implements RunningStep {
         case 'write':
           await this.#write(act.stream, Buffer.from(act.text));
           break;
+        case 'write-base64': {
+          const bytes = Buffer.from(act.base64, 'base64');
+          for (let left = act.times ?? 1; left > 0 && !this.#isEnded; left -= 1) await this.#write('stdout', bytes);
+          break;
+        }
         case 'write-lines':
           await this.#writeLines(act.stream, act.count);
           break;

@@ -4,6 +4,8 @@ import { parseDurationMs } from '../../../lib/duration.ts';
 /** What a scripted step does, one act after the other. Without an ending it exits with 0. */
 export type Act =
   | { readonly do: 'write'; readonly stream?: 'stdout' | 'stderr'; readonly text: string }
+  /** Bytes that are no text, as often as `times` says. */
+  | { readonly do: 'write-base64'; readonly base64: string; readonly times?: number }
   /** `count` lines of the form `line 1`. */
   | { readonly do: 'write-lines'; readonly stream?: 'stdout' | 'stderr'; readonly count: number }
   /** As many bytes of one letter, without a newline. */
