@@ -1,18 +1,24 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { gitClient, mustGit } from '../support/code-server.ts';
+import { type TestDatabase, testDatabases } from '../support/databases.ts';
 import { KillableCodeServer, makeTree, straceProblem } from '../support/killable-code-server.ts';
 import { pushBody, rawPush } from '../support/raw-push.ts';
 
-async function world(): Promise<{
+const databases = await testDatabases();
+afterAll(async () => {
+  for (const database of databases) await database.stop();
+});
+
+async function world(database?: TestDatabase): Promise<{
   server: KillableCodeServer;
   tree: string;
   commit: (text: string) => Promise<string>;
   first: string;
 }> {
-  const server = await KillableCodeServer.make();
+  const server = await KillableCodeServer.make(await database?.create());
   onTestFinished(() => server.remove());
   const tree = join(server.dataFolder, 'tree');
   return { server, tree, ...(await makeTree(tree)) };
@@ -23,7 +29,7 @@ async function expectSound(server: KillableCodeServer): Promise<void> {
   const { events, intents, lastSeen } = await server.record();
   const refs = await server.refs();
   expect(intents).toEqual([]);
-  expect(lastSeen).toEqual(refs);
+  expect(new Map(lastSeen)).toEqual(refs);
   expect(new Set(events.map(({ key }) => key)).size).toBe(events.length);
   for (const ref of new Set([...refs.keys(), ...events.map((event) => event.ref)])) {
     let value = '0'.repeat(40);
@@ -44,14 +50,16 @@ async function until(is: () => Promise<boolean>): Promise<void> {
   while (!(await is())) await pause(5);
 }
 
-describe('A server killed during a push', () => {
-  it.each([
+describe.each(databases)('A server killed during a push, with its record in $name', (database) => {
+  const test = it.skipIf(database.isMissing);
+
+  test.each([
     { at: 'event.afterIntent', moves: false },
     { at: 'ref.afterUpdate', moves: true },
     { at: 'event.beforeCommit', moves: true },
     { at: 'event.afterCommit', moves: true },
   ])('at $at has exactly the events of what happened, once it is back', async ({ at, moves }) => {
-    const { server, tree, commit, first } = await world();
+    const { server, tree, commit, first } = await world(database);
     await server.start();
     await mustGit(['push', '--quiet', server.remote(), 'main'], tree);
     await server.stop();
@@ -72,8 +80,8 @@ describe('A server killed during a push', () => {
     expect(events.filter(({ ref }) => ref === 'refs/heads/topic')).toHaveLength(1);
   });
 
-  it.each(['commit.before', 'commit.after'])('at the writer’s %s loses and doubles nothing', async (at) => {
-    const { server, tree, first } = await world();
+  test.each(['commit.before', 'commit.after'])('at the writer’s %s loses and doubles nothing', async (at) => {
+    const { server, tree, first } = await world(database);
     await server.start();
     await server.stop();
     // The 1st commit of a push is its intents, the 2nd the process, the 3rd the events.
@@ -89,8 +97,8 @@ describe('A server killed during a push', () => {
     }
   });
 
-  it('ends a receive-pack that outlived it before anything else, so that references stand still', async () => {
-    const { server, tree, first } = await world();
+  test('ends a receive-pack that outlived it before anything else, so that references stand still', async () => {
+    const { server, tree, first } = await world(database);
     await server.start();
     const pushing = await startStoppedPush(server, tree, first);
     await server.kill();
@@ -102,8 +110,8 @@ describe('A server killed during a push', () => {
     expect(await server.refs()).toEqual(new Map());
   });
 
-  it('records the push of a receive-pack that went on without it to its end', async () => {
-    const { server, tree, first } = await world();
+  test('records the push of a receive-pack that went on without it to its end', async () => {
+    const { server, tree, first } = await world(database);
     await server.start();
     const pushing = await startStoppedPush(server, tree, first);
     await server.kill();
@@ -118,8 +126,8 @@ describe('A server killed during a push', () => {
     expect(events.map(({ after, personName }) => [after, personName])).toEqual([[first, 'mei']]);
   });
 
-  it('again and again under a storm of pushes keeps every acknowledged one, with one event each', async () => {
-    const { server, tree, first } = await world();
+  test('again and again under a storm of pushes keeps every acknowledged one, with one event each', async () => {
+    const { server, tree, first } = await world(database);
     await server.start();
     await mustGit(['push', '--quiet', server.remote(), 'main'], tree);
     const acknowledged = new Map<string, string>();
@@ -147,8 +155,8 @@ describe('A server killed during a push', () => {
     expect(at).not.toBe('');
   });
 
-  it('and the reconciler finds nothing while nobody disturbs it', async () => {
-    const { server, tree } = await world();
+  test('and the reconciler finds nothing while nobody disturbs it', async () => {
+    const { server, tree } = await world(database);
     await server.start();
     for (let n = 0; n < 5; n += 1)
       await mustGit(['push', '--quiet', '--force', server.remote(), `main:refs/heads/b${n}`], tree);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import { type ErrorKind, GantryError } from '../../src/core/errors.ts';
+import type { Event, PushIntent } from '../../src/core/event.ts';
 import { type Actor, can } from '../../src/core/permission.ts';
 import type { Person } from '../../src/core/person.ts';
 import type { Project } from '../../src/core/project.ts';
@@ -82,6 +83,22 @@ export async function startCodeServer(
       await store.close();
       if (!options.dataFolder) await rm(dataFolder, { recursive: true, force: true });
     },
+  };
+}
+
+/** What the database says of a project's pushes: plain data, so that it can be told between processes. */
+export interface PushRecord {
+  readonly events: readonly Pick<Event, 'key' | 'ref' | 'before' | 'after' | 'personName'>[];
+  readonly intents: readonly PushIntent[];
+  readonly lastSeen: readonly (readonly [string, string])[];
+}
+
+export async function readRecord(store: Store, projectId: number): Promise<PushRecord> {
+  const { events } = store.read;
+  return {
+    events: (await events.listByProject(projectId, 10_000)).toReversed(),
+    intents: await events.listIntents(),
+    lastSeen: [...(await events.lastSeenRefs(projectId))],
   };
 }
 

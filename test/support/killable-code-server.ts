@@ -3,29 +3,33 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { Event, PushIntent } from '../../src/core/event.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { jsonLogger } from '../../src/lib/logger.ts';
-import { openStore } from '../../src/store/open-store.ts';
-import { mustGit } from './code-server.ts';
+import { openStore, type StoreLocation } from '../../src/store/open-store.ts';
+import { mustGit, type PushRecord, readRecord } from './code-server.ts';
 
 const program = fileURLToPath(new URL('code-server-process.ts', import.meta.url));
 
 /** A server of git and projects in a process of its own, over a data folder that outlives it. */
 export class KillableCodeServer {
   readonly dataFolder: string;
+  readonly #location: StoreLocation;
   process: ChildProcess | undefined;
+  #lines: Interface | undefined;
   url = '';
   projectId = 0;
 
-  constructor(dataFolder: string) {
+  constructor(dataFolder: string, location: StoreLocation) {
     this.dataFolder = dataFolder;
+    this.#location = location;
   }
 
-  static async make(): Promise<KillableCodeServer> {
-    return new KillableCodeServer(await mkdtemp(join(tmpdir(), 'gantry-kill-')));
+  /** Over the given database, or a SQLite file in its data folder. */
+  static async make(location?: StoreLocation): Promise<KillableCodeServer> {
+    const folder = await mkdtemp(join(tmpdir(), 'gantry-kill-'));
+    return new KillableCodeServer(folder, location ?? { kind: 'file', path: join(folder, 'gantry.db') });
   }
 
   get repository(): string {
@@ -39,16 +43,17 @@ export class KillableCodeServer {
 
   async start(options: { readonly failpoints?: string; readonly wrapper?: readonly string[] } = {}): Promise<void> {
     const [wrapper, ...its] = options.wrapper ?? [];
-    const own = [program, this.dataFolder];
+    const own = [program, this.dataFolder, JSON.stringify(this.#location)];
     const child = spawn(wrapper ?? process.execPath, wrapper ? [...its, process.execPath, ...own] : own, {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', 'inherit'],
       // A group of its own: with a wrapper around it, ending the wrapper alone would leave the server.
       detached: true,
       env: { ...process.env, ...(options.failpoints ? { GANTRY_FAILPOINTS: options.failpoints } : {}) },
     });
     this.process = child;
+    this.#lines = createInterface({ input: child.stdout });
     const [line] = (await Promise.race([
-      once(createInterface({ input: child.stdout }), 'line'),
+      once(this.#lines, 'line'),
       once(child, 'exit').then(([code]) => {
         throw new Error(`The server ended at its start with ${String(code)}`);
       }),
@@ -97,24 +102,17 @@ export class KillableCodeServer {
     await rm(this.dataFolder, { recursive: true, force: true });
   }
 
-  /** What the database says, while no server runs or beside one. */
-  async record(): Promise<{
-    events: readonly Event[];
-    intents: readonly PushIntent[];
-    lastSeen: ReadonlyMap<string, string>;
-  }> {
-    const logger = jsonLogger('error');
-    const store = await openStore(
-      { kind: 'file', path: join(this.dataFolder, 'gantry.db') },
-      { clock: systemClock, logger },
-    );
+  /** What the database says: asked of the server, or looked up while none runs. */
+  async record(): Promise<PushRecord> {
+    const child = this.process;
+    if (this.#lines && child?.exitCode === null && child.signalCode === null) {
+      const answer = once(this.#lines, 'line') as Promise<[string]>;
+      child.stdin?.write('\n');
+      return JSON.parse((await answer)[0]) as PushRecord;
+    }
+    const store = await openStore(this.#location, { clock: systemClock, logger: jsonLogger('error') });
     try {
-      const { events } = store.read;
-      return {
-        events: (await events.listByProject(this.projectId, 10_000)).toReversed(),
-        intents: await events.listIntents(),
-        lastSeen: await events.lastSeenRefs(this.projectId),
-      };
+      return await readRecord(store, this.projectId);
     } finally {
       await store.close();
     }

@@ -85,6 +85,20 @@ export class PushReceiver {
    */
   async receive(project: Project, body: Readable, pusher: Pusher): Promise<Buffer | ReadableStream<Uint8Array>> {
     const chunks = body[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    try {
+      return await this.#receive(project, chunks, pusher);
+    } catch (error) {
+      // Whoever still sends does not listen: the rest is taken, up to the limit of its size, while the refusal goes out.
+      drain(chunks).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #receive(
+    project: Project,
+    chunks: AsyncIterator<Buffer>,
+    pusher: Pusher,
+  ): Promise<Buffer | ReadableStream<Uint8Array>> {
     const { push, rest } = await readHead(chunks);
     // Before a large pack the client asks whether it may send at all.
     if (push.commands.length === 0) return Buffer.alloc(0);
@@ -221,6 +235,7 @@ class PushUnderWay {
       if (isOurs)
         this.#deps.logger.warn('A push did not get to its end', { slug: projectSlug(project), pushId, error });
       else this.#deps.logger.error('A push failed', { slug: projectSlug(project), pushId, error });
+      drain(this.#in.chunks).catch(() => undefined);
       this.#sayFailure(isOurs ? error.message : 'Cannot take the push: something went wrong in the server');
     } finally {
       this.#releaseRefs?.();
