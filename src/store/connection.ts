@@ -26,6 +26,8 @@ export interface Connection {
   script(sql: string): Promise<void>;
   /** Whether a transaction is open: some errors of SQLite end it by themselves. */
   isInTransaction(): boolean;
+  /** Tidies up what commits leave behind, where the database does not do so by itself. Called when nobody waits. */
+  tidy?(): void;
   close(): Promise<void>;
 }
 

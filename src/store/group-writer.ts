@@ -10,6 +10,8 @@ import type { Connection } from './connection.ts';
 const callersPerCommit = 256;
 /** SQLite runs on the main thread and blocks it; PostgreSQL only makes callers wait, for a round trip each. */
 const gatherMs = { sqlite: 2, postgres: 20 } as const;
+/** Where the disk takes longer than that, callers are run for as long as the last commit took: it is waited for anyway. */
+const gatherMostMs = 20;
 /** The callback of one caller holds all others up: said after a second, given up as hung after thirty. */
 const slowAfterMs = 1_000;
 const hungAfterMs = 30_000;
@@ -28,6 +30,8 @@ export interface GroupWriterDeps {
   readonly publish: (happening: StoredHappening) => void;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Called when the last caller was answered and nobody waits. */
+  readonly onIdle?: () => void;
 }
 
 /**
@@ -41,7 +45,10 @@ export interface GroupWriterDeps {
 export class GroupWriter {
   readonly whenSuspect: Promise<GantryError>;
   readonly #deps: GroupWriterDeps;
-  readonly #queue: Caller[] = [];
+  #queue: Caller[] = [];
+  /** Where the queue begins: taking from the front of a long array would move all the rest. */
+  #head = 0;
+  #lastCommitMs = 0;
   readonly #happenings: StoredHappening[] = [];
   #state: 'idle' | 'scheduled' | 'flushing' | 'resting' = 'idle';
   #isOpen = false;
@@ -78,7 +85,7 @@ export class GroupWriter {
     if (this.#isClosed) {
       return Promise.reject(new GantryError('DATABASE_FAILED', 'Cannot write to the database: it was closed'));
     }
-    if (this.#queue.length >= queueLimit) {
+    if (this.#waiting >= queueLimit) {
       return Promise.reject(
         new GantryError('SERVER_BUSY', `Cannot write to the database: ${queueLimit} writes are waiting`),
       );
@@ -90,6 +97,21 @@ export class GroupWriter {
       this.#state = 'scheduled';
       queueMicrotask(() => void this.#flush());
     });
+  }
+
+  get #waiting(): number {
+    return this.#queue.length - this.#head;
+  }
+
+  #take(): Caller | undefined {
+    const caller = this.#queue[this.#head];
+    if (!caller) return undefined;
+    this.#head += 1;
+    if (this.#head === this.#queue.length || this.#head > 4_096) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+    return caller;
   }
 
   /** Waits for all callers; later ones are refused. */
@@ -105,9 +127,10 @@ export class GroupWriter {
     // The commit blocked the loop: one turn lets those in who arrived meanwhile, so that they share the next.
     this.#state = 'resting';
     setImmediate(() => {
-      if (this.#queue.length > 0) void this.#flush();
+      if (this.#waiting > 0) void this.#flush();
       else {
         this.#state = 'idle';
+        this.#deps.onIdle?.();
         for (const wake of this.#whenIdle.splice(0)) wake();
       }
     });
@@ -122,14 +145,17 @@ export class GroupWriter {
       if (this.#suspect) throw this.#suspect;
       await connection.script(connection.dialect === 'sqlite' ? 'begin immediate' : 'begin');
       const startedMs = clock.monotonicMs();
+      const untilMs = startedMs + Math.min(gatherMostMs, Math.max(gatherMs[connection.dialect], this.#lastCommitMs));
       do {
-        const caller = this.#queue.shift();
+        const caller = this.#take();
         if (!caller) break;
         taken.push(caller);
         settled.push(await this.#runCaller(caller));
-      } while (taken.length < callersPerCommit && clock.monotonicMs() - startedMs < gatherMs[connection.dialect]);
+      } while (taken.length < callersPerCommit && clock.monotonicMs() < untilMs);
       await failpoint('commit.before');
+      const committingMs = clock.monotonicMs();
       await connection.script('commit');
+      this.#lastCommitMs = clock.monotonicMs() - committingMs;
       this.#commits += 1;
       await failpoint('commit.after');
     } catch (error) {
@@ -179,7 +205,7 @@ export class GroupWriter {
       canGoOn = false;
     }
     // Where no transaction could begin nobody ran: all who wait are told, or they would try in a circle.
-    const callers = taken.length > 0 && canGoOn ? taken : [...taken, ...this.#queue.splice(0)];
+    const callers = taken.length > 0 && canGoOn ? taken : [...taken, ...this.#queue.splice(this.#head)];
     if (!canGoOn && !this.#suspect) {
       this.#suspect = error;
       logger.error('The database is suspect: nothing more is written, the program must end', { error });
