@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { StoreLocation } from '../../src/store/open-store.ts';
+import { testDatabases } from '../support/databases.ts';
 import { openServerWorld } from '../support/server-world.ts';
 
 const program = fileURLToPath(new URL('../support/accounts-process.ts', import.meta.url));
@@ -16,8 +18,19 @@ interface Running {
   readonly token: string;
 }
 
-async function start(folder: string, failpoints = ''): Promise<Running> {
-  const child = spawn(process.execPath, [program, folder], {
+/** What outlives a server: its database and its key file. */
+interface Place {
+  readonly location: StoreLocation;
+  readonly keyFilePath: string;
+}
+
+const databases = await testDatabases();
+afterAll(async () => {
+  for (const database of databases) await database.stop();
+});
+
+async function start({ location, keyFilePath }: Place, failpoints = ''): Promise<Running> {
+  const child = spawn(process.execPath, [program, JSON.stringify(location), keyFilePath], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, GANTRY_FAILPOINTS: failpoints },
   });
@@ -34,34 +47,34 @@ async function send({ url, token }: Running, method: string, path: string, body:
   });
 }
 
-async function makeFolder(): Promise<string> {
+async function makePlace(database: (typeof databases)[number]): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-accounts-crash-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  return folder;
+  return { location: await database.create(), keyFilePath: join(folder, 'keys', 'key') };
 }
 
 /** Kills the server within the request, and answers a new one over what it left. */
 async function killWithin(
-  folder: string,
+  place: Place,
   failpoint: string,
   method: string,
   path: string,
   body: unknown,
 ): Promise<Running> {
-  const first = await start(folder, `${failpoint}=kill`);
+  const first = await start(place, `${failpoint}=kill`);
   const ended = once(first.child, 'exit');
   await expect(send(first, method, path, body)).rejects.toThrow();
   expect((await ended)[1]).toBe('SIGKILL');
-  return start(folder);
+  return start(place);
 }
 
-describe('A server killed while a token is made', () => {
-  it.each([
+describe.each(databases)('A server on $name killed while a token is made', (database) => {
+  it.skipIf(database.isMissing).each([
     { at: 'token.beforeCommit', isKept: false },
     { at: 'token.afterCommit', isKept: true },
   ])('at $at: what is recorded and what works agree, and it can be made again', async ({ at, isKept }) => {
-    const folder = await makeFolder();
-    const again = await killWithin(folder, at, 'POST', 'me/tokens', { name: 'ci', scopes: ['code:read'] });
+    const place = await makePlace(database);
+    const again = await killWithin(place, at, 'POST', 'me/tokens', { name: 'ci', scopes: ['code:read'] });
     const list = async () => {
       const response = await fetch(`${again.url}/api/v1/me/tokens`, {
         headers: { Authorization: `Bearer ${again.token}` },
@@ -87,39 +100,39 @@ describe('A server killed while a token is made', () => {
   });
 });
 
-describe('A server killed while a secret is saved', () => {
-  it.each([
+describe.each(databases)('A server on $name killed while a secret is saved', (database) => {
+  it.skipIf(database.isMissing).each([
     { at: 'secret.beforeCommit', value: 'the old value' },
     { at: 'secret.afterCommit', value: 'the new value' },
   ])('at $at: steps get $value whole, and never something between', async ({ at, value }) => {
-    const folder = await makeFolder();
-    const first = await start(folder);
+    const place = await makePlace(database);
+    const first = await start(place);
     const path = 'projects/mei/web/secrets/deploy';
     expect((await send(first, 'PUT', path, { value: 'the old value' })).status).toBe(200);
     first.child.kill('SIGKILL');
     await once(first.child, 'exit');
 
-    const again = await killWithin(folder, at, 'PUT', path, { value: 'the new value' });
+    const again = await killWithin(place, at, 'PUT', path, { value: 'the new value' });
     again.child.kill('SIGKILL');
     await once(again.child, 'exit');
-    const world = await openServerWorld({
-      location: { kind: 'file', path: join(folder, 'gantry.db') },
-      keyFilePath: join(folder, 'keys', 'key'),
-    });
+    const world = await openServerWorld(place);
     onTestFinished(() => world.close());
     const project = (await world.store.read.projects.findBySlug('mei', 'web'))!;
     expect(await world.vault.reveal(project.id, 'push')).toEqual(new Map([['deploy', value]]));
     expect(await world.store.read.audit.verify()).toBeUndefined();
   });
 
-  it('at secret.beforeCommit: a first secret that was not saved is not there, and its key opens the next', async () => {
-    const folder = await makeFolder();
-    const path = 'projects/mei/web/secrets/deploy';
-    const again = await killWithin(folder, 'secret.beforeCommit', 'PUT', path, { value: 'never acknowledged' });
-    const listed = await fetch(`${again.url}/api/v1/projects/mei/web/secrets`, {
-      headers: { Authorization: `Bearer ${again.token}` },
-    });
-    expect(((await listed.json()) as { items: unknown[] }).items).toEqual([]);
-    expect((await send(again, 'PUT', path, { value: 'acknowledged' })).status).toBe(200);
-  });
+  it.skipIf(database.isMissing)(
+    'at secret.beforeCommit: a first secret that was not saved is not there, and its key opens the next',
+    async () => {
+      const place = await makePlace(database);
+      const path = 'projects/mei/web/secrets/deploy';
+      const again = await killWithin(place, 'secret.beforeCommit', 'PUT', path, { value: 'never acknowledged' });
+      const listed = await fetch(`${again.url}/api/v1/projects/mei/web/secrets`, {
+        headers: { Authorization: `Bearer ${again.token}` },
+      });
+      expect(((await listed.json()) as { items: unknown[] }).items).toEqual([]);
+      expect((await send(again, 'PUT', path, { value: 'acknowledged' })).status).toBe(200);
+    },
+  );
 });

@@ -1,14 +1,11 @@
-/** People and secrets of a Gantry over a data folder, in a process that a test may kill: `node accounts-process.ts FOLDER`. */
-import { join } from 'node:path';
+/** People and secrets of a Gantry in a process that a test may kill: `node accounts-process.ts LOCATION KEY-FILE`. */
 import { armFailpoints } from '../../src/lib/failpoint.ts';
 import { listen } from '../../src/server/listen.ts';
+import type { StoreLocation } from '../../src/store/open-store.ts';
 import { openServerWorld } from './server-world.ts';
 
-const [, , folder = ''] = process.argv;
-const world = await openServerWorld({
-  location: { kind: 'file', path: join(folder, 'gantry.db') },
-  keyFilePath: join(folder, 'keys', 'key'),
-});
+const [, , location = '', keyFilePath = ''] = process.argv;
+const world = await openServerWorld({ location: JSON.parse(location) as StoreLocation, keyFilePath });
 let mei = await world.store.read.people.findByName('mei');
 if (!mei) {
   mei = await world.person('mei', { isSiteAdmin: true });

@@ -110,8 +110,9 @@ export async function openServerWorld(
   const clock = options.clock ?? heldClock();
   const lines: string[] = [];
   const logger = jsonLogger('debug', (line) => void lines.push(line));
-  const folder = mkdtempSync(join(tmpdir(), 'gantry-server-'));
-  const keyFilePath = options.keyFilePath ?? join(folder, 'keys', 'key');
+  // Made only where it is needed: a process that is killed leaves nothing of its own behind.
+  const folder = options.keyFilePath === undefined ? mkdtempSync(join(tmpdir(), 'gantry-server-')) : undefined;
+  const keyFilePath = options.keyFilePath ?? join(folder ?? '', 'keys', 'key');
   const store = await openStore(options.location ?? { kind: 'memory' }, { clock, logger });
   const config = { publicUrl: 'http://gantry.test', trustedProxies: [], version: '0.0.0-test', ...options.config };
   const passwords = createPasswords({ logN: 4, blockSize: 1, parallelism: 1 });
@@ -143,7 +144,7 @@ export async function openServerWorld(
   async function close(): Promise<void> {
     stopping.abort();
     await store.close();
-    rmSync(folder, { recursive: true, force: true });
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   }
   let app: ServerWorld['app'];
   try {
