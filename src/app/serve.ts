@@ -61,7 +61,13 @@ export async function serve({
     const logs = new FilesystemLogs(join(config.dataFolder, 'logs'));
     const version = readVersion();
     const features = createFeatures({
-      ...{ config, store, logs, clock, logger, publicUrl, version },
+      config,
+      store,
+      logs,
+      clock,
+      logger,
+      publicUrl,
+      version,
       instanceId: id,
       configHome: environment['XDG_CONFIG_HOME'],
     });
