@@ -18,7 +18,7 @@ import { readHostSystem } from './host-system.ts';
 import { JobNetwork } from './job-network.ts';
 import type { LaunchHost } from './launch-host.ts';
 import type { LauncherName } from './launcher.ts';
-import { bubblewrapCommand } from './launcher-bubblewrap.ts';
+import { bubblewrapLaunch } from './launcher-bubblewrap.ts';
 import { runcLaunch } from './launcher-runc.ts';
 import { NamespaceHolder } from './namespace-holder.ts';
 import { runProgram } from './run-program.ts';
@@ -95,9 +95,9 @@ export async function assembleHost(options: SandboxRuntimeOptions): Promise<Asse
   if (!architecture) {
     return { ...missing, findings: [`Steps cannot be isolated: there is no system call table for ${process.arch}`] };
   }
-  const programs = findPrograms(['perl', 'du', 'rm', 'sync']);
+  const programs = findPrograms(['perl', 'du', 'rm', 'chmod', 'sync']);
   if (!('found' in programs)) return { ...missing, findings: programs.findings };
-  const { perl, du, rm, sync } = programs.found;
+  const { perl, du, rm, chmod, sync } = programs.found;
 
   const isRootless = process.getuid?.() !== 0;
   const generation = generationName(options.generation);
@@ -109,7 +109,12 @@ export async function assembleHost(options: SandboxRuntimeOptions): Promise<Asse
   const seccompPath = join(runFolder, 'seccomp.bpf');
   writeFileSync(seccompPath, filter);
   const cgroups = isRootless ? undefined : createCgroups(generation);
-  const removal = new BackgroundRemoval({ folder: options.folder, program: rm, logger: options.logger });
+  const removal = new BackgroundRemoval({
+    folder: options.folder,
+    rm,
+    chmod: isRootless ? chmod : undefined,
+    logger: options.logger,
+  });
   const skeletons = new Skeletons(join(options.folder, 'skeletons'), await readPerl(perl));
   const system = readHostSystem();
   const caBundle = findCaBundle(options.caBundle);
@@ -126,7 +131,7 @@ export async function assembleHost(options: SandboxRuntimeOptions): Promise<Asse
     caBundle,
     launcher: (view) =>
       launcher === 'bubblewrap'
-        ? { command: bubblewrapCommand(program, view), seccompPath, hasOwnPids: false, visibleCgroups: [] }
+        ? { ...bubblewrapLaunch(program, view), seccompPath, hasOwnPids: false, visibleCgroups: [] }
         : {
             ...runcLaunch(program, {
               ...view,

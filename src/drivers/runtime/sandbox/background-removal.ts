@@ -9,14 +9,23 @@ import type { Logger } from '../../../lib/logger.ts';
  */
 export class BackgroundRemoval {
   readonly #trash: string;
-  readonly #program: string;
+  readonly #rm: string;
+  readonly #chmod: string | undefined;
   readonly #logger: Logger;
   #sequence = 0;
+  #hasFailed = false;
   #running: Promise<void> | undefined;
 
-  constructor(options: { readonly folder: string; readonly program: string; readonly logger: Logger }) {
+  constructor(options: {
+    readonly folder: string;
+    readonly rm: string;
+    /** For users other than root: overlays leave a folder that nobody may enter, its owner included. */
+    readonly chmod?: string | undefined;
+    readonly logger: Logger;
+  }) {
     this.#trash = join(options.folder, 'trash');
-    this.#program = options.program;
+    this.#rm = options.rm;
+    this.#chmod = options.chmod;
     this.#logger = options.logger;
     mkdirSync(this.#trash, { recursive: true, mode: 0o700 });
   }
@@ -42,21 +51,20 @@ export class BackgroundRemoval {
     while (this.#running) await this.#running;
   }
 
-  #hasFailed = false;
-
   async #sweep(): Promise<void> {
     const names = readdirSync(this.#trash).slice(0, 200);
     if (names.length === 0) return;
-    const code = await new Promise<number | null>((resolve) => {
-      const child = spawn(this.#program, ['-rf', '--one-file-system', '--', ...names], {
-        cwd: this.#trash,
-        stdio: 'ignore',
-        env: {},
-      });
+    if (this.#chmod) await this.#run([this.#chmod, '-R', 'u+rwX', '--', ...names]);
+    const code = await this.#run([this.#rm, '-rf', '--one-file-system', '--', ...names]);
+    this.#hasFailed = code !== 0;
+    if (code !== 0) this.#logger.warn('Files of finished steps could not be removed', { folder: this.#trash, code });
+  }
+
+  #run(command: readonly string[]): Promise<number | null> {
+    return new Promise((resolve) => {
+      const child = spawn(command[0]!, command.slice(1), { cwd: this.#trash, stdio: 'ignore', env: {} });
       child.once('error', () => resolve(null));
       child.once('exit', resolve);
     });
-    this.#hasFailed = code !== 0;
-    if (code !== 0) this.#logger.warn('Files of finished steps could not be removed', { folder: this.#trash, code });
   }
 }

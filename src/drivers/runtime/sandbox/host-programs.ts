@@ -13,6 +13,7 @@ const packages = {
   nft: 'nftables',
   nsenter: 'util-linux',
   rm: 'coreutils',
+  chmod: 'coreutils',
   du: 'coreutils',
   sync: 'coreutils',
 } as const;

@@ -4,10 +4,24 @@ import { gateCapabilities, maskedProcPaths, readOnlyProcPaths, type SandboxView 
 /** Descriptor on which the holder hands bubblewrap the compiled filter. */
 const seccompDescriptor = 5;
 
-/** The command line of bubblewrap for a sandbox. Holds no secret: everybody on the host can read it. */
-export function bubblewrapCommand(program: string, view: SandboxView): readonly string[] {
+/** Descriptor from which bubblewrap reads its options: its command line can be seen from inside. */
+const optionsDescriptor = 6;
+
+export interface BubblewrapLaunch {
+  readonly command: readonly string[];
+  readonly options: readonly string[];
+}
+
+/** bubblewrap for a sandbox. Neither part holds a secret. */
+export function bubblewrapLaunch(program: string, view: SandboxView): BubblewrapLaunch {
+  return {
+    command: [program, '--args', String(optionsDescriptor), '--', ...view.command],
+    options: bubblewrapOptions(view),
+  };
+}
+
+function bubblewrapOptions(view: SandboxView): readonly string[] {
   return [
-    program,
     '--unshare-pid',
     '--unshare-ipc',
     '--unshare-uts',
@@ -46,8 +60,6 @@ export function bubblewrapCommand(program: string, view: SandboxView): readonly 
     view.workingDirectory,
     '--seccomp',
     String(seccompDescriptor),
-    '--',
-    ...view.command,
   ];
 }
 

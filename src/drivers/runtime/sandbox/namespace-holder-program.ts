@@ -10,8 +10,8 @@
  * input means that the runner is gone.
  *
  *     workspace <source|''> <overlay options|''> <flags>    binds a folder or mounts an overlay as the workspace
- *     launch <id> <fifo> <cgroup files by newline> <overlay options> <seccomp file|''> <pid namespace: 0|1>
- *            <hidden cgroup mounts by newline> <file name|''> <file text> <arguments…>
+ *     launch <id> <fifo> <cgroup files by newline> <overlay options> <seccomp file|''> <own process namespace|''>
+ *            <visible cgroup folders by newline> <file name|''> <file text> <options by NUL|''> <arguments…>
  *     kill <id>
  *     fifos <n>
  *
@@ -117,7 +117,7 @@ sub open_fifo {
 }
 
 sub launch {
-  my ($id, $fifo, $cgroups, $overlay, $seccomp, $ownPids, $hidden, $fileName, $fileText, @command) = @_;
+  my ($id, $fifo, $cgroups, $overlay, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, @command) = @_;
   my $folder = "$fifoFolder/$fifo";
   my @ends = (open_fifo("$folder/out", 1), open_fifo("$folder/err", 1), open_fifo("$folder/gate", 0), open_fifo("$folder/status", 1));
   my $why = "$!";
@@ -128,7 +128,7 @@ sub launch {
   if ($ownPids) { syscall($nr{unshare}, NEWPID) == 0 or return syswrite(STDOUT, "refused $id process namespace: $!\n") }
   my $pid = fork();
   my $forkError = "$!";
-  if (defined $pid && $pid == 0) { run_launcher(\@ends, $cgroups, $overlay, $seccomp, $ownPids, $hidden, $fileName, $fileText, @command) }
+  if (defined $pid && $pid == 0) { run_launcher(\@ends, $cgroups, $overlay, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, @command) }
   if ($ownPids) {
     # Later children belong to the job's own process namespace again.
     open(my $own, '<', '/proc/self/ns/pid') or fail('own process namespace');
@@ -143,7 +143,7 @@ sub launch {
 }
 
 sub run_launcher {
-  my ($ends, $cgroups, $overlay, $seccomp, $ownPids, $hidden, $fileName, $fileText, @command) = @_;
+  my ($ends, $cgroups, $overlay, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, @command) = @_;
   # Standard error is the step's from here on: what is said before the gate opens is the launcher's own message.
   my @high = map { my $copy = fcntl($_, 0, 40); defined $copy ? 0 + $copy : exit 125 } @$ends;
   open(my $null, '<', '/dev/null');
@@ -163,9 +163,9 @@ sub run_launcher {
     die_with_parent();
     mount('proc', '/proc', 'proc', MS_NOSUID | MS_NODEV | MS_NOEXEC, '') or $stop->('mount /proc');
   }
-  if ($hidden ne '') {
+  if ($visible ne '') {
     # The launcher sees only the hierarchies left over, so that ours keep their limits and counters.
-    my @kept = split /\n/, $hidden;
+    my @kept = split /\n/, $visible;
     for my $path (@kept) {
       my ($name) = $path =~ m{([^/]+)$};
       mkdir "$mountPoint/cgroup/$name";
@@ -184,6 +184,16 @@ sub run_launcher {
     mkdir $parent;
     put($fileName, $fileText) or $stop->("write $fileName");
   }
+  if ($options ne '') {
+    # Read by the launcher from a pipe: its own command line can be seen from inside the sandbox.
+    pipe(my $from, my $to) or $stop->('make a pipe');
+    syswrite($to, $options);
+    close $to;
+    my $copy = fcntl($from, 0, 40);
+    push @plan, [0 + $copy, 6];
+  }
+  # Without control groups this is what holds a fork bomb; RLIMIT_NPROC is 6.
+  if ($isRootless) { my $many = pack('QQ', 4096, 4096); syscall($nr{prlimit64}, 0, 6, $many, 0) }
   # Core dumps off; RLIMIT_CORE is 4.
   my $none = pack('QQ', 0, 0);
   syscall($nr{prlimit64}, 0, 4, $none, 0);

@@ -27,6 +27,8 @@ export interface LaunchSpec {
   readonly hasOwnPids: boolean;
   /** Control group folders that stay visible to the launcher; empty = all. */
   readonly visibleCgroups: readonly string[];
+  /** Options that the launcher reads from descriptor 6, apart from its command line. */
+  readonly options?: readonly string[] | undefined;
   /** A file written to the holder's memory before the launcher starts. */
   readonly file?: { readonly path: string; readonly text: string } | undefined;
 }
@@ -170,6 +172,7 @@ export class NamespaceHolder {
           spec.visibleCgroups.join('\n'),
           spec.file?.path ?? '',
           spec.file?.text ?? '',
+          (spec.options ?? []).map((option) => `${option}\0`).join(''),
           ...spec.command,
         ]);
       });

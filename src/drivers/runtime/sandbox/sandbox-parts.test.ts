@@ -4,7 +4,7 @@ import { encodeFrame } from './frames.ts';
 import { encodeRelease } from './gate.ts';
 import { type Generation, generationName, isDeadGeneration, startTicksOf } from './generation.ts';
 import { readResolver } from './job-network.ts';
-import { bubblewrapCommand } from './launcher-bubblewrap.ts';
+import { bubblewrapLaunch } from './launcher-bubblewrap.ts';
 import { overlayOptions } from './overlay.ts';
 import { findWorkspaceFault } from './skeleton.ts';
 
@@ -126,9 +126,9 @@ describe('encodeRelease', () => {
   });
 });
 
-describe('bubblewrapCommand', () => {
+describe('bubblewrapLaunch', () => {
   it('covers /proc/sys after /proc, and always hands over the filter', () => {
-    const command = bubblewrapCommand('/usr/bin/bwrap', {
+    const { command, options } = bubblewrapLaunch('/usr/bin/bwrap', {
       root: '/r',
       sys: '/s',
       binds: [],
@@ -140,9 +140,10 @@ describe('bubblewrapCommand', () => {
       architecture: 'x86_64',
       isRootless: false,
     });
-    const text = command.join(' ');
+    const text = options.join(' ');
     expect(text.indexOf('--ro-bind /proc/sys /proc/sys')).toBeGreaterThan(text.indexOf('--proc /proc'));
-    expect(text).toContain('--seccomp 5 --');
+    expect(text).toContain('--seccomp 5');
+    expect(command).toEqual(['/usr/bin/bwrap', '--args', '6', '--', 'x']);
     expect(text).toContain('--cap-drop ALL');
     expect(text).toContain('--unshare-net');
     expect(text).not.toContain('--as-pid-1');

@@ -8,7 +8,7 @@ import { BackgroundRemoval } from './background-removal.ts';
 import { HolderPool } from './holder-pool.ts';
 import { readPerl } from './host-programs.ts';
 import { readHostSystem } from './host-system.ts';
-import { bubblewrapCommand } from './launcher-bubblewrap.ts';
+import { bubblewrapLaunch } from './launcher-bubblewrap.ts';
 import { NamespaceHolder } from './namespace-holder.ts';
 import { assembleSeccompFilter } from './seccomp-assembler.ts';
 import { findSandboxHoles } from './self-test.ts';
@@ -23,7 +23,7 @@ describe.skipIf(findSandboxHindrance('bubblewrap'))('findSandboxHoles', () => {
 
   /** A host whose bubblewrap is started as `weaken` leaves it. */
   const holesOf = async (
-    weaken: (command: readonly string[]) => readonly string[],
+    weaken: (options: readonly string[]) => readonly string[],
     filter: Buffer | 'everything is allowed' = assembleSeccompFilter(findArchitecture()!),
     times = 1,
   ): Promise<readonly string[]> => {
@@ -46,7 +46,7 @@ describe.skipIf(findSandboxHindrance('bubblewrap'))('findSandboxHoles', () => {
       },
     });
     cleanUps.push(() => pool.close());
-    const removal = new BackgroundRemoval({ folder, program: '/usr/bin/rm', logger: silentLogger });
+    const removal = new BackgroundRemoval({ folder, rm: '/usr/bin/rm', logger: silentLogger });
     cleanUps.push(() => removal.idle());
     const system = readHostSystem();
     const skeletons = new Skeletons(join(folder, 'skeletons'), perl);
@@ -61,7 +61,8 @@ describe.skipIf(findSandboxHindrance('bubblewrap'))('findSandboxHoles', () => {
           removal,
           caBundle: undefined,
           launcher: (view) => ({
-            command: weaken(bubblewrapCommand('/usr/bin/bwrap', view)),
+            command: bubblewrapLaunch('/usr/bin/bwrap', view).command,
+            options: weaken(bubblewrapLaunch('/usr/bin/bwrap', view).options),
             seccompPath,
             hasOwnPids: false,
             visibleCgroups: [],
@@ -84,32 +85,32 @@ describe.skipIf(findSandboxHindrance('bubblewrap'))('findSandboxHoles', () => {
   };
 
   it('finds none in the sandbox as it is, and remembers that', async () => {
-    expect(await holesOf((command) => command, undefined, 2)).toEqual([]);
+    expect(await holesOf((options) => options, undefined, 2)).toEqual([]);
   });
 
   it('finds a writable /proc/sys when its cover is left out', async () => {
-    const holes = await holesOf((command) => {
-      const at = command.findIndex((word, index) => word === '--ro-bind' && command[index + 1] === '/proc/sys');
+    const holes = await holesOf((options) => {
+      const at = options.findIndex((word, index) => word === '--ro-bind' && options[index + 1] === '/proc/sys');
       expect(at).toBeGreaterThan(0);
-      return command.toSpliced(at, 3);
+      return options.toSpliced(at, 3);
     });
     expect(holes).toContain('/proc/sys/kernel/core_pattern can be opened for writing');
   });
 
   it('finds what a missing filter lets through', async () => {
-    const holes = await holesOf((command) => command, 'everything is allowed');
+    const holes = await holesOf((options) => options, 'everything is allowed');
     expect(holes).toContain('a user namespace can be made');
     expect(holes).toContain('ptrace works');
     expect(holes).toContain('TIOCSTI is not refused by the filter');
   });
 
   it('finds the processes of the host when the process namespace is shared', async () => {
-    const holes = await holesOf((command) => command.filter((word) => word !== '--unshare-pid'));
+    const holes = await holesOf((options) => options.filter((word) => word !== '--unshare-pid'));
     expect(holes.length).toBeGreaterThan(0);
   });
 
   it('takes a test that did not come to its end for a hole', async () => {
-    const holes = await holesOf((command) => command.map((word) => (word === '/usr' ? '/nonexistent' : word))).catch(
+    const holes = await holesOf((options) => options.map((word) => (word === '/usr' ? '/nonexistent' : word))).catch(
       (error: unknown) => [String(error)],
     );
     expect(holes.length).toBeGreaterThan(0);
