@@ -53,6 +53,10 @@ describe('The power goes right after a push was acknowledged', () => {
       const survivors = join(server.dataFolder, `after-${n}`);
       await replay.writeSurvivors(survivors);
       const repository = join(survivors, `${server.projectId}.git`);
+      for (const file of ['HEAD', 'config'])
+        expect(await readFile(join(repository, file), 'utf8'), `${what}: ${file}`).toBe(
+          await readFile(join(server.repository, file), 'utf8'),
+        );
       const refs = await mustGit(['--git-dir', repository, 'for-each-ref', '--format=%(refname) %(objectname)'], '/');
       expect(refs.split('\n').filter(Boolean), what).toEqual([...expected].map(([ref, object]) => `${ref} ${object}`));
       expect(await mustGit(['--git-dir', repository, 'fsck', '--full', '--strict', '--no-dangling'], '/'), what).toBe(
