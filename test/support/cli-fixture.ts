@@ -107,7 +107,8 @@ export async function runCommand(words: readonly string[], options: RunOptions =
   const text = { stdout: '', stderr: '' };
   const listeners = { SIGINT: new Set<() => void>(), SIGTERM: new Set<() => void>() };
   const send = (signal: 'SIGINT' | 'SIGTERM'): void => {
-    for (const listener of [...listeners[signal]]) listener();
+    // A listener may put another in its place, which this signal is not for.
+    for (const listener of Array.from(listeners[signal])) listener();
   };
   const stream = (name: 'stdout' | 'stderr'): OutputStream => ({
     isTerminal: options.isTerminal ?? false,

@@ -1,6 +1,6 @@
 /**
- * A process that writes until it is killed. Argument: JSON `{where, failpoints}` or `{where, migration: true}` or
- * `{lock: folder}`. Prints the name of each setting whose write was acknowledged, one a line, written at once.
+ * A process that writes until it is killed. Argument: JSON `{where, failpoints}`, `{where, migration: true}`,
+ * `{where, table: name}` (makes the table) or `{lock: folder}`. Prints the name of each setting whose write was acknowledged, one a line, written at once.
  */
 import { writeSync } from 'node:fs';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -19,6 +19,7 @@ interface Order {
   readonly failpoints?: string;
   readonly migration?: true;
   readonly lock?: string;
+  readonly table?: string;
 }
 
 /** Its time stands still, so that the four writers of a round share one commit however slow the machine is. */
@@ -29,6 +30,12 @@ if (order.lock !== undefined) {
   lockDataFolder(order.lock);
   writeSync(1, 'locked\n');
   setInterval(() => {}, 60_000);
+} else if (order.where && order.table !== undefined) {
+  const connection = await connect(order.where);
+  await connection.script(`create table ${order.table} (a text); drop table ${order.table}`);
+  await connection.close();
+  writeSync(1, 'made\n');
+  process.exit(0);
 } else if (order.where && order.migration) {
   await dieInMigration(order.where);
 } else if (order.where) {
@@ -49,11 +56,13 @@ async function writeUntilKilled(where: StoreLocation, points: string | undefined
   }
 }
 
+async function connect(where: StoreLocation): Promise<Connection> {
+  if (where.kind === 'postgres') return (await connectPostgres(where.url)).writing;
+  return new SqliteConnection(where.kind === 'file' ? where.path : ':memory:', { mode: 'write', isDurable: true });
+}
+
 async function dieInMigration(where: StoreLocation): Promise<void> {
-  const connection: Connection =
-    where.kind === 'postgres'
-      ? (await connectPostgres(where.url)).writing
-      : new SqliteConnection(where.kind === 'file' ? where.path : ':memory:', { mode: 'write', isDurable: true });
+  const connection = await connect(where);
   const deadly = {
     version: migrations.length + 1,
     name: 'deadly',
