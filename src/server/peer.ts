@@ -18,7 +18,8 @@ export function trustedProxyList(proxies: readonly string[]): BlockList {
     const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
     const widest = family === 'ipv6' ? 128 : 32;
     const prefix = bits === undefined ? widest : Number(bits);
-    if (isIP(address) === 0 || !Number.isInteger(prefix) || prefix < 0 || prefix > widest)
+    // `10.0.0.0/` must not become a network of zero bits, which is everybody.
+    if (isIP(address) === 0 || !/^\d{1,3}$/.test(bits ?? '0') || prefix > widest)
       throw new TypeError(`Cannot trust the proxy "${proxy}": it is neither an address nor a network like 10.0.0.0/8`);
     list.addSubnet(address, prefix, family);
   }
