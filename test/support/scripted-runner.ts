@@ -61,20 +61,37 @@ export class ScriptedRunner {
   readonly assigned: ClaimName[] = [];
   readonly #script: Script;
   readonly #isDraining: boolean;
+  readonly #isHasty: boolean;
+  readonly #onStart: (started: Started) => void;
+  readonly #onPrint: (stepId: number, text: string) => void;
   readonly #jobs = new Map<string, Job>();
   readonly #watchers: (() => void)[] = [];
   #connection: Connection<ToServer, ToRunner> | undefined;
+  #isWelcome = false;
   #requests = 0;
   isAlive = true;
 
   constructor(
-    options: { id?: string; generation?: string; slots?: number; script?: Script; isDraining?: boolean } = {},
+    options: {
+      id?: string;
+      generation?: string;
+      slots?: number;
+      script?: Script;
+      isDraining?: boolean;
+      /** A runner with a mistake: it opens the gate without being told that the start is recorded. */
+      isHasty?: boolean;
+      onStarted?: (started: Started) => void;
+      onPrinted?: (stepId: number, text: string) => void;
+    } = {},
   ) {
     this.id = options.id ?? 'r1';
     this.generation = options.generation ?? 'first';
     this.slots = options.slots ?? 10;
     this.#script = options.script ?? (() => passed);
     this.#isDraining = options.isDraining ?? false;
+    this.#isHasty = options.isHasty ?? false;
+    this.#onStart = options.onStarted ?? (() => {});
+    this.#onPrint = options.onPrinted ?? (() => {});
   }
 
   /** Steps that run now. */
@@ -90,13 +107,14 @@ export class ScriptedRunner {
 
   connect(connection: Connection<ToServer, ToRunner>): void {
     this.#connection = connection;
+    this.#isWelcome = false;
     connection.onMessage((message) => {
       if (this.isAlive && this.#connection === connection) this.#hear(message);
     });
     connection.onClose(() => {
       if (this.#connection === connection) this.#connection = undefined;
     });
-    this.#send({
+    connection.send({
       type: 'hello',
       protocol: protocolVersion,
       runnerId: this.id,
@@ -160,12 +178,14 @@ export class ScriptedRunner {
   }
 
   #send(message: ToServer, payload?: Buffer): void {
-    if (this.isAlive) this.#connection?.send(message, payload);
+    // Until it is welcome everything waits: what is unanswered is said again then, in its order.
+    if (this.isAlive && this.#isWelcome) this.#connection?.send(message, payload);
   }
 
   #hear(message: ToRunner): void {
     switch (message.type) {
       case 'welcome':
+        this.#isWelcome = true;
         for (const claim of message.disowned) this.#jobs.delete(keyOf(claim));
         for (const job of this.#jobs.values()) this.#resend(job);
         break;
@@ -200,7 +220,7 @@ export class ScriptedRunner {
       case 'drain':
         break;
     }
-    for (const watch of [...this.#watchers]) watch();
+    for (const watch of this.#watchers) watch();
   }
 
   #take(claim: ClaimName, assignment: Assignment): void {
@@ -245,6 +265,7 @@ export class ScriptedRunner {
           stepId: job.assignment.stepIds[effect.step]!,
           request: this.#requests,
         });
+        if (this.#isHasty) this.#open(job, effect.step, { environment: {}, secrets: {}, mask: [] });
         return;
       case 'discard':
         job.asked.delete(effect.step);
@@ -267,18 +288,19 @@ export class ScriptedRunner {
     if (!job) return;
     const at = job.assignment.stepIds.indexOf(message.stepId);
     if (job.asked.get(at) !== message.request) return;
+    this.#open(job, at, message);
+  }
+
+  #open(job: Job, at: number, given: Pick<Started, 'environment' | 'secrets' | 'mask'>): void {
     job.asked.delete(at);
     const { name } = job.assignment.plan.steps[at]!;
-    this.started.push({
-      ...job.claim,
-      stepId: message.stepId,
-      step: name,
-      environment: message.environment,
-      secrets: message.secrets,
-      mask: message.mask,
-    });
+    const stepId = job.assignment.stepIds[at]!;
+    const { environment, secrets, mask } = given;
+    const started: Started = { ...job.claim, stepId, step: name, environment, secrets, mask };
+    this.started.push(started);
+    this.#onStart(started);
     this.#happen(job, { type: 'started', step: at, atMs: 0 });
-    this.#send({ type: 'running', ...job.claim, stepId: message.stepId });
+    this.#send({ type: 'running', ...job.claim, stepId });
     this.#print(job, at, `${name} says hello\n`);
     const outcome = this.#script(name, job.assignment.plan.name, job.claim.attempt);
     if (outcome !== 'hold') this.#exit(job, at, outcome);
@@ -296,6 +318,7 @@ export class ScriptedRunner {
     const sequence = this.#nextSequence(job, at);
     const stepId = job.assignment.stepIds[at]!;
     const message = { type: 'log', ...job.claim, stepId, sequence, stream: 'stdout', atMs: 0 } as const;
+    this.#onPrint(stepId, text);
     this.#keep(job, at, message, Buffer.from(text));
   }
 

@@ -10,7 +10,7 @@ export async function cancelPipeline(
   by: string,
 ): Promise<Pipeline> {
   // Between its plan and the engine there is a moment in which the record alone knows it.
-  if (!isFinished(pipeline.status) && !engine.find(pipeline.id)) await engine.reload(pipeline.id);
+  if (!isFinished(pipeline.status)) await engine.ensure(pipeline.id);
   const open = engine.find(pipeline.id);
   if (!open || isFinished(open.status)) {
     const now = open?.status ?? (await store.read.pipelines.find(pipeline.id))?.status;

@@ -3,7 +3,6 @@ import {
   isFinished,
   type PipelineStatus,
   type StepChange,
-  type StepStatus,
   type WorkflowChange,
   type WorkflowStatus,
 } from '../../core/pipeline.ts';
@@ -24,6 +23,8 @@ export type Landmark = 'claim' | 'start' | 'outcome' | 'workflow.end' | 'pipelin
 export class ChangeSet {
   readonly at: Date;
   readonly landmarks = new Set<Landmark>();
+  /** What has to be done before this may be recorded. It may fail; it may not be left out. */
+  readonly prerequisites: Promise<unknown>[] = [];
   readonly pipelines = new Set<OpenPipeline>();
   /** Workflows that may be claimed now. */
   readonly queued: OpenWorkflow[] = [];
@@ -221,8 +222,4 @@ function hasNothingToDo({ plan, steps }: OpenWorkflow): boolean {
 /** How many slots a workflow takes on its runner: one for being there, or one for each step that runs. */
 export function slotsTaken(workflow: OpenWorkflow): number {
   return isFinished(workflow.status) ? 0 : Math.max(1, activeSteps(workflow));
-}
-
-export function isActive(status: StepStatus): boolean {
-  return status === 'starting' || status === 'running';
 }

@@ -8,7 +8,7 @@ import { restoreWorkflow, type WorkflowState } from '../../engine/advance-state.
 import type { Assignment } from '../../engine/runner-protocol.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
-import { ChangeSet, isActive, slotsTaken } from './change-set.ts';
+import { ChangeSet, slotsTaken } from './change-set.ts';
 import { FairQueue } from './fair-queue.ts';
 import { loadPipeline, type OpenPipeline, type OpenStep, type OpenWorkflow } from './open-pipelines.ts';
 import { Recorder } from './recorder.ts';
@@ -54,10 +54,11 @@ interface PendingStart {
  */
 export class Engine {
   readonly sessions = new Map<string, RunnerSession>();
-  /** Pipelines that are written and on their way here: nobody has lost hold of them. */
-  readonly expected = new Set<number>();
   readonly #deps: EngineDeps;
   readonly #open = new Map<number, OpenPipeline>();
+  /** Pipelines that are being written and on their way here: who wants one of them waits for it. */
+  readonly #expected = new Map<number, PromiseWithResolvers<void>>();
+  readonly #loading = new Map<number, { isDirty: boolean; done: Promise<void> }>();
   readonly #queue = new FairQueue<OpenWorkflow>();
   readonly #starts = new FairQueue<PendingStart>();
   readonly #startOf = new Map<number, PendingStart>();
@@ -77,16 +78,42 @@ export class Engine {
 
   /** Takes a pipeline that the record holds open: at its birth, after a restart, at a rerun. Known ones stay as they are. */
   adopt(pipeline: OpenPipeline): Promise<boolean> {
+    this.unexpect(pipeline.row.id);
     if (this.#open.has(pipeline.row.id)) return Promise.resolve(true);
     this.#open.set(pipeline.row.id, pipeline);
     const changes = this.changes();
+    changes.settlePipeline(pipeline);
     for (const workflow of pipeline.workflows) {
       if (workflow.status === 'queued') this.#enqueue(workflow);
       else if (!isFinished(workflow.status) && workflow.runnerId !== undefined)
-        this.#sessionOf(workflow.runnerId).hold(workflow);
+        this.#sessionOf(workflow.runnerId).holdByRecord(workflow);
     }
-    changes.settlePipeline(pipeline);
     return this.commit(changes);
+  }
+
+  /** Announces a pipeline that `adopt` is going to be given, or `unexpect` when it does not come to be. */
+  expect(pipelineId: number): void {
+    if (!this.#expected.has(pipelineId)) this.#expected.set(pipelineId, Promise.withResolvers());
+  }
+
+  unexpect(pipelineId: number): void {
+    this.#expected.get(pipelineId)?.resolve();
+    this.#expected.delete(pipelineId);
+  }
+
+  isExpected(pipelineId: number): boolean {
+    return this.#expected.has(pipelineId);
+  }
+
+  /** Makes sure that an open pipeline is known here: waits for it, or reads it from the record. */
+  async ensure(pipelineId: number): Promise<void> {
+    await this.#expected.get(pipelineId)?.promise;
+    if (!this.#open.has(pipelineId)) await this.#load(pipelineId);
+  }
+
+  /** Resolves when no pipeline is being read from the record: until then nobody can say who holds what. */
+  async loaded(): Promise<void> {
+    while (this.#loading.size > 0) await Promise.allSettled([...this.#loading.values()].map(({ done }) => done));
   }
 
   find(pipelineId: number): OpenPipeline | undefined {
@@ -106,7 +133,12 @@ export class Engine {
    * read anew and the runners concerned call again.
    */
   async commit(changes: ChangeSet): Promise<boolean> {
-    for (const workflow of changes.queued) this.#enqueue(workflow);
+    for (const { row } of changes.pipelines) {
+      const loading = this.#loading.get(row.id);
+      if (loading) loading.isDirty = true;
+    }
+    // Some have nothing to do and have passed meanwhile.
+    for (const workflow of changes.queued) if (workflow.status === 'queued') this.#enqueue(workflow);
     const recorded = this.#record(changes);
     this.wake();
     return recorded;
@@ -145,12 +177,19 @@ export class Engine {
     this.wake();
   }
 
+  /** A step that has ended, skipped by its runner perhaps, does not wait for a slot any more. */
+  forgetStart(stepId: number): void {
+    const start = this.#startOf.get(stepId);
+    if (!start) return;
+    this.#starts.remove(start);
+    this.#startOf.delete(stepId);
+  }
+
   /** A runner that left asks again when it is back. */
   forgetStarts(isConcerned: (start: { session: RunnerSession; workflow: OpenWorkflow }) => boolean): void {
     for (const start of this.#starts.items()) {
       if (!isConcerned(start)) continue;
-      this.#starts.remove(start);
-      this.#startOf.delete(start.step.id);
+      this.forgetStart(start.step.id);
     }
   }
 
@@ -209,10 +248,13 @@ export class Engine {
   }
 
   #lose(workflow: OpenWorkflow, runner: string): Promise<boolean> {
+    const logs = workflow.steps.filter(({ startedAt }) => startedAt).map(({ id }) => this.#deps.logs.close(id));
+    for (const closing of logs) this.#inBackground(closing);
     if (isFinished(workflow.status)) return Promise.resolve(true);
     this.forgetStarts((start) => start.workflow === workflow);
     const changes = this.changes();
-    const wereActive = workflow.steps.filter(({ status }) => isActive(status));
+    // A log without an end mark would be followed for ever: the mark is on disk before the end is in the record.
+    changes.prerequisites.push(...logs);
     const lost = this.#advance(workflow, { type: 'lost', runner });
     workflow.isAssigned = false;
     const isBack = lost.status === 'queued';
@@ -229,7 +271,6 @@ export class Engine {
       changes.queued.push(workflow);
       changes.settlePipeline(workflow.pipeline);
     } else changes.settle(workflow);
-    for (const { id } of wereActive) this.#inBackground(this.#deps.logs.close(id));
     return this.commit(changes);
   }
 
@@ -266,14 +307,6 @@ export class Engine {
     return lost;
   }
 
-  /** Reads a pipeline anew from the record, and forgets what this process thought of it. */
-  async reload(pipelineId: number): Promise<void> {
-    await this.#recorder.settled();
-    const known = this.#open.get(pipelineId);
-    if (known) this.#forget(known);
-    await this.adopt(await loadPipeline(this.#deps.store.read, pipelineId));
-  }
-
   /** Nothing is decided any more; resolves when what was decided is on disk. Runners go on without us. */
   async stop(): Promise<void> {
     this.#isStopped = true;
@@ -297,6 +330,29 @@ export class Engine {
     void watched.finally(() => this.#background.delete(watched));
   }
 
+  /** Reads a pipeline from the record. What was decided about it meanwhile makes what was read old: it is read again. */
+  #load(pipelineId: number): Promise<void> {
+    const underWay = this.#loading.get(pipelineId);
+    if (underWay) return underWay.done;
+    const load = async (): Promise<void> => {
+      let loaded: OpenPipeline;
+      do {
+        loading.isDirty = false;
+        await this.#recorder.settled();
+        loaded = await loadPipeline(this.#deps.store.read, pipelineId);
+      } while (loading.isDirty);
+      this.#loading.delete(pipelineId);
+      if (!isFinished(loaded.status)) void this.adopt(loaded);
+    };
+    const loading = { isDirty: false, done: Promise.resolve() };
+    this.#loading.set(pipelineId, loading);
+    loading.done = load().catch((error: unknown) => {
+      this.#loading.delete(pipelineId);
+      throw error;
+    });
+    return loading.done;
+  }
+
   async #record(changes: ChangeSet): Promise<boolean> {
     try {
       await this.#recorder.record(changes);
@@ -318,7 +374,7 @@ export class Engine {
     if (this.#isStopped) return;
     for (const pipeline of pipelines) {
       this.#forget(pipeline);
-      this.#inBackground(this.reload(pipeline.row.id));
+      this.#inBackground(this.#load(pipeline.row.id));
     }
   }
 

@@ -14,8 +14,8 @@ export class EventPlanner {
   readonly #underWay = new Map<number, Promise<Planned>>();
   readonly #failures = new Map<number, number>();
 
-  constructor(deps: PlanEventDeps, engine: Engine) {
-    this.#deps = deps;
+  constructor(deps: Omit<PlanEventDeps, 'engine'>, engine: Engine) {
+    this.#deps = { ...deps, engine };
     this.#engine = engine;
   }
 

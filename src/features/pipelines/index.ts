@@ -68,7 +68,8 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
   const logs = new StepLogs(deps.logs);
   const engine = new Engine({ ...deps, store, logs, config });
   const planner = new EventPlanner({ ...deps, store }, engine);
-  const desk = new RunnerDesk({ engine, store, logs, clock, logger, leaseMs: config.leaseMs });
+  const ready = Promise.withResolvers<void>();
+  const desk = new RunnerDesk({ engine, store, logs, clock, logger, leaseMs: config.leaseMs, ready: ready.promise });
   const stopping: (() => void)[] = [];
   let isStopped = false;
   let reconciling: Promise<unknown> = Promise.resolve();
@@ -132,6 +133,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
         }),
       );
       await reconcileNow(true);
+      ready.resolve();
       every(config.leaseMs / 4, () => void engine.checkLeases());
       every(config.reconcileEveryMs, () => {
         reconcileNow(false).catch((error: unknown) => logger.error('Reconciliation failed', { error }));

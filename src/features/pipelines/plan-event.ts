@@ -28,6 +28,8 @@ export interface PlanEventDeps {
   readonly logger: Logger;
   /** Address of this Gantry, without a slash at its end. */
   readonly publicUrl: () => string;
+  /** Told of a pipeline before it is committed, so that nobody thinks it forgotten; and of one that came to nothing. */
+  readonly engine: { expect(pipelineId: number): void; unexpect(pipelineId: number): void };
 }
 
 /** What came of an event. `open` is there when steps are to be run, and only for the one who planned it. */
@@ -249,15 +251,20 @@ async function writePipeline(
   input: CompileInput,
   result: Exclude<CompileResult, { kind: 'nothing' }>,
 ): Promise<Planned | undefined> {
-  const { store, clock } = deps;
+  const { store, clock, engine } = deps;
   const pipeline = newPipeline(event, input, result);
   const plan = planOf(result);
+  let expected: number | undefined;
   await failpoint('plan.beforeCommit');
-  const written = await store.write(async (stores) => {
+  const writing = store.write(async (stores) => {
     const now = await stores.events.find(event.id);
     if (now?.plannedAt) return 'planned' as const;
     const created = await stores.pipelines.create(pipeline, plan);
     if (!created) return 'number-taken' as const;
+    if (result.kind === 'planned') {
+      expected = created.pipeline.id;
+      engine.expect(expected);
+    }
     const at = clock.now();
     const { id, number, status } = created.pipeline;
     await stores.events.markPlanned(event.id, at, id, result.trace);
@@ -269,6 +276,10 @@ async function writePipeline(
     await stores.happenings.append(happenings, at);
     return created;
   });
+  writing.catch(() => {
+    if (expected !== undefined) engine.unexpect(expected);
+  });
+  const written = await writing;
   await failpoint('plan.afterCommit');
   if (written === 'number-taken') return undefined;
   if (written === 'planned') return answerAgain(store, event.id);

@@ -51,9 +51,9 @@ async function adoptUnknown({ store, engine, planner }: ReconcileDeps): Promise<
     const pipeline = await store.read.pipelines.find(id);
     // It may have ended since, or be on its way here.
     const isStillOpen = (await store.read.pipelines.workflows(id)).some(({ status }) => !isFinished(status));
-    const isExpected = engine.expected.has(id) || (pipeline && planner.isPlanning(pipeline.eventId));
+    const isExpected = engine.isExpected(id) || (pipeline && planner.isPlanning(pipeline.eventId));
     if (!isStillOpen || isExpected || engine.find(id)) continue;
-    await engine.reload(id);
+    await engine.ensure(id);
     findings.push({ kind: 'pipeline-unknown', message: `Pipeline ${id} is open and nobody looked after it` });
   }
   return findings;

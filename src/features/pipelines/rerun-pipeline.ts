@@ -15,14 +15,14 @@ export async function rerunPipeline(
   pipeline: Pipeline,
   only: 'all' | 'failed',
 ): Promise<Pipeline> {
-  if (engine.expected.has(pipeline.id))
+  if (engine.isExpected(pipeline.id))
     throw new GantryError('PIPELINE_NOT_FINISHED', `Cannot rerun pipeline #${pipeline.number}: it is just being rerun`);
-  engine.expected.add(pipeline.id);
+  engine.expect(pipeline.id);
   try {
     await writeNextAttempts(store, engine, clock, pipeline, only);
     await engine.adopt(await loadPipeline(store.read, pipeline.id));
   } finally {
-    engine.expected.delete(pipeline.id);
+    engine.unexpect(pipeline.id);
   }
   return (await store.read.pipelines.find(pipeline.id)) ?? pipeline;
 }

@@ -15,6 +15,8 @@ export interface RunnerDeskDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly leaseMs: number;
+  /** Resolves when the record has been read: before that nobody could be told what is theirs. */
+  readonly ready: Promise<void>;
 }
 
 type Message<Type extends ToServer['type']> = Extract<ToServer, { type: Type }>;
@@ -36,12 +38,13 @@ export class RunnerDesk {
   accept(connection: RunnerConnection): void {
     let session: RunnerSession | undefined;
     let greeting: Promise<void> | undefined;
+    let isClosed = false;
     let inbox: { message: ToServer; payload: Buffer }[] = [];
     connection.onMessage((message, payload) => {
       if (message.type === 'heartbeat') this.noteHeartbeat(message.runnerId, message.generation);
       else if (message.type === 'hello') {
         if (session || greeting) return;
-        greeting = this.#greet(connection, message).then(
+        greeting = this.#greet(connection, message, () => isClosed).then(
           (greeted) => {
             session = greeted;
             greeting = undefined;
@@ -60,6 +63,7 @@ export class RunnerDesk {
       } else if (session) this.#hear(session, message, payload);
     });
     connection.onClose(() => {
+      isClosed = true;
       if (!session || session.connection !== connection) return;
       // Not lost: its lease decides. What it asked for it will ask again.
       session.connection = undefined;
@@ -75,7 +79,11 @@ export class RunnerDesk {
     session.lastHeartbeatMs = this.#deps.clock.monotonicMs();
   }
 
-  async #greet(connection: RunnerConnection, hello: Message<'hello'>): Promise<RunnerSession | undefined> {
+  async #greet(
+    connection: RunnerConnection,
+    hello: Message<'hello'>,
+    isClosed: () => boolean,
+  ): Promise<RunnerSession | undefined> {
     const { engine, clock, logger, leaseMs } = this.#deps;
     if (hello.protocol !== protocolVersion && hello.protocol !== protocolVersion - 1) {
       logger.warn('A runner speaks a protocol that is not understood', {
@@ -85,24 +93,39 @@ export class RunnerDesk {
       connection.close();
       return undefined;
     }
+    await this.#deps.ready;
+    await engine.loaded();
+    if (isClosed()) return undefined;
     const { runnerId, generation, slots } = hello;
     const previous = engine.sessions.get(runnerId);
     let session = previous;
     if (!previous || previous.generation !== generation) {
       session = new RunnerSession({ runnerId, generation, slots, nowMs: clock.monotonicMs() });
+      engine.sessions.set(runnerId, session);
       if (previous?.generation === undefined) for (const workflow of previous?.claims ?? []) session.hold(workflow);
       // The same name, another process: the one before is dead, and its steps with it.
       else await engine.loseSession(previous);
-      engine.sessions.set(runnerId, session);
     }
-    if (!session) return undefined;
+    if (!session || engine.sessions.get(runnerId) !== session) {
+      connection.close();
+      return undefined;
+    }
     session.slots = slots;
     const replaced = session.connection;
     session.connection = undefined;
+    session.calling = connection;
     if (replaced !== connection) replaced?.close();
     session.lastHeartbeatMs = clock.monotonicMs();
 
-    const disowned = await this.#settleHolds(session, hello.holds);
+    let disowned: readonly ClaimName[];
+    do {
+      session.hasUnsettledClaims = false;
+      disowned = await this.#settleHolds(session, hello.holds);
+    } while (session.hasUnsettledClaims);
+    if (isClosed() || session.calling !== connection) {
+      connection.close();
+      return undefined;
+    }
     session.connection = connection;
     connection.send({ type: 'welcome', protocol: protocolVersion, leaseMs, disowned });
     for (const workflow of session.claims) {
@@ -220,6 +243,7 @@ export class RunnerDesk {
       await engine.lose(session, workflow);
       return;
     }
+    engine.forgetStart(step.id);
     if (workflow.steps.every((other) => other === step || isFinished(other.status))) {
       // The last word on this workflow: whoever sees it ended finds its logs whole.
       await this.#deps.logs.flushed(workflow.steps.map(({ id }) => id));

@@ -12,7 +12,11 @@ export class RunnerSession {
   /** None for one that finishes what it has and takes nothing new. */
   slots: number;
   connection: RunnerConnection | undefined;
+  /** The line over which it called last: a greeting that was overtaken by another one is void. */
+  calling: RunnerConnection | undefined;
   lastHeartbeatMs: number;
+  /** Claims were read from the record that the runner was not compared with. */
+  hasUnsettledClaims = false;
   readonly #claims = new Map<string, OpenWorkflow>();
 
   constructor(runner: { runnerId: string; generation?: string; slots: number; nowMs: number }) {
@@ -28,6 +32,13 @@ export class RunnerSession {
 
   hold(workflow: OpenWorkflow): void {
     this.#claims.set(claimKey(claimOf(workflow)), workflow);
+  }
+
+  /** As `hold`, for a claim that only the record knows of: the runner has to say anew what it has. */
+  holdByRecord(workflow: OpenWorkflow): void {
+    this.hold(workflow);
+    this.hasUnsettledClaims = true;
+    this.connection?.close();
   }
 
   find(claim: ClaimName): OpenWorkflow | undefined {

@@ -1,0 +1,58 @@
+import type { PipelinePlan, StepPlan, WorkflowPlan } from '../../../src/core/plan.ts';
+import type { Random } from './random.ts';
+
+const onSuccess = { success: true, failure: false };
+const runOns = [onSuccess, onSuccess, onSuccess, { success: false, failure: true }, { success: true, failure: true }];
+
+/** A small pipeline with every kind of edge: graphs of steps, conditions, documents that wait for documents. */
+export function randomPlan(random: Random): PipelinePlan {
+  const workflows: WorkflowPlan[] = [];
+  const count = 1 + random.below(3);
+  for (let at = 0; at < count; at += 1) {
+    workflows.push({
+      name: `w${at}`,
+      dependsOn: workflows.filter(() => random.chance(0.4)).map(({ name }) => name),
+      runOn: random.pick(runOns),
+      workspace: { base: '/drone', path: 'src' },
+      clone: { isDisabled: true, depth: 0 },
+      steps: randomSteps(random, `w${at}`),
+      earlySuccessExitCodes: [78],
+    });
+  }
+  return { dialect: 'drone1', path: '.drone.yml', workflows };
+}
+
+function randomSteps(random: Random, workflow: string): StepPlan[] {
+  const steps: StepPlan[] = [];
+  const count = 1 + random.below(4);
+  const isChain = random.chance(0.5);
+  for (let at = 0; at < count; at += 1) {
+    const name = `s${at}`;
+    const before = isChain ? steps.slice(-1) : steps.filter(() => random.chance(0.4));
+    steps.push({
+      name,
+      kind: 'commands',
+      image: 'base/busybox',
+      pull: 'default',
+      commands: ['true'],
+      environment: {},
+      secrets: [],
+      dependsOn: before.map((step) => step.name),
+      runOn: random.pick(runOns),
+      onFailure: random.chance(0.2) ? 'ignore' : 'fail',
+      ...(random.chance(0.1)
+        ? {
+            skipped: {
+              subject: { kind: 'step', workflow, step: name },
+              rule: 'step.when.event',
+              verdict: 'skipped',
+              values: { pattern: 'tag', value: 'push' },
+            },
+          }
+        : {}),
+      timeoutMs: 3_600_000,
+      line: 1,
+    });
+  }
+  return steps;
+}
