@@ -24,7 +24,9 @@ const programFolders = '/usr/lib/postgresql';
  * Starts a server of its own from Debian's package (a temporary data folder, a Unix socket, no port), or uses the one
  * that `DATABASE_URL` names. Each database it makes is new, so tests may run beside each other.
  */
-export async function startPostgres(): Promise<TestPostgres | MissingPostgres> {
+export async function startPostgres(
+  options: { readonly isDurable?: boolean } = {},
+): Promise<TestPostgres | MissingPostgres> {
   const given = process.env['DATABASE_URL'];
   if (given) return useServer(given, async () => {});
   const programs = findPrograms();
@@ -48,8 +50,15 @@ export async function startPostgres(): Promise<TestPostgres | MissingPostgres> {
       '--locale=C',
     ]);
     // What is tested is our part; the server itself does not lose power here.
-    const flags = ['-c', 'listen_addresses=', '-c', 'fsync=off', '-c', `unix_socket_directories=${folder}`];
-    const server = start(asServer, [join(programs, 'postgres'), '-D', data, ...flags]);
+    const flags = [
+      '-c',
+      'listen_addresses=',
+      '-c',
+      `fsync=${options.isDurable ? 'on' : 'off'}`,
+      '-c',
+      `unix_socket_directories=${folder}`,
+    ];
+    const server = start(asServer, [join(programs, 'postgres'), '-D', data, ...flags], remove);
     const url = `postgresql:///postgres?host=${encodeURIComponent(folder)}&user=gantry`;
     await untilItAnswers(url, server);
     return useServer(url, async () => {
@@ -93,7 +102,7 @@ function run(prefix: readonly string[], command: readonly string[]): void {
   execFileSync(program, rest, { cwd: '/', stdio: 'pipe', env: { PATH: process.env['PATH'], LC_ALL: 'C' } });
 }
 
-function start(prefix: readonly string[], command: readonly string[]): Server {
+function start(prefix: readonly string[], command: readonly string[], remove: () => void): Server {
   const [program = '', ...rest] = [...prefix, ...command];
   const child = spawn(program, rest, {
     cwd: '/',
@@ -104,8 +113,11 @@ function start(prefix: readonly string[], command: readonly string[]): Server {
   child.stderr?.on('data', (bytes: Buffer) => {
     text = (text + bytes.toString()).slice(-4_000);
   });
-  // Whatever ends the tests ends the server too.
-  process.once('exit', () => void child.kill('SIGQUIT'));
+  // Whatever ends the tests ends the server too, and takes its folder away.
+  process.once('exit', () => {
+    child.kill('SIGQUIT');
+    remove();
+  });
   return { child, output: () => text };
 }
 
