@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-/** The web UI in a real browser (`npx vite build` first), and the parts of it that need none. */
+/** The web UI in a real browser, and the parts of it that need none. */
 export default defineConfig({
   test: {
+    globalSetup: ['test/browser/build-ui.ts'],
     include: ['test/browser/**/*.test.ts', 'ui/**/*.test.ts'],
     testTimeout: 120_000,
     hookTimeout: 60_000,

@@ -39,6 +39,7 @@ export function Frame({ children }: { children: ReactNode }) {
 function Rail() {
   const t = useMessages();
   const { owner, project } = useParams();
+  const path = usePath();
   const me = useMe();
   const [isPaletteOpen, setPaletteOpen] = useState(false);
   const name = owner !== undefined && project !== undefined ? { owner, project } : undefined;
@@ -65,7 +66,7 @@ function Rail() {
         <kbd aria-hidden="true">{/mac/i.test(navigator.platform) ? '⌘K' : 'Ctrl K'}</kbd>
       </button>
       <nav aria-label={t.navigation}>
-        <NavLink to="/" icon="project" isCurrent={project === undefined && owner === undefined}>
+        <NavLink to="/" icon="project" isCurrent={path === '/'}>
           {t.projects}
         </NavLink>
         {name && <ProjectNav name={name} />}

@@ -13,6 +13,7 @@ interface Block {
 const sliceMs = 8;
 /** What is shown of one line at most. */
 export const shownCharacters = 20_000;
+const scanDelayMs = 60;
 const keptOfOpenLine = 64 * 1024;
 const maxErrors = 5_000;
 
@@ -42,6 +43,7 @@ export class LogStore {
   #searchedBlocks = 0;
   #scannedBlocks = 0;
   #isScanning = false;
+  #isScanDue = false;
   #isSearchRunning = false;
   readonly #listeners = new Set<() => void>();
   #isDue = false;
@@ -61,7 +63,7 @@ export class LogStore {
       this.#openLength = 0;
       if (end < text.length) this.#keepOpen(text.slice(end));
     }
-    void this.#scanErrors();
+    this.#scanLater();
     void this.#continueSearch();
     this.#tell();
   }
@@ -147,6 +149,16 @@ export class LogStore {
       else high = middle - 1;
     }
     return this.#blocks[low];
+  }
+
+  /** Error lines can wait: what was just loaded is drawn first. */
+  #scanLater(): void {
+    if (this.#isScanDue || this.#isScanning) return;
+    this.#isScanDue = true;
+    setTimeout(() => {
+      this.#isScanDue = false;
+      void this.#scanErrors();
+    }, scanDelayMs);
   }
 
   async #scanErrors(): Promise<void> {

@@ -79,12 +79,13 @@ export function LogView({ address, step, lines, onChoose }: Props) {
     // The version stands for what the store holds.
   }, [store, version, folds, failureLine, wasGrowing]);
 
-  /** Px of the scrollbar per px of the log. */
-  const scale = Math.min(1, maxHeight / Math.max(1, rows.height));
-  const isEven = !isWrapped && scale === 1;
-  const firstInSight = rows.rowAt(top / scale);
-  const firstRow = isEven ? Math.max(0, firstInSight - overscan) : firstInSight;
-  const drawn = Math.ceil(viewHeight / rowHeight) + (isEven ? 2 * overscan : overscan);
+  /** A very high log is scrolled in a space that browsers can: its ends meet, and between them it is in proportion. */
+  const scrollHeight = Math.min(maxHeight, rows.height);
+  const scale = scrollHeight === rows.height ? 1 : (scrollHeight - viewHeight) / Math.max(1, rows.height - viewHeight);
+  const topInLog = Math.min(top / scale, Math.max(0, rows.height - rowHeight));
+  const firstInSight = rows.rowAt(topInLog);
+  const firstRow = isWrapped ? firstInSight : Math.max(0, firstInSight - overscan);
+  const drawn = Math.ceil(viewHeight / rowHeight) + 2 * overscan;
   const lastRow = Math.min(rows.count, firstRow + drawn);
 
   const toggle = useCallback((command: number, isOpen: boolean): void => {
@@ -186,7 +187,7 @@ export function LogView({ address, step, lines, onChoose }: Props) {
     const by = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
     if (event.key === 'Escape' && lines) onChoose(undefined);
     else if (event.key === 'Enter' && !lines) {
-      const first = rows.lineAt(Math.min(rows.count - 1, rows.rowAt(top / scale) + 1)) + 1;
+      const first = rows.lineAt(Math.min(rows.count - 1, firstInSight + 1)) + 1;
       wasChosenHere.current = true;
       onChoose([first, first]);
     } else if (event.key === 'Enter' && lines) {
@@ -314,8 +315,8 @@ export function LogView({ address, step, lines, onChoose }: Props) {
           aria-label={t.logOf({ step: step.name })}
           onScroll={onScroll}
         >
-          <div style={{ height: rows.height * scale }} />
-          <div className="log-window" style={{ top: rows.topOf(firstRow) * scale }}>
+          <div style={{ height: scrollHeight }} />
+          <div className="log-window" style={{ top: top - topInLog + rows.topOf(firstRow) }}>
             {drawnRows}
           </div>
         </div>
