@@ -23,8 +23,6 @@ export type Landmark = 'claim' | 'start' | 'outcome' | 'workflow.end' | 'pipelin
 export class ChangeSet {
   readonly at: Date;
   readonly landmarks = new Set<Landmark>();
-  /** What has to be done before this may be recorded. It may fail; it may not be left out. */
-  readonly prerequisites: Promise<unknown>[] = [];
   readonly pipelines = new Set<OpenPipeline>();
   /** Workflows that may be claimed now. */
   readonly queued: OpenWorkflow[] = [];

@@ -219,7 +219,7 @@ export class Engine {
     this.forgetStarts(({ workflow }) => workflow.pipeline === pipeline);
     for (const workflow of pipeline.workflows) {
       if (isFinished(workflow.status) || workflow.cancelledBy !== undefined) continue;
-      if (workflow.isAssigned) {
+      if (workflow.isAssigned || workflow.isBeingLost) {
         changes.setWorkflow(workflow, { cancelledBy: by });
         told.push(workflow);
       } else this.#endUnheld(changes, workflow, { type: 'cancelled', by });
@@ -248,30 +248,48 @@ export class Engine {
   }
 
   #lose(workflow: OpenWorkflow, runner: string): Promise<boolean> {
-    const logs = workflow.steps.filter(({ startedAt }) => startedAt).map(({ id }) => this.#deps.logs.close(id));
-    for (const closing of logs) this.#inBackground(closing);
-    if (isFinished(workflow.status)) return Promise.resolve(true);
+    if (isFinished(workflow.status)) {
+      for (const id of startedSteps(workflow)) this.#inBackground(this.#deps.logs.close(id));
+      return Promise.resolve(true);
+    }
+    if (workflow.isBeingLost) return Promise.resolve(true);
     this.forgetStarts((start) => start.workflow === workflow);
-    const changes = this.changes();
-    // A log without an end mark would be followed for ever: the mark is on disk before the end is in the record.
-    changes.prerequisites.push(...logs);
-    const lost = this.#advance(workflow, { type: 'lost', runner });
     workflow.isAssigned = false;
+    const changes = this.changes();
+    changes.setWorkflow(workflow, { token: workflow.token + 1, runnerId: null });
+    if (startedSteps(workflow).length > 0) return this.#endLost(changes, workflow, runner);
+    this.#applyLoss(changes, workflow, runner);
+    return this.commit(changes);
+  }
+
+  /**
+   * In this order: the new token, so that nothing more of that runner is taken; then the end marks of its logs, without
+   * which they would be followed for ever; then how the workflow ended. A server that dies in between finds a workflow
+   * that runs and is nobody's, and goes on from there.
+   */
+  async #endLost(fence: ChangeSet, workflow: OpenWorkflow, runner: string): Promise<boolean> {
+    workflow.isBeingLost = true;
+    if (!(await this.commit(fence))) return false;
+    await Promise.allSettled(startedSteps(workflow).map((id) => this.#deps.logs.close(id)));
+    workflow.isBeingLost = false;
+    // Read anew meanwhile: whoever did that looks after it.
+    if (this.#open.get(workflow.pipeline.row.id) !== workflow.pipeline) return false;
+    const changes = this.changes();
+    this.#applyLoss(changes, workflow, runner);
+    return this.commit(changes);
+  }
+
+  #applyLoss(changes: ChangeSet, workflow: OpenWorkflow, runner: string): void {
+    const lost = this.#advance(workflow, { type: 'lost', runner });
     const isBack = lost.status === 'queued';
-    changes.trace(workflow, isBack ? 'workflow.requeued' : 'workflow.runner-lost', isBack ? 'waiting' : 'failed', {
-      runner,
-    });
+    const rule = isBack ? 'workflow.requeued' : 'workflow.runner-lost';
+    changes.trace(workflow, rule, isBack ? 'waiting' : 'failed', { runner });
     this.#applySteps(changes, workflow, lost);
-    changes.setWorkflow(workflow, {
-      token: workflow.token + 1,
-      runnerId: null,
-      ...(isBack ? { status: 'queued' as const } : {}),
-    });
     if (isBack) {
+      changes.setWorkflow(workflow, { status: 'queued' });
       changes.queued.push(workflow);
       changes.settlePipeline(workflow.pipeline);
     } else changes.settle(workflow);
-    return this.commit(changes);
   }
 
   /** A runner that is gone for good, with all that it held. */
@@ -580,6 +598,12 @@ export class Engine {
       });
     });
   }
+}
+
+function startedSteps({ steps }: OpenWorkflow): readonly number[] {
+  return steps.flatMap(({ id, startedAt, status }) =>
+    startedAt || (isFinished(status) && status !== 'skipped') ? [id] : [],
+  );
 }
 
 function restoreOpen(workflow: OpenWorkflow): WorkflowState {

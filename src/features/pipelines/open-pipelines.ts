@@ -42,6 +42,8 @@ export interface OpenWorkflow {
   startedAt: Date | undefined;
   /** Whether its runner was told of it, as far as this process knows. */
   isAssigned: boolean;
+  /** Its runner is gone, and its end is on its way into the record. */
+  isBeingLost: boolean;
 }
 
 export interface OpenStep {
@@ -84,7 +86,8 @@ export function openPipeline(
       cancelledBy: workflow.cancelledBy,
       queuedAt: workflow.queuedAt,
       startedAt: workflow.startedAt,
-      isAssigned: workflow.status === 'claimed' || workflow.status === 'running',
+      isAssigned: workflow.runnerId !== undefined && (workflow.status === 'claimed' || workflow.status === 'running'),
+      isBeingLost: false,
       steps: steps.map((step) => ({
         id: step.id,
         position: step.position,

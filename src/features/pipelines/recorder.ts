@@ -47,7 +47,6 @@ export class Recorder {
       const sets = batch.map(({ changes }) => changes);
       const landmarks = new Set(sets.flatMap((set) => [...set.landmarks]));
       try {
-        await Promise.allSettled(sets.flatMap(({ prerequisites }) => prerequisites));
         await pass(landmarks, 'before');
         // One without changes only waits for those before it.
         if (sets.some((set) => !set.isEmpty)) await this.#store.write((stores) => ChangeSet.write(stores, sets));

@@ -111,6 +111,7 @@ export class RunnerDesk {
       return undefined;
     }
     session.slots = slots;
+    session.isDraining = hello.isDraining ?? false;
     const replaced = session.connection;
     session.connection = undefined;
     session.calling = connection;
@@ -209,7 +210,7 @@ export class RunnerDesk {
       case 'returned':
         this.#deps.logger.info('A runner gave a workflow back', { runnerId: session.runnerId, reason: message.reason });
         // It would give back the next one too: it takes part again when it calls anew.
-        session.slots = 0;
+        session.isDraining = true;
         await this.#deps.engine.lose(session, workflow);
         return;
     }

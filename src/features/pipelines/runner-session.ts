@@ -9,8 +9,10 @@ export class RunnerSession {
   readonly runnerId: string;
   /** Absent for a runner that only the record knows: the server was restarted and it has not called yet. */
   readonly generation: string | undefined;
-  /** None for one that finishes what it has and takes nothing new. */
+  /** Steps that may run there at once. */
   slots: number;
+  /** It finishes what it has and takes nothing new: steps of what it has may still start. */
+  isDraining = false;
   connection: RunnerConnection | undefined;
   /** The line over which it called last: a greeting that was overtaken by another one is void. */
   calling: RunnerConnection | undefined;
@@ -55,6 +57,7 @@ export class RunnerSession {
 
   /** Slots that a further workflow may use. */
   freeSlots(): number {
+    if (this.isDraining) return 0;
     let free = this.slots;
     for (const workflow of this.#claims.values()) free -= slotsTaken(workflow);
     return free;
