@@ -145,7 +145,7 @@ describe('openRunners', () => {
     const { server } = await serve({ slots: 3 });
     await server.until(() => server.hellos.length >= 2);
     const hellos = new Map(server.hellos.map((hello) => [hello.runnerId, hello]));
-    expect(hellos.get(old!.runnerId)).toMatchObject({ slots: 0, holds: [claim] });
+    expect(hellos.get(old!.runnerId)).toMatchObject({ isDraining: true, holds: [claim] });
     expect([...hellos.values()].find(({ runnerId }) => runnerId !== old!.runnerId)).toMatchObject({
       slots: 3,
       holds: [],

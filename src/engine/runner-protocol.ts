@@ -24,7 +24,10 @@ export type ToServer =
       readonly runnerId: string;
       /** pid, start time and boot id: tells a restarted runner from one that reconnects. */
       readonly generation: string;
+      /** Steps that may run there at once. */
       readonly slots: number;
+      /** It finishes what it has, steps that have not begun included, and takes nothing new. */
+      readonly isDraining?: boolean | undefined;
       readonly labels: Readonly<Record<string, string>>;
       readonly runtime: string;
       /** What it still has: the server re-attaches, answers what it missed, or disowns it. */

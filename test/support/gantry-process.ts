@@ -66,10 +66,10 @@ export class GantryProcess {
     return join(this.folder, 'data');
   }
 
-  /** Starts the server (again); `failpoints` as GANTRY_FAILPOINTS takes them. */
-  async startServer(failpoints = ''): Promise<void> {
+  /** Starts the server (again); `failpoints` as GANTRY_FAILPOINTS takes them, `settings` for this start alone. */
+  async startServer(failpoints = '', settings: Readonly<Record<string, string>> = {}): Promise<void> {
     const child = spawn(gantry, ['serve'], {
-      env: { ...this.#environment, GANTRY_FAILPOINTS: failpoints },
+      env: { ...this.#environment, ...settings, GANTRY_FAILPOINTS: failpoints },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let lastWords = '';
@@ -82,6 +82,23 @@ export class GantryProcess {
     if (first === undefined) throw new Error(`The server ended at once: ${lastWords}`);
     this.#child = child;
     this.#url = (JSON.parse(first) as { url: string }).url;
+  }
+
+  get serverPid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error('There is no server');
+    return pid;
+  }
+
+  /** Whether the server process is there. */
+  get isServing(): boolean {
+    const child = this.#child;
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
+  /** Exit code and signal of the last server, once it has ended. */
+  get lastExit(): { readonly code: number | null; readonly signal: NodeJS.Signals | null } {
+    return { code: this.#child?.exitCode ?? null, signal: this.#child?.signalCode ?? null };
   }
 
   /** Resolves when the server process is gone, by its own doing or ours. */
@@ -174,6 +191,11 @@ export class GantryProcess {
       { headers: { Authorization: `Bearer ${this.token}` } },
     );
     return response.ok ? response.text() : '';
+  }
+
+  /** A moment between two looks at something that tells nobody of its changes. */
+  pause(): Promise<void> {
+    return sleep(50);
   }
 
   /** Ends server and runners of this data folder and removes everything. */
