@@ -360,6 +360,7 @@ describe('startRunner', () => {
     server.send({ type: 'drain' });
     server.send({ type: 'assign', workflowId: 8, attempt: 1, token: 1, assignment: assignmentOf([stepPlan('b')]) });
     await runner.left;
+    await server.until(() => server.heardOf('returned').length > 0);
     expect(server.heardOf('returned')).toMatchObject([{ workflowId: 8, token: 1 }]);
     expect(statuses(server)).toEqual([[100, 'passed']]);
     expect(server.released).toEqual(new Set([7]));

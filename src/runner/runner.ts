@@ -52,6 +52,7 @@ export interface Runner {
 
 const reconnectMs = { first: 50, most: 2_000 };
 const reapEveryMs = 60_000;
+const returnAfterMs = 500;
 
 /** Starts to run steps for a server: calls it, takes workflows from it, and calls again whenever the line breaks. */
 export function startRunner(options: RunnerOptions): Runner {
@@ -65,6 +66,8 @@ class ConnectedRunner implements Runner {
   readonly #options: RunnerOptions;
   readonly #budget: OutputBudget;
   readonly #claims = new Map<string, Claim>();
+  /** Workflows that are given back before long. */
+  readonly #returns = new Set<() => void>();
   #connection: ServerConnection | undefined;
   /** Greeted on the present line: until then nothing but the greeting is sent. */
   #isWelcome = false;
@@ -156,8 +159,8 @@ class ConnectedRunner implements Runner {
       protocol: protocolVersion,
       runnerId,
       generation,
-      // A draining runner takes nothing: the server need not ask.
-      slots: this.#isDraining ? 0 : slots,
+      slots,
+      ...(this.#isDraining ? { isDraining: true } : {}),
       labels: labels ?? {},
       runtime: runtime.name,
       holds: this.claims,
@@ -217,8 +220,7 @@ class ConnectedRunner implements Runner {
     // Told twice: it is in hand already.
     if (this.#claims.has(key)) return;
     if (this.#isDraining) {
-      const { workflowId, attempt, token } = name;
-      this.#send({ type: 'returned', workflowId, attempt, token, reason: 'The runner is draining' });
+      this.#giveBack(name);
       return;
     }
     const { clock, graceMs, logger, runtime, stepLimits, timers } = this.#options;
@@ -239,6 +241,18 @@ class ConnectedRunner implements Runner {
       this.#leaveIfDone();
     });
     claim.begin();
+  }
+
+  /** Not at once: a server with nobody else would give it to us again, and again. */
+  #giveBack({ workflowId, attempt, token }: ClaimName): void {
+    const answer: ToServer = { type: 'returned', workflowId, attempt, token, reason: 'The runner is draining' };
+    const give = (): void => {
+      takeBack();
+      this.#returns.delete(give);
+      this.#send(answer);
+    };
+    const takeBack = this.#options.timers.after(returnAfterMs, give);
+    this.#returns.add(give);
   }
 
   #send(message: ToServer, payload?: Uint8Array): void {
@@ -276,6 +290,7 @@ class ConnectedRunner implements Runner {
 
   async #leave(): Promise<void> {
     if (this.#hasLeft) return;
+    for (const give of [...this.#returns]) give();
     this.#hasLeft = true;
     this.#takeBackLeave?.();
     this.#takeBackReap?.();

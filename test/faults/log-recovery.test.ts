@@ -4,7 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { LogPiece } from '../../src/core/events.ts';
 import { FilesystemLogs } from '../../src/drivers/logs/filesystem/filesystem-logs.ts';
+import { StepLogs } from '../../src/features/pipelines/step-logs.ts';
 
 const folders: string[] = [];
 afterEach(async () => {
@@ -42,6 +44,35 @@ async function expectPrefix(folder: string, acknowledged: number): Promise<void>
   expect(String(await logs.read(1, 0, sizeBytes + 1_000))).toBe(prefixOf(sequence));
   await writer.close();
 }
+
+describe('a log whose chunks come twice and in disorder', () => {
+  it('is whole in the end, without a gap and without a double', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'log-order-'));
+    folders.push(folder);
+    const storage = new FilesystemLogs(folder);
+    const logs = new StepLogs(storage);
+    const shown: LogPiece[] = [];
+    logs.subscribe(1, (piece) => shown.push(piece));
+    let seed = 7;
+    const random = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;
+    const send = (sequence: number): Promise<number> =>
+      logs.append({ stepId: 1, sequence, stream: 'stdout', atMs: 0 }, Buffer.from(textOf(sequence)));
+    let stored = 0;
+    while (stored < count) {
+      const answers: Promise<number>[] = [];
+      for (let i = 0; i < 10; i += 1) answers.push(send(Math.max(1, Math.min(count, stored + 4 - random(8)))));
+      answers.push(send(stored + 1));
+      stored = Math.max(stored, ...(await Promise.all(answers)));
+    }
+    expect(await logs.end(1, count + 5, false)).toBe(count);
+    expect(await logs.end(1, count + 1, false)).toBe(count + 1);
+    expect(await logs.end(1, count + 1, false)).toBe(count + 1);
+    expect(String(await storage.read(1, 0, 1e6))).toBe(prefixOf(count));
+    expect(shown.map(({ bytes }) => String(bytes)).join('')).toBe(prefixOf(count));
+    expect(shown.filter(({ isEnd }) => isEnd)).toHaveLength(1);
+    await logs.closeAll();
+  });
+});
 
 describe('a log whose server is killed', () => {
   it.each(['log.afterWrite', 'log.afterSync'])(
