@@ -81,6 +81,8 @@ export function runGit(
     readonly timeoutMs?: number;
     readonly maxOutputBytes?: number;
     readonly input?: string | Uint8Array;
+    /** Ends git; what it had begun it removes. */
+    readonly signal?: AbortSignal;
   } = {},
 ): Promise<GitAnswer> {
   const { timeoutMs = 30_000, maxOutputBytes = 16 * 2 ** 20 } = options;
@@ -95,6 +97,11 @@ export function runGit(
       stopped ??= why;
       child.kill('SIGKILL');
     };
+    const abort = (): void => {
+      stopped ??= 'it was told to end';
+      child.kill('SIGTERM');
+    };
+    options.signal?.addEventListener('abort', abort);
     const timer = setTimeout(() => stop(`it took longer than ${timeoutMs} ms`), timeoutMs);
     child.stdout.on('data', (chunk: Buffer) => {
       stdoutBytes += chunk.length;
@@ -113,6 +120,7 @@ export function runGit(
     });
     child.on('close', (exitCode) => {
       clearTimeout(timer);
+      options.signal?.removeEventListener('abort', abort);
       if (stopped) reject(new GantryError('GIT_FAILED', `Cannot run git ${args[0] ?? ''}: ${stopped}`));
       else
         resolve({

@@ -15,6 +15,7 @@ import { PushRecovery } from './recover-pushes.ts';
 import { RefCache } from './ref-cache.ts';
 import { RepositoryFolders } from './repository-folders.ts';
 import { FetchServer } from './serve-fetch.ts';
+import { type TidyLimits, tidyLimits, tidyRepository } from './tidy-repository.ts';
 
 export interface CodeFeatureDeps {
   readonly unitOfWork: UnitOfWork;
@@ -34,6 +35,8 @@ export interface CodeFeature extends Feature {
   reconcile(): Promise<readonly string[]>;
   /** Finds references that moved without a push. */
   lookThroughRefs(): Promise<readonly string[]>;
+  /** Packs what has become scattered, beside whatever goes on. */
+  tidy(limits?: TidyLimits): Promise<void>;
 }
 
 const reconcileEveryMs = 10_000;
@@ -63,6 +66,7 @@ export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
   const repository = new GitRepository(folders, refs, objects);
   const timers: NodeJS.Timeout[] = [];
   let background = Promise.resolve();
+  const stopping = new AbortController();
 
   /** One after the other, so that stopping waits for what is under way and nothing more. */
   const inBackground = (what: string, work: () => Promise<readonly string[]>): void => {
@@ -70,8 +74,19 @@ export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
       (findings) => {
         for (const finding of findings) logger.warn(what, { finding });
       },
-      (error: unknown) => logger.error('Looking after repositories failed', { error }),
+      (error: unknown) => {
+        if (!stopping.signal.aborted) logger.error('Looking after repositories failed', { error });
+      },
     );
+  };
+
+  /** One after the other: packing takes a processor and the memory for a repository's largest objects. */
+  const tidy = async (limits: TidyLimits = tidyLimits): Promise<void> => {
+    for (const projectId of await folders.list()) {
+      if (stopping.signal.aborted) return;
+      if (await tidyRepository(folders.folder(projectId), limits, stopping.signal))
+        logger.info('Tidied a repository', { projectId });
+    }
   };
 
   return {
@@ -81,15 +96,21 @@ export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
     routes: gitRoutes({ unitOfWork, folders, refs, fetches, pushes, maxPushBytes }),
     reconcile: () => recovery.settleForgotten(),
     lookThroughRefs: () => recovery.lookThroughAllRefs(),
+    tidy,
     async start() {
       await hooks.start();
       await recovery.recover();
       const settle = (): void => inBackground('Settled a push', () => recovery.settleForgotten());
       const lookThrough = (): void => inBackground('Found a moved reference', () => recovery.lookThroughAllRefs());
-      timers.push(setInterval(settle, reconcileEveryMs).unref(), setInterval(lookThrough, lookThroughEveryMs).unref());
+      const hourly = (): void => {
+        lookThrough();
+        inBackground('Tidied', () => tidy().then(() => []));
+      };
+      timers.push(setInterval(settle, reconcileEveryMs).unref(), setInterval(hourly, lookThroughEveryMs).unref());
       lookThrough();
     },
     async stop() {
+      stopping.abort();
       for (const timer of timers.splice(0)) clearInterval(timer);
       await pushes.drained();
       await background;

@@ -31,13 +31,6 @@ export function requestBody(
   return counted;
 }
 
-/** Reads a body to its end. */
-export async function readAll(body: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
-}
-
 /** The socket's own stream where there is one, since bytes that pass through web streams cost twice. */
 function rawBody(context: Context): Readable {
   const { incoming } = (context.env ?? {}) as { incoming?: IncomingMessage };
