@@ -429,6 +429,21 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
       expect(await bomb.outcome).not.toEqual(exited(0));
     });
 
+    it('ends a step that fills the disk at its limit, and leaves the others alone', async (context) => {
+      needs(context, 'processes', 'diskLimit');
+      const job = await prepare();
+      const limitBytes = 16 * 2 ** 20;
+      const { end } = await run(
+        job,
+        'i=0; while :; do head -c 4000000 /dev/zero > fill$i; i=$((i+1)); sleep 0.05; done',
+        {
+          stage: { limits: { diskBytes: limitBytes } },
+        },
+      );
+      expect(end).toEqual({ kind: 'disk-limit', limitBytes });
+      expect((await run(job, 'rm fill*')).end).toEqual(exited(0));
+    });
+
     // 13 · 15: steps of one job
 
     it('shares the workspace between the steps of a job: files, modes, links', async (context) => {

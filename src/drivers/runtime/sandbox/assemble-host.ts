@@ -11,7 +11,7 @@ import { createCgroupsV2 } from './cgroup-v2.ts';
 import type { Cgroups } from './cgroups.ts';
 import { CheckoutCache } from './checkout-cache.ts';
 import { createCheckoutMaker } from './checkout-maker.ts';
-import { type Generation, generationName } from './generation.ts';
+import { type Generation, generationName, isOnlyGeneration } from './generation.ts';
 import { HolderPool } from './holder-pool.ts';
 import { findHostProgram, type HostProgram, packageOf, readPerl } from './host-programs.ts';
 import { readHostSystem } from './host-system.ts';
@@ -63,6 +63,8 @@ export interface AssembledHost {
 
 /** Ready holders: two jobs may begin at once without waiting. */
 const poolSize = 2;
+/** Launcher and gate sit in the step's control group. */
+const smallestMemoryBytes = 16 * 1024 * 1024;
 const cgroupRoot = '/sys/fs/cgroup';
 const hostCaBundle = '/etc/ssl/certs/ca-certificates.crt';
 
@@ -187,6 +189,7 @@ export async function assembleHost(options: SandboxRuntimeOptions): Promise<Asse
     maker: createCheckoutMaker({ host: chosen.host, pool, system, skeleton: systemSkeleton }),
     removal,
     syncProgram: sync,
+    isAlone: () => isOnlyGeneration(generationsFolder(options), options.generation),
     logger: options.logger,
   });
   const host: Omit<SandboxHost, 'forget'> = {
@@ -289,6 +292,12 @@ function createPool(options: {
 
 function refuseUnenforceable(step: StageSpec, cgroups: Cgroups | undefined): void {
   const { memoryBytes, pids, cpuMillis } = step.limits;
+  if (memoryBytes !== undefined && memoryBytes < smallestMemoryBytes) {
+    throw new GantryError(
+      'REQUEST_INVALID',
+      `Cannot start step "${step.name}": its memory limit is ${memoryBytes} bytes, a sandbox needs ${smallestMemoryBytes}`,
+    );
+  }
   const asked = [
     ['memory', memoryBytes, cgroups?.capabilities.memory],
     ['process', pids, cgroups?.capabilities.pids],

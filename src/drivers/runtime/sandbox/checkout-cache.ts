@@ -38,6 +38,7 @@ export class CheckoutCache {
   readonly #maker: CheckoutMaker;
   readonly #removal: BackgroundRemoval;
   readonly #syncProgram: string;
+  readonly #isAlone: () => boolean;
   readonly #logger: Logger;
   readonly #entries = new Map<string, Entry>();
   readonly #making = new Map<string, Promise<Entry>>();
@@ -48,12 +49,15 @@ export class CheckoutCache {
     readonly maker: CheckoutMaker;
     readonly removal: BackgroundRemoval;
     readonly syncProgram: string;
+    /** Whether no other runner works on the folder: its leases are not known here. */
+    readonly isAlone: () => boolean;
     readonly logger: Logger;
   }) {
     this.#folder = options.folder;
     this.#maker = options.maker;
     this.#removal = options.removal;
     this.#syncProgram = options.syncProgram;
+    this.#isAlone = options.isAlone;
     this.#logger = options.logger;
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     this.#load();
@@ -179,7 +183,7 @@ export class CheckoutCache {
   }
 
   #collect(): void {
-    if (this.#entries.size <= keptCheckouts) return;
+    if (this.#entries.size <= keptCheckouts || !this.#isAlone()) return;
     const bases = new Set([...this.#entries.values()].map((entry) => entry.base));
     const idle = [...this.#entries.values()]
       .filter((entry) => entry.leases === 0 && !bases.has(entry.key))

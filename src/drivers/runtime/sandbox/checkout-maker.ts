@@ -5,7 +5,7 @@ import type { RepositorySpec } from '../runtime.ts';
 import type { HolderPool } from './holder-pool.ts';
 import type { HostSystem } from './host-system.ts';
 import type { LaunchHost } from './launch-host.ts';
-import { overlayOptions } from './overlay.ts';
+import { overlayMount } from './overlay.ts';
 import { launchSandbox } from './sandbox-launch.ts';
 import { objectsMountPoint } from './skeleton.ts';
 
@@ -82,7 +82,7 @@ export function createCheckoutMaker(options: {
           near.length === 0
             ? { folder: tree }
             : {
-                overlay: overlayOptions(
+                overlay: overlayMount(
                   { lowers: near, upper: tree, work },
                   { isRootless: host.isRootless, isKept: true },
                 ),

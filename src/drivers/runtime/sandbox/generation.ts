@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { generationPrefix } from './cgroups.ts';
 
 /** One run of one runner: what it makes carries this, and only what belongs to a run that is over is removed. */
@@ -30,6 +30,11 @@ export function isDeadGeneration(name: string, own: Generation): boolean {
   const [, pid, startTicks, boot] = parts;
   if (boot !== generationName(own).split('.')[3]) return true;
   return startTicksOf(Number(pid)) !== Number(startTicks);
+}
+
+/** Whether no other living runner works on the data folder, as while an old one finishes after an upgrade. */
+export function isOnlyGeneration(generationsFolder: string, own: Generation): boolean {
+  return readdirSync(generationsFolder).every((name) => name === generationName(own) || isDeadGeneration(name, own));
 }
 
 /** When the process started, in clock ticks since boot; `undefined` when there is none (proc(5), stat, field 22). */

@@ -9,8 +9,8 @@
  * Standard input carries commands: a 4-byte length, then fields as `N/a*`. Standard output answers in lines. End of
  * input means that the runner is gone.
  *
- *     workspace <source|''> <overlay options|''> <flags>    binds a folder or mounts an overlay as the workspace
- *     launch <id> <fifo> <cgroup files by newline> <overlay options> <seccomp file|''> <own process namespace|''>
+ *     workspace <source|''> <overlay options|''> <links by newline>    binds a folder or mounts an overlay as the workspace
+ *     launch <id> <fifo> <cgroup files by newline> <overlay options> <links by newline> <seccomp file|''> <own process namespace|''>
  *            <visible cgroup folders by newline> <file name|''> <file text> <options by NUL|''> <arguments…>
  *     kill <id>
  *     fifos <n>
@@ -98,8 +98,20 @@ sub make_fifos {
   }
 }
 
+# Options that name layers by number are read in a folder where the numbers are links to them.
+sub enter_links {
+  my ($name, $links) = @_;
+  return if $links eq '';
+  my $folder = "$mountPoint/layers-$name";
+  mkdir $folder;
+  my $number = 0;
+  for my $path (split /\n/, $links) { symlink $path, "$folder/$number"; $number += 1 }
+  chdir $folder;
+}
+
 sub set_workspace {
-  my ($source, $options, $flags) = @_;
+  my ($source, $options, $links) = @_;
+  enter_links('workspace', $links);
   my $target = "$mountPoint/workspace";
   my $done = $options ne ''
     ? mount('overlay', $target, 'overlay', MS_NODEV | MS_NOSUID, $options)
@@ -117,7 +129,7 @@ sub open_fifo {
 }
 
 sub launch {
-  my ($id, $fifo, $cgroups, $overlay, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, @command) = @_;
+  my ($id, $fifo, $cgroups, $overlay, $links, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, @command) = @_;
   my $folder = "$fifoFolder/$fifo";
   my @ends = (open_fifo("$folder/out", 1), open_fifo("$folder/err", 1), open_fifo("$folder/gate", 0), open_fifo("$folder/status", 1));
   my $why = "$!";
@@ -128,7 +140,7 @@ sub launch {
   if ($ownPids) { syscall($nr{unshare}, NEWPID) == 0 or return syswrite(STDOUT, "refused $id process namespace: $!\n") }
   my $pid = fork();
   my $forkError = "$!";
-  if (defined $pid && $pid == 0) { run_launcher(\@ends, $cgroups, $overlay, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, @command) }
+  if (defined $pid && $pid == 0) { run_launcher($id, \@ends, $cgroups, $overlay, $links, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, @command) }
   if ($ownPids) {
     # Later children belong to the job's own process namespace again.
     open(my $own, '<', '/proc/self/ns/pid') or fail('own process namespace');
@@ -143,7 +155,7 @@ sub launch {
 }
 
 sub run_launcher {
-  my ($ends, $cgroups, $overlay, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, @command) = @_;
+  my ($id, $ends, $cgroups, $overlay, $links, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, @command) = @_;
   # Standard error is the step's from here on: what is said before the gate opens is the launcher's own message.
   my @high = map { my $copy = fcntl($_, 0, 40); defined $copy ? 0 + $copy : exit 125 } @$ends;
   open(my $null, '<', '/dev/null');
@@ -158,6 +170,7 @@ sub run_launcher {
   for my $path (split /\n/, $cgroups) { put($path, '0') or $stop->("join the control group $path") }
   put('/proc/self/oom_score_adj', '500');
   syscall($nr{unshare}, NEWNS) == 0 or $stop->('make a mount namespace');
+  enter_links($id, $links);
   mount('overlay', "$mountPoint/root", 'overlay', MS_NODEV | MS_NOSUID, $overlay) or $stop->('mount the root file system') if $overlay ne '';
   if ($ownPids) {
     die_with_parent();
@@ -198,6 +211,7 @@ sub run_launcher {
   my $none = pack('QQ', 0, 0);
   syscall($nr{prlimit64}, 0, 4, $none, 0);
   for my $step (@plan) { syscall($nr{dup3}, $step->[0], $step->[1], 0) >= 0 or exit 125 }
+  chdir '/';
   umask $umask;
   %ENV = (PATH => '/usr/sbin:/usr/bin:/sbin:/bin');
   # Everything above the planned descriptors closes on exec.

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { GantryError } from '../../../core/errors.ts';
 import { encodeFrame } from './frames.ts';
 import { namespaceHolderCalls, namespaceHolderProgram } from './namespace-holder-program.ts';
+import type { OverlayMount } from './overlay.ts';
 import { syscallArguments } from './system-calls.ts';
 
 export interface HolderOptions {
@@ -20,7 +21,7 @@ export interface HolderOptions {
 export interface LaunchSpec {
   readonly command: readonly string[];
   readonly cgroupFiles: readonly string[];
-  readonly overlay: string;
+  readonly overlay: OverlayMount;
   /** Path of the compiled filter; absent when the launcher installs one by itself. */
   readonly seccompPath?: string | undefined;
   /** Whether the launcher gets a process namespace of its own, so that killing it ends its container too. */
@@ -140,12 +141,12 @@ export class NamespaceHolder {
   }
 
   /** Binds a folder, or mounts an overlay, as the workspace that steps launched later will see. */
-  async setWorkspace(workspace: { readonly folder: string } | { readonly overlay: string }): Promise<void> {
+  async setWorkspace(workspace: { readonly folder: string } | { readonly overlay: OverlayMount }): Promise<void> {
     if (this.#isDead) throw this.#gone();
     await new Promise<void>((resolve, reject) => {
       this.#workspace = { resolve, reject };
-      const [folder, overlay] = 'folder' in workspace ? [workspace.folder, ''] : ['', workspace.overlay];
-      this.#send(['workspace', folder, overlay, '0']);
+      if ('folder' in workspace) this.#send(['workspace', workspace.folder, '', '']);
+      else this.#send(['workspace', '', workspace.overlay.options, workspace.overlay.links.join('\n')]);
     });
   }
 
@@ -166,7 +167,8 @@ export class NamespaceHolder {
           id,
           String(fifo),
           spec.cgroupFiles.join('\n'),
-          spec.overlay,
+          spec.overlay.options,
+          spec.overlay.links.join('\n'),
           spec.seccompPath ?? '',
           spec.hasOwnPids ? '1' : '',
           spec.visibleCgroups.join('\n'),

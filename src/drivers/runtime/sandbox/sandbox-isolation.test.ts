@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +18,7 @@ import type { Outcome } from '../../../core/pipeline.ts';
 import type { ReleaseSpec, RuntimeJob, StagedStep, StageSpec } from '../runtime.ts';
 
 const shellLess = 'test/shell-less:1';
+const deep = 'test/many-layers:1';
 
 for (const launcher of ['bubblewrap', 'runc'] as const) {
   const hindrance = findSandboxHindrance(launcher);
@@ -30,6 +31,12 @@ for (const launcher of ['bubblewrap', 'runc'] as const) {
       world = await openSandboxWorld(launcher, {
         images: {
           async provide(reference, options) {
+            if (reference === deep) {
+              return {
+                ...(await images().provide(busyboxImage, options)),
+                layers: [layer, ...manyLayers(world.folder)],
+              };
+            }
             if (reference === shellLess) return { ...(await images().provide(busyboxImage, options)), layers: [bare] };
             return images().provide(reference, options);
           },
@@ -170,6 +177,12 @@ for (const launcher of ['bubblewrap', 'runc'] as const) {
       expect(commands.outcome).toMatchObject({ kind: 'cannot-start', message: expect.stringContaining('/bin/sh') });
     });
 
+    it('mounts an image of 120 layers, the topmost first', async () => {
+      const { outcome, text } = await run('cat /top; ls /layers | wc -l', { image: deep });
+      expect(outcome).toEqual({ kind: 'exited', exitCode: 0 });
+      expect(text).toBe('119\n120\n');
+    });
+
     it('names the CA bundle to every tool, unless the step names another', async () => {
       const job = await prepare();
       const { text } = await release(
@@ -274,22 +287,35 @@ for (const launcher of ['bubblewrap', 'runc'] as const) {
       expect(cut.text.trimEnd().split('\n').at(-1)).toBe('0');
     });
 
-    it('ends a step that fills the disk, and tells its limit', async () => {
-      const limitBytes = 20 * 2 ** 20;
+    it('reports a sandbox that somebody ended from outside as infrastructure', async () => {
       const job = await prepare();
-      const other = await stage(job);
-      const { outcome } = await release(
-        await stage(job, { limits: { diskBytes: limitBytes } }),
-        'i=0; while :; do head -c 5000000 /dev/zero > fill$i; i=$((i+1)); sleep 0.05; done',
-      );
-      expect(outcome).toEqual({ kind: 'disk-limit', limitBytes });
-      expect((await release(other, 'rm fill*')).outcome).toEqual({ kind: 'exited', exitCode: 0 });
+      const mark = String(30_000_000 + (process.pid % 1_000_000));
+      const staged = await stage(job, { kind: 'image', entrypoint: ['/bin/sleep', mark] });
+      const running = staged.release({
+        environment: {},
+        secrets: {},
+        timeoutMs: 30_000,
+        graceMs: 100,
+        onOutput: () => {},
+      });
+      process.kill(await holderOf(mark), 'SIGKILL');
+      expect((await running.outcome).kind).toBe('infrastructure');
+    });
+
+    it('refuses a memory limit in which not even its gate has room', async () => {
+      await expect(stage(await prepare(), { limits: { memoryBytes: 1_000_000 } })).rejects.toMatchObject({
+        code: 'REQUEST_INVALID',
+      });
     });
 
     it('limits CPU time', async () => {
       const { text } = await run(`timeout 2 sh -c 'while :; do :; done'; times`, { limits: { cpuMillis: 200 } });
-      const [, minutes, seconds] = /(\d+)m([\d.]+)s \S+\s*$/.exec(text.trimEnd()) ?? [];
-      expect(Number(minutes) * 60 + Number(seconds)).toBeLessThan(0.8);
+      // The shell's own user and system time, then those of its children.
+      const times = [...text.matchAll(/(\d+)m([\d.]+)s/g)].map(
+        ([, minutes, seconds]) => Number(minutes) * 60 + Number(seconds),
+      );
+      expect(times).toHaveLength(4);
+      expect(times[2]).toBeLessThan(0.8);
     });
 
     it('refuses a workspace where the image has its system', async () => {
@@ -316,6 +342,16 @@ for (const launcher of ['bubblewrap', 'runc'] as const) {
       expect(outcome).toEqual({ kind: 'exited', exitCode: 0 });
       expect(text).toBe('/drone/src\ngantry\n/proc/self/status\nfile\n');
     });
+  });
+}
+
+function manyLayers(folder: string): readonly string[] {
+  return Array.from({ length: 120 }, (_, index) => {
+    const path = join(folder, 'many', `${'long-name-'.repeat(8)}${index}`);
+    mkdirSync(join(path, 'layers'), { recursive: true });
+    writeFileSync(join(path, 'layers', String(index)), '');
+    writeFileSync(join(path, 'top'), `${index}\n`);
+    return path;
   });
 }
 
@@ -351,4 +387,30 @@ function holderFiles(world: SandboxWorld, text: string): string {
     }
   }
   return found.join('');
+}
+
+/** The process that holds the namespaces of the job in which a step sleeps for so long: the nearest perl above it. */
+async function holderOf(mark: string): Promise<number> {
+  const giveUpAt = performance.now() + 5_000;
+  let sleeper: number | undefined;
+  while (sleeper === undefined && performance.now() < giveUpAt) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    sleeper = readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+      .find((pid) => commandOf(pid) === `/bin/sleep ${mark} `);
+  }
+  for (let pid = sleeper ?? 0; pid > 1; ) {
+    if (commandOf(pid).startsWith('/usr/bin/perl ')) return pid;
+    pid = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+  }
+  throw new Error('the holder was not found');
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return '';
+  }
 }

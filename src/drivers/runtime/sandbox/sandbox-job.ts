@@ -6,7 +6,7 @@ import type { Checkout } from './checkout-cache.ts';
 import { CloneStep } from './clone-step.ts';
 import type { Bind } from './launcher.ts';
 import type { NamespaceHolder } from './namespace-holder.ts';
-import { overlayOptions } from './overlay.ts';
+import { overlayMount } from './overlay.ts';
 import type { SandboxHost } from './sandbox-host.ts';
 import { launchSandbox } from './sandbox-launch.ts';
 import type { SandboxStep } from './sandbox-step.ts';
@@ -162,7 +162,7 @@ export class SandboxJob implements RuntimeJob {
     try {
       writeWorkTreeSettings(this.#workspaceUpper, repository);
       await this.#holder.setWorkspace({
-        overlay: overlayOptions(
+        overlay: overlayMount(
           {
             lowers: checkout.layers,
             upper: this.#workspaceUpper,

@@ -6,7 +6,7 @@ import { encodeRelease, gateCommand } from './gate.ts';
 import type { LaunchHost } from './launch-host.ts';
 import type { Bind } from './launcher.ts';
 import type { NamespaceHolder } from './namespace-holder.ts';
-import { overlayOptions } from './overlay.ts';
+import { overlayMount } from './overlay.ts';
 import { SandboxStep } from './sandbox-step.ts';
 import { caBundleMountPoint, stepHostname } from './skeleton.ts';
 
@@ -67,7 +67,7 @@ export async function launchSandbox(host: LaunchHost, spec: SandboxSpec): Promis
     });
     const launched = await holder.launch({
       ...launch,
-      overlay: overlayOptions(
+      overlay: overlayMount(
         { lowers: [...spec.layers, spec.skeleton], upper, work },
         { isRootless: host.isRootless, isKept: false },
       ),

@@ -5,21 +5,29 @@ import { encodeRelease } from './gate.ts';
 import { type Generation, generationName, isDeadGeneration, startTicksOf } from './generation.ts';
 import { readResolver } from './job-network.ts';
 import { bubblewrapLaunch } from './launcher-bubblewrap.ts';
-import { overlayOptions } from './overlay.ts';
+import { overlayMount } from './overlay.ts';
 import { findWorkspaceFault } from './skeleton.ts';
 
-describe('overlayOptions', () => {
+describe('overlayMount', () => {
+  const plain = { isRootless: false, isKept: false };
+  const many = (count: number): string[] => Array.from({ length: count }, (_, index) => `/${'x'.repeat(60)}${index}`);
+
   it('puts the topmost layer first and escapes what separates', () => {
-    expect(
-      overlayOptions({ lowers: ['/low', '/a:b,c'], upper: '/up', work: '/work' }, { isRootless: false, isKept: false }),
-    ).toBe(String.raw`lowerdir=/a\:b\,c:/low,upperdir=/up,workdir=/work,volatile`);
+    expect(overlayMount({ lowers: ['/low', '/a:b,c'], upper: '/up', work: '/work' }, plain)).toEqual({
+      options: String.raw`lowerdir=/a\:b\,c:/low,upperdir=/up,workdir=/work,volatile`,
+      links: [],
+    });
   });
 
-  it('refuses what one page of options cannot hold', () => {
-    const lowers = Array.from({ length: 100 }, (_, index) => `/${'x'.repeat(60)}${index}`);
-    expect(() => overlayOptions({ lowers, upper: '/u', work: '/w' }, { isRootless: false, isKept: true })).toThrow(
-      GantryError,
-    );
+  it('names layers by number when their paths do not fit one page of options', () => {
+    const lowers = many(127);
+    const mount = overlayMount({ lowers, upper: '/up', work: '/work' }, plain);
+    expect(mount.options).toMatch(/^lowerdir=0:1:2:.*:126,upperdir/);
+    expect(mount.links).toEqual(lowers.toReversed());
+  });
+
+  it('refuses more layers than an overlay takes', () => {
+    expect(() => overlayMount({ lowers: many(501), upper: '/u', work: '/w' }, plain)).toThrow(GantryError);
   });
 });
 

@@ -156,9 +156,14 @@ export class SandboxStep implements StagedStep {
     if (waitStatus === undefined) {
       return { kind: 'infrastructure', message: "The process that held the job's namespaces ended" };
     }
-    // The gate itself was killed: by the step, or by somebody on the host.
-    const signal = waitStatus & 0x7f || Math.max(0, (waitStatus >> 8) - 128);
-    if (signal > 0) return { kind: 'killed', signal: signalName(signal) };
+    // The launcher lies outside of the step's reach: somebody on the host ended it.
+    const launcherSignal = waitStatus & 0x7f;
+    if (launcherSignal > 0) {
+      return { kind: 'infrastructure', message: `The sandbox was ended from outside by ${signalName(launcherSignal)}` };
+    }
+    // The gate lies inside, and the step may end it: the launcher then reports 128 and the signal.
+    const gateSignal = (waitStatus >> 8) - 128;
+    if (gateSignal > 0) return { kind: 'killed', signal: signalName(gateSignal) };
     return {
       kind: 'infrastructure',
       message: `The sandbox ended with code ${waitStatus >> 8} without saying how its step ended`,
