@@ -290,7 +290,7 @@ class ConnectedRunner implements Runner {
 
   async #leave(): Promise<void> {
     if (this.#hasLeft) return;
-    for (const give of [...this.#returns]) give();
+    for (const give of this.#returns) give();
     this.#hasLeft = true;
     this.#takeBackLeave?.();
     this.#takeBackReap?.();

@@ -13,19 +13,20 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
 });
 
+const child = join(import.meta.dirname, '../support/log-writer-child.ts');
 const count = 60;
 const textOf = (sequence: number): string => `chunk ${sequence} ${'x'.repeat((sequence * 37) % 500)}\n`;
 const prefixOf = (chunks: number): string => Array.from({ length: chunks }, (_, i) => textOf(i + 1)).join('');
 
 /** Runs the writer until it ends or dies; answers the highest number that it had acknowledged. */
 async function write(folder: string, failpoints: string, killAfterMs?: number) {
-  const child = spawn(process.execPath, ['test/support/log-writer-child.ts', folder, failpoints, String(count)], {
+  const writer = spawn(process.execPath, [child, folder, failpoints, String(count)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let output = '';
-  child.stdout.on('data', (bytes: Buffer) => (output += bytes.toString()));
-  const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
-  const [, signal] = (await once(child, 'close')) as [number | null, string | null];
+  writer.stdout.on('data', (bytes: Buffer) => (output += bytes.toString()));
+  const timer = killAfterMs === undefined ? undefined : setTimeout(() => writer.kill('SIGKILL'), killAfterMs);
+  const [, signal] = (await once(writer, 'close')) as [number | null, string | null];
   clearTimeout(timer);
   const numbers = output
     .split('\n')

@@ -68,8 +68,7 @@ export class FilesystemLogs implements LogStorage {
 
   /** Closes every writer, after what they were given is stored. */
   async close(): Promise<void> {
-    const writers = await Promise.allSettled(this.#writers.values());
-    await Promise.all(writers.map((writer) => (writer.status === 'fulfilled' ? writer.value.close() : undefined)));
+    await Promise.allSettled(Array.from(this.#writers.values(), async (writer) => (await writer).close()));
   }
 
   #pathsOf(stepId: number): LogPaths {
