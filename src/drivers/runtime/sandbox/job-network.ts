@@ -65,13 +65,13 @@ export class JobNetwork {
         '',
       ].join('\n'),
     });
-    if (made.code !== 0) throw refused('a bridge for jobs', made.stderr);
+    if (made.code !== 0) throw cannotMake('a bridge for jobs', made.stderr);
     const rules = await runProgram([options.nft, '-f', '-'], {
       input: ruleset(names, `${ipText(firstAddress)}/${prefixLength}`, resolver.servers),
     });
     if (rules.code !== 0) {
       await removeNetwork(options);
-      throw refused('the rules of the job network', rules.stderr);
+      throw cannotMake('the rules of the job network', rules.stderr);
     }
     await letThroughDocker(options, names);
     switchOnForwarding(options.logger);
@@ -96,7 +96,7 @@ export class JobNetwork {
         '',
       ].join('\n'),
     });
-    if (inside.code !== 0) throw refused('a link for a job', inside.stderr);
+    if (inside.code !== 0) throw cannotMake('a link for a job', inside.stderr);
     const outside = await runProgram([ip, '-batch', '-'], {
       input: [
         `link set dev ${veth} addrgenmode none`,
@@ -107,7 +107,7 @@ export class JobNetwork {
         '',
       ].join('\n'),
     });
-    if (outside.code !== 0) throw refused('a port for a job', outside.stderr);
+    if (outside.code !== 0) throw cannotMake('a port for a job', outside.stderr);
     return { release: () => void this.#free.push(index) };
   }
 
@@ -145,6 +145,7 @@ export async function removeNetwork(options: {
 
 function ruleset(names: NetworkNames, network: string, resolvers: readonly string[]): string {
   const bridge = `"${names.bridge}"`;
+  const refused = [...metadataAddresses, rangeCidr].join(', ');
   const toResolvers =
     resolvers.length === 0
       ? []
@@ -152,6 +153,7 @@ function ruleset(names: NetworkNames, network: string, resolvers: readonly strin
   return `table inet ${names.table} {
   chain input {
     type filter hook input priority filter; policy accept;
+    iifname ${bridge} meta l4proto tcp reject with tcp reset
     iifname ${bridge} reject with icmpx type admin-prohibited
   }
   chain forward {
@@ -159,7 +161,8 @@ function ruleset(names: NetworkNames, network: string, resolvers: readonly strin
     iifname != ${bridge} oifname != ${bridge} accept
     iifname ${bridge} ip saddr != ${network} drop
     ${toResolvers.join('\n    ')}
-    iifname ${bridge} ip daddr { ${[...metadataAddresses, rangeCidr].join(', ')} } reject with icmpx type admin-prohibited
+    iifname ${bridge} ip daddr { ${refused} } meta l4proto tcp reject with tcp reset
+    iifname ${bridge} ip daddr { ${refused} } reject with icmpx type admin-prohibited
     iifname ${bridge} oifname ${bridge} drop
     iifname ${bridge} accept
     oifname ${bridge} ct state established,related accept
@@ -200,7 +203,7 @@ function switchOnForwarding(logger: Logger): void {
     writeFileSync(path, '1');
     logger.info('IPv4 forwarding was switched on for the network of jobs');
   } catch (error) {
-    throw refused('forwarding for the job network', String(error));
+    throw cannotMake('forwarding for the job network', String(error));
   }
 }
 
@@ -216,7 +219,7 @@ async function chooseNetwork(options: JobNetworkOptions): Promise<number> {
     const first = rangeStart + ((start + step) % networkCount) * networkSize;
     if (!taken.some((route) => route.first < first + networkSize && first < route.first + route.size)) return first;
   }
-  throw refused('a bridge for jobs', `every network of ${rangeCidr} is in use on this host`);
+  throw cannotMake('a bridge for jobs', `every network of ${rangeCidr} is in use on this host`);
 }
 
 interface Resolver {
@@ -247,7 +250,7 @@ export function readResolver(
   };
 }
 
-function refused(what: string, why: string): GantryError {
+function cannotMake(what: string, why: string): GantryError {
   return new GantryError('RUNTIME_UNAVAILABLE', `Cannot make ${what}: ${why.trim().split('\n').slice(0, 3).join(' ')}`);
 }
 
