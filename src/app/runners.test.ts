@@ -39,6 +39,9 @@ async function host(change: Partial<Config> = {}) {
   cleanups.push(() => stopRunner(config));
   const logs = new FilesystemLogs(join(folder, 'logs'));
   cleanups.push(() => logs.close());
+  /** Runners that the server waits for, and those of them that it heard to be dead. */
+  const awaited: string[] = [];
+  const gone = new Set<string>();
   const serve = async (serveChange: Partial<Config> = {}): Promise<{ server: ProtocolServer; runners: Runners }> => {
     const server = new ProtocolServer(logs);
     const runners = await openRunners({
@@ -46,13 +49,14 @@ async function host(change: Partial<Config> = {}) {
       environment: process.env,
       instanceId: 'test',
       accept: (connection) => server.accept(connection),
+      lose: (isGone) => awaited.filter(isGone).forEach((runnerId) => gone.add(runnerId)),
       logger: silentLogger,
     });
     cleanups.push(() => runners.close());
     return { server, runners };
   };
   const living = (): readonly RunnerRecord[] => livingRunners(openRunnerFolder(config).recordsFolder);
-  return { config, serve, living, logs, folder };
+  return { config, serve, living, logs, folder, awaited, gone };
 }
 
 const claim = { workflowId: 7, attempt: 1, token: 1 };
@@ -108,14 +112,30 @@ describe('openRunners', () => {
   });
 
   it('starts another runner when the one it has is killed', async () => {
-    const { serve, living } = await host();
+    const { serve, living, awaited, gone } = await host();
     const { server } = await serve();
     await server.until(() => server.hellos.length === 1);
     const [before] = living();
+    awaited.push(before!.runnerId, 'of-another-host');
     process.kill(before!.pid, 'SIGKILL');
     await server.until(() => server.hellos.length === 2);
+    awaited.push(server.hellos[1]!.runnerId);
+    expect([...gone]).toEqual([before!.runnerId]);
     expect(server.hellos[1]!.runnerId).not.toBe(before!.runnerId);
     expect(living()).toHaveLength(1);
+  });
+
+  it('tells at its start which runners died while no server was there', async () => {
+    const { serve, living, awaited, gone } = await host();
+    const first = await serve();
+    await first.server.until(() => first.server.hellos.length === 1);
+    const [before] = living();
+    await first.runners.close();
+    process.kill(before!.pid, 'SIGKILL');
+    while (isAlive(before!)) await new Promise((wait) => setTimeout(wait, 20));
+    awaited.push(before!.runnerId, 'of-another-host');
+    await serve();
+    expect([...gone]).toEqual([before!.runnerId]);
   });
 
   it('starts another runner when the one that it found is killed', async () => {

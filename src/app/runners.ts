@@ -6,13 +6,15 @@ import type { Logger } from '../lib/logger.ts';
 import type { Config } from './config.ts';
 import { openRunnerFolder } from './runner-folder.ts';
 import { livingRunners } from './runner-record.ts';
-import { ensureRunner } from './start-runner.ts';
+import { ensureRunner, isOfThisHost } from './start-runner.ts';
 
 export interface RunnersOptions {
   readonly config: Config;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly instanceId: string;
   readonly accept: (connection: Connection<ToRunner, ToServer>) => void;
+  /** Told which runners of this host do not live any more: nobody need wait for the end of their lease. */
+  readonly lose: (isGone: (runnerId: string) => boolean) => void;
   readonly logger: Logger;
 }
 
@@ -52,12 +54,19 @@ export async function openRunners(options: RunnersOptions): Promise<Runners> {
     if (isClosed || timer) return;
     timer = setTimeout(() => {
       timer = undefined;
-      if (isClosed || isChildAlive || livingRunners(folder.recordsFolder).length > 0) return;
+      if (isClosed) return;
+      tellOfGone();
+      if (isChildAlive || livingRunners(folder.recordsFolder).length > 0) return;
       delayMs =
         performance.now() - startedMs > restart.steadyMs ? restart.firstMs : Math.min(delayMs * 2, restart.mostMs);
       ensure();
     }, delayMs);
     timer.unref();
+  };
+  /** Its record is written before its first call and is there for as long as it lives. */
+  const tellOfGone = (): void => {
+    const living = new Set(livingRunners(folder.recordsFolder).map(({ runnerId }) => runnerId));
+    options.lose((runnerId) => isOfThisHost(runnerId) && !living.has(runnerId));
   };
   const noteExit = (how: { readonly code: number | null; readonly signal: string | null }): void => {
     isChildAlive = false;
@@ -87,6 +96,7 @@ export async function openRunners(options: RunnersOptions): Promise<Runners> {
     server.once('error', reject);
     server.listen(folder.socketPath, resolve);
   });
+  tellOfGone();
 
   return {
     async close() {

@@ -97,6 +97,7 @@ export async function serve({
       environment,
       instanceId: id,
       accept: (connection) => features.pipelines.acceptRunner(connection),
+      lose: (isGone) => features.pipelines.loseRunners(isGone),
       logger: logger.child({ part: 'runners' }),
     });
     undo.push(() => runners.close());

@@ -21,6 +21,7 @@ export interface EnsureRunnerOptions {
 
 /** How long a runner without work waits for a server before it leaves. */
 const leaveAfterMs = 60_000;
+const ownPrefix = 'local-';
 const maxOutputFileBytes = 8 * 2 ** 20;
 /** Variables that the runner's own process needs; none of the server's settings or secrets is among them. */
 const passedVariables = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE'];
@@ -37,6 +38,11 @@ export function ensureRunner(options: EnsureRunnerOptions): { readonly runnerId:
   if (existing) return { runnerId: existing.runnerId, isNew: false };
   start(settings, options);
   return { runnerId: settings.runnerId, isNew: true };
+}
+
+/** Whether a runner was started by a server of this host, and not from elsewhere with an address and a token. */
+export function isOfThisHost(runnerId: string): boolean {
+  return runnerId.startsWith(ownPrefix);
 }
 
 /** Ends every runner of the data folder, with all that it runs. Resolves when they are gone. */
@@ -67,7 +73,7 @@ function signal(runner: RunnerRecord, name: NodeJS.Signals): void {
 }
 
 function settingsOf({ config, environment, folder, instanceId }: EnsureRunnerOptions): RunnerSettings {
-  const runnerId = `local-${randomBytes(4).toString('hex')}`;
+  const runnerId = `${ownPrefix}${randomBytes(4).toString('hex')}`;
   const chosen = {
     instanceId,
     socketPath: folder.socketPath,

@@ -49,6 +49,8 @@ export interface PipelinesFeature extends Feature {
   acceptRunner(connection: RunnerConnection): void;
   /** For a runner in this process, which has no second connection. */
   noteHeartbeat(runnerId: string): void;
+  /** Gives up runners that are known to be dead, now and not at the end of their lease. */
+  loseRunners(isGone: (runnerId: string) => boolean): void;
   /** Plans a stored event. Happens by itself for pushes; once planned it answers what came of it. */
   planNow(eventId: number): Promise<Planned>;
   /** Looks for work that somebody lost hold of, moves it on, and says what it found: nothing, normally. */
@@ -115,6 +117,15 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
     }),
     acceptRunner: (connection) => desk.accept(connection),
     noteHeartbeat: (runnerId) => desk.noteHeartbeat(runnerId),
+    loseRunners(isGone) {
+      for (const session of engine.sessions.values()) {
+        if (!isGone(session.runnerId)) continue;
+        logger.warn('A runner is dead', { runnerId: session.runnerId, workflows: session.claims.length });
+        engine.loseSession(session).catch((error: unknown) => {
+          logger.error('What a dead runner had could not be given up', { error, runnerId: session.runnerId });
+        });
+      }
+    },
     planNow,
     reconcile: () => reconcileNow(false),
     async settled() {
