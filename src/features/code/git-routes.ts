@@ -47,7 +47,7 @@ export function gitRoutes(deps: GitRoutesDeps): readonly RawRoute[] {
       summary: 'Clone or fetch with a git client',
       policy: ({ params }) => policyOf(params, false),
       challenge: 'basic',
-      handle: (context) => fetchPack(deps, context),
+      handle: (context, request) => fetchPack(deps, context, request),
     },
     {
       method: 'POST',
@@ -120,11 +120,13 @@ async function advertisePush(deps: GitRoutesDeps, project: Project): Promise<Buf
   ]);
 }
 
-async function fetchPack(deps: GitRoutesDeps, context: Context): Promise<Response> {
+async function fetchPack(deps: GitRoutesDeps, context: Context, request: RequestContext): Promise<Response> {
   requireContentType(context, 'git-upload-pack');
   const project = await getProject(deps, context);
   const body = requestBody(context, { maxBytes: maxFetchRequestBytes, idleMs });
-  const pack = await deps.fetches.serve(project, body, context.req.header('git-protocol'));
+  const pack = await deps.fetches.serve(project, body, context.req.header('git-protocol'), () =>
+    mayStill(deps, request, 'code:read', project.id),
+  );
   return answer('application/x-git-upload-pack-result', pack);
 }
 
@@ -140,6 +142,7 @@ async function receivePack(deps: GitRoutesDeps, context: Context, request: Reque
     personId: actor.person.id,
     remoteAddress: request.remoteAddress,
     requestId: request.requestId,
+    mayStillWrite: () => mayStill(deps, request, 'code:write', project.id),
     mayForce: () => request.may('code:force', { on: 'project', owner: project.ownerName, name: project.name }),
   });
   return answer('application/x-git-receive-pack-result', report);
@@ -155,6 +158,17 @@ async function getProject(deps: GitRoutesDeps, context: Context): Promise<Projec
     );
   await deps.folders.ensure(project);
   return project;
+}
+
+/** Asks again, of the project as it is called now: a rename takes no rights away. */
+async function mayStill(
+  deps: GitRoutesDeps,
+  request: RequestContext,
+  action: 'code:read' | 'code:write',
+  projectId: number,
+): Promise<boolean> {
+  const project = await deps.unitOfWork.read.projects.find(projectId);
+  return project !== undefined && request.may(action, { on: 'project', owner: project.ownerName, name: project.name });
 }
 
 /** The service stands in path, content type and (for references) query: they must say the same. */

@@ -39,13 +39,15 @@ export interface ReceivePushDeps {
   readonly locks: KeyedLocks;
 }
 
-/** Who pushes, and whether they may rewind and delete protected references. */
+/** Who pushes, and what they may. */
 export interface Pusher {
   readonly personName: string;
   readonly personId: number | undefined;
   readonly remoteAddress: string;
   readonly requestId: string;
   readonly mayForce: () => Promise<boolean>;
+  /** Asked again when the whole pack has arrived: rights may have been withdrawn meanwhile. */
+  readonly mayStillWrite: () => Promise<boolean>;
 }
 
 /** How long git may take from the last byte of the pack to its report. */
@@ -318,6 +320,8 @@ class PushUnderWay {
       held = next.value;
     }
     await this.#takeRefs();
+    if (!(await this.#in.pusher.mayStillWrite()))
+      throw new GantryError('ACCESS_DENIED', 'Cannot take the push: the right to write was withdrawn while it arrived');
     await writeAll(receive, held);
     receive.stdin.end();
   }

@@ -16,6 +16,7 @@ const maxWaiting = 128;
 const maxListBytes = 512 * 1024;
 /** How long one may take, its client's own speed included. */
 const fetchTimeoutMs = 60 * 60_000;
+const checkRightsEveryMs = 3_000;
 
 /** Serves clones and fetches with `git upload-pack`: the pack goes from git to the client and never into our memory. */
 export class FetchServer {
@@ -53,12 +54,13 @@ export class FetchServer {
 
   /**
    * Answers one request of a clone or fetch: the list of references from memory, anything else by git, as a stream.
-   * Refuses with SERVER_BUSY when too many wait already.
+   * Refuses with SERVER_BUSY when too many wait already. Ends when `mayStillRead` says no.
    */
   async serve(
     project: { readonly id: number; readonly defaultBranch: string },
     body: Readable,
     protocol: string | undefined,
+    mayStillRead: () => Promise<boolean>,
   ): Promise<Buffer | ReadableStream<Uint8Array>> {
     const environment = protocolEnvironment(protocol);
     const chunks = body[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
@@ -73,7 +75,7 @@ export class FetchServer {
       head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
       if (!isListRefs(head)) break;
     }
-    return this.#serveByGit(project.id, head, chunks, environment);
+    return this.#serveByGit(project.id, head, chunks, environment, mayStillRead);
   }
 
   async #serveByGit(
@@ -81,6 +83,7 @@ export class FetchServer {
     head: Buffer,
     chunks: AsyncIterator<Buffer>,
     environment: Record<string, string>,
+    mayStillRead: () => Promise<boolean>,
   ): Promise<ReadableStream<Uint8Array>> {
     await this.#begin();
     const child = spawnGit(['upload-pack', '--stateless-rpc', this.#folders.folder(projectId)], {
@@ -92,6 +95,13 @@ export class FetchServer {
         signal(-child.pid, 'SIGTERM');
     };
     const timer = setTimeout(end, fetchTimeoutMs);
+    // A clone may take an hour; whoever loses the right to it meanwhile gets no more.
+    const watch = setInterval(() => {
+      mayStillRead().then(
+        (isAllowed) => (isAllowed ? undefined : end()),
+        (error: unknown) => this.#logger.warn('The right to a fetch could not be checked again', { error }),
+      );
+    }, checkRightsEveryMs).unref();
     let stderr = '';
     child.stderr.on('data', (chunk: Buffer) => {
       if (stderr.length < 8_192) stderr += chunk.toString('utf8');
@@ -99,6 +109,7 @@ export class FetchServer {
     child.stdin.on('error', () => undefined); // It ended early; what it answered says why.
     child.on('close', (exitCode) => {
       clearTimeout(timer);
+      clearInterval(watch);
       this.#finish();
       if (exitCode !== 0) this.#logger.debug('git upload-pack ended', { exitCode, stderr });
     });
