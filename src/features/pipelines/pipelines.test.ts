@@ -380,3 +380,99 @@ describe('rerun', () => {
     await expect(rerun('all')).rejects.toMatchObject({ code: 'NOTHING_TO_RERUN' });
   });
 });
+
+describe('why', () => {
+  it('tells every decision as a sentence: the file, the trigger, what was skipped and by which rule', async () => {
+    world = await PipelinesWorld.create(
+      droneFile({
+        build: { compile: {}, publish: { when: { branch: ['release'] } }, test: {} },
+      }),
+    );
+    world.connect(new ScriptedRunner({ script: (step) => (step === 'compile' ? failed : passed) }));
+    await world.until(await world.pushed());
+    const why = async (language: 'en' | 'zh'): Promise<readonly string[]> => {
+      const { items } = await world.feature.operations!.explainPipeline!(
+        { params: { ...world.path, number: 1 }, query: undefined, body: undefined },
+        world.request({ language }),
+      );
+      return items.map(({ sentence }) => sentence);
+    };
+    const english = await why('en');
+    expect(english).toEqual(
+      expect.arrayContaining([
+        'The pipeline file is .drone.yml.',
+        'Workflow "build" was triggered.',
+        'Step "publish" was skipped: it wants the branch "release", and this is "main".',
+        'Workflow "build" was taken by the runner r1.',
+        'Step "test" was skipped: "compile" had failed.',
+      ]),
+    );
+    expect(new Set(english).size).toBe(english.length);
+    expect(await why('zh')).toContain('步骤“test”已跳过：步骤“compile”已失败。');
+  });
+
+  it('shows a document that no runner takes as blocked, with its reason, while the others run', async () => {
+    world = await PipelinesWorld.create(
+      droneFile({ build: { compile: {} }, cluster: { go: {} } }, { cluster: { type: 'ssh' } }),
+    );
+    world.connect(new ScriptedRunner());
+    const pipeline = await world.pushed();
+    await world.until(pipeline, ({ status }) => status === 'blocked');
+    const detail = await world.feature.operations!.getPipeline!(
+      { params: { ...world.path, number: 1 }, query: undefined, body: undefined },
+      world.request(),
+    );
+    expect(detail.workflows).toMatchObject([
+      { name: 'build', status: 'passed', waitsFor: null },
+      { name: 'cluster', status: 'blocked', waitsFor: 'Workflow "cluster" is blocked: no runner can take it (ssh).' },
+    ]);
+    await world.feature.operations!.cancelPipeline!(
+      { params: { ...world.path, number: 1 }, query: undefined, body: undefined },
+      world.request(),
+    );
+    expect((await world.until(pipeline)).status).toBe('cancelled');
+  });
+});
+
+describe('a cancel at any moment', () => {
+  it('ends fifty pipelines cancelled, each cancelled one turn later, and leaves nothing behind', async () => {
+    world = await PipelinesWorld.create(
+      droneFile({ build: { a: {}, b: {}, c: {} }, deploy: { d: {} } }, { deploy: { depends_on: ['build'] } }),
+    );
+    const runner = world.connect(new ScriptedRunner({ slots: 4 }));
+    for (let moment = 0; moment < 50; moment += 1) {
+      const pipeline = await world.pushed();
+      for (let turn = 0; turn < moment; turn += 1) await nextTurn();
+      const params = { ...world.path, number: pipeline.number };
+      let isTooLate = false;
+      await world.feature.operations!.cancelPipeline!(
+        { params, query: undefined, body: undefined },
+        world.request(),
+      ).catch((error: unknown) => {
+        expect(error).toMatchObject({ code: 'PIPELINE_ALREADY_FINISHED' });
+        isTooLate = true;
+      });
+      expect((await world.until(pipeline)).status).toBe(isTooLate ? 'passed' : 'cancelled');
+    }
+    await runner.until(() => runner.holds.length === 0);
+    expect(await world.feature.reconcile()).toEqual([]);
+  });
+});
+
+describe('lint', () => {
+  it('names findings with their lines, and what the file holds', async () => {
+    world = await PipelinesWorld.create(undefined);
+    const lint = (text: string) =>
+      world.feature.operations!.lintPipelineFile!(
+        { params: undefined, query: undefined, body: { path: '.drone.yml', text } },
+        world.request(),
+      );
+    expect(await lint(droneFile({ build: { compile: {} } }))).toMatchObject({
+      isValid: true,
+      workflows: [{ name: 'build', steps: ['compile'] }],
+    });
+    const bad = await lint('kind: pipeline\nname: a\nsteps:\n  - name: x\n    commands: [true]\n');
+    expect(bad.isValid).toBe(false);
+    expect(bad.findings[0]).toMatchObject({ severity: 'error', line: expect.any(Number) });
+  });
+});

@@ -142,12 +142,13 @@ export class RunnerDesk {
   async #settleHolds(session: RunnerSession, holds: readonly ClaimName[]): Promise<readonly ClaimName[]> {
     const { engine } = this.#deps;
     const held = new Set(holds.map(({ workflowId, attempt, token }) => `${workflowId}/${attempt}/${token}`));
-    for (const workflow of session.claims) {
+    // Decided in one go: while one loss is being recorded the runner may have called again, with other claims in hand.
+    const isGone = (workflow: OpenWorkflow): boolean => {
       const { workflowId, attempt, token } = claimOf(workflow);
       // One that was claimed and not yet told of is sent as soon as its claim is recorded.
-      if (!workflow.isAssigned || held.has(`${workflowId}/${attempt}/${token}`)) continue;
-      await engine.lose(session, workflow);
-    }
+      return workflow.isAssigned && !held.has(`${workflowId}/${attempt}/${token}`);
+    };
+    await Promise.all(session.claims.filter(isGone).map((workflow) => engine.lose(session, workflow)));
     const disowned: ClaimName[] = [];
     for (const claim of holds) {
       if (session.find(claim)) continue;

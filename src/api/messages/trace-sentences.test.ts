@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { type TraceEntry, traceRules } from '../../core/trace.ts';
+import { traceSentence } from './trace-sentences.ts';
+
+/** Every value that any rule names. */
+const values = {
+  path: '.drone.yml',
+  chosen: '.gantry.yml',
+  looked: '.gantry.yml',
+  bytes: 300_000,
+  limit: 262_144,
+  line: 3,
+  column: 5,
+  message: 'no image',
+  limitMs: 1_000,
+  ref: 'refs/heads/main',
+  marker: '[ci skip]',
+  pattern: 'main',
+  value: 'dev',
+  key: 'action',
+  wanted: 'failure',
+  actual: 'success',
+  workflow: 'build',
+  status: 'failed',
+  type: 'kubernetes',
+  running: 2,
+  ahead: 4,
+  runner: 'r1',
+  token: 1,
+  current: 2,
+  step: 'test',
+  by: 'mei',
+  timeoutMs: 60_000,
+  secret: 'db',
+  exitCode: 78,
+  runtime: 'sandbox',
+  reason: 'it is there',
+};
+
+describe('traceSentence', () => {
+  it.each(traceRules)('says %s as a whole sentence in both languages', (rule) => {
+    const entry: TraceEntry = {
+      subject: { kind: 'step', workflow: 'build', step: 'test' },
+      rule,
+      verdict: 'noted',
+      values,
+    };
+    const english = traceSentence(entry, 'en');
+    const chinese = traceSentence(entry, 'zh');
+    expect(english).toMatch(/^[A-Z.].*\.$/);
+    expect(chinese).toMatch(/[\u4e00-\u9fff].*。$/);
+    expect(english + chinese).not.toContain('undefined');
+  });
+
+  it('names whom it is about', () => {
+    const subject = { kind: 'workflow', workflow: 'deploy' } as const;
+    const entry: TraceEntry = {
+      subject,
+      rule: 'workflow.waits-for',
+      verdict: 'waiting',
+      values: { workflow: 'build' },
+    };
+    expect(traceSentence(entry, 'en')).toBe('Workflow "deploy" waits for build.');
+    expect(traceSentence(entry, 'zh')).toBe('工作流“deploy”正在等待“build”。');
+  });
+});
