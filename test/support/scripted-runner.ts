@@ -62,6 +62,7 @@ export class ScriptedRunner {
   readonly #script: Script;
   readonly #isDraining: boolean;
   readonly #isHasty: boolean;
+  readonly #isSilent: boolean;
   readonly #onStart: (started: Started) => void;
   readonly #onPrint: (stepId: number, text: string) => void;
   readonly #jobs = new Map<string, Job>();
@@ -80,6 +81,8 @@ export class ScriptedRunner {
       isDraining?: boolean;
       /** A runner with a mistake: it opens the gate without being told that the start is recorded. */
       isHasty?: boolean;
+      /** Its steps print nothing: for measuring what an engine does besides logs. */
+      isSilent?: boolean;
       onStarted?: (started: Started) => void;
       onPrinted?: (stepId: number, text: string) => void;
     } = {},
@@ -90,6 +93,7 @@ export class ScriptedRunner {
     this.#script = options.script ?? (() => passed);
     this.#isDraining = options.isDraining ?? false;
     this.#isHasty = options.isHasty ?? false;
+    this.#isSilent = options.isSilent ?? false;
     this.#onStart = options.onStarted ?? (() => {});
     this.#onPrint = options.onPrinted ?? (() => {});
   }
@@ -301,15 +305,17 @@ export class ScriptedRunner {
     this.#onStart(started);
     this.#happen(job, { type: 'started', step: at, atMs: 0 });
     this.#send({ type: 'running', ...job.claim, stepId });
-    this.#print(job, at, `${name} says hello\n`);
+    if (!this.#isSilent) this.#print(job, at, `${name} says hello\n`);
     const outcome = this.#script(name, job.assignment.plan.name, job.claim.attempt);
     if (outcome !== 'hold') this.#exit(job, at, outcome);
   }
 
   #exit(job: Job, at: number, outcome: Outcome): void {
-    const sequence = this.#nextSequence(job, at);
-    const stepId = job.assignment.stepIds[at]!;
-    this.#keep(job, at, { type: 'log-end', ...job.claim, stepId, sequence, isCut: false });
+    if (!this.#isSilent) {
+      const sequence = this.#nextSequence(job, at);
+      const stepId = job.assignment.stepIds[at]!;
+      this.#keep(job, at, { type: 'log-end', ...job.claim, stepId, sequence, isCut: false });
+    }
     this.#happen(job, { type: 'exited', step: at, outcome, atMs: 0 });
     this.#happen(job, { type: 'output-ended', step: at, atMs: 0 });
   }
