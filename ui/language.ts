@@ -1,12 +1,12 @@
 import { useSyncExternalStore } from 'react';
-import { type UiMessages, uiEn } from '../src/api/messages/ui.ts';
+import type { UiMessages } from '../src/api/messages/ui.ts';
 
 export type Language = 'en' | 'zh';
 
 const storageKey = 'gantry:language';
 const listeners = new Set<() => void>();
 let language: Language = 'en';
-let messages: UiMessages = uiEn;
+let messages: UiMessages;
 
 /** What was chosen on this device, or else what the browser asks for. */
 export function preferredLanguage(): Language {
@@ -16,8 +16,12 @@ export function preferredLanguage(): Language {
   return first !== undefined && /^zh\b/i.test(first) ? 'zh' : 'en';
 }
 
+/** Loads the texts of a language. Awaited once before anything is drawn. */
 export async function setLanguage(next: Language, { remember = true } = {}): Promise<void> {
-  messages = next === 'zh' ? (await import('../src/api/messages/ui.zh.ts')).uiZh : uiEn;
+  messages =
+    next === 'zh'
+      ? (await import('../src/api/messages/ui.zh.ts')).uiZh
+      : (await import('../src/api/messages/ui.ts')).uiEn;
   language = next;
   if (remember) localStorage.setItem(storageKey, next);
   document.documentElement.lang = next === 'zh' ? 'zh-CN' : 'en';

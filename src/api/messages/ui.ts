@@ -253,7 +253,8 @@ export const uiEn = {
   seeMembers: 'see the members',
   defaultBranch: 'Default branch',
   protectedRefs: 'Protected references',
-  protectedRefsHint: 'One pattern per line, such as refs/heads/main. Only maintainers may rewind or delete these.',
+  protectedRefsHint:
+    'One branch, tag or pattern per line, such as main or release/*. Only maintainers may rewind or delete these.',
   stepTimeout: 'Step timeout in minutes',
   stepTimeoutHint: 'How long a step may run where the pipeline file does not say.',
   dangerZone: 'Far-reaching changes',

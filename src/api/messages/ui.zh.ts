@@ -246,7 +246,7 @@ export const uiZh = {
   seeMembers: '查看成员',
   defaultBranch: '默认分支',
   protectedRefs: '受保护的引用',
-  protectedRefsHint: '每行一个模式，例如 refs/heads/main。只有维护者可以回退或删除它们。',
+  protectedRefsHint: '每行一个分支、标签或模式，例如 main 或 release/*。只有维护者可以回退或删除它们。',
   stepTimeout: '步骤超时（分钟）',
   stepTimeoutHint: '流水线文件没有写明时，一个步骤最长可以运行多久。',
   dangerZone: '影响较大的操作',

@@ -392,7 +392,7 @@ const LogRow = memo(function LogRow(props: RowProps) {
           aria-expanded={isOpen === true}
           onClick={() => onToggle(command, isOpen === true)}
         >
-          <Icon name="chevron" size={10} />
+          {hidden === 0 ? <span className="log-no-fold" /> : <Icon name="chevron" size={10} />}
           <span>{plainText(text.slice(0, 2_000)).slice(2)}</span>
           {!isOpen && hidden !== undefined && hidden > 0 && <em>{t.lines({ count: hidden })}</em>}
         </button>

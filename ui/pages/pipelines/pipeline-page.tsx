@@ -151,6 +151,8 @@ function chooseStep(steps: readonly StepView[]): StepView | undefined {
     steps.find((step) => isBad(step.status)) ??
     steps.find((step) => step.status === 'running') ??
     steps.find((step) => step.status === 'starting') ??
+    // Between two steps, the one that comes next: its image may be on its way already.
+    steps.find((step) => !isFinal(step.status)) ??
     steps.findLast((step) => step.status === 'passed' && step.name !== 'clone') ??
     steps[0]
   );

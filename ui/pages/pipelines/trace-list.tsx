@@ -11,7 +11,7 @@ const look: Record<TraceView['verdict'], Status> = {
   noted: 'ready',
 };
 
-/** Decisions as sentences, grouped by what they are about. */
+/** Decisions as sentences, each with the rule that made it. */
 export function TraceList({ entries }: { entries: readonly TraceView[] }) {
   const t = useMessages();
   return (
@@ -20,12 +20,7 @@ export function TraceList({ entries }: { entries: readonly TraceView[] }) {
         <li key={i}>
           {entry.verdict === 'noted' ? <span className="dot" /> : <StatusIcon status={look[entry.verdict]} size={14} />}
           <span className="hidden-text">{t.verdict[entry.verdict]}: </span>
-          <div>
-            {entry.subject.kind === 'step' || entry.subject.kind === 'workflow' ? (
-              <b>
-                <bdi>{[entry.subject.workflow, entry.subject.step].filter(Boolean).join(' / ')}</bdi>{' '}
-              </b>
-            ) : null}
+          <div className={entry.subject.kind === 'step' ? 'of-step' : undefined}>
             <bdi>{entry.sentence}</bdi>
             <code className="rule">{entry.rule}</code>
           </div>

@@ -167,7 +167,7 @@ function NoProjects({ name, onCreate }: { name: string | undefined; onCreate: ()
         <li>
           <b>{t.firstCreate}</b>
           <div className="row">
-            <button type="button" className="button primary" onClick={onCreate}>
+            <button type="button" className="button" onClick={onCreate}>
               {t.newProject}
             </button>
             <span className="quiet">{t.orFromTerminal}</span>

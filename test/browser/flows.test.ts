@@ -1,0 +1,290 @@
+import type { Browser, BrowserContext, BrowserContextOptions } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { launchBrowser, openPage, type WatchedPage } from './browser.ts';
+import { FixtureServer } from './fixtures/fixture-server.ts';
+import { makeWorld } from './fixtures/world.ts';
+
+describe('the web UI', () => {
+  let server: FixtureServer;
+  let base: string;
+  let browser: Browser;
+  const contexts: BrowserContext[] = [];
+
+  beforeAll(async () => {
+    server = new FixtureServer(inject('uiFolder'));
+    base = await server.start();
+    browser = await launchBrowser();
+  });
+  beforeEach(() => {
+    server.world = makeWorld();
+    server.requests.length = 0;
+    server.broken.clear();
+    server.delayMs = 0;
+  });
+  afterEach(async () => {
+    for (const context of contexts.splice(0)) await context.close();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  const open = async (path: string, options?: BrowserContextOptions): Promise<WatchedPage> => {
+    const opened = await openPage(browser, options);
+    contexts.push(opened.context);
+    await opened.page.goto(base + path);
+    await opened.page.locator('h1').first().waitFor();
+    return opened;
+  };
+  const countOf = (line: string): number => server.requests.filter((request) => request.line === line).length;
+
+  it('leads by keyboard alone from the sign-in to the failing line and to a rerun', async () => {
+    server.world.me = undefined;
+    const { page } = await open('/login?next=%2Fshop%2Fstorefront%2Fpipelines%2F4127');
+    await page.keyboard.type('wei');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('wrong');
+    await page.keyboard.press('Enter');
+    await page.getByText('name or password is wrong').waitFor();
+    await page.getByLabel('Password').focus();
+    await page.keyboard.press('Control+a');
+    await page.keyboard.type('correct horse');
+    await page.keyboard.press('Enter');
+    await page.locator('.failure-card').waitFor();
+
+    const tabTo = async (name: RegExp): Promise<void> => {
+      for (let i = 0; i < 60; i++) {
+        await page.keyboard.press('Tab');
+        const text = await page.evaluate(() => document.activeElement?.textContent ?? '');
+        if (!name.test(text)) continue;
+        // What has the focus must show it.
+        const outline = await page.evaluate(
+          () => getComputedStyle(document.activeElement ?? document.body).outlineStyle,
+        );
+        expect(outline).toBe('solid');
+        return;
+      }
+      throw new Error(`Cannot reach ${String(name)} by Tab`);
+    };
+    await tabTo(/^Open log at line 1,685$/);
+    await page.keyboard.press('Enter');
+    await expect.poll(() => page.locator('.log-row.chosen').textContent()).toContain('rounds JPY totals');
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('role'))).toBe('log');
+    await page.getByRole('button', { name: 'Rerun all' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByText('#4127 runs again').waitFor();
+  });
+
+  it.each([
+    '//evil.test/x',
+    '/\\evil.test',
+    '/\t/evil.test',
+    'https://evil.test/',
+    'javascript:alert(1)',
+    '/%5C%5Cevil.test/../..//evil.test',
+    '/a/../\\evil.test',
+  ])('goes to no other site after signing in: %s', async (next) => {
+    server.world.me = undefined;
+    const { page } = await open(`/login?next=${encodeURIComponent(next)}`);
+    await page.getByLabel('Name').fill('wei');
+    await page.getByLabel('Password').fill('correct horse');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.waitForFunction(() => location.pathname !== '/login');
+    expect(new URL(page.url()).origin).toBe(base);
+  });
+
+  it('sets up the first admin by the one-time link', async () => {
+    server.world.needsSetup = true;
+    server.world.me = undefined;
+    const { page } = await open('/setup?key=one-time');
+    await page.getByLabel('Name', { exact: true }).fill('wei');
+    await page.getByLabel('Password').fill('correct horse battery');
+    await page.getByRole('button', { name: 'Create the admin' }).click();
+    await page.getByRole('heading', { name: 'Projects', exact: true }).waitFor();
+  });
+
+  it('creates a project once however often the button is pressed, and shows how to push', async () => {
+    server.delayMs = 150;
+    const { page, problems } = await open('/');
+    const opener = page.getByRole('button', { name: 'New project' });
+    await opener.click();
+    await page.getByRole('dialog').getByLabel('Name').fill('payments');
+    await page.getByRole('dialog').getByLabel('Owner').selectOption('shop');
+    await page.getByRole('button', { name: 'Create project' }).click();
+    await page.getByText('there is one of this name').waitFor();
+    await page.keyboard.press('Escape');
+    // The focus comes back to where the dialog was opened.
+    await expect.poll(() => opener.evaluate((element) => element === document.activeElement)).toBe(true);
+    await opener.click();
+    await page.getByRole('dialog').getByLabel('Name').fill('fresh');
+    const before = countOf('POST /api/v1/projects');
+    await page.getByRole('button', { name: 'Create project' }).dblclick();
+    await page.getByText('This repository is empty').waitFor();
+    expect(countOf('POST /api/v1/projects') - before).toBe(1);
+    expect(await page.locator('.command-line code').first().textContent()).toContain('/wei/fresh.git');
+    expect(problems.filter((problem) => !problem.includes('409'))).toEqual([]);
+  });
+
+  it('reruns once on a double click, with a key', async () => {
+    server.delayMs = 100;
+    const { page } = await open('/shop/storefront/pipelines/4127');
+    await page.getByRole('button', { name: 'Rerun all' }).dblclick();
+    await page.getByText('#4127 runs again').waitFor();
+    const sent = server.requests.filter(({ line }) => line.endsWith('/4127/rerun'));
+    expect(sent).toHaveLength(1);
+    expect(sent[0]?.idempotencyKey).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  it('shows a step’s change at once, in the page, the tab and the list', async () => {
+    const { page } = await open('/shop/storefront/pipelines/4128');
+    await expect.poll(() => server.viewers.size).toBe(1);
+    expect(await page.title()).toContain('● #4128');
+    const pipeline = server.world.pipelines.get('shop/storefront')?.find(({ number }) => number === 4128);
+    const step = pipeline?.steps.find(({ name }) => name === 'test');
+    if (!pipeline || !step) throw new Error('Cannot test: the fixture lacks its pipeline');
+    step.status = 'failed';
+    step.exitCode = 1;
+    pipeline.status = 'failed';
+    pipeline.finishedAt = new Date().toISOString();
+    server.emit({
+      type: 'step-changed',
+      project: 'shop/storefront',
+      number: 4128,
+      workflow: 'default',
+      stepId: step.id,
+      step: 'test',
+      status: 'failed',
+    });
+    server.emit({ type: 'pipeline-changed', project: 'shop/storefront', number: 4128, status: 'failed' });
+    await page.locator('.failure-card').waitFor();
+    await expect.poll(() => page.title()).toContain('✗ #4128');
+    expect(await page.getByRole('status').filter({ hasText: '#4128 Failed' }).count()).toBe(1);
+  });
+
+  it('keeps eight tabs live over one connection', async () => {
+    const { page, context } = await open('/shop/storefront/pipelines/4128');
+    const tabs = [page];
+    for (let i = 0; i < 7; i++) {
+      const tab = await context.newPage();
+      await tab.goto(`${base}/shop/storefront/pipelines/4128`);
+      await tab.locator('.log-row').first().waitFor();
+      tabs.push(tab);
+    }
+    await expect.poll(() => server.viewers.size).toBe(1);
+    const step = server.world.pipelines.get('shop/storefront')?.[0]?.steps.find(({ name }) => name === 'test');
+    server.appendLog(step?.id ?? 0, 'for everybody\n');
+    for (const tab of tabs)
+      await expect.poll(() => tab.locator('.log-window').textContent()).toContain('for everybody');
+  });
+
+  it('shows a token’s secret once', async () => {
+    const { page } = await open('/profile');
+    await page.getByRole('button', { name: 'New token' }).click();
+    await page.getByRole('dialog').getByLabel('Name').fill('ci');
+    await page.getByRole('button', { name: 'Create token' }).click();
+    await page.getByText('gty_p_newsecretthatisshownonce_abc123').waitFor();
+    await page.getByRole('button', { name: 'Done' }).click();
+    await page.reload();
+    await page.getByText('ci', { exact: true }).waitFor();
+    expect(await page.content()).not.toContain('newsecretthatisshownonce');
+  });
+
+  it('takes a secret in, says when it cannot be masked, and never shows it', async () => {
+    const { page } = await open('/shop/storefront/settings/secrets');
+    await page.getByRole('button', { name: 'Add secret' }).click();
+    await page.getByRole('dialog').getByLabel('Name').fill('PIN');
+    await page.getByRole('dialog').getByLabel('Value').fill('042');
+    await page.getByRole('button', { name: 'Save secret' }).click();
+    await page.getByText('too short to be masked').waitFor();
+    await page.getByText('pin', { exact: true }).waitFor();
+    expect(await page.content()).not.toContain('042');
+  });
+
+  it('keeps the filters of a list in its address', async () => {
+    const { page } = await open('/shop/storefront/pipelines');
+    await page.getByLabel('Status').selectOption('failed');
+    await expect.poll(() => new URL(page.url()).search).toBe('?status=failed');
+    await expect.poll(() => page.locator('.pipeline-row .status').allTextContents()).not.toContain('Passed');
+    await page.reload();
+    await page.locator('.pipeline-row').first().waitFor();
+    expect(await page.getByLabel('Status').inputValue()).toBe('failed');
+    expect(await page.locator('.pipeline-row .status').allTextContents()).not.toContain('Passed');
+  });
+
+  it('changes language and theme, and keeps both', async () => {
+    const { page } = await open('/');
+    await page.getByRole('button', { name: '中文' }).click();
+    await page.getByRole('heading', { name: '项目' }).waitFor();
+    await page.getByRole('button', { name: '深色主题' }).click();
+    expect(await page.locator('html').getAttribute('data-theme')).toBe('dark');
+    await page.reload();
+    await page.getByRole('heading', { name: '项目' }).waitFor();
+    expect(await page.locator('html').getAttribute('data-theme')).toBe('dark');
+  });
+
+  it('jumps by the palette', async () => {
+    const { page } = await open('/shop/storefront');
+    await page.keyboard.press('Control+k');
+    await page.getByRole('combobox', { name: 'Search…' }).fill('#4127');
+    await page.keyboard.press('Enter');
+    await page.locator('.failure-card').waitFor();
+    expect(new URL(page.url()).pathname).toBe('/shop/storefront/pipelines/4127');
+  });
+
+  it('says what went wrong with a next step and the request, and tries again', async () => {
+    server.broken.add('getPipeline');
+    const { page } = await openPage(browser);
+    contexts.push(page.context());
+    await page.goto(`${base}/shop/storefront/pipelines/4127`);
+    await page.getByText('req_01JD8Z').waitFor();
+    server.broken.clear();
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.locator('.failure-card').waitFor();
+  });
+
+  it('says that it is offline', async () => {
+    const { page, context } = await open('/');
+    await context.setOffline(true);
+    await page.getByText('You are offline').waitFor();
+    await context.setOffline(false);
+    await expect.poll(() => page.getByText('You are offline').count()).toBe(0);
+  });
+
+  it('copies on plain http, where browsers have no clipboard of their own', async () => {
+    const { page } = await open('/shop/storefront');
+    await page.evaluate(() => Object.defineProperty(navigator, 'clipboard', { value: undefined }));
+    await page.locator('.command-line').getByRole('button').first().click();
+    await page.getByRole('button', { name: 'Copied' }).waitFor();
+  });
+
+  it('shows documents of others without anything that acts', async () => {
+    const { page, problems } = await open('/shop/hostile');
+    await page.getByText('The end of the readme.').waitFor();
+    const addresses = await page
+      .locator('.markdown a')
+      .evaluateAll((all) => all.map((one) => one.getAttribute('href')).filter((one) => one !== null));
+    for (const address of addresses) expect(address).toMatch(/^(https:\/\/|\/shop\/hostile\/)/);
+    expect(
+      await page
+        .locator('.markdown :is(script, iframe, svg, style, form, button, object, embed, math, base, meta, img)')
+        .count(),
+    ).toBe(0);
+    expect(await page.locator('.markdown [style], .markdown [id], .markdown [name], .markdown [onerror]').count()).toBe(
+      0,
+    );
+    expect(await page.evaluate(() => 'wasAttacked' in globalThis)).toBe(false);
+    expect(problems).toEqual([]);
+  });
+
+  it('reaches the failing line within its budget on a slow machine', async () => {
+    const opened = await openPage(browser);
+    contexts.push(opened.context);
+    const devtools = await opened.context.newCDPSession(opened.page);
+    await devtools.send('Emulation.setCPUThrottlingRate', { rate: 4 });
+    await opened.page.goto(`${base}/shop/storefront/pipelines/4127`, { waitUntil: 'commit' });
+    await opened.page.locator('.failure-card pre').waitFor();
+    const tookMs = await opened.page.evaluate(() => performance.now());
+    console.log(`failing line readable after ${Math.round(tookMs)} ms at CPU × 4`);
+    expect(tookMs).toBeLessThan(10_000);
+  });
+});
