@@ -50,6 +50,7 @@ export interface AssembledHost {
     | {
         readonly host: Omit<SandboxHost, 'forget'>;
         readonly launcher: LauncherName;
+        readonly checkouts: CheckoutCache;
       }
     | undefined;
   readonly pool: HolderPool | undefined;
@@ -208,7 +209,7 @@ export async function assembleHost(options: SandboxRuntimeOptions): Promise<Asse
   };
   return {
     ...shared,
-    ready: { host, launcher: chosen.launcher },
+    ready: { host, launcher: chosen.launcher, checkouts },
     findings: [...findings, ...net.findings, ...limitFindings(cgroups), ...userFindings(isRootless)],
   };
 }

@@ -42,6 +42,7 @@ export class CheckoutCache {
   readonly #logger: Logger;
   readonly #entries = new Map<string, Entry>();
   readonly #making = new Map<string, Promise<Entry>>();
+  readonly #closing = new AbortController();
   #sequence = 0;
 
   constructor(options: {
@@ -97,6 +98,12 @@ export class CheckoutCache {
     };
   }
 
+  /** Ends what is being made; checkouts that are leased stay as they are. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.allSettled(this.#making.values());
+  }
+
   async #make(key: string, repository: RepositorySpec): Promise<Entry> {
     const base = this.#findNear(repository.folder);
     const baseChain = base ? this.#chain(base) : [];
@@ -107,6 +114,7 @@ export class CheckoutCache {
       const summary = await this.#maker.make({
         repository,
         folder: draft,
+        signal: this.#closing.signal,
         near: baseChain.map((link) => this.#treeOf(link.key)).toReversed(),
       });
       const target = join(this.#folder, key);

@@ -38,6 +38,8 @@ export interface CheckoutMaker {
     readonly repository: RepositorySpec;
     readonly folder: string;
     readonly near: readonly string[];
+    /** Ends the making: git is killed and the promise rejects. */
+    readonly signal: AbortSignal;
   }): Promise<CheckoutSummary>;
 }
 
@@ -70,14 +72,17 @@ export function createCheckoutMaker(options: {
 }): CheckoutMaker {
   let sequence = 0;
   return {
-    async make({ repository, folder, near }) {
+    async make({ repository, folder, near, signal }) {
       const { host } = options;
       const [tree, work] = [join(folder, 'tree'), join(folder, 'work')];
       for (const path of [tree, work]) mkdirSync(path, { recursive: true, mode: 0o755 });
       sequence += 1;
       const label = `checkout-${sequence}`;
       const holder = await options.pool.take();
+      const stop = (): void => void holder.close();
+      signal.addEventListener('abort', stop, { once: true });
       try {
+        signal.throwIfAborted();
         await holder.setWorkspace(
           near.length === 0
             ? { folder: tree }
@@ -130,6 +135,7 @@ export function createCheckoutMaker(options: {
         const [author = '', subject = ''] = output.text.split('\n');
         return { commit: repository.commit, author: author.slice(0, 200), subject: subject.slice(0, 200) };
       } finally {
+        signal.removeEventListener('abort', stop);
         await holder.close();
         host.cgroups?.removeJob(label);
       }

@@ -11,6 +11,7 @@ import {
 } from '../../../../test/support/sandbox-world.ts';
 import type { Outcome } from '../../../core/pipeline.ts';
 import type { RepositorySpec, RuntimeJob } from '../runtime.ts';
+import { generationName } from './generation.ts';
 
 const hindrance = findSandboxHindrance('bubblewrap');
 
@@ -295,6 +296,19 @@ describe.skipIf(hindrance)('the checkout of a sandbox job', () => {
     });
     running.cancel('by a test');
     expect(await running.outcome).toEqual({ kind: 'cancelled', reason: 'by a test' });
+  });
+
+  it('is ended with its runtime while it is being made, and leaves nothing', async () => {
+    const own = await openSandboxWorld('bubblewrap');
+    const { bare, commits } = repositoryOf(
+      Object.fromEntries(Array.from({ length: 400 }, (_, index) => [`f${index}`, 'x'.repeat(2_000)])),
+    );
+    const name = generationName(own.options.generation);
+    await own.runtime.prepare({ id: 'closing', workspace: '/drone/src', repository: spec(bare, commits[0]!) });
+    await own.runtime.close();
+    expect(readdirSync(join(own.options.folder, 'checkouts'))).toEqual([]);
+    expect(readdirSync('/sys/fs/cgroup').filter((each) => existsSync(`/sys/fs/cgroup/${each}/${name}`))).toEqual([]);
+    await own.close();
   });
 
   async function runBytes(job: RuntimeJob, script: string): Promise<string> {

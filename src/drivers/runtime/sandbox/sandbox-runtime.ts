@@ -99,8 +99,9 @@ class SandboxRuntime implements Runtime {
   }
 
   async #close(): Promise<void> {
-    const { pool, cgroups, removal, network } = this.#assembled;
+    const { ready, pool, cgroups, removal, network } = this.#assembled;
     await Promise.allSettled(this.#jobs.values().map(async (made) => (await made).destroy()));
+    await ready?.checkouts.close();
     await pool?.close();
     await network?.close();
     const generation = generationName(this.#options.generation);
