@@ -27,6 +27,7 @@ import type { RefCache } from './ref-cache.ts';
 import { refNameProblem } from './ref-name.ts';
 import { AnswerSplitter, type PushReport, readReport, refusalReport } from './report-status.ts';
 import type { RepositoryFolders } from './repository-folders.ts';
+import { Slots } from './slots.ts';
 import { storePush } from './store-push.ts';
 
 export interface ReceivePushDeps {
@@ -63,6 +64,8 @@ export class PushReceiver {
   readonly #deps: ReceivePushDeps;
   /** Pushes under way in this process: nobody else judges their intents. */
   readonly #open = new Map<string, { readonly projectId: number; readonly ended: Promise<void> }>();
+
+  readonly #slots = new Slots('push', { running: 64, waiting: 256 });
 
   constructor(deps: ReceivePushDeps) {
     this.#deps = deps;
@@ -121,11 +124,13 @@ export class PushReceiver {
       return refuseWhole(project, push, reasons);
     }
 
+    const giveBack = await this.#slots.take();
     const pushId = sortableId('push', this.#deps.clock.now());
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
     this.#open.set(pushId, { projectId: project.id, ended });
     const isDone = (): void => {
       this.#open.delete(pushId);
+      giveBack();
       end();
     };
     try {

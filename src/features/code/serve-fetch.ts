@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
-import { GantryError } from '../../core/errors.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { pktLine } from '../../lib/pkt-line.ts';
 import { type GitProcess, git, spawnGit, writeAll } from './git.ts';
@@ -8,10 +7,8 @@ import { ownerVariable, signal } from './git-process.ts';
 import { answerListRefs, readListRefs } from './list-refs.ts';
 import type { RefCache } from './ref-cache.ts';
 import type { RepositoryFolders } from './repository-folders.ts';
+import { Slots } from './slots.ts';
 
-/** How many clones and fetches run at once, and how many wait for their turn. */
-const maxRunning = 16;
-const maxWaiting = 128;
 /** 10,000 prefixes; a longer request is git's to answer. */
 const maxListBytes = 512 * 1024;
 /** How long one may take, its client's own speed included. */
@@ -23,8 +20,7 @@ export class FetchServer {
   readonly #folders: RepositoryFolders;
   readonly #refs: RefCache;
   readonly #logger: Logger;
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
+  readonly #slots = new Slots('fetch', { running: 16, waiting: 128 });
   #capabilities: Promise<Buffer> | undefined;
 
   constructor(folders: RepositoryFolders, refs: RefCache, logger: Logger) {
@@ -85,7 +81,7 @@ export class FetchServer {
     environment: Record<string, string>,
     mayStillRead: () => Promise<boolean>,
   ): Promise<ReadableStream<Uint8Array>> {
-    await this.#begin();
+    const giveBack = await this.#slots.take();
     const child = spawnGit(['upload-pack', '--stateless-rpc', this.#folders.folder(projectId)], {
       environment: { ...environment, [ownerVariable]: this.#folders.root },
       isDetached: true,
@@ -110,7 +106,7 @@ export class FetchServer {
     child.on('close', (exitCode) => {
       clearTimeout(timer);
       clearInterval(watch);
-      this.#finish();
+      giveBack();
       if (exitCode !== 0) this.#logger.debug('git upload-pack ended', { exitCode, stderr });
     });
     child.on('error', (error) => this.#logger.error('git upload-pack did not start', { error }));
@@ -120,23 +116,6 @@ export class FetchServer {
     feedGit(child, head, chunks).catch(end);
     await Promise.race([once(child, 'spawn'), once(child, 'error')]);
     return Readable.toWeb(child.stdout) as ReadableStream<Uint8Array>;
-  }
-
-  async #begin(): Promise<void> {
-    if (this.#running < maxRunning) {
-      this.#running += 1;
-      return;
-    }
-    if (this.#waiting.length >= maxWaiting)
-      throw new GantryError('SERVER_BUSY', 'Cannot serve the fetch: too many are being served already');
-    // Whoever ends hands its place on.
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  #finish(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#running -= 1;
   }
 }
 
