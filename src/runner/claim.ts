@@ -9,6 +9,7 @@ import type { Assignment, ClaimName, ToRunner, ToServer } from '../engine/runner
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Timers } from '../lib/timers.ts';
+import { isTooShortToMask } from './mask-needles.ts';
 import { MaskSet } from './masker.ts';
 import type { OutputBudget } from './output-budget.ts';
 import { StepOutput } from './step-output.ts';
@@ -129,8 +130,13 @@ export class Claim {
     if (this.#state.steps[position]?.status !== 'ready') return;
     step.asked = undefined;
 
-    const masks = this.#masksOf(message.mask);
+    const masks = this.#masksOf([...message.mask, ...Object.values(message.secrets)]);
     for (const each of this.#steps) each.output.useMasks(masks);
+    for (const [variable, value] of Object.entries(message.secrets))
+      if (value !== '' && isTooShortToMask(value))
+        step.output.writeLine(
+          `warning: the secret in ${variable} is too short to be masked: it has fewer than 4 bytes`,
+        );
     const { plan } = step;
     const release = {
       ...(plan.kind === 'commands' ? { script: commandScript(plan.commands, 'gantry') } : {}),

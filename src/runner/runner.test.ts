@@ -146,6 +146,20 @@ describe('startRunner', () => {
     expect(JSON.stringify(server.heard)).not.toMatch(/horse|battery/);
   });
 
+  it('warns in the log of a secret that is too short to be masked', async () => {
+    const { server, claim, text } = await world();
+    server.secrets = { PIN: '123', NONE: '', TOKEN: 'correct horse' };
+    server.send({
+      type: 'assign',
+      ...claim,
+      assignment: assignmentOf([stepPlan('s', { environment: { STEP_OUTPUT: 'correct horse' } })]),
+    });
+    await server.until(() => server.released.has(7));
+    expect(await text(100)).toBe(
+      'warning: the secret in PIN is too short to be masked: it has fewer than 4 bytes\n******\n',
+    );
+  });
+
   it('shows why a step could not be staged, in its log and its outcome', async () => {
     const { server, claim, text } = await world({}, { faults: { missingImages: ['nope'] } });
     const steps = [stepPlan('first'), stepPlan('second', { image: 'nope', dependsOn: ['first'] })];

@@ -20,4 +20,5 @@ for (let sequence = writer.state.sequence + 1; sequence <= Number(count); sequen
 }
 await Promise.all(pending);
 await writer.end(false);
+await writer.close();
 process.stdout.write('end\n');

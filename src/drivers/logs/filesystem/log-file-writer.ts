@@ -16,8 +16,9 @@ export interface LogPaths {
   readonly index: string;
 }
 
+/** A chunk, or the end mark: that is always the last. */
 interface Waiting {
-  readonly chunk: LogChunk;
+  readonly entry: LogChunk | { readonly isCut: boolean };
   readonly resolve: (sequence: number) => void;
   readonly reject: (error: Error) => void;
 }
@@ -36,7 +37,9 @@ export class LogFileWriter implements LogWriter {
   #takenSequence: number;
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
-  #ending: Promise<void> | undefined;
+  #ending: Promise<number> | undefined;
+  /** The names of new files become durable while the first bytes are written. */
+  #named: Promise<void> | undefined;
   #failure: Error | undefined;
   #isClosed = false;
 
@@ -45,6 +48,7 @@ export class LogFileWriter implements LogWriter {
     data: FileHandle,
     index: FileHandle,
     last: IndexRecord | undefined,
+    named: Promise<void>,
     onClose: () => void,
   ) {
     this.#paths = paths;
@@ -52,6 +56,7 @@ export class LogFileWriter implements LogWriter {
     this.#index = index;
     this.#last = last;
     this.#takenSequence = chunkSequence(last);
+    this.#named = named;
     this.#onClose = onClose;
   }
 
@@ -64,8 +69,10 @@ export class LogFileWriter implements LogWriter {
       const index = await open(paths.index, constants.O_RDWR | constants.O_CREAT, 0o640);
       try {
         const last = await recover(data, index);
-        await syncFolders(folder, firstMade);
-        return new LogFileWriter(paths, data, index, last, onClose);
+        const named = syncFolders(folder, firstMade);
+        // Whoever writes first hears of it; one that never writes has nothing to lose.
+        named.catch(() => undefined);
+        return new LogFileWriter(paths, data, index, last, named, onClose);
       } catch (error) {
         await index.close();
         throw error;
@@ -90,17 +97,14 @@ export class LogFileWriter implements LogWriter {
         this.#refusal(`chunk ${chunk.sequence} came where ${this.#takenSequence + 1} was expected`),
       );
     this.#takenSequence = chunk.sequence;
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ chunk, resolve, reject });
-      this.#flushing ??= this.#flush();
-    });
+    return this.#enqueue(chunk);
   }
 
   async end(isCut: boolean): Promise<LogState> {
     if (this.#failure) throw this.#failure;
     if (this.#last?.kind === 'end') return this.state;
     if (this.#isClosed) throw this.#refusal('its writer is closed');
-    this.#ending ??= this.#writeEnd(isCut);
+    this.#ending ??= this.#enqueue({ isCut });
     await this.#ending;
     return this.state;
   }
@@ -125,23 +129,12 @@ export class LogFileWriter implements LogWriter {
     return chunkSequence(this.#last);
   }
 
-  async #writeEnd(isCut: boolean): Promise<void> {
-    await this.#flushing;
-    if (this.#failure) throw this.#failure;
-    const end: IndexRecord = {
-      sequence: chunkSequence(this.#last) + 1,
-      kind: 'end',
-      isCut,
-      atMs: this.#last?.atMs ?? 0,
-      endOffset: this.#last?.endOffset ?? 0,
-      lines: this.#last?.lines ?? 0,
-      crc32: 0,
-    };
-    try {
-      await this.#writeIndex([end]);
-    } catch (error) {
-      throw this.#fail(error);
-    }
+  #enqueue(entry: Waiting['entry']): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ entry, resolve, reject });
+      // Not at once: what comes in the same turn, the end mark above all, shares the sync.
+      this.#flushing ??= Promise.resolve().then(() => this.#flush());
+    });
   }
 
   /** Goes on as long as something waits: chunks that gather during a sync share the next one. */
@@ -149,7 +142,7 @@ export class LogFileWriter implements LogWriter {
     while (this.#waiting.length > 0) {
       const batch = this.#takeBatch();
       try {
-        await this.#store(batch.map(({ chunk }) => chunk));
+        await this.#store(batch.map(({ entry }) => entry));
         const sequence = chunkSequence(this.#last);
         for (const { resolve } of batch) resolve(sequence);
       } catch (error) {
@@ -165,33 +158,35 @@ export class LogFileWriter implements LogWriter {
     let bytes = 0;
     let count = 0;
     while (count < this.#waiting.length && bytes < syncBytes) {
-      bytes += this.#waiting[count]!.chunk.bytes.length;
+      const { entry } = this.#waiting[count]!;
+      if ('bytes' in entry) bytes += entry.bytes.length;
       count += 1;
     }
     return this.#waiting.splice(0, count);
   }
 
-  async #store(chunks: readonly LogChunk[]): Promise<void> {
+  async #store(entries: readonly Waiting['entry'][]): Promise<void> {
     let last = this.#last;
-    const records = chunks.map((chunk) => {
-      last = recordOf(chunk, last);
+    const records = entries.map((entry) => {
+      last = 'bytes' in entry ? recordOf(entry, last) : endRecord(entry.isCut, last);
       return last;
     });
-    await writeAll(
-      this.#data,
-      chunks.map(({ bytes }) => bytes),
-      this.#last?.endOffset ?? 0,
-    );
-    await failpoint('log.afterWrite');
-    await this.#data.datasync();
+    const pieces = entries.flatMap((entry) => ('bytes' in entry && entry.bytes.length > 0 ? [entry.bytes] : []));
+    if (pieces.length > 0) {
+      await writeAll(this.#data, pieces, this.#last?.endOffset ?? 0);
+      await failpoint('log.afterWrite');
+      await this.#data.datasync();
+    }
     await this.#writeIndex(records);
+    await this.#named;
+    this.#named = undefined;
+    this.#last = last;
     await failpoint('log.afterSync');
   }
 
   async #writeIndex(records: readonly IndexRecord[]): Promise<void> {
     await writeAll(this.#index, records.map(encodeRecord), (this.#last?.sequence ?? 0) * recordBytes);
     await this.#index.datasync();
-    this.#last = records.at(-1);
   }
 
   /** After a failed write or sync nobody knows what the disk holds: the writer is of no more use. */
@@ -242,6 +237,18 @@ function recordOf(chunk: LogChunk, previous: IndexRecord | undefined): IndexReco
   };
 }
 
+function endRecord(isCut: boolean, previous: IndexRecord | undefined): IndexRecord {
+  return {
+    sequence: chunkSequence(previous) + 1,
+    kind: 'end',
+    isCut,
+    atMs: previous?.atMs ?? 0,
+    endOffset: previous?.endOffset ?? 0,
+    lines: previous?.lines ?? 0,
+    crc32: 0,
+  };
+}
+
 function countNewlines(bytes: Buffer): number {
   let count = 0;
   for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) count += 1;
@@ -249,7 +256,7 @@ function countNewlines(bytes: Buffer): number {
 }
 
 async function writeAll(file: FileHandle, buffers: readonly Buffer[], position: number): Promise<void> {
-  let left = buffers.filter((buffer) => buffer.length > 0);
+  let left = [...buffers];
   let at = position;
   while (left.length > 0) {
     // IOV_MAX: the kernel takes 1024 at once.
