@@ -1,11 +1,12 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
+import { precompress } from './tools/precompress.ts';
 import { uiBudget } from './tools/ui-budget.ts';
 
 /** The web UI: `ui/` → `dist/ui` with hashed names, served by Gantry itself under a strict CSP. */
 export default defineConfig({
   root: 'ui',
-  plugins: [react(), uiBudget()],
+  plugins: [react(), uiBudget(), precompress()],
   build: {
     outDir: '../dist/ui',
     emptyOutDir: true,

@@ -149,10 +149,10 @@ export class LogFeed {
       this.#acceptEarly();
       if (hasAll && wasFinished && this.#early.length === 0) this.#endBytes ??= this.#haveBytes;
       this.#settle();
-    } catch (error) {
+    } catch {
+      // Cut off or refused: the page says so, and it is tried again.
       if (!this.#stop.signal.aborted) {
         this.#setState('failed');
-        console.warn('Cannot load the log:', error);
         this.#later(retryMs);
       }
     } finally {
