@@ -69,7 +69,9 @@ export class EngineWorld {
     world.#heartbeat = setInterval(() => world.#feature.noteHeartbeat('r1'), 5_000);
     const [server, client] = pairedConnection<ToRunner, ToServer>();
     world.#feature.acceptRunner(server);
-    new ScriptedRunner({ slots: 100_000, isSilent: true, onStarted: (started) => world.onStarted(started) }).connect(client);
+    new ScriptedRunner({ slots: 100_000, isSilent: true, onStarted: (started) => world.onStarted(started) }).connect(
+      client,
+    );
     return world;
   }
 
