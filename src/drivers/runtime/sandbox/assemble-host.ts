@@ -51,6 +51,8 @@ export interface AssembledHost {
         readonly host: Omit<SandboxHost, 'forget'>;
         readonly launcher: LauncherName;
         readonly checkouts: CheckoutCache;
+        /** Absolute path. */
+        readonly perl: string;
       }
     | undefined;
   readonly pool: HolderPool | undefined;
@@ -209,7 +211,7 @@ export async function assembleHost(options: SandboxRuntimeOptions): Promise<Asse
   };
   return {
     ...shared,
-    ready: { host, launcher: chosen.launcher, checkouts },
+    ready: { host, launcher: chosen.launcher, checkouts, perl },
     findings: [...findings, ...net.findings, ...limitFindings(cgroups), ...userFindings(isRootless)],
   };
 }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { statfs } from 'node:fs/promises';
 
 /** Bytes that the folders take on the disk; `undefined` when they cannot be measured. Follows no link. */
 export function measureDiskBytes(du: string, folders: readonly string[]): Promise<number | undefined> {
@@ -11,7 +12,14 @@ export function measureDiskBytes(du: string, folders: readonly string[]): Promis
   });
 }
 
-/** Watches the size of folders until it is stopped or the limit is passed. Once a second, less often when it takes long. */
+/** Even where nothing seems to grow, the folders are measured so often. */
+const longestWithoutMeasureMs = 10_000;
+
+/**
+ * Watches the size of folders until it is stopped or the limit is passed: once a second, less often when measuring takes
+ * long. A measure is left out while the whole disk lost less than half of what the folders have left: then they cannot
+ * have reached the limit, unless something else gave as much back meanwhile, which the next measure finds.
+ */
 export function watchDiskLimit(options: {
   readonly du: string;
   readonly folders: readonly string[];
@@ -20,24 +28,34 @@ export function watchDiskLimit(options: {
 }): { stop(): void } {
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
-  const look = async (): Promise<void> => {
-    const startedAtMs = performance.now();
-    const bytes = await measureDiskBytes(options.du, options.folders);
-    if (isStopped) return;
-    if (bytes !== undefined && bytes > options.limitBytes) {
-      options.onExceeded();
-      return;
-    }
-    const tookMs = performance.now() - startedAtMs;
-    timer = setTimeout(() => void look(), Math.max(1_000, 5 * tookMs));
+  let last: { bytes: number; freeBytes: number; atMs: number } | undefined;
+  const again = (delayMs: number): void => {
+    timer = setTimeout(() => void look(), delayMs);
     timer.unref();
   };
-  timer = setTimeout(() => void look(), 1_000);
-  timer.unref();
+  const look = async (): Promise<void> => {
+    const startedAtMs = performance.now();
+    const freeBytes = await readFreeBytes(options.folders[0]!);
+    if (isStopped) return;
+    const isFresh = last && startedAtMs - last.atMs < longestWithoutMeasureMs;
+    if (last && isFresh && 2 * (last.freeBytes - freeBytes) < options.limitBytes - last.bytes) return again(1_000);
+    const bytes = await measureDiskBytes(options.du, options.folders);
+    if (isStopped) return;
+    if (bytes !== undefined && bytes > options.limitBytes) return options.onExceeded();
+    if (bytes !== undefined) last = { bytes, freeBytes, atMs: startedAtMs };
+    again(Math.max(1_000, 5 * (performance.now() - startedAtMs)));
+  };
+  again(1_000);
   return {
     stop() {
       isStopped = true;
       clearTimeout(timer);
     },
   };
+}
+
+async function readFreeBytes(folder: string): Promise<number> {
+  const found = await statfs(folder).catch(() => undefined);
+  // Unknown is as if the disk were full: then every look is a measure.
+  return found ? found.bfree * found.bsize : Number.NEGATIVE_INFINITY;
 }

@@ -37,6 +37,7 @@ export class JobNetwork {
   readonly #options: JobNetworkOptions;
   readonly #names: NetworkNames;
   readonly #firstAddress: number;
+  readonly #resolvers: readonly string[];
   readonly #free: number[] = [];
   #next = 2;
   #veths = 0;
@@ -48,6 +49,7 @@ export class JobNetwork {
     this.gateway = ipText(firstAddress + 1);
     this.resolvConf = resolver.text;
     this.findings = resolver.findings;
+    this.#resolvers = resolver.servers;
   }
 
   /** Makes bridge, addresses and rules. Throws RUNTIME_UNAVAILABLE with what the host refused. */
@@ -111,11 +113,36 @@ export class JobNetwork {
     return { release: () => void this.#free.push(index) };
   }
 
+  /**
+   * Asks the resolvers for a name from inside a job's namespace, as `gantry doctor` wants to know; answers a finding
+   * when none of them says anything. A firewall of the host may drop what our own rules let through.
+   */
+  async findLookupFault(pid: number, perl: string): Promise<string | undefined> {
+    if (this.#resolvers.length === 0) return undefined;
+    const asked = await runProgram(
+      [this.#options.nsenter, `--net=/proc/${pid}/ns/net`, perl, '-e', lookupProgram, ...this.#resolvers],
+      { timeoutMs: 5_000 },
+    );
+    return asked.code === 0
+      ? undefined
+      : `Names cannot be looked up in steps: ${this.#resolvers.join(', ')} did not answer from the network of jobs; a firewall of this host may drop what is forwarded`;
+  }
+
   /** Takes bridge and rules away; the links of jobs go with their namespaces. */
   async close(): Promise<void> {
     await removeNetwork(this.#options);
   }
 }
+
+/** One question for the root servers (RFC 1035, 4.1) to each address; exit 0 as soon as somebody answers anything. */
+const lookupProgram = String.raw`
+socket(my $socket, 2, 2, 0) or exit 2;
+my $question = pack('n6 C n2', 4711, 0x0100, 1, 0, 0, 0, 0, 2, 1);
+send($socket, $question, 0, pack('S n C4 x8', 2, 53, split /\./)) for @ARGV;
+my $bits = '';
+vec($bits, fileno($socket), 1) = 1;
+exit(select($bits, undef, undef, 2) > 0 && defined recv($socket, my $answer, 512, 0) ? 0 : 1);
+`;
 
 interface NetworkNames {
   /** At most 15 letters, as the kernel wants it. */

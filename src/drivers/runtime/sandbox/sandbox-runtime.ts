@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { GantryError } from '../../../core/errors.ts';
 import type { JobSpec, Runtime, RuntimeJob, RuntimeProbe } from '../runtime.ts';
 import { type AssembledHost, assembleHost, generationsFolder, type SandboxRuntimeOptions } from './assemble-host.ts';
@@ -21,11 +22,15 @@ export async function createSandboxRuntime(options: SandboxRuntimeOptions): Prom
   return new SandboxRuntime(options, assembled);
 }
 
+/** A resolver that is slow to answer does not hold up the start of a runner; a later probe tells what it said. */
+const lookupPatienceMs = 500;
+
 class SandboxRuntime implements Runtime {
   readonly name = 'sandbox';
   readonly #options: SandboxRuntimeOptions;
   readonly #assembled: AssembledHost;
   readonly #jobs = new Map<string, Promise<SandboxJob>>();
+  #lookupFault: Promise<string | undefined> | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: SandboxRuntimeOptions, assembled: AssembledHost) {
@@ -34,7 +39,10 @@ class SandboxRuntime implements Runtime {
   }
 
   async probe(): Promise<RuntimeProbe> {
-    const { ready, findings, cgroups, network } = this.#assembled;
+    const { ready, cgroups, network } = this.#assembled;
+    this.#lookupFault ??= this.#findLookupFault();
+    const lookupFault = await Promise.race([this.#lookupFault, delay(lookupPatienceMs, undefined, { ref: false })]);
+    const findings = [...(lookupFault === undefined ? [] : [lookupFault]), ...this.#assembled.findings];
     const isUsable = ready !== undefined;
     const limits = cgroups?.capabilities;
     return {
@@ -96,6 +104,18 @@ class SandboxRuntime implements Runtime {
       folder,
       holder,
     });
+  }
+
+  /** From a holder's namespace, which is then closed: a job gets one that nothing has used. */
+  async #findLookupFault(): Promise<string | undefined> {
+    const { ready, pool, network } = this.#assembled;
+    if (!ready || !pool || !network || this.#closed) return undefined;
+    const holder = await pool.take();
+    try {
+      return await network.findLookupFault(holder.pid, ready.perl);
+    } finally {
+      await holder.close();
+    }
   }
 
   async #close(): Promise<void> {
