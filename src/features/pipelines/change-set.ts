@@ -9,7 +9,7 @@ import {
 import type { TraceEntry } from '../../core/trace.ts';
 import type { Stores } from '../../core/unit-of-work.ts';
 import { pipelineStatusOf, workflowStatusOf } from '../../engine/level-status.ts';
-import { activeSteps, type OpenPipeline, type OpenStep, type OpenWorkflow } from './open-pipelines.ts';
+import { isActive, type OpenPipeline, type OpenStep, type OpenWorkflow } from './open-pipelines.ts';
 
 type PipelineChange = { status: PipelineStatus; startedAt?: Date; finishedAt?: Date };
 
@@ -44,6 +44,7 @@ export class ChangeSet {
     const { pipeline } = workflow;
     this.pipelines.add(pipeline);
     const isNews = change.status !== step.status && change.status !== 'starting';
+    workflow.activeSteps += Number(isActive(change.status)) - Number(isActive(step.status));
     Object.assign(step, change);
     this.#steps.set(step.id, { ...this.#steps.get(step.id), ...change, id: step.id });
     // `starting` lasts milliseconds: viewers hear of the start itself.
@@ -96,7 +97,9 @@ export class ChangeSet {
   /** Draws the consequences of changed steps: for their workflow, its dependants, and the pipeline. */
   settle(workflow: OpenWorkflow): void {
     const held = workflow.status === 'blocked' || workflow.status === 'queued' ? workflow.status : 'claimed';
-    this.#moveTo(workflow, workflowStatusOf(workflow.steps, held));
+    const status = workflowStatusOf(workflow.steps, held);
+    if (status === workflow.status) return;
+    this.#moveTo(workflow, status);
     this.settlePipeline(workflow.pipeline);
   }
 
@@ -205,9 +208,18 @@ export class ChangeSet {
     const at = sets.at(-1)?.at;
     if (!at) return;
     for (const [id, entries] of traces) await stores.pipelines.addTrace(id, entries, at);
-    const happenings = sets.flatMap((set) => set.#happenings);
+    const happenings = withoutOvertaken(sets.flatMap((set) => set.#happenings));
     if (happenings.length > 0) await stores.happenings.append(happenings, at);
   }
+}
+
+/** What became of a step within one commit is one piece of news: where it stands now. */
+function withoutOvertaken(happenings: readonly Happening[]): readonly Happening[] {
+  const last = new Map<number, Happening>();
+  for (const happening of happenings) if (happening.type === 'step-changed') last.set(happening.stepId, happening);
+  return happenings.filter(
+    (happening) => happening.type !== 'step-changed' || last.get(happening.stepId) === happening,
+  );
 }
 
 /** Every step was filtered out by its condition: a checkout alone is no work. */
@@ -219,5 +231,5 @@ function hasNothingToDo({ plan, steps }: OpenWorkflow): boolean {
 
 /** How many slots a workflow takes on its runner: one for being there, or one for each step that runs. */
 export function slotsTaken(workflow: OpenWorkflow): number {
-  return isFinished(workflow.status) ? 0 : Math.max(1, activeSteps(workflow));
+  return isFinished(workflow.status) ? 0 : Math.max(1, workflow.activeSteps);
 }

@@ -40,6 +40,8 @@ export interface OpenWorkflow {
   cancelledBy: string | undefined;
   queuedAt: Date | undefined;
   startedAt: Date | undefined;
+  /** How many of its steps take a slot: counted where steps change, since it is asked at every turn. */
+  activeSteps: number;
   /** Whether its runner was told of it, as far as this process knows. */
   isAssigned: boolean;
   /** Its runner is gone, and its end is on its way into the record. */
@@ -59,11 +61,9 @@ export interface OpenStep {
   finishedAt: Date | undefined;
 }
 
-/** Steps that take a slot: their start is recorded and their end is not. */
-export function activeSteps(workflow: OpenWorkflow): number {
-  let count = 0;
-  for (const { status } of workflow.steps) if (status === 'starting' || status === 'running') count += 1;
-  return count;
+/** Whether the step takes a slot: its start is recorded and its end is not. */
+export function isActive(status: StepStatus): boolean {
+  return status === 'starting' || status === 'running';
 }
 
 export function openPipeline(
@@ -88,6 +88,7 @@ export function openPipeline(
       startedAt: workflow.startedAt,
       isAssigned: workflow.runnerId !== undefined && (workflow.status === 'claimed' || workflow.status === 'running'),
       isBeingLost: false,
+      activeSteps: steps.filter(({ status }) => isActive(status)).length,
       steps: steps.map((step) => ({
         id: step.id,
         position: step.position,

@@ -1,6 +1,6 @@
 import type { ClaimName, Connection, ToRunner, ToServer } from '../../engine/runner-protocol.ts';
 import { slotsTaken } from './change-set.ts';
-import { activeSteps, type OpenWorkflow } from './open-pipelines.ts';
+import type { OpenWorkflow } from './open-pipelines.ts';
 
 export type RunnerConnection = Connection<ToRunner, ToServer>;
 
@@ -65,7 +65,7 @@ export class RunnerSession {
 
   activeSteps(): number {
     let active = 0;
-    for (const workflow of this.#claims.values()) active += activeSteps(workflow);
+    for (const workflow of this.#claims.values()) active += workflow.activeSteps;
     return active;
   }
 
