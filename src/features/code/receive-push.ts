@@ -296,6 +296,8 @@ class PushUnderWay {
       clearTimeout(timer);
       rule?.forget();
     }
+    // References have moved, or may have: whoever lists them from now on sees them as they are.
+    this.#deps.refs.invalidate(project.id);
     await isRecorded;
     const report = readReport(this.#answer.report());
     const accepted = push.commands.filter(({ ref }) => report?.accepted.has(ref));
@@ -406,7 +408,6 @@ class PushUnderWay {
     const { project, push, pushId, pusher } = this.#in;
     const accepted = push.commands.filter(({ ref }) => report.accepted.has(ref));
     await failpoint('ref.afterUpdate');
-    this.#deps.refs.invalidate(project.id);
     await failpoint('event.beforeCommit');
     const at = this.#deps.clock.now();
     const firstBranch = wasEmpty ? firstBranchOf(project, accepted) : undefined;
