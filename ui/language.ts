@@ -28,17 +28,18 @@ export async function setLanguage(next: Language, { remember = true } = {}): Pro
   for (const listener of listeners) listener();
 }
 
-const subscribe = (listener: () => void): (() => void) => {
+/** Calls `listener` whenever another language was chosen. */
+export function onLanguage(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
-};
+}
 
 export function useMessages(): UiMessages {
-  return useSyncExternalStore(subscribe, () => messages);
+  return useSyncExternalStore(onLanguage, () => messages);
 }
 
 export function useLanguage(): Language {
-  return useSyncExternalStore(subscribe, () => language);
+  return useSyncExternalStore(onLanguage, () => language);
 }
 
 /** For what happens outside a drawing: toasts, the title. */

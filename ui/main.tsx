@@ -3,8 +3,9 @@ import './theme/base.css';
 import './theme/parts.css';
 import './theme/pages.css';
 import { createRoot } from 'react-dom/client';
+import { cache } from './api.ts';
 import { App } from './app.tsx';
-import { preferredLanguage, setLanguage } from './language.ts';
+import { onLanguage, preferredLanguage, setLanguage } from './language.ts';
 import { applyHappening, applyReset } from './live/apply-happening.ts';
 import { listenToStream, startLive } from './live/live.ts';
 import { pages } from './pages.ts';
@@ -27,4 +28,6 @@ startLive();
 const root = document.getElementById('root');
 if (!root) throw new Error('Cannot start the page: it has no root element');
 await setLanguage(preferredLanguage(), { remember: false });
+// Sentences of the server (why a step was skipped, what went wrong) come in the language that they were asked for in.
+onLanguage(() => void cache.invalidateQueries());
 createRoot(root).render(<App />);

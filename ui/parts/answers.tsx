@@ -1,6 +1,8 @@
 import type { ReactNode } from 'react';
 import { ApiError } from '../../src/api/client.ts';
 import { useMessages } from '../language.ts';
+import { Link } from '../router.tsx';
+import { signInAddress, useMe } from '../session.ts';
 import { CopyButton } from './copy.tsx';
 
 /** Stands where something will be, at about its height; appears only after 150 ms, so that what is quick does not flicker. */
@@ -37,12 +39,20 @@ export function ErrorState({
   heading?: 'h1' | 'h2';
 }) {
   const t = useMessages();
+  const me = useMe();
   const problem = error instanceof ApiError ? error.problem : undefined;
+  // To a visitor what they may not see is not there: signing in may change that.
+  const maySignInHelp = me === null && (problem?.status === 401 || problem?.status === 404);
   return (
     <div className="empty-state error-state" role="alert">
       <Heading>{problem?.detail ?? t.serverAway}</Heading>
       <p>{problem?.hint ?? t.serverAwayHint}</p>
       <div className="row">
+        {maySignInHelp && (
+          <Link to={signInAddress()} className="button primary">
+            {t.signIn}
+          </Link>
+        )}
         {onRetry && (
           <button type="button" className="button" onClick={onRetry}>
             {t.tryAgain}

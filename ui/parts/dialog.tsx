@@ -1,7 +1,25 @@
 import { Dialog } from '@base-ui/react/dialog';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { useMessages } from '../language.ts';
 import { FormError } from './answers.tsx';
+
+/**
+ * Brings the focus back to where it was when a dialog opened. The dialogs here come and go with their component, and a
+ * field inside takes the focus at once, so nobody else knows where it had been.
+ */
+export function useFocusReturn(): void {
+  // Drawing comes before any field of the dialog takes the focus.
+  const [opener] = useState(() => document.activeElement);
+  useEffect(
+    () => () => {
+      setTimeout(() => {
+        const isFree = document.activeElement === null || document.activeElement === document.body;
+        if (isFree && opener instanceof HTMLElement && opener.isConnected) opener.focus();
+      });
+    },
+    [opener],
+  );
+}
 
 interface FormDialogProps {
   readonly title: string;
@@ -18,6 +36,7 @@ interface FormDialogProps {
 /** A question with one button that says what it will do. Focus goes in, stays in, and comes back. */
 export function FormDialog({ title, description, action, isDangerous, onClose, onSubmit, children }: FormDialogProps) {
   const t = useMessages();
+  useFocusReturn();
   const [error, setError] = useState<unknown>();
   const [isSending, setIsSending] = useState(false);
   const submit = async (form: FormData): Promise<void> => {
@@ -75,6 +94,7 @@ export function NoticeDialog({
   children: ReactNode;
 }) {
   const t = useMessages();
+  useFocusReturn();
   return (
     <Dialog.Root open onOpenChange={(open) => open || onClose()}>
       <Dialog.Portal>

@@ -6,6 +6,7 @@ import { ask } from '../api.ts';
 import { setLanguage, useLanguage, useMessages } from '../language.ts';
 import { go } from '../router.tsx';
 import { chooseTheme } from '../theme/theme.ts';
+import { useFocusReturn } from './dialog.tsx';
 
 interface Command {
   readonly id: string;
@@ -22,6 +23,7 @@ const shownCommands = 12;
 export function Palette({ project, onClose }: { project?: ProjectName; onClose: () => void }) {
   const t = useMessages();
   const language = useLanguage();
+  useFocusReturn();
   const [query, setQuery] = useState('');
   const [active, setActive] = useState(0);
   const projects = useQuery({

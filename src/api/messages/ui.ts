@@ -114,6 +114,7 @@ export const uiEn = {
   },
   archived: 'Archived',
   nothingPushed: 'Nothing pushed yet',
+  noProjectsOf: (p: { owner: string }) => `No project of ${p.owner} that you may see`,
   noProjects: 'No projects yet',
   noProjectsHint:
     'A project is a git repository and everything that grows from it: pipelines, artifacts, deployments. Three steps to the first:',

@@ -111,6 +111,7 @@ export const uiZh = {
   },
   archived: '已归档',
   nothingPushed: '尚未推送',
+  noProjectsOf: (p) => `没有你可以查看的 ${p.owner} 的项目`,
   noProjects: '还没有项目',
   noProjectsHint: '项目是一个 git 仓库，以及由它产生的一切：流水线、制品、部署。三步建好第一个：',
   noPublicProjects: '没有公开的项目',

@@ -204,7 +204,17 @@ function Actions({ name, pipeline }: { name: ProjectName; pipeline: PipelineDeta
   const t = useMessages();
   const params = { ...name, number: pipeline.number };
   const keys = useRef(new Map<string, string>());
-  const settled = async (): Promise<void> => refresh('getPipeline', 'listPipelines', 'explainPipeline');
+  /** Set with the click itself: the second of a double click comes before anything is drawn. */
+  const isSending = useRef(false);
+  const settled = async (): Promise<void> => {
+    isSending.current = false;
+    await refresh('getPipeline', 'listPipelines', 'explainPipeline');
+  };
+  const once = (send: () => void): void => {
+    if (isSending.current) return;
+    isSending.current = true;
+    send();
+  };
   const rerun = useMutation({
     mutationFn: (only: 'all' | 'failed') => {
       const key = keys.current.get(only) ?? newIdempotencyKey();
@@ -232,7 +242,7 @@ function Actions({ name, pipeline }: { name: ProjectName; pipeline: PipelineDeta
           type="button"
           className="button danger"
           aria-disabled={isBusy}
-          onClick={() => isBusy || cancel.mutate()}
+          onClick={() => once(() => cancel.mutate())}
         >
           {t.cancelPipeline}
         </button>
@@ -251,7 +261,7 @@ function Actions({ name, pipeline }: { name: ProjectName; pipeline: PipelineDeta
               : 'button primary'
         }
         aria-disabled={isBusy}
-        onClick={() => isBusy || rerun.mutate('all')}
+        onClick={() => once(() => rerun.mutate('all'))}
       >
         {t.rerunAll}
       </button>
@@ -260,7 +270,7 @@ function Actions({ name, pipeline }: { name: ProjectName; pipeline: PipelineDeta
           type="button"
           className="button primary"
           aria-disabled={isBusy}
-          onClick={() => isBusy || rerun.mutate('failed')}
+          onClick={() => once(() => rerun.mutate('failed'))}
         >
           {t.rerunFailed}
         </button>

@@ -80,7 +80,11 @@ export function ProjectListPage({ owner }: { owner?: string }) {
       <Answer query={{ ...projects, data: items }} skeleton={<Skeleton rows={6} rowHeight={58} />}>
         {(list) =>
           list.length === 0 ? (
-            query === '' ? (
+            query === '' && owner !== undefined && owner !== me?.name ? (
+              <EmptyState title={t.noProjectsOf({ owner })}>
+                <p>{t.notFoundHint}</p>
+              </EmptyState>
+            ) : query === '' ? (
               <NoProjects name={me?.name} onCreate={() => setCreating(true)} />
             ) : (
               <EmptyState title={t.nothingFound({ query })}>
