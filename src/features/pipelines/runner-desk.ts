@@ -311,6 +311,7 @@ export class RunnerDesk {
       });
       await engine.lose(session, workflow);
     } else if (!(await engine.commit(engine.changes()))) return;
+    await Promise.all(workflow.steps.map(({ id }) => this.#deps.logs.forget(id)));
     session.release(claimName(message));
     session.send({ type: 'released', ...claimName(message) });
     engine.wake();
