@@ -48,6 +48,8 @@ interface ClaimStep {
   outcome: OutcomeMessage | undefined;
 }
 
+/** How long after its time limit a step is waited for. */
+const endlessMs = 60_000;
 /** Lines of progress that are kept of a step whose turn has not come. */
 const maxEarlyLines = 200;
 
@@ -154,11 +156,21 @@ export class Claim {
     }
     this.#happen({ type: 'started', step: position, atMs: this.#nowMs() });
     this.#send({ type: 'running', ...this.name, stepId: step.id });
-    void step.running.outcome.then((outcome) => {
+    const end = (outcome: Outcome): void => {
+      takeBackNet();
       step.running = undefined;
       this.#happen({ type: 'output-ended', step: position, atMs: this.#nowMs() });
       this.#happen({ type: 'exited', step: position, outcome: this.#masked(outcome), atMs: this.#nowMs() });
-    });
+    };
+    // The runtime ends steps at their time; should it fail to, the workflow must not wait for ever.
+    const netMs = plan.timeoutMs + this.#deps.graceMs + endlessMs;
+    const takeBackNet = this.#deps.timers.after(netMs, () =>
+      end({
+        kind: 'infrastructure',
+        message: `The step did not end ${Math.round(endlessMs / 1_000)} s after its time`,
+      }),
+    );
+    void step.running.outcome.then(end);
   }
 
   noteLogStored(stepId: number, sequence: number): void {
@@ -256,7 +268,8 @@ export class Claim {
     // A pull that never ends must not hold the workflow for ever; what waits behind the gate has all the time there is.
     const takeBackLimit = this.#deps.timers.after(plan.timeoutMs, () => step.stop.abort(stagingTimedOut(plan)));
     try {
-      const job = await this.#job;
+      const job = await Promise.race([this.#job, whenAborted(step.stop.signal)]);
+      if (step.isDiscarded || this.#isDisowned) return;
       const staged = await job.stage({
         id: `${this.jobId}-s${step.id}`,
         name: plan.name,
@@ -398,6 +411,12 @@ export class Claim {
   #nowMs(): number {
     return this.#deps.clock.monotonicMs();
   }
+}
+
+function whenAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
 }
 
 function stagingTimedOut({ name, timeoutMs }: StepPlan): GantryError {

@@ -10,6 +10,7 @@ import type { HeartbeatFrom } from './heartbeat.ts';
  */
 const { socketPath, runnerId, generation } = workerData as HeartbeatFrom;
 let everyMs = 1_000;
+let timer: NodeJS.Timeout | undefined;
 let line: ReturnType<typeof openLine> | undefined;
 
 function openLine() {
@@ -24,12 +25,13 @@ function openLine() {
 function beat(): void {
   line ??= openLine();
   line.send({ type: 'heartbeat', runnerId, generation });
-  setTimeout(beat, everyMs).unref();
+  timer = setTimeout(beat, everyMs);
+  timer.unref();
 }
 
-// The port keeps the thread alive, and ends with the runner.
+// The port keeps the thread alive, and ends with the runner. Each greeting of a server is answered by a beat at once.
 parentPort?.on('message', (intervalMs: number) => {
-  const isFirst = line === undefined && everyMs === 1_000;
   everyMs = intervalMs;
-  if (isFirst) beat();
+  clearTimeout(timer);
+  beat();
 });

@@ -8,6 +8,7 @@ import { ScriptedRuntime, type ScriptedRuntimeOptions } from '../drivers/runtime
 import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { systemTimers } from '../lib/timers.ts';
+import { VirtualClock } from '../lib/virtual-clock.ts';
 import { type RunnerOptions, startRunner } from './runner.ts';
 
 const cleanups: (() => Promise<void> | void)[] = [];
@@ -185,6 +186,41 @@ describe('startRunner', () => {
       [100, 'infrastructure'],
       [101, 'skipped'],
     ]);
+  });
+
+  it('ends a step whose surroundings are never ready at its time limit, as infrastructure', async () => {
+    const clock = new VirtualClock();
+    const { server, claim, runtime } = await world({ timers: clock });
+    let giveUp = (_error: Error): void => undefined;
+    runtime.prepare = () =>
+      new Promise((_resolve, reject) => {
+        giveUp = reject;
+      });
+    server.send({ type: 'assign', ...claim, assignment: assignmentOf([stepPlan('a', { timeoutMs: 5_000 })]) });
+    await eventually(() => expect(clock.nextDueMs()).toBe(5_000));
+    await clock.advanceBy(5_000);
+    await server.until(() => server.outcomes.has(100));
+    expect(server.outcomes.get(100)?.outcome).toEqual({
+      kind: 'infrastructure',
+      message: 'Cannot start step "a": making it ready took longer than 5 s',
+    });
+    giveUp(new Error('too late'));
+    await server.until(() => server.released.has(7));
+  });
+
+  it('gives up a step that its runtime never ends', async () => {
+    const clock = new VirtualClock();
+    const { server, claim } = await world(
+      { timers: clock },
+      { rules: [{ acts: [{ do: 'hang' }] }], timers: new VirtualClock() },
+    );
+    server.send({ type: 'assign', ...claim, assignment: assignmentOf([stepPlan('a', { timeoutMs: 5_000 })]) });
+    await server.until(() => server.heardOf('running').length === 1);
+    await clock.advanceBy(5_000 + 100 + 59_000);
+    expect(server.outcomes.size).toBe(0);
+    await clock.advanceBy(1_000);
+    await server.until(() => server.released.has(7));
+    expect(server.outcomes.get(100)).toMatchObject({ status: 'infrastructure' });
   });
 
   it('cancels what runs and what is staged, and starts nothing after', async () => {
