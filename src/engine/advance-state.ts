@@ -35,6 +35,19 @@ export interface StepState {
   readonly reason?: TraceEntry | undefined;
 }
 
+/** What is to be done about it. The order within one answer is the order to do it in. */
+export type Effect =
+  /** Make a sandbox ready behind its gate. */
+  | { readonly type: 'stage'; readonly step: number }
+  /** Its turn has come: once staged, ask to record the start, then open the gate. */
+  | { readonly type: 'release'; readonly step: number }
+  /** Tear down what was staged: its gate stays shut, and an answer that allows the start comes too late. */
+  | { readonly type: 'discard'; readonly step: number }
+  /** SIGTERM, grace, SIGKILL. */
+  | { readonly type: 'cancel'; readonly step: number; readonly reason: 'cancelled' | 'timed-out' }
+  /** Every step has ended: destroy the surroundings and tell. */
+  | { readonly type: 'finish'; readonly status: FinishedStatus };
+
 /** The state of a workflow that nobody has taken. */
 export function initialWorkflow(plan: WorkflowPlan, options: { readonly stageAhead?: number } = {}): WorkflowState {
   return { plan, status: 'queued', steps: plan.steps.map(initialStep), stageAhead: options.stageAhead ?? 3 };
@@ -89,4 +102,12 @@ export function restoreWorkflow(
     ...(failed === -1 ? {} : { failedStep: failed }),
     ...(record.cancelledBy === undefined ? {} : { cancelledBy: record.cancelledBy }),
   };
+}
+
+export function isRunning(step: StepState): boolean {
+  return step.status === 'starting' || step.status === 'running';
+}
+
+export function hasStarted(step: StepState): boolean {
+  return isRunning(step) || step.startedAtMs !== undefined;
 }

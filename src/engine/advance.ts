@@ -1,8 +1,9 @@
-import { type FinishedStatus, isFinished, type Outcome, type StepStatus } from '../core/pipeline.ts';
-import type { StepPlan } from '../core/plan.ts';
-import type { TraceEntry } from '../core/trace.ts';
-import { initialStep, type StepState, type WorkflowState } from './advance-state.ts';
+import { isFinished, type Outcome, type StepStatus } from '../core/pipeline.ts';
+import { Draft } from './advance-draft.ts';
+import { type Effect, hasStarted, initialStep, isRunning, type WorkflowState } from './advance-state.ts';
 import { endOf } from './level-status.ts';
+
+export type { Effect };
 
 /** Something that happened to a workflow. Times are milliseconds of one monotonic clock; steps are named by position. */
 export type Occurrence =
@@ -17,19 +18,6 @@ export type Occurrence =
   | { readonly type: 'cancelled'; readonly by: string }
   | { readonly type: 'lost'; readonly runner: string }
   | { readonly type: 'clock'; readonly atMs: number };
-
-/** What is to be done about it. The order within one answer is the order to do it in. */
-export type Effect =
-  /** Make a sandbox ready behind its gate. */
-  | { readonly type: 'stage'; readonly step: number }
-  /** Its turn has come: once staged, ask to record the start, then open the gate. */
-  | { readonly type: 'release'; readonly step: number }
-  /** Tear down what was staged: its gate stays shut, and an answer that allows the start comes too late. */
-  | { readonly type: 'discard'; readonly step: number }
-  /** SIGTERM, grace, SIGKILL. */
-  | { readonly type: 'cancel'; readonly step: number; readonly reason: 'cancelled' | 'timed-out' }
-  /** Every step has ended: destroy the surroundings and tell. */
-  | { readonly type: 'finish'; readonly status: FinishedStatus };
 
 export interface Advance {
   readonly workflow: WorkflowState;
@@ -305,99 +293,6 @@ function stageSteps(draft: Draft): void {
     draft.setStep(position, { isStaged: true });
     draft.effects.push({ type: 'stage', step: position });
   }
-}
-
-function isRunning(step: StepState): boolean {
-  return step.status === 'starting' || step.status === 'running';
-}
-
-function hasStarted(step: StepState): boolean {
-  return isRunning(step) || step.startedAtMs !== undefined;
-}
-
-/** A copy that is written to while one occurrence is worked out. */
-class Draft {
-  workflow: WorkflowState;
-  isChanged = false;
-  readonly effects: Effect[] = [];
-  readonly #steps: StepState[];
-
-  constructor(workflow: WorkflowState) {
-    this.#steps = [...workflow.steps];
-    this.workflow = { ...workflow, steps: this.#steps };
-  }
-
-  step(position: number): StepState | undefined {
-    return this.#steps[position];
-  }
-
-  plan(position: number): StepPlan {
-    return this.workflow.plan.steps[position]!;
-  }
-
-  set(change: Partial<WorkflowState>): void {
-    this.isChanged = true;
-    this.workflow = { ...this.workflow, ...change, steps: this.#steps };
-  }
-
-  setStep(position: number, change: Partial<StepState>): void {
-    this.isChanged = true;
-    this.#steps[position] = { ...this.#steps[position]!, ...change };
-  }
-
-  /** Ends the step; what was staged for it and never ran is torn down. */
-  end(position: number, status: FinishedStatus, reason: TraceEntry | undefined, outcome?: Outcome): void {
-    const step = this.#steps[position]!;
-    if (step.isStaged && !hasStarted(step)) this.effects.push({ type: 'discard', step: position });
-    this.setStep(position, {
-      status,
-      isStaged: false,
-      ...(reason ? { reason } : {}),
-      ...(outcome ? { outcome } : {}),
-    });
-  }
-
-  reason(
-    position: number,
-    rule: TraceEntry['rule'],
-    verdict: TraceEntry['verdict'],
-    values: TraceEntry['values'],
-  ): TraceEntry {
-    const { plan } = this.workflow;
-    return { subject: { kind: 'step', workflow: plan.name, step: plan.steps[position]!.name }, rule, verdict, values };
-  }
-
-  haveDependenciesEnded(position: number): boolean {
-    return this.#everyDependency(position, (step) => isFinished(step.status));
-  }
-
-  /** Whether all that it waits for has ended, runs, or is staged itself: it may be next. */
-  areDependenciesUnderWay(position: number): boolean {
-    return this.#everyDependency(position, (step) => isFinished(step.status) || step.isStaged || isRunning(step));
-  }
-
-  /** A name that no step has is nothing to wait for (pipelines.md 10.5). */
-  #everyDependency(position: number, holds: (step: StepState) => boolean): boolean {
-    return dependencyPositions(this.workflow)[position]!.every((dependency) => holds(this.#steps[dependency]!));
-  }
-}
-
-const positionsOfPlans = new WeakMap<object, readonly (readonly number[])[]>();
-
-/** Names are looked up once per plan: they are asked for at every occurrence. */
-function dependencyPositions({ plan }: WorkflowState): readonly (readonly number[])[] {
-  let positions = positionsOfPlans.get(plan);
-  if (!positions) {
-    const byName = new Map(plan.steps.map((step, position) => [step.name, position]));
-    positions = plan.steps.map((step, own) =>
-      step.dependsOn.flatMap((name) => {
-        const position = byName.get(name);
-        return position === undefined || position === own ? [] : [position];
-      }),
-    );
-    positionsOfPlans.set(plan, positions);
-  }
-  return positions;
 }
 
 /** Steps that ended by this occurrence, in order: what a runner reports to its server. */
