@@ -63,7 +63,7 @@ export class GantryProcess {
   }
 
   get dataFolder(): string {
-    return join(this.folder, 'data');
+    return this.#environment['GANTRY_DATA']!;
   }
 
   /** Starts the server (again); `failpoints` as GANTRY_FAILPOINTS takes them, `settings` for this start alone. */
