@@ -23,5 +23,3 @@ export const failpoints = [
   'commit.before',
   'commit.after',
 ] as const;
-
-export type FailpointName = (typeof failpoints)[number];

@@ -1,12 +1,6 @@
 /** People and organisations share one list of names, since both own projects. */
 export type OwnerKind = 'person' | 'organisation';
 
-export interface Owner {
-  readonly id: number;
-  readonly kind: OwnerKind;
-  readonly name: string;
-}
-
 /** Names that are, or will be, addresses of Gantry itself. Compared in lower case. */
 export const reservedNames: ReadonlySet<string> = new Set(
   (

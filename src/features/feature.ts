@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import type { OperationId, OperationInput, OperationResult } from '../api/operations.ts';
-import type { Action, Actor, Resource } from '../core/permission.ts';
+import type { Action, Actor } from '../core/permission.ts';
 
 /** What a feature hands to the application: operations of the API table, other routes, and work that goes on by itself. */
 export interface Feature {
@@ -54,5 +54,3 @@ export interface RawRoute {
   readonly challenge: 'basic' | 'problem';
   readonly handle: (context: Context, request: RequestContext) => Promise<Response> | Response;
 }
-
-export type { Resource };

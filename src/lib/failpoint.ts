@@ -36,12 +36,7 @@ export function failpoint(name: string): Promise<void> | undefined {
   return armed === undefined ? undefined : fire(name);
 }
 
-/** As `failpoint`, for code that may not wait: `kill` and `throw` only. */
-export function failpointSync(name: string): void {
-  if (armed !== undefined) void fire(name, true);
-}
-
-function fire(name: string, mayNotWait = false): Promise<void> | undefined {
+function fire(name: string): Promise<void> | undefined {
   const point = armed?.get(name);
   if (!point) return undefined;
   point.calls += 1;
@@ -54,10 +49,10 @@ function fire(name: string, mayNotWait = false): Promise<void> | undefined {
     case 'throw':
       throw new Error(`Failpoint ${name}`);
     case 'hang':
-      return mayNotWait ? undefined : new Promise(() => {});
+      return new Promise(() => {});
     case 'delay': {
       const { ms } = point.action;
-      return mayNotWait ? undefined : new Promise((resolve) => setTimeout(resolve, ms));
+      return new Promise((resolve) => setTimeout(resolve, ms));
     }
   }
 }
