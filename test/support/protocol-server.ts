@@ -38,7 +38,11 @@ export class ProtocolServer {
     request,
   }) => ({
     type: 'started',
-    ...{ workflowId, attempt, token, stepId, request },
+    workflowId,
+    attempt,
+    token,
+    stepId,
+    request,
     environment: this.environment,
     secrets: this.secrets,
     mask: this.mask,
