@@ -174,5 +174,9 @@ reportPlanted(
   () => run('knip', ['--no-progress', '--no-config-hints']),
 );
 
+// Documents
+const docs = spawnSync(process.execPath, ['tools/make-docs.ts', '--check'], { encoding: 'utf8' });
+report('reference pages', { passed: docs.status === 0, output: `${docs.stdout}${docs.stderr}` });
+
 process.stdout.write(failures === 0 ? 'All checks passed.\n' : `${failures} failed.\n`);
 process.exitCode = failures === 0 ? 0 : 1;
