@@ -131,6 +131,7 @@ export function createCheckoutMaker(options: {
           onOutput: (stream, bytes) => (stream === 'stdout' ? output : errors).add(bytes),
         });
         const outcome = await running.outcome;
+        await staged.destroy();
         if (outcome.kind !== 'exited' || outcome.exitCode !== 0) throw new CheckoutFailure(outcome, errors.text);
         const [author = '', subject = ''] = output.text.split('\n');
         return { commit: repository.commit, author: author.slice(0, 200), subject: subject.slice(0, 200) };

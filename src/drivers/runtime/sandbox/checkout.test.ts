@@ -255,6 +255,8 @@ describe.skipIf(hindrance)('the checkout of a sandbox job', () => {
       { kind: 'exited', exitCode: 0 },
       { kind: 'exited', exitCode: 0 },
     ]);
+    await Promise.all(both.map((job) => job.destroy()));
+    expect(await world.leftovers()).toEqual([]);
     const kept = readdirSync(join(world.options.folder, 'checkouts'));
     expect(kept.filter((name) => name.startsWith('.draft-'))).toEqual([]);
   });

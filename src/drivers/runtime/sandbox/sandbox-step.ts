@@ -85,6 +85,7 @@ export class SandboxStep implements StagedStep {
     if (this.#state !== 'released') return this.discard();
     this.#kill();
     await this.#running?.outcome;
+    await this.#gone;
   }
 
   #start(release: ReleaseSpec): RunningStep {
@@ -95,7 +96,8 @@ export class SandboxStep implements StagedStep {
       if (!(error instanceof GantryError)) throw error;
       this.#kill();
       const message = error.message;
-      return { outcome: this.#end().then(() => ({ kind: 'cannot-start', message })), cancel: () => {} };
+      this.#gone = this.#end();
+      return { outcome: this.#gone.then(() => ({ kind: 'cannot-start', message })), cancel: () => {} };
     }
     let ended: Ended | undefined;
     let graceTimer: NodeJS.Timeout | undefined;
@@ -131,7 +133,9 @@ export class SandboxStep implements StagedStep {
       await this.#pipes.drain(drainIdleMs);
       clearTimeout(graceTimer);
       const outcome = await this.#outcome(waitStatus, ended);
-      await this.#end();
+      // The next step need not wait for the removal; the end of the job does.
+      this.#gone = this.#end();
+      this.#gone.catch(() => undefined);
       return outcome;
     };
     const outcome = finish().catch(

@@ -102,6 +102,7 @@ async function attempt(options: SelfTestOptions): Promise<readonly string[]> {
       },
     });
     const outcome = await running.outcome;
+    await staged.destroy();
     const holes = [...text.matchAll(/^hole (.*)$/gm)].map((match) => match[1]!);
     // A test that did not come to its end has proven nothing.
     if (!text.endsWith('done\n')) {
