@@ -1,4 +1,4 @@
-import { isFinished, type Outcome, type StepStatus } from '../core/pipeline.ts';
+import { isFinished, type Outcome } from '../core/pipeline.ts';
 import { Draft } from './advance-draft.ts';
 import { type Effect, hasStarted, initialStep, isRunning, type WorkflowState } from './advance-state.ts';
 import { endOf } from './level-status.ts';
@@ -190,7 +190,7 @@ function settle(draft: Draft): void {
 function settleStep(draft: Draft, position: number): boolean {
   const { workflow } = draft;
   const step = workflow.steps[position]!;
-  if (isFinished(step.status)) return false;
+  if (isFinished(step.status) || (step.status === 'running' && !step.exit)) return false;
   // What could not even be staged ends when its turn has come, without output to wait for.
   if (step.exit && (step.hasOutputEnded || step.status === 'ready')) {
     endByExit(draft, position, step.exit.outcome);
@@ -297,9 +297,12 @@ function stageSteps(draft: Draft): void {
 
 /** Steps that ended by this occurrence, in order: what a runner reports to its server. */
 export function endedSteps(before: WorkflowState, after: WorkflowState): readonly number[] {
-  return after.steps.flatMap((step, position) =>
-    isFinished(step.status) && !isFinished(before.steps[position]?.status ?? ('waiting' satisfies StepStatus))
-      ? [position]
-      : [],
-  );
+  const ended: number[] = [];
+  // In workflows of many steps this is asked far more often than something has ended.
+  for (let position = 0; position < after.steps.length; position += 1) {
+    const was = before.steps[position]!;
+    const is = after.steps[position]!;
+    if (was !== is && isFinished(is.status) && !isFinished(was.status)) ended.push(position);
+  }
+  return ended;
 }

@@ -5,11 +5,12 @@ import type { TraceEntry } from '../../core/trace.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import { advance, type Occurrence } from '../../engine/advance.ts';
 import { restoreWorkflow, type WorkflowState } from '../../engine/advance-state.ts';
-import type { Assignment } from '../../engine/runner-protocol.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { assignmentOf } from './assignment.ts';
 import { ChangeSet, slotsTaken } from './change-set.ts';
 import { FairQueue } from './fair-queue.ts';
+import { endForMissingSecret, needsSecrets } from './missing-secret.ts';
 import { loadPipeline, type OpenPipeline, type OpenStep, type OpenWorkflow } from './open-pipelines.ts';
 import { Recorder } from './recorder.ts';
 import { claimOf, RunnerSession } from './runner-session.ts';
@@ -522,54 +523,15 @@ export class Engine {
       await this.commit(failed);
     } else if (session.connection) {
       workflow.isAssigned = true;
-      session.send({ type: 'assign', ...claimOf(workflow), assignment: this.#assignment(workflow) });
+      session.send({ type: 'assign', ...claimOf(workflow), assignment: assignmentOf(workflow, this.#deps) });
     } else await this.lose(session, workflow);
   }
 
-  /** `.gantry.yml`: a secret that must be there and is not ends the workflow before its first step. */
   async #missingSecret(workflow: OpenWorkflow): Promise<WorkflowState | undefined> {
-    const required = workflow.plan.steps.flatMap((step, position) =>
-      step.secrets.filter(({ isRequired }) => isRequired).map(({ secret }) => ({ secret, position })),
-    );
-    if (required.length === 0) return undefined;
+    if (!needsSecrets(workflow)) return undefined;
     const { projectId, event } = workflow.pipeline.row;
-    const names = new Set(await this.#deps.secrets.names(projectId, event));
-    const missing = required.find(
-      ({ secret, position }) => !names.has(secret) && !isFinished(workflow.steps[position]!.status),
-    );
-    if (!missing) return undefined;
-    const state = restoreOpen(workflow);
-    const at = missing.position;
-    const values = { secret: missing.secret };
-    const steps = state.steps.map((step, position) => {
-      if (isFinished(step.status)) return step;
-      const subject = { kind: 'step', workflow: workflow.name, step: workflow.steps[position]!.name } as const;
-      const reason: TraceEntry =
-        position === at
-          ? { subject, rule: 'step.secret-missing', verdict: 'failed', values }
-          : { subject, rule: 'step.after-failure', verdict: 'skipped', values: { step: workflow.steps[at]!.name } };
-      return { ...step, status: position === at ? ('failed' as const) : ('skipped' as const), reason };
-    });
-    return { ...state, steps };
-  }
-
-  #assignment(workflow: OpenWorkflow): Assignment {
-    const { config, repository, publicUrl } = this.#deps;
-    const { row, slug } = workflow.pipeline;
-    return {
-      plan: workflow.plan,
-      stepIds: workflow.steps.map(({ id }) => id),
-      projectSlug: slug,
-      pipelineNumber: row.number,
-      repository: {
-        folder: repository.folder(row.projectId),
-        remoteUrl: `${publicUrl()}/${slug}.git`,
-        commit: row.commit,
-        ref: row.ref,
-        ...(row.ref.startsWith('refs/heads/') ? { branch: row.branch } : {}),
-      },
-      logLimitBytes: config.logLimitBytes,
-    };
+    const names = await this.#deps.secrets.names(projectId, event);
+    return endForMissingSecret(restoreOpen(workflow), names);
   }
 
   /** Ends a workflow that no runner was told of. */

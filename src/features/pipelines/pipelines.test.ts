@@ -132,6 +132,23 @@ describe('a push', () => {
     expect(runner.started[1]?.mask).toEqual(['hunter2', 'tangerine']);
   });
 
+  it('fails before its first step when a secret is missing that must be there, and says which', async () => {
+    world = await PipelinesWorld.create(undefined);
+    const file = droneFile({
+      build: { compile: {}, deploy: { environment: { PASSWORD: { from_secret: 'db' } }, failure: 'ignore' } },
+    });
+    world.files.set(world.project.id, { '.gantry.yml': file });
+    const runner = world.connect(new ScriptedRunner());
+    const pipeline = await world.pushed();
+    expect((await world.until(pipeline)).status).toBe('failed');
+    expect(runner.started).toEqual([]);
+    expect(await world.steps(pipeline)).toEqual({ compile: 'failed', deploy: 'skipped' });
+    expect((await world.step(pipeline, 'compile')).reason).toMatchObject({
+      rule: 'step.secret-missing',
+      values: { secret: 'db' },
+    });
+  });
+
   it('tells its story in order: nothing is told that is not on disk', async () => {
     world = await PipelinesWorld.create(droneFile({ build: { compile: {} } }));
     world.connect(new ScriptedRunner());
