@@ -51,7 +51,11 @@ function watch(page: Page): string[] {
   page.on('console', (message) => {
     // A visitor who is not signed in, and an address that nothing has, are errors to the browser and no fault of the
     // page; nor is a network interface of this machine that came or went.
-    const isExpected = /status of 40[14]|net::ERR_NETWORK_CHANGED/.test(message.text());
+    // Cross-Origin-Opener-Policy means something on https and localhost only, and browsers say so elsewhere.
+    const isExpected =
+      /status of 40[14]|net::ERR_NETWORK_CHANGED|Cross-Origin-Opener-Policy header has been ignored/.test(
+        message.text(),
+      );
     if (message.type() === 'error' && !isExpected) problems.push(message.text());
     if (/Content Security Policy|TrustedHTML|TrustedScript/i.test(message.text())) problems.push(message.text());
   });

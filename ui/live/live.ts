@@ -76,12 +76,13 @@ function receive(message: FromHub): void {
 
 function expectLive(): void {
   if (wanted.size === 0 || state === 'polling') return;
-  clearTimeout(patience);
-  patience = setTimeout(() => setState('polling'), patienceMs);
+  // Counted from when it went away: a try that fails in between gives no new patience.
+  patience ??= setTimeout(() => setState('polling'), patienceMs);
 }
 
 function setState(next: LiveState): void {
-  if (next === 'live') clearTimeout(patience);
+  clearTimeout(patience);
+  patience = undefined;
   if (next === state) return;
   state = next;
   for (const listener of stateListeners) listener();

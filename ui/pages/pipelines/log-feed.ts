@@ -34,7 +34,6 @@ export class LogFeed {
   readonly store = new LogStore();
   state: LogState = 'loading';
   readonly #address: LogAddress;
-  readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   readonly #stop = new AbortController();
   readonly #listeners = new Set<() => void>();
   #isStarted: boolean;
@@ -116,7 +115,7 @@ export class LogFeed {
     const fresh = bytes.subarray(Math.max(0, this.#haveBytes - offset));
     if (offset > this.#haveBytes || fresh.length === 0) return;
     this.#haveBytes += fresh.length;
-    this.store.append(this.#decoder.decode(fresh, { stream: true }));
+    this.store.append(fresh);
     if (this.#haveBytes > maxBytes) {
       this.#release();
       this.#setState('too-large');
@@ -190,7 +189,6 @@ export class LogFeed {
   #settle(): void {
     if (this.state === 'too-large') return;
     if (this.#endBytes !== undefined && this.#haveBytes >= this.#endBytes) {
-      this.store.append(this.#decoder.decode());
       this.#release();
       this.#setState('ended');
     } else this.#setState(this.#haveBytes === 0 ? 'empty' : 'growing');

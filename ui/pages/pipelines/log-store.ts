@@ -1,28 +1,29 @@
 import { plainText } from './ansi.ts';
 
-/** A piece of text that ends with a line break, and where its lines begin. */
+/** Bytes that end with a line break, and where their lines begin. Text is made of them only where it is looked at. */
 interface Block {
-  readonly text: string;
+  readonly bytes: Uint8Array;
   readonly firstLine: number;
   readonly starts: Uint32Array;
-  /** Whether lines hold escapes or carriage returns, and so read differently than they are written. */
-  readonly isPlain: boolean;
 }
 
 /** Work on many lines is cut into slices of this length, so that the page goes on answering. */
 const sliceMs = 8;
 /** What is shown of one line at most. */
 export const shownCharacters = 20_000;
-const scanDelayMs = 60;
-const keptOfOpenLine = 64 * 1024;
+const scanDelayMs = 100;
+const longestScanDelayMs = 2_000;
+/** Of a longer line only the two ends are looked at, each of half of this. */
+const readBytes = 128 * 1024;
+const lineBreak = 10;
 const maxErrors = 5_000;
 
 const errorLine =
   /^(?:\x1b\[[0-9;]*m|[ \t])*(?:✗|×|FAIL\b|(?:[A-Z]\w*)?Error:|error(?:\[\w+\])?:|fatal:|panic:|::error|##\[error\])/gm;
 
 /**
- * A log in the browser: text in blocks with an index of its lines, so that a million lines cost little more than their
- * bytes. Append-only. Listeners are told once per frame; search and the list of error lines grow with the lines.
+ * A log in the browser: its bytes in blocks with an index of their lines, so that a million lines cost no more than
+ * their bytes and one look at each of them. Append-only. Listeners are told once per frame; search and the list of error lines grow with the lines.
  */
 export class LogStore {
   /** Numbers (from 0) of lines that begin with "+ ": the runner prints each command so before it runs. */
@@ -37,45 +38,50 @@ export class LogStore {
 
   readonly #blocks: Block[] = [];
   #lines = 0;
-  #open: string[] = [];
-  #openLength = 0;
+  /** What came after the last line break. */
+  #open: Uint8Array[] = [];
+  #openBytes = 0;
   #query: RegExp | undefined;
   #searchedBlocks = 0;
   #scannedBlocks = 0;
   #isScanning = false;
-  #isScanDue = false;
+  #scanWantedAtMs: number | undefined;
+  #scanTimer: ReturnType<typeof setTimeout> | undefined;
   #isSearchRunning = false;
   readonly #listeners = new Set<() => void>();
   #isDue = false;
 
   /** Lines so far; one that has not ended yet counts. */
   get lineCount(): number {
-    return this.#lines + (this.#openLength > 0 ? 1 : 0);
+    return this.#lines + (this.#openBytes > 0 ? 1 : 0);
   }
 
-  append(text: string): void {
-    if (text === '') return;
-    const end = text.lastIndexOf('\n') + 1;
-    if (end === 0) this.#keepOpen(text);
+  append(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    const end = bytes.lastIndexOf(lineBreak) + 1;
+    if (end === 0) this.#keepOpen(bytes);
     else {
-      this.#index(`${this.#open.join('')}${text.slice(0, end)}`);
+      this.#index(join([...this.#open, bytes.subarray(0, end)]));
       this.#open = [];
-      this.#openLength = 0;
-      if (end < text.length) this.#keepOpen(text.slice(end));
+      this.#openBytes = 0;
+      if (end < bytes.length) this.#keepOpen(bytes.subarray(end));
     }
     this.#scanLater();
     void this.#continueSearch();
     this.#tell();
   }
 
-  /** The line as it was written, without its end. `length` is the whole one's, of which a long one shows the beginning. */
+  /** The line as it was written, without its end; of a very long one the two ends. */
   line(number: number): string {
     if (number === this.#lines) return this.#openLine();
-    const block = this.#blockOf(number);
-    if (!block) return '';
-    const at = number - block.firstLine;
-    const end = (block.starts[at + 1] ?? block.text.length) - 1;
-    return block.text.slice(block.starts[at], block.text.charCodeAt(end - 1) === 13 ? end - 1 : end);
+    const bytes = this.#bytesOf(number);
+    if (bytes.length <= readBytes) return decode(bytes);
+    return decode(bytes.subarray(0, readBytes / 2)) + decode(bytes.subarray(-readBytes / 2));
+  }
+
+  /** How long the line is, without its end. */
+  lineSize(number: number): number {
+    return number === this.#lines ? this.#openBytes : this.#bytesOf(number).length;
   }
 
   /** Searches all lines, in slices; `hits` grows meanwhile. Letters match whatever their case. */
@@ -92,52 +98,46 @@ export class LogStore {
     return () => this.#listeners.delete(listener);
   };
 
-  #keepOpen(text: string): void {
-    this.#open.push(text);
-    this.#openLength += text.length;
+  #bytesOf(number: number): Uint8Array {
+    const block = this.#blockOf(number);
+    if (!block) return new Uint8Array();
+    const at = number - block.firstLine;
+    const end = (block.starts[at + 1] ?? block.bytes.length) - 1;
+    return block.bytes.subarray(block.starts[at], block.bytes[end - 1] === 13 ? end - 1 : end);
   }
 
-  /** Of an open line without end only its two ends are looked at. */
+  #keepOpen(bytes: Uint8Array): void {
+    this.#open.push(bytes);
+    this.#openBytes += bytes.length;
+  }
+
   #openLine(): string {
-    if (this.#openLength <= keptOfOpenLine) {
-      const whole = this.#open.join('');
+    if (this.#openBytes <= readBytes) {
+      const whole = join(this.#open);
       this.#open = [whole];
-      return whole;
+      return decode(whole);
     }
-    const first = this.#open[0] ?? '';
-    const last = this.#open.at(-1) ?? '';
-    return first.length >= keptOfOpenLine || this.#open.length === 1
-      ? first.slice(0, keptOfOpenLine) + last.slice(-keptOfOpenLine)
-      : this.#joinOpen();
+    return decode(ends(this.#open, readBytes / 2)) + decode(ends(this.#open.toReversed(), readBytes / 2, true));
   }
 
-  #joinOpen(): string {
-    let head = '';
-    for (const part of this.#open) {
-      head += part;
-      if (head.length >= keptOfOpenLine) break;
-    }
-    return head.slice(0, keptOfOpenLine) + (this.#open.at(-1) ?? '').slice(-keptOfOpenLine);
-  }
-
-  #index(text: string): void {
-    let starts = new Uint32Array(Math.max(64, text.length >> 5));
+  #index(bytes: Uint8Array): void {
+    let starts = new Uint32Array(Math.max(64, bytes.length >> 5));
     let count = 0;
-    for (let at = 0; at < text.length; at = text.indexOf('\n', at) + 1) {
+    let start = 0;
+    // A plain loop: a call per line costs more than looking at its bytes.
+    for (let at = 0; at < bytes.length; at++) {
+      if (bytes[at] !== lineBreak) continue;
       if (count === starts.length) {
         const larger = new Uint32Array(starts.length * 2);
         larger.set(starts);
         starts = larger;
       }
-      if (text.charCodeAt(at) === 43 && text.charCodeAt(at + 1) === 32) this.commands.push(this.#lines + count);
-      starts[count++] = at;
+      // "+ "
+      if (bytes[start] === 43 && bytes[start + 1] === 32) this.commands.push(this.#lines + count);
+      starts[count++] = start;
+      start = at + 1;
     }
-    this.#blocks.push({
-      text,
-      firstLine: this.#lines,
-      starts: starts.slice(0, count),
-      isPlain: !text.includes('\x1b') && !text.includes('\r'),
-    });
+    this.#blocks.push({ bytes, firstLine: this.#lines, starts: starts.slice(0, count) });
     this.#lines += count;
   }
 
@@ -151,12 +151,14 @@ export class LogStore {
     return this.#blocks[low];
   }
 
-  /** Error lines can wait: what was just loaded is drawn first. */
+  /** Error lines can wait until loading pauses: what was just loaded is drawn first. */
   #scanLater(): void {
-    if (this.#isScanDue || this.#isScanning) return;
-    this.#isScanDue = true;
-    setTimeout(() => {
-      this.#isScanDue = false;
+    const now = performance.now();
+    this.#scanWantedAtMs ??= now;
+    if (now - this.#scanWantedAtMs > longestScanDelayMs) return;
+    clearTimeout(this.#scanTimer);
+    this.#scanTimer = setTimeout(() => {
+      this.#scanWantedAtMs = undefined;
       void this.#scanErrors();
     }, scanDelayMs);
   }
@@ -185,8 +187,7 @@ export class LogStore {
       // Another search may have begun while this one rested: it goes on from its own beginning.
       const block = this.#blocks[this.#searchedBlocks++];
       if (!block || !this.#query) break;
-      if (block.isPlain) findLines(block, this.#query, this.hits);
-      else findInReadLines(block, this.#query, this.hits);
+      findReadLines(block, this.#query, this.hits);
       if (slice.hasRested) this.#tell();
     }
     this.isSearching = false;
@@ -218,24 +219,63 @@ class Slice {
   }
 }
 
-/** Adds the numbers of the lines in which `pattern` (global) is found. */
-function findLines(block: Block, pattern: RegExp, found: number[]): void {
-  let line = 0;
+/** Adds the numbers of the lines in which `pattern` (global) is found, as they are written. */
+function findLines(block: Block, pattern: RegExp, found: number[], text = decode(block.bytes)): void {
+  let line = block.firstLine;
+  let lineEnd = text.indexOf('\n');
   pattern.lastIndex = 0;
-  for (let match = pattern.exec(block.text); match; match = pattern.exec(block.text)) {
-    while ((block.starts[line + 1] ?? Number.POSITIVE_INFINITY) <= match.index) line++;
-    found.push(block.firstLine + line);
-    const next = block.starts[line + 1];
-    if (next === undefined) return;
-    pattern.lastIndex = next;
+  for (let match = pattern.exec(text); match; match = pattern.exec(text)) {
+    while (lineEnd >= 0 && lineEnd < match.index) {
+      lineEnd = text.indexOf('\n', lineEnd + 1);
+      line++;
+    }
+    found.push(line);
+    if (lineEnd < 0) return;
+    // One hit per line is enough.
+    pattern.lastIndex = lineEnd + 1;
   }
 }
 
-/** As `findLines`, in what a reader sees of each line. */
-function findInReadLines(block: Block, pattern: RegExp, found: number[]): void {
-  for (const [i, start] of block.starts.entries()) {
-    const line = block.text.slice(start, (block.starts[i + 1] ?? block.text.length) - 1);
+/** As `findLines`, in what a reader sees of each line: escapes and overwritten parts do not count. */
+function findReadLines(block: Block, pattern: RegExp, found: number[]): void {
+  const text = decode(block.bytes);
+  if (!text.includes('\x1b') && !text.includes('\r')) {
+    findLines(block, pattern, found, text);
+    return;
+  }
+  for (const [i, line] of text.slice(0, -1).split('\n').entries()) {
     pattern.lastIndex = 0;
     if (pattern.test(plainText(line))) found.push(block.firstLine + i);
   }
+}
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+function decode(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts;
+  if (parts.length === 1 && only) return only;
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** The first `length` bytes of many parts; `fromEnd`: the parts stand in reverse, and the last bytes are wanted. */
+function ends(parts: readonly Uint8Array[], length: number, fromEnd = false): Uint8Array {
+  const taken: Uint8Array[] = [];
+  let missing = length;
+  for (const part of parts) {
+    const piece = fromEnd ? part.subarray(Math.max(0, part.length - missing)) : part.subarray(0, missing);
+    taken.push(piece);
+    missing -= piece.length;
+    if (missing <= 0) break;
+  }
+  return join(fromEnd ? taken.reverse() : taken);
 }

@@ -235,6 +235,7 @@ export function LogView({ address, step, lines, onChoose }: Props) {
         key={line}
         line={line}
         text={store.line(line)}
+        sizeBytes={store.lineSize(line)}
         rawUrl={rawUrl}
         look={lookOf(line)}
         onChoose={choose}
@@ -286,7 +287,7 @@ export function LogView({ address, step, lines, onChoose }: Props) {
         <button type="button" aria-pressed={isWrapped} onClick={() => setWrapped(!isWrapped)}>
           {t.wrap}
         </button>
-        {store.commands.length > 0 && (
+        {lineCount - (store.commands[0] ?? lineCount) > store.commands.length && (
           <button type="button" onClick={() => setFolds({ all: isFolded, some: new Map() })}>
             {isFolded ? t.expandAll : t.foldAll}
           </button>
@@ -366,6 +367,7 @@ function LogNotice({ state, step }: { state: LogFeed['state']; step: StepView })
 interface RowProps {
   readonly line: number;
   readonly text: string;
+  readonly sizeBytes: number;
   readonly rawUrl: string;
   readonly look: string;
   readonly onChoose: (event: MouseEvent, line: number) => void;
@@ -377,7 +379,7 @@ interface RowProps {
 }
 
 const LogRow = memo(function LogRow(props: RowProps) {
-  const { line, text, rawUrl, look, onChoose, command, isOpen, hidden, onToggle } = props;
+  const { line, text, sizeBytes, rawUrl, look, onChoose, command, isOpen, hidden, onToggle } = props;
   const t = useMessages();
   const isCut = text.length > shownCharacters;
   return (
@@ -417,7 +419,7 @@ const LogRow = memo(function LogRow(props: RowProps) {
           )}
           {isCut && (
             <a href={rawUrl} target="_blank" rel="noreferrer" className="log-cut">
-              {t.lineCut({ size: formatBytes(text.length) })}
+              {t.lineCut({ size: formatBytes(sizeBytes) })}
             </a>
           )}
         </span>
