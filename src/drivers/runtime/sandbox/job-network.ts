@@ -55,19 +55,8 @@ export class JobNetwork {
   /** Makes bridge, addresses and rules. Throws RUNTIME_UNAVAILABLE with what the host refused. */
   static async create(options: JobNetworkOptions): Promise<JobNetwork> {
     const resolver = readResolver();
-    const firstAddress = await chooseNetwork(options);
     const names = networkNames(options.generation);
-    const made = await runProgram([options.ip, '-batch', '-'], {
-      input: [
-        `link add name ${names.bridge} type bridge`,
-        `link set dev ${names.bridge} alias "${options.generation}"`,
-        `link set dev ${names.bridge} addrgenmode none`,
-        `address add ${ipText(firstAddress + 1)}/${prefixLength} dev ${names.bridge}`,
-        `link set dev ${names.bridge} up`,
-        '',
-      ].join('\n'),
-    });
-    if (made.code !== 0) throw cannotMake('a bridge for jobs', made.stderr);
+    const firstAddress = await makeBridge(options, names);
     const rules = await runProgram([options.nft, '-f', '-'], {
       input: ruleset(names, `${ipText(firstAddress)}/${prefixLength}`, resolver.servers),
     });
@@ -82,10 +71,22 @@ export class JobNetwork {
 
   /** Gives a network namespace its own link and address. Answers how to give both back. */
   async attach(pid: number): Promise<{ release(): void }> {
-    const index = this.#free.pop() ?? this.#next++;
-    if (index >= networkSize - 1) {
+    // Longest unused first: neighbours remember for a while which link had an address.
+    const index = this.#next < networkSize - 1 ? this.#next++ : this.#free.shift();
+    if (index === undefined) {
       throw new GantryError('RUNTIME_UNAVAILABLE', 'Cannot connect a job: every address of the job network is in use');
     }
+    const release = (): void => void this.#free.push(index);
+    try {
+      await this.#link(pid, index);
+    } catch (error) {
+      release();
+      throw error;
+    }
+    return { release };
+  }
+
+  async #link(pid: number, index: number): Promise<void> {
     this.#veths += 1;
     const veth = `${this.#names.vethPrefix}${this.#veths.toString(36)}`;
     const { ip, nsenter } = this.#options;
@@ -110,7 +111,6 @@ export class JobNetwork {
       ].join('\n'),
     });
     if (outside.code !== 0) throw cannotMake('a port for a job', outside.stderr);
-    return { release: () => void this.#free.push(index) };
   }
 
   /**
@@ -234,14 +234,37 @@ function switchOnForwarding(logger: Logger): void {
   }
 }
 
+/** Makes the bridge with an address of its own; two runners that start at once must not end up on one network. */
+async function makeBridge(options: JobNetworkOptions, names: NetworkNames): Promise<number> {
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    const firstAddress = await chooseNetwork(options, attempt);
+    const gateway = `${ipText(firstAddress + 1)}/${prefixLength}`;
+    const made = await runProgram([options.ip, '-batch', '-'], {
+      input: [
+        `link add name ${names.bridge} type bridge`,
+        `link set dev ${names.bridge} alias "${options.generation}"`,
+        `link set dev ${names.bridge} addrgenmode none`,
+        `address add ${gateway} dev ${names.bridge}`,
+        `link set dev ${names.bridge} up`,
+        '',
+      ].join('\n'),
+    });
+    const addresses = await runProgram([options.ip, '-4', '-o', 'address', 'show']);
+    if (made.code === 0 && addresses.stdout.split(` ${gateway} `).length === 2) return firstAddress;
+    await removeNetwork(options);
+    if (made.code !== 0) throw cannotMake('a bridge for jobs', made.stderr);
+  }
+  throw cannotMake('a bridge for jobs', 'other runners take the same network again and again');
+}
+
 /** The first network of the range, from a place that differs by runner, that no route of the host overlaps. */
-async function chooseNetwork(options: JobNetworkOptions): Promise<number> {
+async function chooseNetwork(options: JobNetworkOptions, attempt: number): Promise<number> {
   const routes = await runProgram([options.ip, '-4', 'route', 'show', 'table', 'all']);
   const taken = [...routes.stdout.matchAll(/(\d+\.\d+\.\d+\.\d+)(?:\/(\d+))?/g)]
     .map(([, address, length]) => ({ first: ipNumber(address!), size: 2 ** (32 - Number(length ?? 32)) }))
     // Wider routes (a VPN's 10.0.0.0/8) go on working around ours.
     .filter((route) => route.size <= 65_536);
-  const start = Number.parseInt(generationHash(options.generation), 16) % networkCount;
+  const start = Number.parseInt(generationHash(`${options.generation}${attempt || ''}`), 16) % networkCount;
   for (let step = 0; step < networkCount; step += 1) {
     const first = rangeStart + ((start + step) % networkCount) * networkSize;
     if (!taken.some((route) => route.first < first + networkSize && first < route.first + route.size)) return first;
