@@ -22,7 +22,7 @@ export function uiBudget(): Plugin {
   };
 }
 
-export function measure(bundle: Rolldown.OutputBundle): { what: string; kilobytes: number; limit: number }[] {
+function measure(bundle: Rolldown.OutputBundle): { what: string; kilobytes: number; limit: number }[] {
   const files = Object.values(bundle);
   const chunks = new Map(files.filter((file) => file.type === 'chunk').map((chunk) => [chunk.fileName, chunk]));
   const assets = new Map(files.filter((file) => file.type === 'asset').map((asset) => [asset.fileName, asset.source]));

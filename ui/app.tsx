@@ -50,7 +50,7 @@ class Guarded extends Component<{ children: ReactNode }, { error: Error | undefi
   }
 }
 
-export function NotFound() {
+function NotFound() {
   const t = useMessages();
   usePageTitle(t.notFound);
   return (

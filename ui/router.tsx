@@ -55,7 +55,6 @@ export function safeNext(next: string | null): string {
 }
 
 let pages: readonly Page[] = [];
-let mayLeave: (() => boolean) | undefined;
 const listeners = new Set<() => void>();
 
 const tell = (): void => {
@@ -77,11 +76,6 @@ export function startRouter(all: readonly Page[]): void {
   });
 }
 
-/** A form with unsaved changes sets this; it answers whether leaving is all right. */
-export function setLeaveGuard(guard: (() => boolean) | undefined): void {
-  mayLeave = guard;
-}
-
 const scrollPositions = new Map<string, number>();
 
 function entryKey(): string {
@@ -90,7 +84,6 @@ function entryKey(): string {
 }
 
 export function go(to: string, { replace = false } = {}): void {
-  if (!replace && mayLeave && !mayLeave()) return;
   if (!replace) scrollPositions.set(entryKey(), scrollY);
   const state = { key: replace ? entryKey() : String(performance.now()) };
   if (replace) history.replaceState(state, '', to);

@@ -193,6 +193,36 @@ describe('the log viewer', () => {
     await expect.poll(() => page.locator('.log-row').last().textContent()).toContain('line 211');
   });
 
+  it('goes on answering while 10,000 lines a second come in', async () => {
+    const { page } = await open(running);
+    const id = stepId(4128, 'test');
+    await expect.poll(() => server.viewers.size, { timeout: 5_000 }).toBe(1);
+    const frames = page.evaluate(async () => {
+      const deltas: number[] = [];
+      let last = performance.now();
+      const end = last + 3_000;
+      while (last < end) {
+        await new Promise(requestAnimationFrame);
+        const now = performance.now();
+        deltas.push(now - last);
+        last = now;
+      }
+      return deltas.sort((a, b) => a - b)[Math.floor(deltas.length * 0.95)] ?? 0;
+    });
+    let line = 0;
+    const timer = setInterval(() => {
+      server.appendLog(id, Array.from({ length: 200 }, () => `\x1b[32mline\x1b[0m ${line++} of many\n`).join(''));
+    }, 20);
+    const p95Ms = await frames;
+    clearInterval(timer);
+    console.log(`following ${line} lines in 3 s: p95 frame ${Math.round(p95Ms)} ms`);
+    expect(p95Ms).toBeLessThan(250);
+    await expect
+      .poll(() => page.locator('.log-row').last().textContent(), { timeout: 5_000 })
+      .toContain(`line ${line - 1} of`);
+    expect(await page.locator('.log *').count()).toBeLessThan(500);
+  });
+
   it('has no gap and no double after lost pieces, repeated ones and a cut stream', async () => {
     const { page } = await open(running);
     const id = stepId(4128, 'test');

@@ -153,7 +153,7 @@ export class StreamHub {
 }
 
 /** How many bytes a base64 text stands for. */
-export function base64Length(text: string): number {
+function base64Length(text: string): number {
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
   return (text.length / 4) * 3 - padding;
 }

@@ -29,7 +29,7 @@ export function EmptyState({ title, children }: { title: string; children?: Reac
 }
 
 /** What happened, the next step, and the request id to hand to whoever looks after the server. */
-export function ErrorState({
+function ErrorState({
   error,
   onRetry,
   heading: Heading = 'h2',

@@ -3,7 +3,7 @@ import { useMessages } from '../language.ts';
 import { Icon } from './icons.tsx';
 
 /** Copies text; on plain http, where there is no `navigator.clipboard`, by the old command. Answers whether it worked. */
-export async function copyText(text: string): Promise<boolean> {
+async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;

@@ -12,7 +12,7 @@ export function startTheme(): void {
   systemIsDark.addEventListener('change', apply);
 }
 
-export function themeChoice(): ThemeChoice {
+function themeChoice(): ThemeChoice {
   const chosen = localStorage.getItem(storageKey);
   return chosen === 'light' || chosen === 'dark' ? chosen : 'system';
 }

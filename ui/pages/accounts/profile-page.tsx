@@ -230,7 +230,7 @@ function Sessions() {
 }
 
 /** "Firefox, Linux" of a User-Agent; what is not known is shown as it is. */
-export function describeAgent(agent: string): string {
+function describeAgent(agent: string): string {
   const browser = /(Firefox|Edg|OPR|Chrome|Safari)\/[\d.]+/.exec(agent)?.[1];
   const system = /Windows|Android|iPhone|iPad|Mac OS X|Linux/.exec(agent)?.[0];
   if (browser === undefined) return agent.slice(0, 100);

@@ -12,8 +12,8 @@ export interface Layout<T extends GraphNode> {
   readonly height: number;
 }
 
-export const gapX = 44;
-export const gapY = 12;
+const gapX = 44;
+const gapY = 12;
 const radius = 8;
 /** Height that a line takes which passes a column beside its nodes. */
 const passHeight = 10;

@@ -52,7 +52,7 @@ export function StartPipelineDialog({ name, defaultBranch, onClose }: Props) {
 }
 
 /** `NAME=value` per line. What is no such line is sent as it is, and the server says what is wrong with it. */
-export function readParameters(text: string): Record<string, string> {
+function readParameters(text: string): Record<string, string> {
   return Object.fromEntries(
     text
       .split('\n')

@@ -153,7 +153,7 @@ export function useRepositoryLinks(
 }
 
 /** Branches and tags; the same folder is shown at the one chosen. */
-export function RevisionSelect({ name, at, defaultBranch, path }: Props) {
+function RevisionSelect({ name, at, defaultBranch, path }: Props) {
   const t = useMessages();
   const refs = useQuery(ask('listRefs', { params: name }));
   const value = at ?? defaultBranch;

@@ -6,7 +6,7 @@ import { Breadcrumb, type Crumb } from '../../parts/breadcrumb.tsx';
 import { Icon } from '../../parts/icons.tsx';
 import { Link } from '../../router.tsx';
 
-export const visibilityIcon = { private: 'lock', internal: 'people', public: 'globe' } as const;
+const visibilityIcon = { private: 'lock', internal: 'people', public: 'globe' } as const;
 
 export function VisibilityMark({ visibility }: { visibility: ProjectView['visibility'] }) {
   const t = useMessages();
