@@ -50,7 +50,9 @@ const en = {
   'workflow.dependency-failed': (v, s) => `${s} was skipped: ${v['workflow']} ended ${v['status']}.`,
   'workflow.no-runner': (v, s) => `${s} is blocked: no runner can take it (${v['type']}).`,
   'workflow.waits-for-slot': (v, s) =>
-    `${s} waits for a slot: ${v['running']} of ${v['limit']} are taken, ${v['ahead']} ahead of it.`,
+    v['limit'] === 0
+      ? `${s} waits for a runner: none is connected.`
+      : `${s} waits for a slot: ${v['running']} of ${v['limit']} are taken, ${v['ahead']} ahead of it.`,
   'workflow.claimed': (v, s) => `${s} was taken by the runner ${v['runner']}.`,
   'workflow.runner-lost': (v, s) => `${s} ended: its runner ${v['runner']} was lost, and the workspace with it.`,
   'workflow.requeued': (v, s) =>
@@ -101,7 +103,9 @@ const zh = {
   'workflow.dependency-failed': (v, s) => `${s}已跳过：${z(v['workflow'])}${endZh(v['status'])}。`,
   'workflow.no-runner': (v, s) => `${s}被阻塞：没有可以接手的运行器（${v['type']}）。`,
   'workflow.waits-for-slot': (v, s) =>
-    `${s}正在等待空位：${v['limit']} 个中已占用 ${v['running']} 个，前面还有 ${v['ahead']} 个。`,
+    v['limit'] === 0
+      ? `${s}正在等待运行器：目前没有运行器连接。`
+      : `${s}正在等待空位：${v['limit']} 个中已占用 ${v['running']} 个，前面还有 ${v['ahead']} 个。`,
   'workflow.claimed': (v, s) => `${s}由运行器 ${v['runner']} 接手。`,
   'workflow.runner-lost': (v, s) => `${s}已结束：运行器 ${v['runner']} 丢失，工作区也随之丢失。`,
   'workflow.requeued': (v, s) => `${s}重新排队：运行器 ${v['runner']} 已离开，尚无步骤开始。`,
