@@ -218,6 +218,16 @@ describe('the web UI', () => {
     expect(await page.content()).not.toContain('newsecretthatisshownonce');
   });
 
+  it('signs out, and shows nothing of before', async () => {
+    const { page } = await open('/profile');
+    await page.getByRole('button', { name: 'Sign out', exact: true }).click();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    expect(new URL(page.url()).pathname).toBe('/login');
+    await page.goto(`${base}/profile`);
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    expect(new URL(page.url()).search).toBe('?next=%2Fprofile');
+  });
+
   it('takes a secret in, says when it cannot be masked, and never shows it', async () => {
     const { page } = await open('/shop/storefront/settings/secrets');
     await page.getByRole('button', { name: 'Add secret' }).click();
