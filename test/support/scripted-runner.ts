@@ -60,7 +60,8 @@ export class ScriptedRunner {
   readonly stale: ToRunner[] = [];
   readonly assigned: ClaimName[] = [];
   readonly #script: Script;
-  readonly #isDraining: boolean;
+  #isDraining: boolean;
+  #tellsOfDraining = false;
   readonly #isHasty: boolean;
   readonly #isSilent: boolean;
   readonly #onStart: (started: Started) => void;
@@ -124,6 +125,7 @@ export class ScriptedRunner {
       runnerId: this.id,
       generation: this.generation,
       slots: this.slots,
+      ...(this.#tellsOfDraining ? { isDraining: true } : {}),
       labels: {},
       runtime: 'scripted',
       holds: this.holds,
@@ -138,6 +140,12 @@ export class ScriptedRunner {
   disconnect(): void {
     this.#connection?.close();
     this.#connection = undefined;
+  }
+
+  /** Finishes what it has and takes nothing new; its next greeting says so. */
+  drain(): void {
+    this.#isDraining = true;
+    this.#tellsOfDraining = true;
   }
 
   /** The process is gone, and its steps with it. */

@@ -212,6 +212,27 @@ describe('a runner that repeats itself', () => {
     expect(await world.log(await world.step(pipeline, 'a'))).toBe('a says hello\ntwo\n');
   });
 
+  it('that drains starts the steps of what it has, beside each other, and is given nothing new', async () => {
+    world = await PipelinesWorld.create(
+      droneFile({ build: { a: {}, b: { depends_on: ['a'] }, c: { depends_on: ['a'] } } }),
+    );
+    const old = world.connect(new ScriptedRunner({ id: 'r1', ...hold }));
+    const pipeline = await world.pushed();
+    await old.until(() => old.running.includes('a'));
+    await world.restart();
+    old.drain();
+    old.end('a');
+    world.connect(old);
+    await old.until(() => old.running.includes('b') && old.running.includes('c'));
+    const next = world.connect(new ScriptedRunner({ id: 'r2' }));
+    const second = await world.pushed();
+    expect((await world.until(second)).status).toBe('passed');
+    expect(next.started).toHaveLength(3);
+    for (const step of ['b', 'c']) old.end(step);
+    expect((await world.until(pipeline)).status).toBe('passed');
+    expect(old.assigned).toHaveLength(1);
+  });
+
   it('gets a draining runner out of the round', async () => {
     world = await PipelinesWorld.create(droneFile({ build: { a: {} } }));
     const draining = world.connect(new ScriptedRunner({ id: 'r1', isDraining: true }));
