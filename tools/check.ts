@@ -114,8 +114,8 @@ reportPlanted(
 );
 
 // Boundaries
-const cruise = (more: readonly string[] = []): Run =>
-  run('depcruise', ['--config', '.dependency-cruiser.cjs', ...more, 'src', 'ui']);
+const cruise = (more: readonly string[] = [], paths: readonly string[] = ['src', 'ui']): Run =>
+  run('depcruise', ['--config', '.dependency-cruiser.cjs', ...more, ...paths]);
 report('boundaries', cruise());
 report('boundaries see every module', seesEveryModule());
 
@@ -152,7 +152,7 @@ for (const { name } of rules.default.forbidden) {
         'src/lib/planted-too.ts': "import type { A } from './planted.ts';\nexport type B = A;\n",
       },
       'no-cycles',
-      cruise,
+      () => cruise([], ['src/lib/planted.ts']),
     );
     continue;
   }
@@ -162,7 +162,9 @@ for (const { name } of rules.default.forbidden) {
     continue;
   }
   const [file, imported] = planted;
-  reportPlanted(`boundaries find ${name}`, { [file]: `export type * from '${imported}';\n` }, name, cruise);
+  reportPlanted(`boundaries find ${name}`, { [file]: `export type * from '${imported}';\n` }, name, () =>
+    cruise([], [file]),
+  );
 }
 
 // Unused code
