@@ -46,6 +46,25 @@ export async function openPage(browser: Browser, options: BrowserContextOptions 
   return { page, context, problems: watch(page) };
 }
 
+/**
+ * Goes to an address and waits for its heading. A network interface of this machine that comes or goes cuts what
+ * Chromium is loading; then it is loaded again.
+ */
+export async function visit(page: Page, address: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await page.goto(address, { waitUntil: 'load' });
+      await page
+        .locator('h1')
+        .first()
+        .waitFor({ timeout: attempt < 3 ? 10_000 : 30_000 });
+      return;
+    } catch (error) {
+      if (attempt === 3) throw error;
+    }
+  }
+}
+
 function watch(page: Page): string[] {
   const problems: string[] = [];
   page.on('console', (message) => {

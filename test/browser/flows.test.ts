@@ -1,6 +1,6 @@
 import type { Browser, BrowserContext, BrowserContextOptions } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { launchBrowser, openPage, type WatchedPage } from './browser.ts';
+import { launchBrowser, openPage, visit, type WatchedPage } from './browser.ts';
 import { FixtureServer } from './fixtures/fixture-server.ts';
 import { makeWorld } from './fixtures/world.ts';
 
@@ -34,8 +34,7 @@ describe('the web UI', () => {
   const open = async (path: string, options?: BrowserContextOptions): Promise<WatchedPage> => {
     const opened = await openPage(browser, options);
     contexts.push(opened.context);
-    await opened.page.goto(base + path);
-    await opened.page.locator('h1').first().waitFor();
+    await visit(opened.page, base + path);
     return opened;
   };
   const countOf = (line: string): number => server.requests.filter((request) => request.line === line).length;
