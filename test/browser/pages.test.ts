@@ -77,8 +77,7 @@ describe('every page', () => {
           viewport: { width, height },
         });
         await page.clock.setFixedTime(presentMs);
-        await page.goto(base + path, { waitUntil: 'load' });
-        await page.locator('h1').first().waitFor();
+        await visit(page, base + path);
         await page.waitForFunction(() => !document.querySelector('.skeleton'));
         // What is drawn must be the language asked for.
         expect(await page.locator('html').getAttribute('lang')).toBe(locale === 'zh-CN' ? 'zh-CN' : 'en');
