@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { testDatabases } from '../../test/support/databases.ts';
 import { createPerson, createProject, someTime } from '../../test/support/store-world.ts';
-import type { StoredHappening } from '../core/events.ts';
+import type { Happening, StoredHappening } from '../core/events.ts';
 import type { Stores } from '../core/unit-of-work.ts';
 import { armFailpoints } from '../lib/failpoint.ts';
 import { silentLogger } from '../lib/logger.ts';
@@ -115,6 +115,25 @@ describe.each(databases)('a write on $name', ({ create, stop, isMissing }) => {
       happenings.append([{ type: 'members-changed', projectId: project.id }], someTime),
     );
     expect(heard).toHaveLength(3);
+  });
+
+  it('stores many happenings at once in their order, as they were given', async () => {
+    const heard: StoredHappening[] = [];
+    store.happenings.subscribe((happening) => heard.push(happening));
+    const given = Array.from(
+      { length: 25 },
+      (_, i): Happening => ({
+        type: 'project-changed',
+        projectId: i,
+        slug: `shop/"it's" ${i} \u0000 中文`,
+      }),
+    );
+    const before = await store.read.happenings.lastSequence();
+    await store.write(({ happenings }) => happenings.append(given, someTime));
+    expect(heard.map(({ happening }) => happening)).toEqual(given);
+    expect(
+      (await store.read.happenings.since(before, 100))?.map(({ happening, sequence }) => [sequence, happening]),
+    ).toEqual(heard.map(({ happening, sequence }) => [sequence, happening]));
   });
 
   it('publishes nothing of a callback that threw', async () => {
