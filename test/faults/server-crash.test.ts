@@ -106,7 +106,7 @@ describe.each(['SQLite', 'PostgreSQL'])('a server that is killed (%s)', (databas
 
   async function everyPushHasOnePipeline(): Promise<void> {
     const params = { owner: 'admin', project: 'shop' };
-    const deadline = performance.now() + 60_000;
+    const deadline = performance.now() + 30_000;
     for (;;) {
       const items = await allPipelines();
       const open = items.filter(({ finishedAt }) => finishedAt === null);
@@ -121,7 +121,7 @@ describe.each(['SQLite', 'PostgreSQL'])('a server that is killed (%s)', (databas
         return;
       }
       if (performance.now() > deadline)
-        throw new Error(`After 60 s: without a pipeline ${missed.join(', ')}; open ${JSON.stringify(open)}`);
+        throw new Error(`After 30 s: without a pipeline ${missed.join(', ')}; open ${JSON.stringify(open)}`);
       await sleep(100);
     }
   }
