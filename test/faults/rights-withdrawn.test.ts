@@ -30,8 +30,8 @@ describe('who loses a right', () => {
   afterEach(() => gantry?.dispose());
 
   it.each([
-    ['is no member any more', (made, _id) => made.client('removeMember', { params: { ...params, name: 'bo' } })],
-    ['has the token revoked', (made, id, own) => own('revokeToken', { params: { id } })],
+    ['is no member any more', (made) => made.client('removeMember', { params: { ...params, name: 'bo' } })],
+    ['has the token revoked', (_made, id, own) => own('revokeToken', { params: { id } })],
     ['is disabled', (made) => made.client('updatePerson', { params: { name: 'bo' }, body: { isDisabled: true } })],
   ] satisfies [
     string,
