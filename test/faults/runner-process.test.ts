@@ -89,7 +89,8 @@ describe('a runner process', () => {
         (error: unknown) => error,
       );
       const { status, steps } = await gantry.finished('shop', round);
-      if (refusal) expect([refusal, status]).toMatchObject([{ problem: { code: 'PIPELINE_ALREADY_FINISHED' } }, 'passed']);
+      if (refusal)
+        expect([refusal, status]).toMatchObject([{ problem: { code: 'PIPELINE_ALREADY_FINISHED' } }, 'passed']);
       else expect(status).toBe('cancelled');
       for (const step of steps) expect(['passed', 'cancelled', 'skipped']).toContain(step.status);
       seen.set(status, (seen.get(status) ?? 0) + 1);
