@@ -20,7 +20,6 @@ const contentSecurityPolicy = [
 const always = {
   'X-Content-Type-Options': 'nosniff',
   'X-Frame-Options': 'DENY',
-  'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Referrer-Policy': 'same-origin',
   'Permissions-Policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
@@ -31,4 +30,11 @@ export function setSecurityHeaders(headers: Headers, publicUrl: string): void {
   for (const [name, value] of Object.entries(always)) headers.set(name, value);
   if (!headers.has('Content-Security-Policy')) headers.set('Content-Security-Policy', contentSecurityPolicy);
   if (publicUrl.startsWith('https:')) headers.set('Strict-Transport-Security', 'max-age=31536000');
+  // Browsers ignore it on an origin that is not trustworthy, and complain of it in the console.
+  if (isTrustworthy(publicUrl)) headers.set('Cross-Origin-Opener-Policy', 'same-origin');
+}
+
+/** An origin that browsers take for secure: TLS, or this very host (W3C Secure Contexts 3.1). */
+function isTrustworthy(publicUrl: string): boolean {
+  return publicUrl.startsWith('https:') || /^http:\/\/(localhost|127\.[\d.]+|\[::1\])(:|\/|$)/.test(publicUrl);
 }
