@@ -219,9 +219,19 @@ describe('headers', () => {
       expect(headers.get('content-security-policy'), path).toContain("default-src 'none'; script-src 'self'");
       expect(headers.get('content-security-policy')).toContain("require-trusted-types-for 'script'");
       expect(headers.get('x-content-type-options')).toBe('nosniff');
-      expect(headers.get('cross-origin-opener-policy')).toBe('same-origin');
       expect(headers.get('x-request-id')).toMatch(/^req_/);
     }
+  });
+
+  it.each([
+    ['https://gantry.test', 'same-origin'],
+    ['http://127.0.0.1:3000', 'same-origin'],
+    ['http://gantry.test', null],
+  ])('keep other windows apart where browsers heed it: %s', async (publicUrl, policy) => {
+    await world.close();
+    world = await openServerWorld({ config: { publicUrl } });
+    const { headers } = await world.request('/healthz');
+    expect(headers.get('cross-origin-opener-policy')).toBe(policy);
   });
 
   it('of proxies count only when the proxy is trusted', async () => {
