@@ -444,6 +444,17 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
       expect((await run(job, 'rm fill*')).end).toEqual(exited(0));
     });
 
+    it('finds a disk limit passed that was broken within a moment', async (context) => {
+      needs(context, 'processes', 'diskLimit');
+      const job = await prepare();
+      const limitBytes = 16 * 2 ** 20;
+      const { end } = await run(job, 'head -c 100000000 /dev/zero > burst', {
+        stage: { limits: { diskBytes: limitBytes } },
+      });
+      expect(end).toEqual({ kind: 'disk-limit', limitBytes });
+      expect((await run(job, 'rm burst')).end).toEqual(exited(0));
+    });
+
     // 13 · 15: steps of one job
 
     it('shares the workspace between the steps of a job: files, modes, links', async (context) => {

@@ -12,6 +12,11 @@ export function measureDiskBytes(du: string, folders: readonly string[]): Promis
   });
 }
 
+export interface DiskWatch {
+  /** Stops watching, and looks once more: what was written since the last look counts as well. */
+  stop(): Promise<boolean>;
+}
+
 /** Even where nothing seems to grow, the folders are measured so often. */
 const longestWithoutMeasureMs = 10_000;
 
@@ -25,7 +30,8 @@ export function watchDiskLimit(options: {
   readonly folders: readonly string[];
   readonly limitBytes: number;
   readonly onExceeded: () => void;
-}): { stop(): void } {
+}): DiskWatch {
+  const freeAtStart = readFreeBytes(options.folders[0]!);
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
   let last: { bytes: number; freeBytes: number; atMs: number } | undefined;
@@ -47,9 +53,13 @@ export function watchDiskLimit(options: {
   };
   again(1_000);
   return {
-    stop() {
+    async stop() {
       isStopped = true;
       clearTimeout(timer);
+      const lostBytes = (await freeAtStart) - (await readFreeBytes(options.folders[0]!));
+      if (2 * lostBytes < options.limitBytes - (last?.bytes ?? 0)) return false;
+      const bytes = await measureDiskBytes(options.du, options.folders);
+      return bytes !== undefined && bytes > options.limitBytes;
     },
   };
 }

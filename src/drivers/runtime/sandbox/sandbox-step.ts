@@ -129,7 +129,8 @@ export class SandboxStep implements StagedStep {
     const finish = async (): Promise<Outcome> => {
       const waitStatus = await this.#options.launched.exited;
       clearTimeout(timeout);
-      disk?.stop();
+      const isOverDiskLimit = await disk?.stop();
+      if (isOverDiskLimit && diskBytes !== undefined) ended ??= { kind: 'disk-limit', limitBytes: diskBytes };
       await this.#pipes.drain(drainIdleMs);
       clearTimeout(graceTimer);
       const outcome = await this.#outcome(waitStatus, ended);
