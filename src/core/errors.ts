@@ -89,7 +89,10 @@ export const errorCatalogue = {
   DATA_FOLDER_IN_USE: { kind: 'conflict', hint: 'Stop the other server, or give this one another data folder.' },
   SCHEMA_TOO_NEW: { kind: 'conflict', hint: 'Start the newer Gantry that wrote this database, or restore a backup.' },
   CONFIG_INVALID: { kind: 'invalid', hint: 'gantry config shows every value and where it came from.' },
-  DATABASE_FAILED: { kind: 'unavailable', hint: 'Check the disk and the database; the server restarts by itself.' },
+  DATABASE_FAILED: {
+    kind: 'unavailable',
+    hint: 'Check the disk and the database: what was acknowledged is safe, this request was not.',
+  },
 } as const satisfies Record<string, { kind: ErrorKind; hint: string }>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

@@ -139,5 +139,5 @@ export const errorsZh: ErrorTexts = {
   DATA_FOLDER_IN_USE: { title: '数据目录正在被使用', hint: '请停止另一个服务器，或为此服务器指定其他数据目录。' },
   SCHEMA_TOO_NEW: { title: '数据库版本过新', hint: '请启动写入此数据库的较新版 Gantry，或恢复备份。' },
   CONFIG_INVALID: { title: '配置有误', hint: 'gantry config 会显示每个值及其来源。' },
-  DATABASE_FAILED: { title: '数据库出错', hint: '请检查磁盘和数据库；服务器会自动重启。' },
+  DATABASE_FAILED: { title: '数据库出错', hint: '请检查磁盘和数据库：已确认的内容是安全的，这次请求没有生效。' },
 };
