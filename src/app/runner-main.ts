@@ -14,7 +14,8 @@ import { openRuntime } from './runtime.ts';
 
 /**
  * The runner process of this host. It outlives the server that started it: steps go on while a server is restarted or
- * upgraded. SIGTERM: finish what there is, take nothing new, leave. SIGINT, or SIGTERM again: leave at once.
+ * upgraded. SIGUSR2: finish what there is, take nothing new, leave; a server may say so again. SIGTERM: the same, and a
+ * second one, or SIGINT: leave at once.
  */
 async function main(): Promise<void> {
   const settings = JSON.parse(await readAll(process.stdin)) as RunnerSettings;
@@ -45,6 +46,7 @@ async function main(): Promise<void> {
   });
 
   let isDraining = false;
+  process.on('SIGUSR2', () => runner.drain());
   process.on('SIGTERM', () => {
     if (isDraining) void runner.stop();
     else runner.drain();

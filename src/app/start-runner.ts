@@ -33,7 +33,7 @@ const passedVariables = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE
 export function ensureRunner(options: EnsureRunnerOptions): { readonly runnerId: string; readonly isNew: boolean } {
   const settings = settingsOf(options);
   const living = livingRunners(options.folder.recordsFolder);
-  for (const runner of living) if (runner.build !== settings.build) signal(runner, 'SIGTERM');
+  for (const runner of living) if (runner.build !== settings.build) signal(runner, 'SIGUSR2');
   const existing = living.find(({ build }) => build === settings.build);
   if (existing) return { runnerId: existing.runnerId, isNew: false };
   start(settings, options);

@@ -40,4 +40,21 @@ describe('a server that comes back with other settings', () => {
     await gantry.push('shop', { '.gantry.yml': file, count: '2' });
     expect((await gantry.finished('shop', 2, 20_000)).status).toBe('passed');
   });
+
+  it('has it finish however often the server is replaced meanwhile', async () => {
+    gantry = await GantryProcess.start({ settings: { GANTRY_SLOTS: '2' } });
+    await gantry.createProject('shop');
+    const slow = file.replace('commands: [echo first]', 'commands: [echo first], environment: {STEP_SLEEP: 4s}');
+    await gantry.push('shop', { '.gantry.yml': slow });
+    await gantry.until('shop', 1, ({ steps }) =>
+      steps.some(({ name, status }) => name === 'first' && status === 'running'),
+    );
+    for (const slots of ['3', '4', '5']) {
+      await gantry.signalServer('SIGKILL');
+      await gantry.startServer('', { GANTRY_SLOTS: slots });
+    }
+    const pipeline = await gantry.finished('shop', 1, 20_000);
+    expect(pipeline.status).toBe('passed');
+    expect(pipeline.workflows.map(({ attempt }) => attempt)).toEqual([1]);
+  });
 });
