@@ -22,24 +22,25 @@ export const benchmark: Benchmark = {
       const project = await StreamReader.open(gantry, ['project:admin/bench']);
       const startedMs = performance.now();
       const pushed = gantry.push('bench', { count: String(count) }).then(() => performance.now());
-      const firstLine = logOf(project, 'clone');
-      const firstAt = await firstLine;
-      const userAt = await logOf(project, 'hello');
-      const ackAt = await pushed;
+      const { data } = await project.until(
+        ({ event, data: told }) =>
+          event === 'happening' && told['type'] === 'pipeline-changed' && told['status'] === 'queued',
+      );
       project.close();
+      const number = Number(data['number']);
+      const { steps } = await gantry.client('getPipeline', { params: { owner: 'admin', project: 'bench', number } });
+      const [clone, hello] = await Promise.all(steps.map(({ id }) => openLog(number, id)));
+      const firstAt = (await clone!.until(({ event }) => event === 'log')).atMs;
+      const userAt = (await hello!.until(({ event }) => event === 'log')).atMs;
+      const ackAt = await pushed;
+      clone!.close();
+      hello!.close();
+      await gantry.finished('bench', number);
       return { afterAckMs: Math.max(0, firstAt - ackAt), userLineMs: userAt - startedMs };
+    }
 
-      async function logOf(stream: StreamReader, step: string): Promise<number> {
-        const { data } = await stream.until(
-          ({ event, data: told }) => event === 'happening' && told['type'] === 'step-changed' && told['step'] === step,
-        );
-        const log = await StreamReader.open(gantry, [
-          `log:admin/bench/${String(data['number'])}/${String(data['stepId'])}@0`,
-        ]);
-        const piece = await log.until(({ event }) => event === 'log');
-        log.close();
-        return piece.atMs;
-      }
+    function openLog(number: number, stepId: number): Promise<StreamReader> {
+      return StreamReader.open(world.gantry, [`log:admin/bench/${number}/${stepId}@0`]);
     }
 
     return {
