@@ -35,11 +35,13 @@ export class CloneStep implements StagedStep {
     const { commit, branch, ref } = this.#repository;
     const where = branch === undefined ? ref : `branch ${branch}`;
     try {
+      // Said at once: who watches sees that it has begun.
+      await release.onOutput('stdout', Buffer.from(`Checking out ${commit} (${where})\n`));
       const checkout = await this.#checkout;
       const { subject, author } = checkout.summary;
       await release.onOutput(
         'stdout',
-        Buffer.from(`Checked out ${commit} (${where}) ${origins[checkout.origin]}\n${subject}\nby ${author}\n`),
+        Buffer.from(`Checked out ${origins[checkout.origin]}\n${subject}\nby ${author}\n`),
       );
       return { kind: 'exited', exitCode: 0 };
     } catch (error) {
