@@ -95,7 +95,9 @@ export class PipelinesWorld {
   }
 
   /** A push as the code feature tells of it: the event and its happening in one commit. */
-  async push(options: { project?: Project; ref?: string; after?: string; kind?: 'push' | 'tag'; isSilent?: boolean } = {}): Promise<Event> {
+  async push(
+    options: { project?: Project; ref?: string; after?: string; kind?: 'push' | 'tag'; isSilent?: boolean } = {},
+  ): Promise<Event> {
     const project = options.project ?? this.project;
     this.#pushes += 1;
     const push = this.#pushes;
