@@ -265,10 +265,26 @@ describe('dispatch', () => {
       world.request(),
     );
     expect(detail.workflows.map(({ waitsFor }) => waitsFor)).toEqual([
-      'Workflow "build" waits for a slot: 0 of 0 are taken, 1 ahead of it.',
+      'Workflow "build" waits for a runner: none is connected.',
       'Workflow "deploy" waits for build.',
     ]);
     expect(pipeline.status).toBe('queued');
+  });
+
+  it('says how many slots are taken, and how many workflows are ahead', async () => {
+    world = await PipelinesWorld.create(droneFile({ build: { one: {} } }));
+    const runner = world.connect(new ScriptedRunner({ slots: 1, script: () => 'hold' }));
+    await world.pushed();
+    await runner.until(() => runner.running.length === 1);
+    await world.pushed();
+    await world.pushed();
+    const detail = await world.feature.operations!.getPipeline!(
+      { params: { ...world.path, number: 3 }, query: undefined, body: undefined },
+      world.request(),
+    );
+    expect(detail.workflows.map(({ waitsFor }) => waitsFor)).toEqual([
+      'Workflow "build" waits for a slot: 1 of 1 are taken, 1 ahead of it.',
+    ]);
   });
 });
 
