@@ -81,7 +81,7 @@ describe('a runner process', () => {
     for (let round = 1; round <= 50; round += 1) {
       await gantry.push('shop', { '.gantry.yml': pipelineOf(0), round: String(round) });
       // Spread over the life of the pipeline by a multiplier that hits every part of it.
-      await new Promise((resolve) => setTimeout(resolve, (round * 37) % 160));
+      await new Promise((resolve) => setTimeout(resolve, (round * 37) % 80));
       await gantry.until('shop', round, () => true);
       const params = { owner: 'admin', project: 'shop', number: round };
       const refusal = await gantry.client('cancelPipeline', { params }).then(
@@ -95,6 +95,6 @@ describe('a runner process', () => {
       for (const step of steps) expect(['passed', 'cancelled', 'skipped']).toContain(step.status);
       seen.set(status, (seen.get(status) ?? 0) + 1);
     }
-    expect(seen.get('cancelled') ?? 0).toBeGreaterThan(0);
+    expect(seen.get('cancelled')).toBeGreaterThan(5);
   });
 });
