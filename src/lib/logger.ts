@@ -1,3 +1,5 @@
+import { stderrLines } from './stderr-lines.ts';
+
 /** error: someone must act · warn: we coped · info: a thing users would recognise happened · debug: ours. */
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
@@ -15,7 +17,7 @@ const order: Record<LogLevel, number> = { error: 0, warn: 1, info: 2, debug: 3 }
 /** JSON lines: the message is a fixed sentence, values are fields. `Secret`s print as `***`. */
 export function jsonLogger(
   level: LogLevel,
-  write: (line: string) => void = (line) => void process.stderr.write(line),
+  write: (line: string) => void = stderrLines(),
   fields: Record<string, unknown> = {},
 ): Logger {
   const log =
