@@ -8,6 +8,7 @@ import {
 } from '../../core/pipeline.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { Stores } from '../../core/unit-of-work.ts';
+import type { WorkflowState } from '../../engine/advance-state.ts';
 import { pipelineStatusOf, workflowStatusOf } from '../../engine/level-status.ts';
 import { isActive, type OpenPipeline, type OpenStep, type OpenWorkflow } from './open-pipelines.ts';
 
@@ -59,6 +60,20 @@ export class ChangeSet {
         step: step.name,
         status: change.status,
       });
+  }
+
+  /** Brings the steps to where the state machine has them. */
+  apply(workflow: OpenWorkflow, state: WorkflowState): void {
+    workflow.steps.forEach((step, position) => {
+      const next = state.steps[position]!;
+      if (next.status === step.status) return;
+      this.setStep(workflow, step, {
+        status: next.status,
+        ...(next.outcome ? { outcome: next.outcome } : {}),
+        ...(next.reason ? { reason: next.reason } : {}),
+        ...(isFinished(next.status) ? { finishedAt: this.at } : {}),
+      });
+    });
   }
 
   setWorkflow(workflow: OpenWorkflow, change: Omit<WorkflowChange, 'id' | 'attempt'>): void {

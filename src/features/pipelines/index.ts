@@ -121,7 +121,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
       for (const session of engine.sessions.values()) {
         if (!isGone(session.runnerId)) continue;
         logger.warn('A runner is dead', { runnerId: session.runnerId, workflows: session.claims.length });
-        engine.loseSession(session).catch((error: unknown) => {
+        engine.losses.loseSession(session).catch((error: unknown) => {
           logger.error('What a dead runner had could not be given up', { error, runnerId: session.runnerId });
         });
       }
@@ -145,7 +145,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
       );
       await reconcileNow(true);
       ready.resolve();
-      every(config.leaseMs / 4, () => void engine.checkLeases());
+      every(config.leaseMs / 4, () => void engine.losses.checkLeases());
       every(config.reconcileEveryMs, () => {
         reconcileNow(false).catch((error: unknown) => logger.error('Reconciliation failed', { error }));
       });

@@ -13,6 +13,8 @@ import type { WorkflowPlan } from '../../core/plan.ts';
 import { projectSlug } from '../../core/project.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { Stores } from '../../core/unit-of-work.ts';
+import { advance, type Occurrence } from '../../engine/advance.ts';
+import { restoreWorkflow, type WorkflowState } from '../../engine/advance-state.ts';
 
 /**
  * Pipelines that have not finished, as this process knows them: what the record says plus what is on its way into it.
@@ -104,6 +106,20 @@ export function openPipeline(
     });
   }
   return open;
+}
+
+/** The workflow as the state machine sees it. */
+export function stateOf(workflow: OpenWorkflow): WorkflowState {
+  return restoreWorkflow(workflow.plan, {
+    isClaimed: workflow.status === 'claimed' || workflow.status === 'running',
+    cancelledBy: workflow.cancelledBy,
+    steps: workflow.steps,
+  });
+}
+
+/** What the workflow becomes when something happens to it that no runner can judge. Changes nothing. */
+export function advanceOpen(workflow: OpenWorkflow, occurrence: Occurrence): WorkflowState {
+  return advance(stateOf(workflow), occurrence).workflow;
 }
 
 /** Reads a pipeline with the present attempts of its workflows. Throws PIPELINE_NOT_FOUND. */

@@ -179,7 +179,7 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
 
   function waitsNow(workflow: Workflow): TraceEntry | undefined {
     const open = engine.find(workflow.pipelineId)?.workflows.find(({ id }) => id === workflow.id);
-    return open && open.attempt === workflow.attempt ? engine.waitsFor(open) : undefined;
+    return open && open.attempt === workflow.attempt ? engine.dispatcher.waitsFor(open) : undefined;
   }
 }
 

@@ -34,7 +34,7 @@ export async function reconcile(
 ): Promise<readonly Finding[]> {
   const { engine, logger } = deps;
   const findings: Finding[] = [];
-  for (const runnerId of engine.checkLeases())
+  for (const runnerId of engine.losses.checkLeases())
     findings.push({ kind: 'runner-lost', message: `The runner ${runnerId} has been silent for longer than its lease` });
   findings.push(...(await adoptUnknown(deps)), ...(await loseOrphans(deps)), ...(await planForgotten(deps, options)));
   if (!options.isStarting)
@@ -67,7 +67,7 @@ async function loseOrphans({ engine }: ReconcileDeps): Promise<Finding[]> {
       if (workflow.status !== 'claimed' && workflow.status !== 'running') continue;
       const session = workflow.runnerId === undefined ? undefined : engine.sessions.get(workflow.runnerId);
       if (workflow.isBeingLost || session?.claims.includes(workflow)) continue;
-      await engine.loseOrphan(workflow);
+      await engine.losses.loseOrphan(workflow);
       const { row } = pipeline;
       findings.push({
         kind: 'workflow-without-runner',

@@ -68,7 +68,7 @@ export class RunnerDesk {
       // Not lost: its lease decides. What it asked for it will ask again.
       session.connection = undefined;
       const left = session;
-      this.#deps.engine.forgetStarts((start) => start.session === left);
+      this.#deps.engine.dispatcher.forgetStarts((start) => start.session === left);
     });
   }
 
@@ -104,7 +104,7 @@ export class RunnerDesk {
       engine.sessions.set(runnerId, session);
       if (previous?.generation === undefined) for (const workflow of previous?.claims ?? []) session.hold(workflow);
       // The same name, another process: the one before is dead, and its steps with it.
-      else await engine.loseSession(previous);
+      else await engine.losses.loseSession(previous);
     }
     if (!session || engine.sessions.get(runnerId) !== session) {
       connection.close();
@@ -134,7 +134,7 @@ export class RunnerDesk {
       if (cancelledBy !== undefined && !isFinished(workflow.status))
         connection.send({ type: 'cancel', ...claimOf(workflow), by: cancelledBy });
     }
-    engine.wake();
+    engine.dispatcher.wake();
     return session;
   }
 
@@ -148,7 +148,7 @@ export class RunnerDesk {
       // One that was claimed and not yet told of is sent as soon as its claim is recorded.
       return workflow.isAssigned && !held.has(`${workflowId}/${attempt}/${token}`);
     };
-    await Promise.all(session.claims.filter(isGone).map((workflow) => engine.lose(session, workflow)));
+    await Promise.all(session.claims.filter(isGone).map((workflow) => engine.losses.lose(session, workflow)));
     const disowned: ClaimName[] = [];
     for (const claim of holds) {
       if (session.find(claim)) continue;
@@ -212,7 +212,7 @@ export class RunnerDesk {
         this.#deps.logger.info('A runner gave a workflow back', { runnerId: session.runnerId, reason: message.reason });
         // It would give back the next one too: it takes part again when it calls anew.
         session.isDraining = true;
-        await this.#deps.engine.lose(session, workflow);
+        await this.#deps.engine.losses.lose(session, workflow);
         return;
     }
   }
@@ -221,12 +221,12 @@ export class RunnerDesk {
     const step = workflow.steps.find(({ id }) => id === message.stepId);
     if (!step) {
       this.#refuse(session, message);
-      await this.#deps.engine.lose(session, workflow);
+      await this.#deps.engine.losses.lose(session, workflow);
       return;
     }
     // After a cancel nothing starts; that it was cancelled is told by a message of its own.
     if (workflow.cancelledBy !== undefined || isFinished(step.status) || step.status === 'running') return;
-    this.#deps.engine.requestStart(session, workflow, step, message.request);
+    this.#deps.engine.dispatcher.requestStart(session, workflow, step, message.request);
   }
 
   async #onRunning(workflow: OpenWorkflow, message: Message<'running'>): Promise<void> {
@@ -242,10 +242,10 @@ export class RunnerDesk {
     const step = workflow.steps.find(({ id }) => id === message.stepId);
     if (!step || !isFinished(message.status)) {
       this.#refuse(session, message);
-      await engine.lose(session, workflow);
+      await engine.losses.lose(session, workflow);
       return;
     }
-    engine.forgetStart(step.id);
+    engine.dispatcher.forgetStart(step.id);
     if (workflow.steps.every((other) => other === step || isFinished(other.status))) {
       // The last word on this workflow: whoever sees it ended finds its logs whole.
       await this.#deps.logs.flushed(workflow.steps.map(({ id }) => id));
@@ -290,7 +290,7 @@ export class RunnerDesk {
     const { stepId } = message;
     if (!workflow.steps.some(({ id }) => id === stepId)) {
       this.#refuse(session, message);
-      await this.#deps.engine.lose(session, workflow);
+      await this.#deps.engine.losses.lose(session, workflow);
       return;
     }
     const sequence =
@@ -309,12 +309,12 @@ export class RunnerDesk {
         runnerId: session.runnerId,
         workflow: workflow.id,
       });
-      await engine.lose(session, workflow);
+      await engine.losses.lose(session, workflow);
     } else if (!(await engine.commit(engine.changes()))) return;
     await Promise.all(workflow.steps.map(({ id }) => this.#deps.logs.forget(id)));
     session.release(claimName(message));
     session.send({ type: 'released', ...claimName(message) });
-    engine.wake();
+    engine.dispatcher.wake();
   }
 
   /**

@@ -1,0 +1,251 @@
+import { isFinished } from '../../core/pipeline.ts';
+import type { Repository } from '../../core/repository.ts';
+import type { SecretVault } from '../../core/secret-vault.ts';
+import type { TraceEntry } from '../../core/trace.ts';
+import type { WorkflowState } from '../../engine/advance-state.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import { assignmentOf } from './assignment.ts';
+import { slotsTaken } from './change-set.ts';
+import type { EngineRecord } from './engine-record.ts';
+import { FairQueue } from './fair-queue.ts';
+import { endForMissingSecret, needsSecrets } from './missing-secret.ts';
+import { type OpenStep, type OpenWorkflow, stateOf } from './open-pipelines.ts';
+import { claimOf, type RunnerSession } from './runner-session.ts';
+import { startEnvironment } from './start-environment.ts';
+
+export interface DispatcherDeps {
+  readonly record: EngineRecord;
+  readonly repository: Pick<Repository, 'folder'>;
+  readonly secrets: SecretVault;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly config: {
+    /** How many steps may run at once, over all runners. */
+    readonly runningStepsLimit: number;
+    readonly logLimitBytes: number;
+  };
+  /** Address of this Gantry, without a slash at its end. */
+  readonly publicUrl: () => string;
+  /** Gives up a workflow that its runner cannot be told of. */
+  readonly lose: (session: RunnerSession, workflow: OpenWorkflow) => Promise<boolean>;
+}
+
+/** A start that a runner asked for. It waits while all slots are taken. */
+interface PendingStart {
+  session: RunnerSession;
+  request: number;
+  readonly workflow: OpenWorkflow;
+  readonly step: OpenStep;
+}
+
+/**
+ * Gives free slots to what waits for them: to starts first, then to workflows (engine.md 5). There is no timer here:
+ * whatever frees a slot or a workflow wakes it in the same tick.
+ */
+export class Dispatcher {
+  readonly #deps: DispatcherDeps;
+  readonly #queue = new FairQueue<OpenWorkflow>();
+  readonly #starts = new FairQueue<PendingStart>();
+  readonly #startOf = new Map<number, PendingStart>();
+  #startsAsked = 0;
+  #isDispatching = false;
+  #isWoken = false;
+  #isStopped = false;
+
+  constructor(deps: DispatcherDeps) {
+    this.#deps = deps;
+  }
+
+  enqueue(workflow: OpenWorkflow): void {
+    this.#queue.add(workflow, workflow.pipeline.row.projectId, (workflow.queuedAt ?? new Date(0)).getTime());
+  }
+
+  withdraw(workflow: OpenWorkflow): void {
+    this.#queue.remove(workflow);
+  }
+
+  /** Nothing is given out any more. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** Gives free slots to starts that wait, then to workflows that wait. */
+  wake(): void {
+    this.#isWoken = true;
+    if (this.#isDispatching) return;
+    this.#isDispatching = true;
+    while (this.#isWoken && !this.#isStopped) {
+      this.#isWoken = false;
+      this.#grantStarts();
+      this.#claimWorkflows();
+    }
+    this.#isDispatching = false;
+  }
+
+  /** Asks for a start on behalf of a runner. The answer goes to it once the start is recorded. */
+  requestStart(session: RunnerSession, workflow: OpenWorkflow, step: OpenStep, request: number): void {
+    const waiting = this.#startOf.get(step.id);
+    if (waiting) {
+      waiting.session = session;
+      waiting.request = request;
+      return;
+    }
+    const start: PendingStart = { session, request, workflow, step };
+    if (step.status === 'starting') {
+      // Recorded already: the answer was lost on its way.
+      this.#deps.record.inBackground(this.#grant(start));
+      return;
+    }
+    this.#startOf.set(step.id, start);
+    this.#startsAsked += 1;
+    this.#starts.add(start, workflow.pipeline.row.projectId, this.#startsAsked);
+    this.wake();
+  }
+
+  /** A step that has ended, skipped by its runner perhaps, does not wait for a slot any more. */
+  forgetStart(stepId: number): void {
+    const start = this.#startOf.get(stepId);
+    if (!start) return;
+    this.#starts.remove(start);
+    this.#startOf.delete(stepId);
+  }
+
+  /** A runner that left asks again when it is back. */
+  forgetStarts(isConcerned: (start: { session: RunnerSession; workflow: OpenWorkflow }) => boolean): void {
+    for (const start of this.#starts.items()) {
+      if (!isConcerned(start)) continue;
+      this.forgetStart(start.step.id);
+    }
+  }
+
+  /** What the workflow waits for: a slot and how many are ahead, or another one. `undefined` when nothing holds it. */
+  waitsFor(workflow: OpenWorkflow): TraceEntry | undefined {
+    const entry = (rule: TraceEntry['rule'], values: TraceEntry['values']): TraceEntry => ({
+      subject: { kind: 'workflow', workflow: workflow.name },
+      rule,
+      verdict: 'waiting',
+      values,
+    });
+    if (workflow.status === 'queued') {
+      const running = this.#runningSteps();
+      return entry('workflow.waits-for-slot', { running, limit: this.#slots(), ahead: this.#queue.ahead(workflow) });
+    }
+    if (workflow.status !== 'blocked') return undefined;
+    const awaited = workflow.pipeline.workflows.find(
+      (other) => workflow.plan.dependsOn.includes(other.name) && !isFinished(other.status),
+    );
+    return awaited && entry('workflow.waits-for', { workflow: awaited.name });
+  }
+
+  #runningSteps(): number {
+    let running = 0;
+    for (const session of this.#deps.record.sessions.values()) running += session.activeSteps();
+    return running;
+  }
+
+  #slots(): number {
+    let slots = 0;
+    for (const session of this.#deps.record.sessions.values()) if (session.connection) slots += session.slots;
+    return Math.min(slots, this.#deps.config.runningStepsLimit);
+  }
+
+  #grantStarts(): void {
+    if (this.#starts.size === 0) return;
+    let running = this.#runningSteps();
+    while (running < this.#deps.config.runningStepsLimit) {
+      const start = this.#starts.take(({ session }) => session.activeSteps() < session.slots);
+      if (!start) return;
+      this.#startOf.delete(start.step.id);
+      running += 1;
+      this.#deps.record.inBackground(this.#grant(start));
+    }
+  }
+
+  async #grant({ session, workflow, step, request }: PendingStart): Promise<void> {
+    const { record, clock, logger, secrets } = this.#deps;
+    const { projectId, event } = workflow.pipeline.row;
+    const changes = record.changes();
+    if (step.status !== 'starting') {
+      changes.landmarks.add('start');
+      changes.setStep(workflow, step, { status: 'starting', startedAt: changes.at });
+      changes.settle(workflow);
+    }
+    // The values are read while the start is written: neither waits for the other.
+    const [isRecorded, values] = await Promise.all([
+      record.commit(changes),
+      Promise.all([secrets.reveal(projectId, event), secrets.maskValues(projectId)]).catch((error: unknown) => {
+        logger.error('Secrets could not be revealed', { error, projectId });
+        return undefined;
+      }),
+    ]);
+    // Whatever came in between has been told already: a cancel, or that the claim is lost.
+    if (!isRecorded || session.find(claimOf(workflow)) !== workflow || workflow.cancelledBy !== undefined) return;
+    if (!values) {
+      const claim = claimOf(workflow);
+      await this.#deps.lose(session, workflow);
+      session.send({ type: 'stale', ...claim });
+      return;
+    }
+    const [revealed, mask] = values;
+    const given: Record<string, string> = {};
+    for (const { variable, secret } of workflow.plan.steps[step.position]!.secrets) {
+      const value = revealed.get(secret);
+      if (value !== undefined) given[variable] = value;
+    }
+    session.send({
+      type: 'started',
+      ...claimOf(workflow),
+      stepId: step.id,
+      request,
+      environment: startEnvironment(workflow, step, session.runnerId, clock.now()),
+      secrets: given,
+      mask,
+    });
+  }
+
+  #claimWorkflows(): void {
+    while (this.#queue.size > 0) {
+      let taken = 0;
+      let best: RunnerSession | undefined;
+      for (const session of this.#deps.record.sessions.values()) {
+        for (const workflow of session.claims) taken += slotsTaken(workflow);
+        if (session.connection && session.freeSlots() > (best?.freeSlots() ?? 0)) best = session;
+      }
+      if (!best || taken >= this.#deps.config.runningStepsLimit) return;
+      const workflow = this.#queue.take();
+      if (workflow) this.#deps.record.inBackground(this.#claim(best, workflow));
+    }
+  }
+
+  async #claim(session: RunnerSession, workflow: OpenWorkflow): Promise<void> {
+    const changes = this.#deps.record.changes();
+    changes.landmarks.add('claim');
+    changes.setWorkflow(workflow, { status: 'claimed', runnerId: session.runnerId, token: workflow.token + 1 });
+    changes.trace(workflow, 'workflow.claimed', 'ran', { runner: session.runnerId });
+    changes.settlePipeline(workflow.pipeline);
+    session.hold(workflow);
+    const isRecorded = await this.#deps.record.commit(changes);
+    // Cancelled or given up before anybody was told: nothing is left to do.
+    if (!isRecorded || session.find(claimOf(workflow)) !== workflow) return;
+    const missing = await this.#missingSecret(workflow);
+    if (session.find(claimOf(workflow)) !== workflow) return;
+    if (missing) {
+      const failed = this.#deps.record.changes();
+      session.release(claimOf(workflow));
+      failed.apply(workflow, missing);
+      failed.settle(workflow);
+      await this.#deps.record.commit(failed);
+    } else if (session.connection) {
+      workflow.isAssigned = true;
+      session.send({ type: 'assign', ...claimOf(workflow), assignment: assignmentOf(workflow, this.#deps) });
+    } else await this.#deps.lose(session, workflow);
+  }
+
+  async #missingSecret(workflow: OpenWorkflow): Promise<WorkflowState | undefined> {
+    if (!needsSecrets(workflow)) return undefined;
+    const { projectId, event } = workflow.pipeline.row;
+    const names = await this.#deps.secrets.names(projectId, event);
+    return endForMissingSecret(stateOf(workflow), names);
+  }
+}
