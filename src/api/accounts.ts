@@ -23,7 +23,13 @@ export const TokenView = z
     name: z.string(),
     prefix: z.string(),
     scopes: z.array(Scope),
-    projects: z.array(z.string()).nullable().meta({ description: 'owner/name it is limited to; null = all' }),
+    projects: z
+      .array(z.string())
+      .nullable()
+      .meta({
+        description:
+          'The projects it is limited to, by their present names, without those that you may no longer see; null = all',
+      }),
     createdAt: instant,
     expiresAt: instant.nullable(),
     lastUsedAt: instant.nullable(),

@@ -25,7 +25,7 @@ const mei: Person = {
 const anonymous: Actor = { kind: 'anonymous' };
 
 function actor(
-  options: { scopes?: readonly Scope[]; projects?: readonly string[]; person?: Partial<Person> } = {},
+  options: { scopes?: readonly Scope[]; projectIds?: readonly number[]; person?: Partial<Person> } = {},
 ): Actor {
   return {
     kind: 'person',
@@ -33,12 +33,12 @@ function actor(
     via: 'token',
     credentialId: 'tok_1',
     scopes: options.scopes ?? ['*'],
-    projects: options.projects,
+    projectIds: options.projectIds,
   };
 }
 
 function project(visibility: Visibility, role?: Role, isArchived = false): Resource {
-  return { on: 'project', slug: 'shop/web', visibility, isArchived, role };
+  return { on: 'project', id: 7, slug: 'shop/web', visibility, isArchived, role };
 }
 
 const verdict = (who: Actor, action: Action, on: Resource): string => {
@@ -111,13 +111,16 @@ describe('can', () => {
   it('does not say "scope" or "role" about what must not be seen', () => {
     for (const action of projectActions) {
       expect(verdict(actor({ scopes: [] }), action, project('private'))).toBe('invisible');
-      expect(verdict(actor({ projects: ['shop/other'] }), action, project('private', 'owner'))).toBe('invisible');
+      expect(verdict(actor({ projectIds: [8] }), action, project('private', 'owner'))).toBe('invisible');
     }
   });
 
   it('keeps a token that is limited to projects out of everything else', () => {
-    const limited = actor({ projects: ['shop/web'], person: { isSiteAdmin: true } });
+    const limited = actor({ projectIds: [7], person: { isSiteAdmin: true } });
     expect(verdict(limited, 'code:write', project('private', 'write'))).toBe('yes');
+    // The name of a project may be given to another one.
+    expect(verdict(limited, 'code:read', { ...project('public'), id: 9 } as Resource)).toBe('invisible');
+    expect(verdict(actor({ projectIds: [] }), 'code:read', project('public'))).toBe('invisible');
     expect(verdict(limited, 'account:read', { on: 'self' })).toBe('scope');
     expect(verdict(limited, 'token:manage', { on: 'self' })).toBe('scope');
     expect(verdict(limited, 'site:administer', { on: 'site' })).toBe('scope');

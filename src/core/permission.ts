@@ -60,8 +60,8 @@ export type Actor =
       /** Row id of the session or token, for the record and for sign-out. */
       readonly credentialId: string;
       readonly scopes: readonly Scope[];
-      /** `owner/name`s the token is limited to; absent = all. */
-      readonly projects?: readonly string[] | undefined;
+      /** Ids of the projects the token is limited to: a name may be given anew. Absent = all. */
+      readonly projectIds?: readonly number[] | undefined;
     };
 
 /** What is asked about, with the role that the actor has there (looked up by the caller, highest of all grants). */
@@ -70,6 +70,7 @@ export type Resource =
   | { readonly on: 'owner'; readonly name: string; readonly role: Role | undefined }
   | {
       readonly on: 'project';
+      readonly id: number;
       /** `owner/name`. */
       readonly slug: string;
       readonly visibility: Visibility;
@@ -119,7 +120,7 @@ export function can(actor: Actor, action: Action, resource: Resource): Decision 
   if (resource.on === 'project') {
     const role = effectiveRole(actor, resource);
     if (!isAtLeast(role, 'read')) return no('invisible', 'the role "read"');
-    if (actor.kind === 'person' && actor.projects && !actor.projects.includes(resource.slug))
+    if (actor.kind === 'person' && actor.projectIds && !actor.projectIds.includes(resource.id))
       return no('invisible', `a token for ${resource.slug}`);
     if (actor.kind === 'person' && !includesScope(actor.scopes, rule.scope)) return no('scope', rule.scope);
     if (!isAtLeast(role, rule.role ?? 'read'))
@@ -133,7 +134,7 @@ export function can(actor: Actor, action: Action, resource: Resource): Decision 
     return resource.on === 'anyone' ? { allowed: true } : no('scope', rule.scope);
   }
   // A token limited to projects is not one for the account, for owners or for the site.
-  if (actor.projects && resource.on !== 'anyone') return no('scope', 'a token that is not limited to projects');
+  if (actor.projectIds && resource.on !== 'anyone') return no('scope', 'a token that is not limited to projects');
   if (resource.on === 'site' && !actor.person.isSiteAdmin) return no('site-admin', 'a site admin');
   if (resource.on === 'owner' && !actor.person.isSiteAdmin && !isAtLeast(resource.role, rule.role ?? 'read'))
     return no('role', `the role "${rule.role}" in ${resource.name}`);

@@ -8,8 +8,8 @@ export interface Token {
   /** The first characters, so that its owner can tell which one it is. */
   readonly prefix: string;
   readonly scopes: readonly Scope[];
-  /** `owner/name`s it is limited to; absent = all. */
-  readonly projects?: readonly string[] | undefined;
+  /** Ids of the projects it is limited to, whatever they are called now. Absent = all; none left = it matches nothing. */
+  readonly projectIds?: readonly number[] | undefined;
   readonly createdAt: Date;
   readonly expiresAt?: Date | undefined;
   readonly lastUsedAt?: Date | undefined;

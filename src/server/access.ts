@@ -75,7 +75,7 @@ export function createAccess({ store, happenings, clock, logger }: AccessDeps): 
           via,
           credentialId: found.id,
           scopes: found.scopes,
-          projects: found.projects,
+          projectIds: found.projectIds,
         },
         hash,
         expiresAt: found.expiresAt,
@@ -93,7 +93,7 @@ export function createAccess({ store, happenings, clock, logger }: AccessDeps): 
     if (!session) return undefined;
     const idleUntil = session.lastUsedAt.getTime() + sessionIdleMs;
     const expiresAt = new Date(Math.min(session.expiresAt.getTime(), idleUntil));
-    return { ...session, scopes: ['*'] as const, projects: undefined, expiresAt };
+    return { ...session, scopes: ['*'] as const, projectIds: undefined, expiresAt };
   }
 
   function markUsed(via: 'session' | 'token', id: string): void {
@@ -114,6 +114,7 @@ export function createAccess({ store, happenings, clock, logger }: AccessDeps): 
   async function resourceOfProject(actor: Actor, project: Project): Promise<Resource> {
     return {
       on: 'project',
+      id: project.id,
       slug: projectSlug(project),
       visibility: project.visibility,
       isArchived: project.archivedAt !== undefined,

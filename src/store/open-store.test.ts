@@ -80,6 +80,32 @@ describe.each(databases)('openStore on $name', ({ name, create, stop, isMissing 
     await store.close();
   });
 
+  it('turns the names that tokens were limited to into ids, and drops those that nothing has', async () => {
+    const where = await create();
+    await withConnection(where, async (connection) => {
+      await migrate(connection, migrations.slice(0, 1), systemClock);
+      await connection.script(`
+        insert into "owner" ("kind", "name", "name_key", "display_name", "created_at") values ('person', 'Mei', 'mei', '', 0);
+        insert into "person" ("owner_id", "email", "is_site_admin", "password_hash") values (1, '', 0, '-');
+        insert into "project" ("owner_id", "name", "name_key", "description", "visibility", "default_branch",
+          "protected_refs", "step_timeout_ms", "created_at", "activity_at", "last_number")
+          values (1, 'Web', 'web', '', 'private', 'main', '[]', 1, 0, 0, 0),
+                 (1, 'api', 'api', '', 'private', 'main', '[]', 1, 0, 0, 0);
+        insert into "token" ("id", "sha256", "person_id", "name", "prefix", "scopes", "projects", "created_at") values
+          ('all', 'a', 1, '', '', '["*"]', null, 0),
+          ('both', 'b', 1, '', '', '["*"]', '["Mei/Web","mei/api","mei/gone"]', 0),
+          ('gone', 'c', 1, '', '', '["*"]', '["mei/gone"]', 0)`);
+    });
+    const store = await openStore(where, deps);
+    const idsOf = async (id: string) => (await store.read.tokens.find(id))!.projectIds;
+    const [web, api] = await Promise.all(['web', 'api'].map((name) => store.read.projects.findBySlug('mei', name)));
+    expect(await idsOf('all')).toBeUndefined();
+    expect(await idsOf('both')).toEqual([web!.id, api!.id]);
+    // Nothing is left of its limit, and so it reaches nothing: never everything.
+    expect(await idsOf('gone')).toEqual([]);
+    await store.close();
+  });
+
   it('lets a request be made again that a server left without an answer when it died', async () => {
     const where = await create();
     const key = { personId: 1, operation: 'startPipeline', key: 'abc' };

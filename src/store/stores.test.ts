@@ -94,7 +94,7 @@ describe.each(databases)('stores on $name', ({ create, stop, isMissing }) => {
         name: 'laptop',
         prefix: 'gty_abcd',
         scopes: ['code:write', 'pipeline:read'] as const,
-        projects: ['mei/shop'],
+        projectIds: [3, 1],
         createdAt: someTime,
         expiresAt: later(1_000),
         lastUsedAt: undefined,

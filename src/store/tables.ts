@@ -36,7 +36,7 @@ export interface Tables {
     name: string;
     prefix: string;
     scopes: Json;
-    projects: MaybeText;
+    project_ids: MaybeText;
     created_at: Instant;
     expires_at: MaybeInstant;
     last_used_at: MaybeInstant;

@@ -132,6 +132,7 @@ let folder: string;
 let routes: readonly Route[];
 const askers: Asker[] = [];
 const secrets = new Map<string, string>();
+const projects = new Map<string, Project>();
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'gantry-matrix-'));
@@ -155,18 +156,19 @@ beforeAll(async () => {
 
   const team = await world.organisation('team');
   await world.organisation('shop');
-  const projects: Project[] = [];
-  for (const visibility of visibilities) projects.push(await world.project('shop', visibility, { visibility }));
-  await world.project('shop', 'another');
+  for (const visibility of visibilities)
+    projects.set(visibility, await world.project('shop', visibility, { visibility }));
+  const another = await world.project('shop', 'another');
   const make = async (name: string, role: Role | undefined, isSiteAdmin = false): Promise<void> => {
     const person = await world.person(name, { isSiteAdmin });
-    for (const project of projects) await world.setRole(project, person, role);
+    for (const project of projects.values()) await world.setRole(project, person, role);
     if (role) await world.store.write((stores) => stores.organisations.setRole(team, person.id, role));
     askers.push({ name, person, role, isSiteAdmin });
   };
   await make('foreigner', undefined);
   for (const role of roles) await make(role, role);
   await make('root', undefined, true);
+  projects.set('another', another);
 });
 
 afterAll(async () => {
@@ -204,12 +206,14 @@ async function secretOf(
   { transport, scope, limitedTo }: Credential,
   visibility: Visibility,
 ): Promise<string> {
-  const projects = limitedTo === 'all' ? undefined : [limitedTo === 'this' ? `shop/${visibility}` : 'shop/another'];
-  const key = [person.id, transport === 'session', scope, projects].join();
+  const limit = limitedTo === 'all' ? undefined : limitedTo === 'this' ? visibility : limitedTo;
+  const key = [person.id, transport === 'session', scope, limit].join();
   let secret = secrets.get(key);
   if (secret === undefined) {
     secret =
-      transport === 'session' ? await world.session(person) : await world.token(person, [scope ?? '*'], projects);
+      transport === 'session'
+        ? await world.session(person)
+        : await world.token(person, [scope ?? '*'], limit === undefined ? undefined : [projects.get(limit)!]);
     secrets.set(key, secret);
   }
   return secret;

@@ -182,6 +182,7 @@ export async function requestFor(
     const role = actor.kind === 'person' ? await store.read.projects.roleOf(project.id, actor.person.id) : undefined;
     const decision = can(actor, action, {
       on: 'project',
+      id: project.id,
       slug: `${project.ownerName}/${project.name}`,
       visibility: project.visibility,
       isArchived: project.archivedAt !== undefined,

@@ -74,7 +74,7 @@ export interface ServerWorld {
   project(owner: string, name: string, options?: { readonly visibility?: Visibility }): Promise<Project>;
   organisation(name: string): Promise<number>;
   setRole(project: Project, person: Person, role: Role | undefined): Promise<void>;
-  token(person: Person, scopes?: readonly Scope[], projects?: readonly string[]): Promise<string>;
+  token(person: Person, scopes?: readonly Scope[], projects?: readonly Project[]): Promise<string>;
   /** The cookie of a session made in the database, without the cost of a password. */
   session(person: Person): Promise<string>;
   close(): Promise<void>;
@@ -233,7 +233,8 @@ export async function openServerWorld(
       });
     },
     async token(person, scopes = ['*'], projects) {
-      return (await createTokenFor({ store, clock }, person, { name: 'test', scopes, projects, expiresInDays: 90 }))
+      const projectIds = projects?.map(({ id }) => id);
+      return (await createTokenFor({ store, clock }, person, { name: 'test', scopes, projectIds, expiresInDays: 90 }))
         .secret;
     },
     async session(person) {

@@ -339,6 +339,7 @@ export const uiEn = {
   revokeTokenHint: 'Whatever uses it stops working at once. This cannot be undone.',
   expires: 'Expires',
   expiresAt: (p: { at: string }) => `expires ${p.at}`,
+  noProjectLeft: 'reaches no project: those it was limited to are gone, or no longer open to you',
   neverExpires: 'never expires',
   neverUsed: 'never used',
   never: 'never',

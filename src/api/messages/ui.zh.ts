@@ -330,6 +330,7 @@ export const uiZh = {
   revokeTokenHint: '使用它的程序会立即失效，此操作无法撤销。',
   expires: '有效期',
   expiresAt: (p) => `${p.at} 过期`,
+  noProjectLeft: '不能访问任何项目：原先限定的项目已不存在，或你已无权查看',
   neverExpires: '永不过期',
   neverUsed: '从未使用',
   never: '永不过期',

@@ -1,8 +1,9 @@
+import type { TokenView } from '../../api/accounts.ts';
 import { hashOfCredential, newCredential } from '../../core/credential.ts';
 import { GantryError } from '../../core/errors.ts';
-import { includesScope, type Scope } from '../../core/permission.ts';
+import { can, includesScope, type Scope } from '../../core/permission.ts';
 import type { Person } from '../../core/person.ts';
-import { projectSlug } from '../../core/project.ts';
+import { type Project, projectSlug } from '../../core/project.ts';
 import type { Token } from '../../core/token.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import { sortableId } from '../../lib/ids.ts';
@@ -16,8 +17,8 @@ const dayMs = 24 * 3_600_000;
 export interface TokenWish {
   readonly name: string;
   readonly scopes: readonly Scope[];
-  /** `owner/name`s it is limited to; absent = all that its person may reach. */
-  readonly projects?: readonly string[] | undefined;
+  /** Ids of the projects it is limited to; absent = all that its person may reach. */
+  readonly projectIds?: readonly number[] | undefined;
   /** `null` = until it is revoked. */
   readonly expiresInDays: number | null;
 }
@@ -37,19 +38,19 @@ export async function createTokenFor(
     name: wish.name,
     prefix: secret.slice(0, 12),
     scopes: [...new Set(wish.scopes)],
-    projects: wish.projects,
+    projectIds: wish.projectIds,
     createdAt: at,
     expiresAt: wish.expiresInDays === null ? undefined : new Date(at.getTime() + wish.expiresInDays * dayMs),
   };
   await store.write(async (stores) => {
     await stores.tokens.create({ ...token, sha256: hashOfCredential(secret) });
-    const { name, scopes, projects, expiresAt } = token;
+    const { name, scopes, projectIds, expiresAt } = token;
     await stores.audit.append(
       auditEntry(doer, at, 'token:create', `person:${person.name}`, {
         token: token.id,
         name,
         scopes,
-        projects,
+        projectIds,
         expiresAt,
       }),
     );
@@ -62,9 +63,9 @@ export async function createTokenFor(
 export function tokenOperations(deps: AccountsDeps) {
   const { store, clock } = deps;
 
-  /** The slugs as their projects have them; throws PROJECT_NOT_FOUND for one that the asker may not see. */
-  async function findProjects(slugs: readonly string[], request: RequestContext): Promise<readonly string[]> {
-    const found: string[] = [];
+  /** The projects of these names; throws PROJECT_NOT_FOUND for one that the asker may not see. */
+  async function findProjects(slugs: readonly string[], request: RequestContext): Promise<readonly number[]> {
+    const found: number[] = [];
     for (const slug of new Set(slugs)) {
       const [owner = '', name = '', ...rest] = slug.split('/');
       const project = rest.length === 0 ? await store.read.projects.findBySlug(owner, name) : undefined;
@@ -76,15 +77,53 @@ export function tokenOperations(deps: AccountsDeps) {
             details: { project: slug },
           },
         );
-      found.push(projectSlug(project));
+      found.push(project.id);
     }
     return found;
+  }
+
+  /** What the person of a token is shown of it: its projects by the names that they have now. */
+  async function tokenView(token: Token, person: Person): Promise<TokenView> {
+    return {
+      id: token.id,
+      name: token.name,
+      prefix: token.prefix,
+      scopes: [...token.scopes],
+      projects: token.projectIds ? await slugsOf(token.projectIds, person) : null,
+      createdAt: token.createdAt.toISOString(),
+      expiresAt: token.expiresAt?.toISOString() ?? null,
+      lastUsedAt: token.lastUsedAt?.toISOString() ?? null,
+    };
+  }
+
+  /** Without those that the person may no longer see: a name is part of what was taken away. */
+  async function slugsOf(ids: readonly number[], person: Person): Promise<string[]> {
+    const slugs: string[] = [];
+    for (const id of ids) {
+      const project = await store.read.projects.find(id);
+      if (project && (await maySee(person, project))) slugs.push(projectSlug(project));
+    }
+    return slugs;
+  }
+
+  async function maySee(person: Person, project: Project): Promise<boolean> {
+    const whole: SignedIn = { kind: 'person', person, via: 'session', credentialId: '', scopes: ['*'] };
+    return can(whole, 'project:read', {
+      on: 'project',
+      id: project.id,
+      slug: projectSlug(project),
+      visibility: project.visibility,
+      isArchived: project.archivedAt !== undefined,
+      role: await store.read.projects.roleOf(project.id, person.id),
+    }).allowed;
   }
 
   return {
     async listTokens(_input, request) {
       const me = getSignedIn(request.actor);
-      return { items: (await store.read.tokens.list(me.person.id)).map(tokenView), next: null };
+      const items: TokenView[] = [];
+      for (const token of await store.read.tokens.list(me.person.id)) items.push(await tokenView(token, me.person));
+      return { items, next: null };
     },
 
     async createToken({ body }, request) {
@@ -98,9 +137,15 @@ export function tokenOperations(deps: AccountsDeps) {
             details: { needs: missing },
           },
         );
-      const projects = body.projects && (await findProjects(body.projects, request));
-      const { token, secret } = await createTokenFor(deps, me.person, { ...body, projects }, request);
-      return { ...tokenView(token), secret };
+      const { name, scopes, expiresInDays } = body;
+      const projectIds = body.projects && (await findProjects(body.projects, request));
+      const { token, secret } = await createTokenFor(
+        deps,
+        me.person,
+        { name, scopes, projectIds, expiresInDays },
+        request,
+      );
+      return { ...(await tokenView(token, me.person)), secret };
     },
 
     async revokeToken({ params: { id } }, request) {
@@ -123,17 +168,4 @@ export function tokenOperations(deps: AccountsDeps) {
 /** A token gives no more than it has. */
 function mayPassOn({ scopes }: SignedIn, scope: Scope): boolean {
   return scope === '*' ? scopes.includes('*') : includesScope(scopes, scope);
-}
-
-function tokenView(token: Token) {
-  return {
-    id: token.id,
-    name: token.name,
-    prefix: token.prefix,
-    scopes: [...token.scopes],
-    projects: token.projects ? [...token.projects] : null,
-    createdAt: token.createdAt.toISOString(),
-    expiresAt: token.expiresAt?.toISOString() ?? null,
-    lastUsedAt: token.lastUsedAt?.toISOString() ?? null,
-  };
 }

@@ -47,7 +47,9 @@ export function Tokens() {
                     <code className="quiet">{token.prefix}…</code>
                     <small className="quiet block">
                       {token.scopes.join(', ')}
-                      {token.projects !== null && ` · ${token.projects.join(', ')}`} ·{' '}
+                      {token.projects !== null &&
+                        ` · ${token.projects.length === 0 ? t.noProjectLeft : token.projects.join(', ')}`}{' '}
+                      ·{' '}
                       {token.expiresAt === null
                         ? t.neverExpires
                         : t.expiresAt({ at: formatClock(new Date(token.expiresAt)) })}{' '}
