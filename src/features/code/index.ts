@@ -4,6 +4,7 @@ import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Feature } from '../feature.ts';
+import { ownerVariable } from './git-process.ts';
 import { GitRepository } from './git-repository.ts';
 import { gitRoutes } from './git-routes.ts';
 import { KeyedLocks } from './keyed-locks.ts';
@@ -14,6 +15,7 @@ import { PushReceiver } from './receive-push.ts';
 import { PushRecovery } from './recover-pushes.ts';
 import { RefCache } from './ref-cache.ts';
 import { RepositoryFolders } from './repository-folders.ts';
+import { RepositoryGates } from './repository-gates.ts';
 import { FetchServer } from './serve-fetch.ts';
 import { type TidyLimits, tidyLimits, tidyRepository } from './tidy-repository.ts';
 
@@ -50,9 +52,10 @@ export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
   const objects = new ObjectReaders();
   const refs = new RefCache(folders, objects);
   const locks = new KeyedLocks();
+  const gates = new RepositoryGates();
   const hooks = new PushHooks(dataFolder, logger);
-  const fetches = new FetchServer(folders, refs, logger);
-  const pushes = new PushReceiver({ unitOfWork, clock, logger, folders, refs, hooks, locks });
+  const fetches = new FetchServer(folders, refs, gates, logger);
+  const pushes = new PushReceiver({ unitOfWork, clock, logger, folders, refs, hooks, locks, gates });
   const recovery = new PushRecovery({
     unitOfWork,
     clock,
@@ -84,8 +87,17 @@ export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
   const tidy = async (limits: TidyLimits = tidyLimits): Promise<void> => {
     for (const projectId of await folders.list()) {
       if (stopping.signal.aborted) return;
-      if (await tidyRepository(folders.folder(projectId), limits, stopping.signal))
-        logger.info('Tidied a repository', { projectId });
+      const isTidied = await tidyRepository(folders.folder(projectId), {
+        limits,
+        environment: { [ownerVariable]: folders.root },
+        signal: stopping.signal,
+        async alone(uses, work) {
+          const wasAlone = await gates.exclude(projectId, uses, work, stopping.signal);
+          if (!wasAlone) logger.info('A repository is in use: its tidying ends another time', { projectId, uses });
+          return wasAlone;
+        },
+      });
+      if (isTidied) logger.info('Tidied a repository', { projectId });
     }
   };
 

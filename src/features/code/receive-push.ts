@@ -27,6 +27,7 @@ import type { RefCache } from './ref-cache.ts';
 import { refNameProblem } from './ref-name.ts';
 import { AnswerSplitter, type PushReport, readReport, refusalReport } from './report-status.ts';
 import type { RepositoryFolders } from './repository-folders.ts';
+import type { RepositoryGates } from './repository-gates.ts';
 import { Slots } from './slots.ts';
 import { storePush } from './store-push.ts';
 
@@ -38,6 +39,7 @@ export interface ReceivePushDeps {
   readonly refs: RefCache;
   readonly hooks: PushHooks;
   readonly locks: KeyedLocks;
+  readonly gates: RepositoryGates;
 }
 
 /** Who pushes, and what they may. */
@@ -206,6 +208,7 @@ class PushUnderWay {
   readonly #answer: AnswerSplitter;
   #client: ReadableStreamDefaultController<Uint8Array> | undefined;
   #releaseRefs: (() => void) | undefined;
+  #leaveRepository: (() => void) | undefined;
 
   constructor(deps: ReceivePushDeps, inHand: PushInHand) {
     this.#deps = deps;
@@ -233,7 +236,7 @@ class PushUnderWay {
     const { project, pushId } = this.#in;
     try {
       const wasEmpty = !(await this.#deps.folders.hasBranches(project.id));
-      const report = await this.#letGitWork();
+      const report = await this.#letGitWork().finally(() => this.#leaveRepository?.());
       if (!report) throw new GantryError('GIT_FAILED', 'Cannot take the push: git ended without a report');
       await this.#settle(report, wasEmpty);
       this.#send(this.#answer.rest());
@@ -336,6 +339,9 @@ class PushUnderWay {
   async #takeRefs(): Promise<void> {
     const { project, push } = this.#in;
     this.#releaseRefs ??= await this.#deps.locks.acquire(push.commands.map(({ ref }) => `${project.id}:${ref}`));
+    // From here on git moves objects into folders that must not go away under it. While the pack still arrives, it does not:
+    // so tidying waits for no slow client.
+    this.#leaveRepository ??= await this.#deps.gates.share(project.id, 'push');
   }
 
   #watch(receive: GitProcess): Promise<void> {

@@ -97,7 +97,8 @@ export class RepositoryFolders {
     const changed = await Promise.all(
       fanOut.map(async (name) => {
         const path = join(objects, name);
-        return (await stat(path)).mtimeMs >= sinceMs - 1_000 ? path : undefined;
+        const mtimeMs = await stat(path).then((found) => found.mtimeMs, gone);
+        return mtimeMs !== undefined && mtimeMs >= sinceMs - 1_000 ? path : undefined;
       }),
     );
     return [objects, ...changed.filter((path) => path !== undefined)];
@@ -259,6 +260,11 @@ async function entriesOf(folder: string, name: RegExp): Promise<readonly string[
 function noEntries(error: unknown): [] {
   if (isMissing(error)) return [];
   throw error;
+}
+
+/** It went away by itself. */
+function gone(error: unknown): undefined {
+  if (!isMissing(error)) throw error;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -7,6 +7,7 @@ import { ownerVariable, signal } from './git-process.ts';
 import { answerListRefs, readListRefs } from './list-refs.ts';
 import type { RefCache } from './ref-cache.ts';
 import type { RepositoryFolders } from './repository-folders.ts';
+import type { RepositoryGates } from './repository-gates.ts';
 import { Slots } from './slots.ts';
 
 /** 10,000 prefixes; a longer request is git's to answer. */
@@ -19,13 +20,15 @@ const checkRightsEveryMs = 3_000;
 export class FetchServer {
   readonly #folders: RepositoryFolders;
   readonly #refs: RefCache;
+  readonly #gates: RepositoryGates;
   readonly #logger: Logger;
   readonly #slots = new Slots('fetch', { running: 16, waiting: 128 });
   #capabilities: Promise<Buffer> | undefined;
 
-  constructor(folders: RepositoryFolders, refs: RefCache, logger: Logger) {
+  constructor(folders: RepositoryFolders, refs: RefCache, gates: RepositoryGates, logger: Logger) {
     this.#folders = folders;
     this.#refs = refs;
+    this.#gates = gates;
     this.#logger = logger;
   }
 
@@ -82,6 +85,8 @@ export class FetchServer {
     mayStillRead: () => Promise<boolean>,
   ): Promise<ReadableStream<Uint8Array>> {
     const giveBack = await this.#slots.take();
+    // The packs that git has chosen objects from stay until it has sent them.
+    const leave = await this.#gates.share(projectId, 'fetch');
     const child = spawnGit(['upload-pack', '--stateless-rpc', this.#folders.folder(projectId)], {
       environment: { ...environment, [ownerVariable]: this.#folders.root },
       isDetached: true,
@@ -106,6 +111,7 @@ export class FetchServer {
     child.on('close', (exitCode) => {
       clearTimeout(timer);
       clearInterval(watch);
+      leave();
       giveBack();
       if (exitCode !== 0) this.#logger.debug('git upload-pack ended', { exitCode, stderr });
     });

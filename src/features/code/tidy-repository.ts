@@ -1,6 +1,7 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { git } from './git.ts';
+import type { RepositoryUse } from './repository-gates.ts';
 import { isMissing, syncFolder } from './sync-folder.ts';
 
 /** From when on a repository is tidied: each costs every reader a little. */
@@ -13,26 +14,83 @@ export const tidyLimits: TidyLimits = { looseObjects: 4_000, packs: 40 };
 
 const timeoutMs = 30 * 60_000;
 
+export interface TidyOptions {
+  readonly limits: TidyLimits;
+  /** Added to git's environment: whose it is, should it outlive us. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Does the work while the repository is used in none of these ways; `false` when that was not to be had. */
+  readonly alone: (uses: readonly RepositoryUse[], work: () => Promise<void>) => Promise<boolean>;
+  readonly signal: AbortSignal;
+}
+
 /**
- * Gathers loose objects into a pack, and many packs into one, beside clones and pushes that go on. No object is ever
- * dropped: what no reference reaches may belong to a push that is about to move one. Answers whether there was anything
- * to do.
+ * Gathers loose objects into a pack, and many packs into one, beside clones and pushes that go on: only what takes files
+ * away is done alone, and left for the next time where it cannot be. No object is ever dropped: what no reference reaches
+ * may belong to a push that is about to move one. Answers whether there was anything to do.
  */
-export async function tidyRepository(repository: string, limits: TidyLimits, signal: AbortSignal): Promise<boolean> {
-  const options = { repository, timeoutMs, signal };
+export async function tidyRepository(repository: string, options: TidyOptions): Promise<boolean> {
+  const { limits, alone } = options;
   const isScattered = (await countLoose(repository)) > limits.looseObjects;
   if (isScattered) {
-    await git(['repack', '-l', '-q'], options);
+    await git(['repack', '-l', '-q'], { ...options, repository, timeoutMs });
     // The new pack's name must be durable before the loose objects that it replaces go.
     await syncFolder(join(repository, 'objects/pack'));
-    await git(['prune-packed', '-q'], options);
+    await alone(['push'], () => dropPackedObjects(repository, options));
   }
   const isLayered = (await countPacks(repository)) > limits.packs;
   if (isLayered) {
-    await git(['repack', '-a', '-d', '-k', '-l', '-q'], options);
+    const before = await packNames(repository);
+    const united = await packEverything(repository, options);
     await syncFolder(join(repository, 'objects/pack'));
+    const replaced = before.filter((name) => !united.has(name));
+    await alone(['push', 'fetch'], async () => {
+      await dropPacks(repository, replaced);
+      await dropPackedObjects(repository, options);
+    });
   }
   return isScattered || isLayered;
+}
+
+/**
+ * One pack of all there is, what no reference reaches included, with a bitmap where git can make one. As `git repack -a -d
+ * -k` does it, but for the taking away, which that would do in the same breath. Answers its name.
+ */
+async function packEverything(repository: string, options: TidyOptions): Promise<ReadonlySet<string>> {
+  const what = ['--all', '--reflog', '--indexed-objects', '--keep-unreachable', '--pack-loose-unreachable', '--local'];
+  const how = ['--non-empty', '--delta-base-offset', '--keep-true-parents', '--write-bitmap-index-quiet', '--quiet'];
+  const made = await git(['pack-objects', ...what, ...how, join(repository, 'objects/pack/pack')], {
+    ...options,
+    repository,
+    timeoutMs,
+  });
+  const ids = made.toString('latin1').split('\n').filter(Boolean);
+  return new Set(ids.map((id) => `pack-${id}`));
+}
+
+/** git takes a folder away with its last object, in the very moment, it may be, in which a push moves one into it. */
+async function dropPackedObjects(repository: string, options: TidyOptions): Promise<void> {
+  await git(['prune-packed', '-q'], { ...options, repository, timeoutMs });
+}
+
+/** Without its pack an index is not looked at; and by it the next time finds what a crash left of them. */
+async function dropPacks(repository: string, names: readonly string[]): Promise<void> {
+  const folder = join(repository, 'objects/pack');
+  const files = await readdir(folder);
+  for (const name of names) {
+    const its = files.filter((file) => file.startsWith(`${name}.`));
+    for (const file of its.sort((a, b) => turnOf(a) - turnOf(b))) await rm(join(folder, file), { force: true });
+  }
+}
+
+function turnOf(file: string): number {
+  if (file.endsWith('.pack')) return 0;
+  return file.endsWith('.idx') ? 2 : 1;
+}
+
+/** Packs that git sees. One without its index is still on its way here: nobody has read its objects yet. */
+async function packNames(repository: string): Promise<readonly string[]> {
+  const files = await readdir(join(repository, 'objects/pack'));
+  return files.filter((file) => /^pack-[0-9a-f]{40}\.idx$/.test(file)).map((file) => basename(file, '.idx'));
 }
 
 /** About how many: ids are spread evenly, so a few of the 256 folders speak for all. */
