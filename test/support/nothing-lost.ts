@@ -73,6 +73,26 @@ export async function everyLogIsWhole(gantry: GantryProcess, project: string): P
 }
 
 /**
+ * Waits until no intent and no event is left undecided; throws when it takes longer. A decision that could not be written
+ * down is made again by reconciliation, some seconds later (engine.md 8): what nobody was told of may wait for it.
+ */
+export async function everythingDecided(gantry: GantryProcess, withinMs = 60_000): Promise<void> {
+  const database = new DatabaseSync(join(gantry.dataFolder, 'gantry.db'), { readOnly: true });
+  const open = database.prepare(
+    'select (select count(*) from push_intent) + (select count(*) from event where planned_at is null) as count',
+  );
+  try {
+    const deadline = performance.now() + withinMs;
+    while (open.get()?.['count'] !== 0) {
+      if (performance.now() > deadline) throw new Error(`Something is undecided after ${withinMs} ms`);
+      await gantry.pause();
+    }
+  } finally {
+    database.close();
+  }
+}
+
+/**
  * With the server ended: repositories pass `git fsck` (I1), the database its own checks (I11), the audit log its chain
  * (I9), and no intent, event or workflow is left open (I2, I3).
  */
