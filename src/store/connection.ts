@@ -9,6 +9,8 @@ export interface Answer {
   readonly rows: readonly Row[];
   /** Rows that the statement changed, or answered. */
   readonly changes: number;
+  /** SQLite, after an insert that answers no rows: the id of the last row. */
+  readonly lastId?: number;
 }
 
 /**
@@ -58,4 +60,11 @@ export function toParameter(value: unknown): Parameter {
       if (value instanceof Uint8Array) return value;
       throw new TypeError(`Cannot store a value of type ${typeof value}: write it as text first`);
   }
+}
+
+/** As `toParameter`, for all values of a statement. */
+export function toParameters(values: readonly unknown[]): Parameter[] {
+  const parameters = new Array<Parameter>(values.length);
+  for (let at = 0; at < values.length; at += 1) parameters[at] = toParameter(values[at]);
+  return parameters;
 }

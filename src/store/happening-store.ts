@@ -1,19 +1,19 @@
 import type { Happening, HappeningStore, StoredHappening } from '../core/events.ts';
 import type { Connection } from './connection.ts';
+import { insertion, insertRows } from './insert-rows.ts';
 import { prepare } from './prepare.ts';
 
 /** Name of the setting that holds the last sequence number that was forgotten. */
 const forgottenThrough = 'happenings.forgotten-through';
 
-/** So many go in one statement: a single one costs as much to start as ten rows to write. */
+/** So many go in one statement on PostgreSQL, where each statement is a round trip. */
 const manyHappenings = 4;
 
-const insertMany = {
-  sqlite: 'insert into "happening" ("at", "body") select ?, value from json_each(?) order by key returning "sequence"',
-  postgres:
-    'insert into "happening" ("at", "body") select $1::bigint, value from ' +
-    'json_array_elements_text($2::json) with ordinality as list(value, place) order by place returning "sequence"',
-} as const;
+const insertMany =
+  'insert into "happening" ("at", "body") select $1::bigint, value from ' +
+  'json_array_elements_text($2::json) with ordinality as list(value, place) order by place returning "sequence"';
+
+const happeningInsertion = insertion('happening', ['at', 'body']);
 
 /** What happened, in the database. `remember` is told of each that is stored, for publishing after the commit. */
 export function createHappeningStore(
@@ -24,6 +24,25 @@ export function createHappeningStore(
   const insert = prepare<{ at: Date; body: string }>()(connection, (_, value) =>
     db.insertInto('happening').values({ at: value.at, body: value.body }).returning('sequence'),
   );
+
+  /** Answers the sequence number of each, in order. */
+  async function insertBodies(bodies: readonly string[], at: Date): Promise<readonly number[]> {
+    if (connection.dialect === 'sqlite') {
+      return insertRows(
+        connection,
+        happeningInsertion,
+        bodies.flatMap((body) => [at, body]),
+      );
+    }
+    if (bodies.length < manyHappenings) {
+      const sequences: number[] = [];
+      for (const body of bodies) for (const row of await insert.run({ at, body })) sequences.push(row.sequence);
+      return sequences;
+    }
+    const { rows } = await connection.execute(insertMany, [at, JSON.stringify(bodies)]);
+    // `returning` promises no order; the sequence is that of the list.
+    return rows.map((row) => Number(row['sequence'])).sort((a, b) => a - b);
+  }
 
   async function forgotten(): Promise<number> {
     const row = await db.selectFrom('setting').select('value').where('name', '=', forgottenThrough).executeTakeFirst();
@@ -42,17 +61,10 @@ export function createHappeningStore(
 
   return {
     async append(happenings: readonly Happening[], at: Date) {
-      if (happenings.length < manyHappenings) {
-        for (const happening of happenings) {
-          const [row] = await insert.run({ at, body: JSON.stringify(happening) });
-          if (row) remember({ sequence: row.sequence, at, happening });
-        }
-        return;
-      }
-      const bodies = JSON.stringify(happenings.map((happening) => JSON.stringify(happening)));
-      const { rows } = await connection.execute(insertMany[connection.dialect], [at, bodies]);
-      // `returning` promises no order; the sequence is that of the list.
-      const sequences = rows.map((row) => Number(row['sequence'])).sort((a, b) => a - b);
+      const sequences = await insertBodies(
+        happenings.map((happening) => JSON.stringify(happening)),
+        at,
+      );
       happenings.forEach((happening, i) => remember({ sequence: sequences[i]!, at, happening }));
     },
     async since(sequence, limit) {

@@ -35,12 +35,19 @@ export function prepare<Values extends object>() {
       if (compiled) return compiled;
       const placeholders = new Proxy({}, { get: (_, name) => new Placeholder(String(name)) }) as Values;
       const { sql, parameters } = build(connection.db, placeholders).compile();
+      const names = parameters.map((parameter) =>
+        parameter instanceof Placeholder ? (parameter.name as keyof Values) : undefined,
+      );
       compiled = {
         sql,
-        order: (values) =>
-          parameters.map((parameter) =>
-            parameter instanceof Placeholder ? values[parameter.name as keyof Values] : parameter,
-          ),
+        order: (values) => {
+          const ordered = [...parameters];
+          for (let at = 0; at < names.length; at += 1) {
+            const name = names[at];
+            if (name !== undefined) ordered[at] = values[name];
+          }
+          return ordered;
+        },
       };
       return compiled;
     };

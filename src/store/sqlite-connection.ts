@@ -1,6 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Kysely } from 'kysely';
-import { type Answer, type Connection, type Row, toParameter } from './connection.ts';
+import { type Answer, type Connection, type Row, toParameters } from './connection.ts';
 import { kyselyOver } from './kysely-over.ts';
 import type { Tables } from './tables.ts';
 
@@ -13,6 +13,8 @@ interface Prepared {
 
 /** Statements kept ready; lists of values give a statement per length, so there is no natural end. */
 const statementLimit = 500;
+
+const noRows: readonly Row[] = [];
 
 /** A connection to a SQLite file. A reader sees committed data only and cannot write. */
 export class SqliteConnection implements Connection {
@@ -34,8 +36,11 @@ export class SqliteConnection implements Connection {
 
   async execute(sql: string, parameters: readonly unknown[]): Promise<Answer> {
     const { statement, answers, byteColumns } = this.#prepare(sql);
-    const values = parameters.map(toParameter);
-    if (!answers) return { rows: [], changes: Number(statement.run(...values).changes) };
+    const values = toParameters(parameters);
+    if (!answers) {
+      const { changes, lastInsertRowid } = statement.run(...values);
+      return { rows: noRows, changes: Number(changes), lastId: Number(lastInsertRowid) };
+    }
     const rows = statement.all(...values) as Row[];
     for (const column of byteColumns) for (const row of rows) row[column] = asBuffer(row[column]);
     return { rows, changes: rows.length };
@@ -43,7 +48,7 @@ export class SqliteConnection implements Connection {
 
   async executeMany(sql: string, parameterSets: readonly (readonly unknown[])[]): Promise<void> {
     const { statement } = this.#prepare(sql);
-    for (const parameters of parameterSets) statement.run(...parameters.map(toParameter));
+    for (const parameters of parameterSets) statement.run(...toParameters(parameters));
   }
 
   async script(sql: string): Promise<void> {

@@ -27,8 +27,8 @@ const insertSql = `
   select "workflowId", "pipelineId", "attempt", "position", "name", "status", "reason"
   from json_to_recordset($1::json) as "given" ("workflowId" bigint, "pipelineId" bigint, "attempt" bigint,
     "position" bigint, "name" text, "status" text, "reason" text)
-  order by "position"
-  returning "id", "position"`;
+  order by "workflowId", "position"
+  returning "id", "workflow_id", "position"`;
 
 const changeSql = `
   update "step" set
@@ -42,15 +42,15 @@ const changeSql = `
     "failure" text, "startedAt" bigint, "finishedAt" bigint)
   where "step"."id" = "change"."id"`;
 
-/** Inserts the steps of one attempt and answers their ids, by position. */
+/** Inserts steps and answers their ids. They are given by workflow and position, and answered so. */
 export async function insertStepsAtOnce(
   connection: Connection,
   steps: readonly StepValues[],
 ): Promise<readonly number[]> {
   if (steps.length === 0) return [];
   const { rows } = await connection.execute(insertSql, [JSON.stringify(steps)]);
-  const created = rows as readonly { readonly id: number; readonly position: number }[];
-  return created.toSorted((a, b) => a.position - b.position).map((row) => row.id);
+  const created = rows as readonly { readonly id: number; readonly workflow_id: number; readonly position: number }[];
+  return created.toSorted((a, b) => a.workflow_id - b.workflow_id || a.position - b.position).map((row) => row.id);
 }
 
 /** Changes many steps in the order given: a step that is named twice gets both changes, one after the other. */

@@ -133,6 +133,7 @@ export async function loadPipeline(stores: Stores, id: number): Promise<OpenPipe
   ]);
   if (!project)
     throw new GantryError('PROJECT_NOT_FOUND', `Cannot load pipeline ${id}: its project ${pipeline.projectId} is gone`);
+  const stepsOf = Map.groupBy(steps, ({ workflowId }) => workflowId);
   return openPipeline(
     pipeline,
     projectSlug(project),
@@ -140,8 +141,8 @@ export async function loadPipeline(stores: Stores, id: number): Promise<OpenPipe
       .toSorted((a, b) => a.position - b.position)
       .map((workflow) => ({
         workflow,
-        steps: steps
-          .filter((step) => step.workflowId === workflow.id && step.attempt === workflow.attempt)
+        steps: (stepsOf.get(workflow.id) ?? [])
+          .filter(({ attempt }) => attempt === workflow.attempt)
           .toSorted((a, b) => a.position - b.position),
       })),
   );

@@ -284,10 +284,8 @@ async function writePipeline(
   if (written === 'number-taken') return undefined;
   if (written === 'planned') return answerAgain(store, event.id);
 
-  const rows = written.workflows.map((workflow) => ({
-    workflow,
-    steps: written.steps.filter(({ workflowId }) => workflowId === workflow.id),
-  }));
+  const stepsOf = Map.groupBy(written.steps, ({ workflowId }) => workflowId);
+  const rows = written.workflows.map((workflow) => ({ workflow, steps: stepsOf.get(workflow.id) ?? [] }));
   const open = result.kind === 'planned' ? openPipeline(written.pipeline, projectSlug(project), rows) : undefined;
   return { event, pipeline: written.pipeline, trace: result.trace, open };
 }
