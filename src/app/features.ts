@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { LogStorage } from '../drivers/logs/logs.ts';
-import { CompileWorker } from '../engine/compile-worker.ts';
+import { CompileProcess } from '../engine/compile-process.ts';
 import { accountsFeature, createPasswords } from '../features/accounts/index.ts';
 import { type CodeFeature, codeFeature } from '../features/code/index.ts';
 import type { Feature } from '../features/feature.ts';
@@ -19,7 +19,7 @@ export interface Features {
   readonly all: readonly Feature[];
   readonly code: CodeFeature;
   readonly pipelines: PipelinesFeature;
-  readonly compiler: CompileWorker;
+  readonly compiler: CompileProcess;
 }
 
 /** The one list of what this Gantry can do. */
@@ -36,7 +36,7 @@ export function createFeatures(deps: {
 }): Features {
   const { config, store, logs, clock, publicUrl } = deps;
   const logger = (feature: string): Logger => deps.logger.child({ feature });
-  const compiler = new CompileWorker();
+  const compiler = new CompileProcess();
   const accounts = accountsFeature({ store, clock, passwords: createPasswords(), publicUrl, version: deps.version });
   const secrets = secretsFeature({
     store,

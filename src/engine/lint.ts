@@ -7,7 +7,7 @@ import { readPipelineFile } from './read-pipeline-file.ts';
 
 /**
  * Checks a pipeline file as the server reads it, for a push to the default branch. Pure; never throws for what the file
- * contains. The server calls it through `CompileWorker`, since the text may be hostile.
+ * contains. The server calls it through `CompileProcess`, since the text may be hostile.
  */
 export function lintPipelineFile(path: string, text: string): LintResult {
   const tooLarge = refuseLargeText(text);

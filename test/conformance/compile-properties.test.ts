@@ -203,7 +203,7 @@ describe('compilePipeline', () => {
         const result = compilePipeline(input);
         expect(compilePipeline(input)).toEqual(result);
         expect(input).toEqual(before);
-        // It crosses a thread and a database.
+        // It crosses a process and a database.
         expect(JSON.parse(JSON.stringify(result))).toEqual(result);
       }),
       { numRuns: 500 },

@@ -20,7 +20,7 @@ export interface PipelinesFeatureDeps {
   readonly unitOfWork: UnitOfWork;
   readonly happenings: HappeningBus;
   readonly repository: Pick<Repository, 'resolve' | 'commit' | 'readFile' | 'folder'>;
-  /** The worker that reads pipeline files under the limits of R5. */
+  /** The process that reads pipeline files under the limits of R5. */
   readonly compiler: PipelineCompiler & PipelineLinter;
   readonly secrets: SecretVault;
   readonly logs: LogStorage;

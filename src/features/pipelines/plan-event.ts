@@ -14,7 +14,7 @@ import { failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { type OpenPipeline, openPipeline } from './open-pipelines.ts';
 
-/** Compiles in a process or thread of its own, under the limits of R5. */
+/** Compiles in a process of its own, under the limits of R5. */
 export interface PipelineCompiler {
   compile(input: CompileInput): Promise<CompileResult>;
 }

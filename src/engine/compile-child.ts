@@ -1,17 +1,13 @@
-import { parentPort } from 'node:worker_threads';
+import { answerQuestions } from './answer-questions.ts';
 import { compilePipeline } from './compile.ts';
-import type { CompileAnswer, CompileQuestion, ThreadMessage } from './compile-worker.ts';
 import { lintPipelineFile } from './lint.ts';
 
-/** The thread of `CompileWorker`: one question at a time, one answer each, after word that all is loaded. */
-parentPort?.on('message', (question: CompileQuestion) => {
-  const answer: CompileAnswer =
-    question.kind === 'compile'
-      ? { kind: 'compile', result: compilePipeline(question.input) }
-      : { kind: 'lint', result: lintPipelineFile(question.path, question.text) };
-  parentPort?.postMessage(answer);
-});
-parentPort?.postMessage({ kind: 'ready' } satisfies ThreadMessage);
+/** The program of `CompileProcess`'s child. It loads what reading a pipeline file takes, and nothing else. */
+answerQuestions((question) =>
+  question.kind === 'compile'
+    ? { kind: 'compile', result: compilePipeline(question.input) }
+    : { kind: 'lint', result: lintPipelineFile(question.path, question.text) },
+);
 
 // The first file costs many times what the next one does: while the push that woke us is still being received, a file
 // that nobody waits for pays for it.

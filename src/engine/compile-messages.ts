@@ -1,0 +1,24 @@
+import type { CompileInput, CompileResult } from './compile-input.ts';
+import type { LintResult } from './lint-result.ts';
+
+export type CompileQuestion =
+  | { readonly kind: 'compile'; readonly input: CompileInput }
+  | { readonly kind: 'lint'; readonly path: string; readonly text: string };
+
+export type CompileAnswer =
+  | { readonly kind: 'compile'; readonly result: CompileResult }
+  | { readonly kind: 'lint'; readonly result: LintResult };
+
+/** A question for the child, and how long the child lets itself work on it. */
+export interface ToChild {
+  readonly question: CompileQuestion;
+  readonly limitMs: number;
+}
+
+/** `ready` comes once, when everything is loaded; after it one message for each question. */
+export type FromChild =
+  | CompileAnswer
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'timeout' }
+  /** The reader threw, which it never should. */
+  | { readonly kind: 'bug'; readonly error: Error };
