@@ -1,21 +1,11 @@
 #!/bin/sh
 # npm run up: from a clone to a running Gantry with a first green pipeline. Safe to run again.
-# Starts on whatever Node and npm the system has; everything after this file runs on the Node of the lock file.
 set -eu
 cd "$(dirname "$0")/.."
 
-say() { printf '%s\n' "$*" >&2; }
+say() { printf '%s\n' "$@" >&2; }
 
-# npm packages, unless those of this lock file are here already. The lock file's hash says so.
-stamp=node_modules/.gantry-lock
-lock=$(sha256sum package-lock.json | cut -c1-64)
-if [ "$(cat "$stamp" 2>/dev/null || true)" != "$lock" ]; then
-  say "Installing npm packages …"
-  started=$(date +%s)
-  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
-  printf '%s' "$lock" >"$stamp"
-  say "  done in $(($(date +%s) - started)) s"
-fi
+sh tools/install-packages.sh
 
 # Debian packages: program → package. Sandboxes need those of the first line, base images those of the second.
 missing=$(
@@ -36,16 +26,20 @@ LIST
 )
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"
 if [ -n "$missing" ]; then
+  install="apt-get install --no-install-recommends -y ${missing% }"
   # shellcheck disable=SC2086 # a list of words
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     say "Installing Debian packages: $missing…"
     started=$(date +%s)
-    apt-get -qq update >&2
-    DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y $missing >/dev/null
+    # What apt has to say is of interest only when it fails.
+    if ! said=$( (apt-get -qq update && DEBIAN_FRONTEND=noninteractive $install) 2>&1); then
+      say "$said" "error: Cannot install the Debian packages: apt-get said above why" "  next  $install"
+      exit 1
+    fi
     say "  done in $(($(date +%s) - started)) s"
   else
-    say "Gantry needs a few Debian packages. Run this, then npm run up again:"
-    say "  sudo apt-get update && sudo apt-get install --no-install-recommends -y $missing"
+    say 'error: Cannot start: a few Debian packages are missing, and only root may install them' \
+      "  next  sudo sh -c 'apt-get update && $install'    then npm run up again"
     exit 1
   fi
 fi
