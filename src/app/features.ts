@@ -6,6 +6,7 @@ import { accountsFeature, createPasswords } from '../features/accounts/index.ts'
 import { type CodeFeature, codeFeature } from '../features/code/index.ts';
 import type { Feature } from '../features/feature.ts';
 import { type PipelinesFeature, pipelinesFeature } from '../features/pipelines/index.ts';
+import { logOperations } from '../features/pipelines/logs/log-operations.ts';
 import { logRoutes } from '../features/pipelines/logs/log-routes.ts';
 import { secretsFeature } from '../features/secrets/index.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -50,6 +51,7 @@ export function createFeatures(deps: {
     logger: logger('code'),
     dataFolder: config.dataFolder,
     publicUrl: () => publicUrl,
+    onPushBegin: () => compiler.warm(),
   });
   const pipelines = pipelinesFeature({
     unitOfWork: store,
@@ -63,7 +65,11 @@ export function createFeatures(deps: {
     publicUrl: () => publicUrl,
     config: { logLimitBytes: config.logLimit, runningStepsLimit: config.slots },
   });
-  const logViews: Feature = { name: 'logs', routes: logRoutes({ store, logs, logBus: pipelines.logBus }) };
+  const logViews: Feature = {
+    name: 'logs',
+    operations: logOperations({ store, logs }),
+    routes: logRoutes({ store, logs, logBus: pipelines.logBus }),
+  };
   // Pipelines before code: an event that code finds at its start must find somebody who plans it.
   const tidy = housekeeping({ store, clock, logger: logger('housekeeping') });
   return { all: [accounts, secrets, pipelines, code, logViews, tidy], code, pipelines, compiler };

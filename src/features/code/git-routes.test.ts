@@ -19,8 +19,11 @@ import { flushPkt, pktLine } from '../../lib/pkt-line.ts';
 let server: CodeServer;
 let mei: Person;
 
+/** How often somebody was about to push. */
+let begun = 0;
+
 beforeAll(async () => {
-  server = await startCodeServer();
+  server = await startCodeServer({ deps: { onPushBegin: () => void (begun += 1) } });
   mei = await addPerson(server.store, 'mei');
 });
 afterAll(() => server.stop());
@@ -60,6 +63,16 @@ describe('git push', () => {
     });
     expect(await server.store.read.events.listIntents()).toEqual([]);
     expect(await server.store.read.events.lastSeenRefs(project.id)).toEqual(new Map([['refs/heads/main', first]]));
+  });
+
+  it('is told of before anything of it arrives, and nothing else is', async () => {
+    const { project, tree } = await projectWithTree();
+    const before = begun;
+    await mustGit(['ls-remote', 'origin'], tree);
+    expect(begun).toBe(before);
+    await mustGit(['push', '--dry-run', '--quiet', 'origin', 'main'], tree);
+    expect(begun).toBe(before + 1);
+    expect(await server.store.read.events.listByProject(project.id, 10)).toEqual([]);
   });
 
   it('of several commits, a tag and a deletion makes an event each', async () => {

@@ -19,6 +19,7 @@ export interface GitRoutesDeps {
   readonly fetches: FetchServer;
   readonly pushes: PushReceiver;
   readonly maxPushBytes: number;
+  readonly onPushBegin: () => void;
 }
 
 const repositoryPath = '/:owner/:project{[^/]+\\.git}';
@@ -107,6 +108,7 @@ async function advertiseFetch(deps: GitRoutesDeps, project: Project, protocol: s
 
 /** In process: the list is at hand, and a push begins with it. */
 async function advertisePush(deps: GitRoutesDeps, project: Project): Promise<Buffer> {
+  deps.onPushBegin();
   const refs = (await deps.refs.list(project.id)).filter(
     ({ name }) => !hiddenRefPrefixes.some((prefix) => name.startsWith(prefix)),
   );

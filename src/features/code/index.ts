@@ -29,6 +29,8 @@ export interface CodeFeatureDeps {
   readonly publicUrl: () => string;
   /** The most that one push may bring, in bytes. Default 2 GiB. */
   readonly maxPushBytes?: number;
+  /** Told when somebody who may push asks what there is: a push follows within a moment, as a rule. */
+  readonly onPushBegin?: () => void;
 }
 
 export interface CodeFeature extends Feature {
@@ -46,7 +48,7 @@ const lookThroughEveryMs = 60 * 60_000;
 
 /** Projects and their repositories: git over HTTP, from a push to its event, and reading of what was pushed. */
 export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
-  const { unitOfWork, clock, logger, maxPushBytes = 2 * 2 ** 30 } = deps;
+  const { unitOfWork, clock, logger, maxPushBytes = 2 * 2 ** 30, onPushBegin = () => {} } = deps;
   const dataFolder = resolve(deps.dataFolder);
   const folders = new RepositoryFolders(join(dataFolder, 'repositories'), maxPushBytes);
   const objects = new ObjectReaders();
@@ -105,7 +107,7 @@ export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
     name: 'code',
     repository,
     operations: codeOperations({ unitOfWork, clock, folders, refs, repository, publicUrl: deps.publicUrl }),
-    routes: gitRoutes({ unitOfWork, folders, refs, fetches, pushes, maxPushBytes }),
+    routes: gitRoutes({ unitOfWork, folders, refs, fetches, pushes, maxPushBytes, onPushBegin }),
     reconcile: () => recovery.settleForgotten(),
     lookThroughRefs: () => recovery.lookThroughAllRefs(),
     tidy,

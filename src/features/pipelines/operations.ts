@@ -16,6 +16,8 @@ import { type StartPipelineDeps, startPipeline } from './start-pipeline.ts';
 /** Checks a pipeline file within the limits of R5. */
 export interface PipelineLinter {
   lint(path: string, text: string): Promise<LintResult>;
+  /** Gets ready: a file is to be read in a moment. */
+  warm?(): void;
 }
 
 export interface PipelineOperationsDeps extends StartPipelineDeps {
@@ -53,6 +55,7 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
     },
 
     async startPipeline({ params, body }, request) {
+      deps.linter.warm?.();
       const project = await getProject(store, params);
       const pipeline = await startPipeline(deps, {
         project,
