@@ -23,13 +23,10 @@ export const TokenView = z
     name: z.string(),
     prefix: z.string(),
     scopes: z.array(Scope),
-    projects: z
-      .array(z.string())
-      .nullable()
-      .meta({
-        description:
-          'The projects it is limited to, by their present names, without those that you may no longer see; null = all',
-      }),
+    projects: z.array(z.string()).nullable().meta({
+      description:
+        'The projects it is limited to, by their present names, without those that you may no longer see; null = all',
+    }),
     createdAt: instant,
     expiresAt: instant.nullable(),
     lastUsedAt: instant.nullable(),
@@ -71,6 +68,18 @@ const AuditView = z
 const name = z.string().min(1).max(63);
 const password = z.string().min(1).max(1_000);
 const noLongerThan = (max: number) => z.string().max(max);
+
+/** Which records are asked for. */
+export const AuditQuery = z.object({
+  actor: noLongerThan(63).optional(),
+  action: noLongerThan(60).optional().meta({ description: 'An action, or what actions begin with: `secret`' }),
+  refused: z.enum(['true']).optional().meta({ description: 'Only what was refused' }),
+  from: z.iso.datetime({ offset: true }).optional().meta({ description: 'At or after this instant' }),
+  to: z.iso.datetime({ offset: true }).optional().meta({ description: 'Before this instant' }),
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+  after: noLongerThan(20).optional(),
+});
+export type AuditQuery = z.output<typeof AuditQuery>;
 
 export const accountOperations = {
   getInstance: {
@@ -284,14 +293,40 @@ export const accountOperations = {
     path: '/api/v1/audit',
     summary: 'The record of who changed rights, secrets and settings, newest first',
     action: 'site:administer',
-    query: z.object({
-      limit: z.coerce.number().int().min(1).max(500).default(100),
-      after: z.string().max(20).optional(),
+    query: AuditQuery.extend({
+      project: noLongerThan(130).optional().meta({ description: 'owner/name' }),
     }),
     status: 200,
     ok: listOf(AuditView).extend({
-      isUnbroken: z.boolean().meta({ description: 'Whether every record follows from the one before' }),
+      isUnbroken: z.boolean().meta({
+        description: 'Whether every record follows from the one before; what was followed already is not read again',
+      }),
     }),
     errors: [],
+  },
+  verifyAudit: {
+    method: 'get',
+    path: '/api/v1/audit/chain',
+    summary: 'Follow the chain of the record from its first entry to its last',
+    action: 'site:administer',
+    status: 200,
+    ok: z.object({
+      isUnbroken: z.boolean(),
+      brokenAt: z.int().nullable().meta({ description: 'The first record that does not follow from the one before' }),
+      records: z.int().meta({ description: 'How many records follow from each other' }),
+      hash: z.string().meta({ description: 'Hash of the last of them: kept elsewhere, it proves the record later' }),
+    }),
+    errors: [],
+  },
+  listProjectAudit: {
+    method: 'get',
+    path: '/api/v1/projects/{owner}/{project}/audit',
+    summary: 'Who changed rights, secrets and settings of a project, and who was refused; newest first',
+    action: 'audit:read',
+    params: z.object({ owner: name, project: name }),
+    query: AuditQuery,
+    status: 200,
+    ok: listOf(AuditView.omit({ remoteAddress: true }).meta({ id: 'ProjectAuditEntry' })),
+    errors: ['PROJECT_NOT_FOUND'],
   },
 } as const satisfies Record<string, Operation>;

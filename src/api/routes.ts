@@ -23,6 +23,8 @@ export const routes = {
   setOrganisationMember: { method: 'PUT', path: '/api/v1/organisations/{owner}/members/{name}' },
   removeOrganisationMember: { method: 'DELETE', path: '/api/v1/organisations/{owner}/members/{name}' },
   listAudit: { method: 'GET', path: '/api/v1/audit' },
+  verifyAudit: { method: 'GET', path: '/api/v1/audit/chain' },
+  listProjectAudit: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/audit' },
   listProjects: { method: 'GET', path: '/api/v1/projects' },
   createProject: { method: 'POST', path: '/api/v1/projects' },
   getProject: { method: 'GET', path: '/api/v1/projects/{owner}/{project}' },
@@ -46,5 +48,7 @@ export const routes = {
   cancelPipeline: { method: 'POST', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/cancel' },
   rerunPipeline: { method: 'POST', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/rerun' },
   listStepAttempts: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/attempts' },
+  getLogOutline: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/steps/{step}/log/outline' },
+  listLogTimes: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/steps/{step}/log/times' },
   lintPipelineFile: { method: 'POST', path: '/api/v1/lint' },
 } as const satisfies Record<OperationId, { method: string; path: string }>;

@@ -39,6 +39,7 @@ export const actions = {
   'project:configure': { on: 'project', scope: 'project:admin', role: 'admin' },
   'member:read': { on: 'project', scope: 'project:read', role: 'read' },
   'member:manage': { on: 'project', scope: 'project:admin', role: 'admin' },
+  'audit:read': { on: 'project', scope: 'project:read', role: 'admin' },
   'code:read': { on: 'project', scope: 'code:read', role: 'read' },
   'code:write': { on: 'project', scope: 'code:write', role: 'write', changes: true },
   'code:force': { on: 'project', scope: 'code:write', role: 'maintain', changes: true },

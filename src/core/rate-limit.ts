@@ -10,4 +10,6 @@ export interface RateLimitStore {
     bucket: { readonly capacity: number; readonly perSecond: number },
     at: Date,
   ): Promise<{ readonly allowed: boolean; readonly retryAfterMs: number }>;
+  /** Forgets up to `limit` buckets that are full again, and so say nothing. Answers how many. */
+  prune(at: Date, limit: number): Promise<number>;
 }

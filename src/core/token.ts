@@ -44,4 +44,6 @@ export interface SessionStore {
   remove(id: string): Promise<void>;
   /** Ends all sessions of a person but one: after a change of the password. */
   removeOthers(personId: number, keepId: string | undefined): Promise<void>;
+  /** Forgets up to `limit` sessions that had ended at that instant: by their age, or since nobody used them. Answers how many. */
+  prune(at: Date, limit: number): Promise<number>;
 }

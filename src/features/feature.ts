@@ -30,6 +30,11 @@ export interface RequestContext {
   authorize(action: Action, resource: ResourceName): Promise<void>;
   /** As `authorize`, as a question. */
   may(action: Action, resource: ResourceName): Promise<boolean>;
+  /**
+   * Records in the audit that something was refused, on `subject`; the server itself records refusals of what a route
+   * asks of whoever is signed in. Bounded: what is refused again and again is counted, not written each time.
+   */
+  noteRefusal(action: `${string}:refused`, subject: string): Promise<void>;
   /** Sets a response header of an operation: cookies, ETag. */
   setHeader(name: string, value: string): void;
 }

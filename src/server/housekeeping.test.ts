@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { heldClock } from '../../test/support/server-world.ts';
+import { cookie, heldClock, openServerWorld } from '../../test/support/server-world.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { openStore } from '../store/open-store.ts';
 import { housekeeping } from './housekeeping.ts';
@@ -22,5 +22,24 @@ describe('housekeeping', () => {
     await feature.stop?.();
     expect(await store.read.happenings.since(0, 10)).toBeUndefined();
     expect(await store.read.happenings.since(1, 10)).toHaveLength(1);
+  });
+
+  it('forgets all that has run out, in more than one batch, and nobody is signed out by it', async () => {
+    const world = await openServerWorld();
+    onTestFinished(() => world.close());
+    const { store, clock } = world;
+    const mei = await world.person('mei');
+    for (let i = 0; i < 1_203; i += 1) await world.session(mei);
+    await store.write((stores) => stores.rateLimits.take('x', 1, { capacity: 1, perSecond: 1 }, clock.now()));
+    clock.advance(11 * 3_600_000);
+    const present = await world.session(mei);
+    clock.advance(3_600_000);
+
+    const feature = housekeeping({ store, clock, logger: silentLogger });
+    await feature.start?.();
+    await feature.stop?.();
+    expect(await store.read.sessions.list(mei.id)).toHaveLength(1);
+    expect((await world.request('/api/v1/me', { headers: cookie(present) })).status).toBe(200);
+    expect(await store.write((stores) => stores.rateLimits.prune(clock.now(), 10))).toBe(0);
   });
 });

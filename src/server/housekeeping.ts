@@ -1,4 +1,4 @@
-import type { UnitOfWork } from '../core/unit-of-work.ts';
+import type { Stores, UnitOfWork } from '../core/unit-of-work.ts';
 import type { Feature } from '../features/feature.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
@@ -7,7 +7,14 @@ const everyMs = 60 * 60_000;
 /** How long a viewer may be away and be told what it missed, and how long a request may be repeated. */
 const keptMs = 24 * 3_600_000;
 
-/** Forgets, at the start and every hour, what is kept for a day only: happenings, and answers to repeated requests. */
+/** Rows that one transaction forgets of what has run out: whoever writes meanwhile waits for few milliseconds. */
+const forgottenAtOnce = 500;
+
+/**
+ * Forgets, at the start and every hour, what is kept for a day only (happenings, and answers to repeated requests), and
+ * what has run out: sessions that ended, and limits that are full again. None of it means anything any more: all who
+ * read it ask for the time as well.
+ */
 export function housekeeping({
   store,
   clock,
@@ -19,17 +26,26 @@ export function housekeeping({
 }): Feature {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
+  let isStopping = false;
 
   async function tidy(): Promise<void> {
-    const before = new Date(clock.now().getTime() - keptMs);
+    const now = clock.now();
+    const before = new Date(now.getTime() - keptMs);
     try {
       await store.write(async (stores) => {
         await stores.happenings.prune(before);
         await stores.idempotency.prune(before);
       });
+      await forget((stores) => stores.sessions.prune(now, forgottenAtOnce));
+      await forget((stores) => stores.rateLimits.prune(now, forgottenAtOnce));
     } catch (error) {
-      logger.warn('What is kept for a day was not tidied; the next hour tries again', { error });
+      logger.warn('What has run out was not forgotten; the next hour tries again', { error });
     }
+  }
+
+  /** Batch after batch, each in a transaction of its own, until one finds less than it may take. */
+  async function forget(batch: (stores: Stores) => Promise<number>): Promise<void> {
+    while (!isStopping && (await store.write(batch)) >= forgottenAtOnce);
   }
 
   return {
@@ -42,6 +58,7 @@ export function housekeeping({
       timer.unref();
     },
     async stop() {
+      isStopping = true;
       clearInterval(timer);
       await running;
     },

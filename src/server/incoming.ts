@@ -9,6 +9,7 @@ import { type Access, anonymous, type Identity } from './access.ts';
 import type { Language } from './language.ts';
 import type { Peer } from './peer.ts';
 import type { RateLimiter } from './rate-limiter.ts';
+import type { RefusalRecord } from './refusal-record.ts';
 
 /** What the shell knows of a request before any route looks at it. */
 export interface Incoming {
@@ -77,7 +78,7 @@ export function mayBeForged(context: Context<ServerEnv>): boolean {
 /** What handlers learn of the request. */
 export function requestContext(
   context: Context<ServerEnv>,
-  access: Access,
+  { access, refusals }: { readonly access: Access; readonly refusals: RefusalRecord },
   identity: Identity | undefined,
   setHeader: RequestContext['setHeader'],
 ): RequestContext {
@@ -103,6 +104,8 @@ export function requestContext(
       if (identity && !present) return false;
       return access.may(present?.actor ?? anonymous, action, resource);
     },
+    noteRefusal: (action, subject) =>
+      refusals.note({ actor, action, subject, remoteAddress: peer.address, requestId, details: {} }),
     setHeader,
   };
 }

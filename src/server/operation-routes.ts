@@ -11,8 +11,10 @@ import type { Logger } from '../lib/logger.ts';
 import type { Access, Identity } from './access.ts';
 import { entityTag, namesTag } from './entity-tag.ts';
 import { requestContext, type ServerEnv } from './incoming.ts';
+import { noteDenial } from './note-denial.ts';
 import { parsePart, refusePart } from './parse-part.ts';
 import { InvalidRequest } from './problem.ts';
+import type { RefusalRecord } from './refusal-record.ts';
 import { readJson, refuseLargeBody } from './request-body.ts';
 
 type Handler = (input: Input, request: RequestContext) => Promise<unknown>;
@@ -26,6 +28,7 @@ interface Input {
 export interface OperationRouteDeps {
   readonly features: readonly Feature[];
   readonly access: Access;
+  readonly refusals: RefusalRecord;
   readonly store: UnitOfWork;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -66,11 +69,32 @@ interface Call {
 }
 
 async function answerOperation(call: Call): Promise<Response> {
-  const { id, operation, reader, context, identity, deps } = call;
+  const { id, operation, context, identity, deps } = call;
   const headers = new Headers({ 'Cache-Control': operation.hasEtag ? 'private, no-cache' : 'no-store' });
-  const request = requestContext(context, deps.access, identity, (name, value) =>
+  const request = requestContext(context, deps, identity, (name, value) =>
     name.toLowerCase() === 'set-cookie' ? headers.append(name, value) : headers.set(name, value),
   );
+  try {
+    return await answerRequest(call, request, headers);
+  } catch (error) {
+    if (operation.method !== 'get') {
+      const resource = resourceOf(operation, context, undefined);
+      const params = context.req.param();
+      await noteDenial({
+        error,
+        action: operation.action,
+        resource,
+        request,
+        details: { operation: id, params },
+        deps,
+      });
+    }
+    throw error;
+  }
+}
+
+async function answerRequest(call: Call, request: RequestContext, headers: Headers): Promise<Response> {
+  const { id, operation, reader, context, identity } = call;
 
   // Only what names the owner is read before we know that the asker may ask.
   const isOwnerInBody = operation.ownerFrom === 'body';
@@ -192,7 +216,10 @@ function resourceOf(operation: Operation, context: Context<ServerEnv>, body: unk
     case 'owner':
       return {
         on,
-        name: operation.ownerFrom === 'body' ? (body as { owner: string }).owner : (context.req.param('owner') ?? ''),
+        name:
+          operation.ownerFrom === 'body'
+            ? ((body as { owner: string } | undefined)?.owner ?? '')
+            : (context.req.param('owner') ?? ''),
       };
     default:
       return { on };

@@ -1,13 +1,18 @@
 import type { Context, Hono } from 'hono';
 import { GantryError } from '../core/errors.ts';
-import type { Action } from '../core/permission.ts';
+import { type Action, actions } from '../core/permission.ts';
+import type { UnitOfWork } from '../core/unit-of-work.ts';
 import type { RawRoute, RequestContext, ResourceName } from '../features/feature.ts';
 import type { Access, Identity } from './access.ts';
 import { isAbout } from './access.ts';
 import { requestContext, type ServerEnv } from './incoming.ts';
+import { noteDenial } from './note-denial.ts';
+import type { RefusalRecord } from './refusal-record.ts';
 
 export interface RawRouteDeps {
+  readonly store: UnitOfWork;
   readonly access: Access;
+  readonly refusals: RefusalRecord;
   readonly identify: (context: Context<ServerEnv>) => Promise<Identity | undefined>;
   /** Throws RATE_LIMITED. */
   readonly limit: (context: Context<ServerEnv>, identity: Identity | undefined) => void;
@@ -39,13 +44,19 @@ export function mountRawRoutes(app: Hono<ServerEnv>, routes: readonly ShellRoute
       deps.limit(context, identity);
 
       const answerHeaders: [string, string][] = [];
-      const request = requestContext(context, deps.access, identity, (header, value) => {
+      const request = requestContext(context, deps, identity, (header, value) => {
         answerHeaders.push([header, value]);
       });
       const { action, resource } = route.policy({ params: context.req.param(), url: new URL(context.req.url) });
       if (!isAbout(action, resource.on))
         throw new TypeError(`Cannot authorise ${name}: ${action} is not about a ${resource.on}`);
-      await authorizeRoute(deps.access, request, route.challenge, action, resource);
+      try {
+        await authorizeRoute(deps.access, request, route.challenge, action, resource);
+      } catch (error) {
+        const isTelling = !actions[action].scope.endsWith(':read');
+        if (isTelling) await noteDenial({ error, action, resource, request, details: { route: name }, deps });
+        throw error;
+      }
 
       const response = await route.handle(context, request, identity);
       for (const [header, value] of answerHeaders) response.headers.append(header, value);

@@ -19,6 +19,7 @@ import { peerOf, trustedProxyList } from './peer.ts';
 import { problemResponse } from './problem.ts';
 import { RateLimiter } from './rate-limiter.ts';
 import { mountRawRoutes, type ShellRoute } from './raw-routes.ts';
+import { RefusalRecord } from './refusal-record.ts';
 import { isPagePath, isUnambiguousPath, pathOfTarget } from './request-path.ts';
 import { setSecurityHeaders } from './security-headers.ts';
 import { createStaticUi } from './static-ui.ts';
@@ -68,6 +69,8 @@ export function createServer(deps: ServerDeps): Hono<ServerEnv> {
   const changes = new RateLimiter(clock, changesPerHour);
   const strangers = new RateLimiter(clock, strangersBucket);
   const wrongTokens = new RateLimiter(clock, wrongTokensBucket);
+  const refusals = new RefusalRecord({ store, clock, logger });
+  stopping?.addEventListener('abort', () => void refusals.close());
   const stream = createEventStream({ ...deps, access });
   const ui = deps.uiFolder === undefined ? undefined : createStaticUi(deps.uiFolder);
 
@@ -105,6 +108,8 @@ export function createServer(deps: ServerDeps): Hono<ServerEnv> {
   });
 
   const shared = {
+    store,
+    refusals,
     access,
     identify: (context: Context<ServerEnv>) => identify(context, { access, publicUrl: config.publicUrl, wrongTokens }),
     limit(context: Context<ServerEnv>, identity: Identity | undefined) {
@@ -164,7 +169,7 @@ export function createServer(deps: ServerDeps): Hono<ServerEnv> {
     stream,
   ];
 
-  mountOperations(app, { features, store, clock, logger, ...shared });
+  mountOperations(app, { features, clock, logger, ...shared });
   mountRawRoutes(app, [...shellRoutes, ...features.flatMap((feature) => feature.routes ?? [])], shared);
 
   app.notFound(async (context) => {

@@ -6,6 +6,16 @@ const forgottenAtOnce = 50;
 
 /** Token buckets in the database: a restart does not fill them. */
 export function createRateLimitStore({ db }: Connection): RateLimitStore {
+  async function forget(at: Date, limit: number): Promise<number> {
+    const removed = await db
+      .deleteFrom('rate_limit')
+      .where('key', 'in', (full) =>
+        full.selectFrom('rate_limit').select('key').where('full_at', '<', at.getTime()).limit(limit),
+      )
+      .executeTakeFirst();
+    return Number(removed.numDeletedRows);
+  }
+
   return {
     async take(key, cost, bucket, at) {
       const row = await db
@@ -35,14 +45,9 @@ export function createRateLimitStore({ db }: Connection): RateLimitStore {
         .values({ key, ...change })
         .onConflict((conflict) => conflict.column('key').doUpdateSet(change))
         .execute();
-      await db
-        .deleteFrom('rate_limit')
-        .where('key', 'in', (full) =>
-          full.selectFrom('rate_limit').select('key').where('full_at', '<', at.getTime()).limit(forgottenAtOnce),
-        )
-        .where('key', '!=', key)
-        .execute();
+      await forget(at, forgottenAtOnce);
       return { allowed: true, retryAfterMs: 0 };
     },
+    prune: forget,
   };
 }

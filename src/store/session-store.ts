@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely';
+import { sessionIdleMs } from '../core/credential.ts';
 import type { Session, SessionStore } from '../core/token.ts';
 import type { Connection } from './connection.ts';
 import { prepare } from './prepare.ts';
@@ -10,6 +11,15 @@ export function createSessionStore(connection: Connection): SessionStore {
   const byHash = prepare<{ sha256: string }>()(connection, (_, value) =>
     db.selectFrom('session').selectAll().where('sha256', '=', value.sha256),
   );
+
+  async function remove(column: 'expires_at' | 'last_used_at', untilMs: number, limit: number): Promise<number> {
+    if (limit <= 0) return 0;
+    const removed = await db
+      .deleteFrom('session')
+      .where('id', 'in', (ended) => ended.selectFrom('session').select('id').where(column, '<=', untilMs).limit(limit))
+      .executeTakeFirst();
+    return Number(removed.numDeletedRows);
+  }
 
   return {
     async find(id) {
@@ -53,6 +63,11 @@ export function createSessionStore(connection: Connection): SessionStore {
       let others = db.deleteFrom('session').where('person_id', '=', personId);
       if (keepId !== undefined) others = others.where('id', '!=', keepId);
       await others.execute();
+    },
+    async prune(at, limit) {
+      // Two statements, so that each is served by its index.
+      const ended = await remove('expires_at', at.getTime(), limit);
+      return ended + (await remove('last_used_at', at.getTime() - sessionIdleMs, limit - ended));
     },
   };
 }

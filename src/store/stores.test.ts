@@ -10,7 +10,8 @@ import {
   stepPlan,
   workflowPlan,
 } from '../../test/support/store-world.ts';
-import type { NewAuditEntry } from '../core/audit.ts';
+import type { AuditFilter, NewAuditEntry } from '../core/audit.ts';
+import { sessionIdleMs } from '../core/credential.ts';
 import type { Step, StepChange } from '../core/pipeline.ts';
 import type { WorkflowPlan } from '../core/plan.ts';
 import type { TraceEntry } from '../core/trace.ts';
@@ -127,6 +128,50 @@ describe.each(databases)('stores on $name', ({ create, stop, isMissing }) => {
     });
   });
 
+  describe('what has run out', () => {
+    it('is forgotten in batches: sessions that ended by age or idleness, and no other', async () => {
+      const mei = await createPerson(store, 'mei');
+      const now = later(40 * 24 * 3_600_000);
+      const before = (ms: number): Date => new Date(now.getTime() - ms);
+      const session = (id: string, lastUsedMs: number, endsInMs: number) =>
+        store.write(({ sessions }) =>
+          sessions.create({
+            id,
+            sha256: id,
+            personId: mei.id,
+            createdAt: someTime,
+            lastUsedAt: before(lastUsedMs),
+            expiresAt: before(-endsInMs),
+            userAgent: '',
+            remoteAddress: '',
+          }),
+        );
+      await session('in use', 60_000, 1);
+      await session('not yet idle', sessionIdleMs - 1, 60_000);
+      await session('idle', sessionIdleMs, 60_000);
+      await session('old', 60_000, 0);
+      await session('both', sessionIdleMs * 2, -1);
+      const prune = (limit: number) => store.write(({ sessions }) => sessions.prune(now, limit));
+      expect(await prune(1)).toBe(1);
+      expect(await prune(10)).toBe(2);
+      expect(await prune(10)).toBe(0);
+      expect((await store.read.sessions.list(mei.id)).map(({ id }) => id)).toEqual(['in use', 'not yet idle']);
+    });
+
+    it('of tries is forgotten once it means nothing', async () => {
+      const bucket = { capacity: 10, perSecond: 1 };
+      for (const key of ['a', 'b', 'c'])
+        await store.write(({ rateLimits }) => rateLimits.take(key, 10, bucket, someTime));
+      const prune = (ms: number, limit: number) => store.write(({ rateLimits }) => rateLimits.prune(later(ms), limit));
+      expect(await prune(10_000, 10)).toBe(0);
+      expect(await store.write(({ rateLimits }) => rateLimits.take('a', 10, bucket, later(5_000)))).toMatchObject({
+        allowed: false,
+      });
+      expect(await prune(10_001, 2)).toBe(2);
+      expect(await prune(10_001, 2)).toBe(1);
+    });
+  });
+
   describe('a rate limit', () => {
     const bucket = { capacity: 10, perSecond: 0.1 };
     const take = (cost: number, at: Date) =>
@@ -170,6 +215,42 @@ describe.each(databases)('stores on $name', ({ create, stop, isMissing }) => {
       const [third, second] = await store.read.audit.list({ limit: 2 });
       expect(third).toMatchObject({ ...entry(3), sequence: 3, previousHash: second?.hash });
       expect(await store.read.audit.list({ limit: 5, before: 2 })).toMatchObject([{ sequence: 1 }]);
+    });
+
+    it('is listed by who, what, on what and when, and takes every character of a filter as it is', async () => {
+      const made: Partial<NewAuditEntry>[] = [
+        { action: 'secret:create', subject: 'shop/web', projectId: 1 },
+        { action: 'secret:write:refused', subject: 'shop/web', projectId: 2, actor: 'eve' },
+        { action: 'secretary:create', subject: 'shop/web:x' },
+        { action: 'member:manage', subject: 'shop/webber', projectId: 1, actor: 'eve' },
+      ];
+      for (const [n, one] of made.entries()) await store.write(({ audit }) => audit.append({ ...entry(n), ...one }));
+      const found = async (filter: AuditFilter) =>
+        (await store.read.audit.list({ limit: 10, ...filter })).map(({ sequence }) => sequence);
+      expect(await found({ actor: 'eve' })).toEqual([4, 2]);
+      expect(await found({ action: 'secret' })).toEqual([2, 1]);
+      expect(await found({ action: 'secret:create' })).toEqual([1]);
+      for (const wild of ['%', 'secret_', 's%', '\\', "'"]) expect(await found({ action: wild })).toEqual([]);
+      expect(await found({ isRefused: true })).toEqual([2]);
+      expect(await found({ projectId: 1 })).toEqual([4, 1]);
+      expect(await found({ subject: 'shop/web' })).toEqual([3, 2, 1]);
+      expect(await found({ from: later(1), to: later(3) })).toEqual([3, 2]);
+      expect(await found({ actor: 'eve', projectId: 1 })).toEqual([4]);
+      expect((await store.read.audit.list({ limit: 1, projectId: 2 }))[0]).toMatchObject({ projectId: 2 });
+      expect(await store.read.audit.verify()).toBeUndefined();
+    });
+
+    it('is followed on from where it was followed to, and misses what is no longer there', async () => {
+      const { audit } = store.read;
+      const empty = await audit.follow(undefined);
+      expect(empty).toMatchObject({ brokenAt: undefined, last: { sequence: 0 } });
+      for (const n of [1, 2, 3]) await store.write((stores) => stores.audit.append(entry(n)));
+      const whole = await audit.follow(empty.last);
+      expect(whole).toMatchObject({ brokenAt: undefined, last: { sequence: 3 } });
+      await store.write((stores) => stores.audit.append(entry(4)));
+      expect(await audit.follow(whole.last)).toMatchObject({ brokenAt: undefined, last: { sequence: 4 } });
+      expect((await audit.follow({ sequence: 3, hash: 'another' })).brokenAt).toBe(3);
+      expect((await audit.follow({ sequence: 9, hash: 'cut off' })).brokenAt).toBe(9);
     });
   });
 

@@ -63,6 +63,8 @@ export interface Tables {
     details: Json;
     previous_hash: string;
     hash: string;
+    /** What the record is about, whatever it is called now; NULL where it is about no project. */
+    project_id: MaybeNumber;
   };
   project: {
     id: Generated<number>;

@@ -9,6 +9,7 @@ import type { Person } from '../../src/core/person.ts';
 import type { Project } from '../../src/core/project.ts';
 import { type Visibility, visibilities } from '../../src/core/visibility.ts';
 import { FilesystemLogs } from '../../src/drivers/logs/filesystem/filesystem-logs.ts';
+import { accountsFeature, createPasswords } from '../../src/features/accounts/index.ts';
 import { codeFeature } from '../../src/features/code/index.ts';
 import type { RawRoute } from '../../src/features/feature.ts';
 import { logRoutes } from '../../src/features/pipelines/logs/log-routes.ts';
@@ -146,7 +147,12 @@ beforeAll(async () => {
     publicUrl: () => '',
   };
   const logs = { store: real.store, logs: new FilesystemLogs(join(folder, 'logs')), logBus: new HandLogBus() };
-  const rawRoutes = [...(codeFeature(deps).routes ?? []), ...logRoutes(logs)];
+  const accounts = { store: real.store, clock: real.clock, passwords: createPasswords(), publicUrl: '', version: '' };
+  const rawRoutes = [
+    ...(codeFeature(deps).routes ?? []),
+    ...logRoutes(logs),
+    ...(accountsFeature(accounts).routes ?? []),
+  ];
   await real.close();
   world = await openServerWorld({
     isProbeOnly: true,

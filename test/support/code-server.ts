@@ -207,6 +207,7 @@ export async function requestFor(
       if (refusal) throw refusal;
     },
     may: async (action, resource) => (await decide(action, resource)) === undefined,
+    noteRefusal: async () => {},
     setHeader: (name, value) => void headers.set(name.toLowerCase(), value),
   };
 }

@@ -193,6 +193,7 @@ export class PipelinesWorld {
       idempotencyKey: undefined,
       authorize: () => Promise.resolve(),
       may: () => Promise.resolve(true),
+      noteRefusal: async () => {},
       setHeader: () => {},
       ...more,
     };

@@ -1,5 +1,5 @@
 import type { Feature } from '../feature.ts';
-import { auditOperations } from './audit.ts';
+import { auditExportRoute, auditOperations } from './audit.ts';
 import type { AccountsDeps } from './deps.ts';
 import { organisationOperations } from './organisations.ts';
 import { peopleOperations } from './people.ts';
@@ -26,5 +26,6 @@ export function accountsFeature(deps: AccountsDeps): Feature {
       ...organisationOperations(deps),
       ...auditOperations(deps),
     },
+    routes: [auditExportRoute(deps)],
   };
 }

@@ -34,9 +34,7 @@ export function signInOperations(deps: AccountsDeps) {
       const { isRight, isOutdated } = await passwords.verify(password, credentials?.passwordHash);
       const person = isRight && credentials ? await store.read.people.find(credentials.personId) : undefined;
       if (!person || person.disabledAt) {
-        await store.write((stores) =>
-          stores.audit.append(auditEntry(request, clock.now(), 'sign-in:refused', `person:${name}`)),
-        );
+        await request.noteRefusal('sign-in:refused', `person:${name}`);
         throw new GantryError('CREDENTIALS_INVALID', 'Cannot sign in: the name or the password is wrong');
       }
 

@@ -60,7 +60,7 @@ export async function createProject(
     });
     const createdSlug = projectSlug(created);
     const details = { visibility: created.visibility, defaultBranch: created.defaultBranch };
-    await stores.audit.append(entry(request, 'project:create', createdSlug, details, createdAt));
+    await stores.audit.append(entry(request, 'project:create', created, details, createdAt));
     await stores.happenings.append([{ type: 'project-created', projectId: created.id, slug: createdSlug }], createdAt);
     return created;
   });
@@ -106,7 +106,7 @@ export async function updateProject(
     const details = differences(before, after);
     if (Object.keys(details).length === 0) return before;
     await stores.projects.update(after);
-    await stores.audit.append(entry(request, 'project:configure', projectSlug(before), details, at));
+    await stores.audit.append(entry(request, 'project:configure', before, details, at));
     await stores.happenings.append([{ type: 'project-changed', projectId, slug: projectSlug(after) }], at);
     return after;
   });
@@ -138,7 +138,7 @@ export async function setMember(
   return deps.unitOfWork.write(async (stores) => {
     await stores.projects.setRole(project.id, person.id, role);
     const details = { person: person.name, role, before: before ?? null };
-    await stores.audit.append(entry(request, 'member:manage', projectSlug(project), details, at));
+    await stores.audit.append(entry(request, 'member:manage', project, details, at));
     await stores.happenings.append(membersChanged(project.id, person.id), at);
     const member = (await stores.projects.members(project.id)).find(({ personId }) => personId === person.id);
     return member ?? { personId: person.id, personName: person.name, role, from: 'project' };
@@ -165,7 +165,7 @@ export async function removeMember(
   await deps.unitOfWork.write(async (stores) => {
     await stores.projects.setRole(project.id, member.personId, undefined);
     const details = { person: member.personName, role: null, before: member.role };
-    await stores.audit.append(entry(request, 'member:manage', projectSlug(project), details, at));
+    await stores.audit.append(entry(request, 'member:manage', project, details, at));
     await stores.happenings.append(membersChanged(project.id, member.personId), at);
   });
 }
@@ -204,7 +204,7 @@ function differences(before: Project, after: Project): Record<string, unknown> {
 function entry(
   request: RequestContext,
   action: string,
-  subject: string,
+  project: Project,
   details: Record<string, unknown>,
   at: Date,
 ): NewAuditEntry {
@@ -212,10 +212,11 @@ function entry(
     at,
     actor: request.actor.kind === 'person' ? request.actor.person.name : 'anonymous',
     action,
-    subject,
+    subject: projectSlug(project),
     remoteAddress: request.remoteAddress,
     requestId: request.requestId,
     details,
+    projectId: project.id,
   };
 }
 

@@ -30,6 +30,6 @@ export async function adoptBranch(
   await stores.projects.update({ ...project, defaultBranch: branch, protectedRefs });
   const slug = projectSlug(project);
   const details = { defaultBranch: { before: defaultBranch, after: branch }, because: 'the first push brought it' };
-  await stores.audit.append({ ...by, action: 'project:configure', subject: slug, details });
+  await stores.audit.append({ ...by, action: 'project:configure', subject: slug, details, projectId });
   await stores.happenings.append([{ type: 'project-changed', projectId, slug }], by.at);
 }

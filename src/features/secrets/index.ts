@@ -78,7 +78,7 @@ function secretOperations({ store, clock }: SecretsDeps, keyFile: () => KeyFile)
         await stores.secrets.setSealed(reserved.id, seal(value, reserved, key), [...new Set(events)], at, by);
         await stores.settings.set(keyIdSetting, key.id);
         await stores.audit.append(
-          entry(request, at, isNew ? 'secret:create' : 'secret:replace', params, { name, events }),
+          entry(request, at, isNew ? 'secret:create' : 'secret:replace', params, project, { name, events }),
         );
         await failpoint('secret.beforeCommit');
         return { ...reserved, events: [...new Set(events)], updatedAt: at, updatedBy: by };
@@ -96,7 +96,7 @@ function secretOperations({ store, clock }: SecretsDeps, keyFile: () => KeyFile)
           throw new GantryError('SECRET_NOT_FOUND', `Cannot remove the secret "${name}": the project has none such`, {
             details: { name },
           });
-        await stores.audit.append(entry(request, at, 'secret:remove', params, { name }));
+        await stores.audit.append(entry(request, at, 'secret:remove', params, project, { name }));
       });
     },
   } satisfies OperationHandlers;
@@ -121,10 +121,19 @@ function entry(
   at: Date,
   action: string,
   { owner, project }: { readonly owner: string; readonly project: string },
+  projectId: number,
   details: Readonly<Record<string, unknown>>,
 ): NewAuditEntry {
-  const { remoteAddress, requestId } = request;
-  return { at, actor: nameOf(request), action, subject: `${owner}/${project}`, remoteAddress, requestId, details };
+  return {
+    at,
+    actor: nameOf(request),
+    action,
+    subject: `${owner}/${project}`,
+    remoteAddress: request.remoteAddress,
+    requestId: request.requestId,
+    details,
+    projectId,
+  };
 }
 
 function warningFor(value: string, language: 'en' | 'zh'): string | null {

@@ -1,6 +1,7 @@
 import { nouns } from './0001-nouns.ts';
 import { tokenProjectIds } from './0002-token-project-ids.ts';
+import { auditByProject } from './0003-audit-by-project.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, oldest first. One that was released is never changed: add another. */
-export const migrations: readonly Migration[] = [nouns, tokenProjectIds];
+export const migrations: readonly Migration[] = [nouns, tokenProjectIds, auditByProject];

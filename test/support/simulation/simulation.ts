@@ -70,6 +70,7 @@ const request: RequestContext = {
   idempotencyKey: undefined,
   authorize: () => Promise.resolve(),
   may: () => Promise.resolve(true),
+  noteRefusal: async () => {},
   setHeader: () => {},
 };
 
