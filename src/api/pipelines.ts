@@ -95,6 +95,25 @@ export const PipelineDetail = PipelineView.extend({
 }).meta({ id: 'PipelineDetail' });
 export type PipelineDetail = z.infer<typeof PipelineDetail>;
 
+const StepPath = PipelinePath.extend({ step: z.coerce.number().int().positive() });
+const atMs = z.number().meta({ description: 'Milliseconds since the step started, as its runner measured' });
+
+export const LogOutline = z
+  .object({
+    lines: z.int().meta({ description: 'The last one counts although it has not ended yet' }),
+    sizeBytes: z.int(),
+    isEnded: z.boolean().meta({ description: 'Whether nothing will follow' }),
+    isCut: z.boolean().meta({ description: 'Whether the size limit cut it' }),
+    startedAt: instant.nullable(),
+    lastAtMs: atMs.nullable().meta({ description: 'When its last part came' }),
+    commands: z
+      .array(z.object({ line: z.int(), text: z.string(), atMs }))
+      .meta({ description: 'Lines that begin with "+ ": each command, printed before it ran. The first 2,000' }),
+    hasMoreCommands: z.boolean(),
+  })
+  .meta({ id: 'LogOutline' });
+export type LogOutline = z.infer<typeof LogOutline>;
+
 const status = z.union([z.enum(pipelineStatuses), z.array(z.enum(pipelineStatuses))]);
 
 export const pipelineOperations = {
@@ -203,6 +222,36 @@ export const pipelineOperations = {
     status: 200,
     ok: z.object({ items: z.array(StepView) }),
     errors: ['PIPELINE_NOT_FOUND'],
+  },
+  getLogOutline: {
+    method: 'get',
+    path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/steps/{step}/log/outline',
+    summary: 'How long the log of a step is, and where its commands begin',
+    action: 'pipeline:read',
+    params: StepPath,
+    status: 200,
+    ok: LogOutline,
+    errors: ['PIPELINE_NOT_FOUND', 'STEP_NOT_FOUND', 'LOG_NOT_FOUND'],
+  },
+  listLogTimes: {
+    method: 'get',
+    path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/steps/{step}/log/times',
+    summary: 'When the lines of a log came: one item for each chunk in which a line begins',
+    action: 'pipeline:read',
+    params: StepPath,
+    query: z.object({
+      fromLine: z.coerce.number().int().min(1).default(1),
+      limit: z.coerce.number().int().min(1).max(5_000).default(1_000),
+    }),
+    status: 200,
+    ok: z.object({
+      startedAt: instant.nullable(),
+      items: z.array(
+        z.object({ line: z.int().meta({ description: 'This line and those up to the next item’s' }), atMs }),
+      ),
+      nextLine: z.int().nullable().meta({ description: 'Ask again from this line on; null when these are all' }),
+    }),
+    errors: ['PIPELINE_NOT_FOUND', 'STEP_NOT_FOUND', 'LOG_NOT_FOUND'],
   },
   lintPipelineFile: {
     method: 'post',

@@ -666,6 +666,20 @@ describe('gantry logs', () => {
     expect(lastRequest()?.query.get('follow')).toBe('1');
   });
 
+  it('puts when each line came in front of it, also while it follows', async () => {
+    const stamped: Record<string, Answer> = {
+      ...answers,
+      [log(100)]: ({ query }, response) =>
+        response.end(query.get('timestamps') === '1' ? '2026-11-26T18:00:00.005Z cloned\n' : 'cloned\n'),
+    };
+    for (const flags of [['--timestamps'], ['-t', '-f']]) {
+      const { stdout } = await gantry(stamped, ['logs', '12', 'clone', ...flags, ...inProject]);
+      expect(stdout).toBe('2026-11-26T18:00:00.005Z cloned\n');
+      expect(lastRequest()?.query.get('follow')).toBe(flags.includes('-f') ? '1' : null);
+      await server?.close();
+    }
+  });
+
   it('names the steps there are when there is none of this name', async () => {
     const { code, stderr } = await gantry(answers, ['logs', '12', 'lint', ...inProject]);
     expect([code, stderr]).toEqual([6, expect.stringContaining('it has clone, unit tests, image')]);

@@ -6,6 +6,7 @@ export const textsEn = {
 
   commands: {
     serve: 'Run the server',
+    runner: 'Run steps for the server of a data folder',
     setup: 'Create the first admin of a data folder, without a browser',
     login: 'Sign in to a Gantry and remember it',
     logout: 'Forget the sign-in to a Gantry',
@@ -78,6 +79,7 @@ export const textsEn = {
     event: 'only for this event: push, tag or manual',
     onlyFailed: 'only the workflows that did not pass',
     failedSteps: 'only steps that failed',
+    timestamps: 'put in front of each line when it came, in UTC; "-" before the step started',
     attempt: 'which attempt (default: the newest)',
     follow: 'go on until the step ends',
     value: 'read the value from this file; "-" is stdin',
@@ -201,6 +203,10 @@ export const textsEn = {
   setupPassword: 'Password (shown this once)',
   setupToken: 'Token (shown this once)',
   serverReady: (url: string) => `Gantry is ready at ${url}`,
+  runnerReady: (runnerId: string, folder: string) =>
+    `Runner ${runnerId} runs steps for the server of ${folder}. SIGTERM lets it finish what it has, Ctrl-C ends it at once.`,
+  runnerHelp:
+    'A server starts its runner itself, and another when that one ends: by hand it is needed only where the server could not.',
   setupLink: (url: string) => `Set it up: ${url}`,
 
   errors: {
@@ -228,6 +234,9 @@ export const textsEn = {
     noPipelineFile: 'Cannot find a pipeline file: there is no .gantry.yml and no .drone.yml here',
     noFile: (path: string, why: string) => `Cannot read ${path}: ${why}`,
     noShell: (shell: string) => `Cannot complete for "${shell}": bash, zsh and fish are known`,
+    noServerOn: (folder: string) => `Cannot run steps: no server is running on the data folder ${folder}`,
+    hasRunner: (folder: string, runnerId: string, pid: number) =>
+      `Cannot start another runner: the server of ${folder} has one already (${runnerId}, process ${pid})`,
     noTopic: (topic: string) => `Cannot help with "${topic}": there is no such command or topic`,
     noLog: (status: number) => `Cannot read the log: the server answered ${status}`,
     internal: 'Something in Gantry itself went wrong. Please report it with the lines below.',

@@ -8,6 +8,7 @@ export const textsZh: Texts = {
 
   commands: {
     serve: '运行服务器',
+    runner: '为数据目录的服务器运行步骤',
     setup: '不用浏览器，为数据目录创建第一位管理员',
     login: '登录某个 Gantry 并记住它',
     logout: '忘记对某个 Gantry 的登录',
@@ -80,6 +81,7 @@ export const textsZh: Texts = {
     event: '只列出此事件的：push、tag 或 manual',
     onlyFailed: '只重新运行未通过的工作流',
     failedSteps: '只包括失败的步骤',
+    timestamps: '在每行前显示其到达时间（UTC）；步骤开始之前的行显示“-”',
     attempt: '第几次尝试（默认：最新一次）',
     follow: '持续输出直到步骤结束',
     value: '从此文件读取值；“-”为标准输入',
@@ -202,6 +204,9 @@ export const textsZh: Texts = {
   setupPassword: '密码（只显示这一次）',
   setupToken: '令牌（只显示这一次）',
   serverReady: (url) => `Gantry 已就绪：${url}`,
+  runnerReady: (runnerId, folder) =>
+    `运行器 ${runnerId} 正在为 ${folder} 的服务器运行步骤。SIGTERM 让它完成手头的工作，Ctrl-C 立即结束它。`,
+  runnerHelp: '服务器会自己启动运行器，它结束后也会再启动一个：只有服务器无法启动时才需要手动运行。',
   setupLink: (url) => `进行设置：${url}`,
 
   errors: {
@@ -227,6 +232,8 @@ export const textsZh: Texts = {
     noPipelineFile: '找不到流水线文件：这里没有 .gantry.yml，也没有 .drone.yml',
     noFile: (path, why) => `无法读取 ${path}：${why}`,
     noShell: (shell) => `无法为“${shell}”提供补全：支持 bash、zsh 和 fish`,
+    noServerOn: (folder) => `无法运行步骤：没有服务器在使用数据目录 ${folder}`,
+    hasRunner: (folder, runnerId, pid) => `无法再启动运行器：${folder} 的服务器已有一个（${runnerId}，进程 ${pid}）`,
     noTopic: (topic) => `没有名为“${topic}”的命令或主题`,
     noLog: (status) => `无法读取日志：服务器返回 ${status}`,
     internal: 'Gantry 自身出现问题。请附上以下内容报告。',

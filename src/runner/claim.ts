@@ -131,6 +131,7 @@ export class Claim {
     if (!step || step.asked !== message.request || !step.staged || step.isDiscarded || this.#isDisowned) return;
     if (this.#state.steps[position]?.status !== 'ready') return;
     step.asked = undefined;
+    step.output.noteStarted();
 
     const masks = this.#masksOf([...message.mask, ...Object.values(message.secrets)]);
     for (const each of this.#steps) each.output.useMasks(masks);

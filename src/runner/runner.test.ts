@@ -365,6 +365,24 @@ describe('startRunner', () => {
     }
   });
 
+  it('times the output of a step from the start of that step', async () => {
+    const { server, claim } = await world();
+    const acts = (ms: number): string =>
+      JSON.stringify([
+        { do: 'sleep', ms },
+        { do: 'write', text: 'said\n' },
+      ]);
+    const plans = [
+      stepPlan('slow', { environment: { STEP_ACTS: acts(300) } }),
+      stepPlan('after', { dependsOn: ['slow'], environment: { STEP_ACTS: acts(1) } }),
+    ];
+    server.send({ type: 'assign', ...claim, assignment: assignmentOf(plans) });
+    await server.until(() => server.released.has(7));
+    const [slow, after] = server.heardOf('log');
+    expect(slow!.atMs).toBeGreaterThanOrEqual(290);
+    expect(after!.atMs).toBeLessThan(slow!.atMs);
+  });
+
   it('cuts a log at its limit with a mark, and the step goes on', async () => {
     const { server, claim, logs, text } = await world();
     server.send({

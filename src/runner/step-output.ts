@@ -41,7 +41,8 @@ interface Piece {
  */
 export class StepOutput {
   readonly #deps: StepOutputDeps;
-  readonly #startedMs: number;
+  /** When the step started; unknown while its image is being pulled. */
+  #startedMs: number | undefined;
   readonly #maskers = new Map<Stream, StreamMasker>();
   readonly #excerpt = new FailureExcerptFinder();
   #masks: MaskSet;
@@ -61,7 +62,11 @@ export class StepOutput {
   constructor(deps: StepOutputDeps) {
     this.#deps = deps;
     this.#masks = deps.masks;
-    this.#startedMs = deps.clock.monotonicMs();
+  }
+
+  /** The step starts now: from here on its output is timed. */
+  noteStarted(): void {
+    this.#startedMs = this.#deps.clock.monotonicMs();
   }
 
   /** Replaces what is masked, from here on. */
@@ -203,7 +208,8 @@ export class StepOutput {
     const pieces = this.#pending;
     this.#pending = [];
     this.#pendingBytes = 0;
-    const atMs = Math.round((this.#deps.clock.monotonicMs() - this.#startedMs) * 1_000) / 1_000;
+    const nowMs = this.#deps.clock.monotonicMs();
+    const atMs = Math.round((nowMs - (this.#startedMs ?? nowMs)) * 1_000) / 1_000;
     for (const { stream, bytes } of joined(pieces)) {
       for (let from = 0; from < bytes.length; from += chunkBytes) {
         this.#sequence += 1;

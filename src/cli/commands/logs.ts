@@ -11,6 +11,7 @@ interface LogsOptions extends ProjectOption {
   readonly attempt?: string;
   readonly follow?: true;
   readonly failed?: true;
+  readonly timestamps?: true;
 }
 
 /** `gantry logs [NUMBER] [[WORKFLOW/]STEP]`: the bytes go to stdout as they are, names of steps to stderr. */
@@ -20,7 +21,11 @@ export function addLogs(parent: Command, cli: Cli): void {
     .option('--attempt <number>', texts.options.attempt)
     .option('-f, --follow', texts.options.follow)
     .option('--failed', texts.options.failedSteps)
-    .addHelpText('before', `${texts.examples}\n  gantry logs 42 unit\n  gantry logs -f\n  gantry logs 42 --failed\n`)
+    .option('-t, --timestamps', texts.options.timestamps)
+    .addHelpText(
+      'before',
+      `${texts.examples}\n  gantry logs 42 unit\n  gantry logs -f\n  gantry logs 42 --failed\n  gantry logs 42 unit --timestamps\n`,
+    )
     .action(async (first: string | undefined, second: string | undefined, options: LogsOptions) => {
       const attempt = options.attempt === undefined ? undefined : wholeNumber(cli, '--attempt', options.attempt);
       const params = await cli.project(options.project);
@@ -33,7 +38,7 @@ export function addLogs(parent: Command, cli: Cli): void {
       for (const step of steps) {
         if (name === undefined)
           await out.note(out.paintNote('bold', `── ${printable(`${step.workflow}/${step.name}`)}`));
-        await printLog(cli, session, params, number, step, options.follow === true);
+        await printLog(cli, session, params, number, step, options);
       }
     });
 }
@@ -87,12 +92,13 @@ async function printLog(
   { owner, project }: ProjectParams,
   number: number,
   step: StepView,
-  isFollowed: boolean,
+  { follow, timestamps }: LogsOptions,
 ): Promise<void> {
+  const query = new URLSearchParams({ ...(follow && { follow: '1' }), ...(timestamps && { timestamps: '1' }) });
   const path = `/api/v1/projects/${encodeURIComponent(owner)}/${encodeURIComponent(project)}/pipelines/${number}/steps/${step.id}/log`;
   let response: Response;
   try {
-    response = await fetch(`${session.url}${path}${isFollowed ? '?follow=1' : ''}`, { headers: session.headers });
+    response = await fetch(`${session.url}${path}?${query}`, { headers: session.headers });
   } catch (error) {
     throw cli.translated(session.url, error);
   }

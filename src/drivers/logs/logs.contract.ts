@@ -125,6 +125,81 @@ export function logStorageContract(name: string, open: () => Promise<LogStorageU
       expect((await reopened().open(stepId)).state).toMatchObject({ sequence: 3, isEnded: true });
     });
 
+    it('tells of each chunk when it came, where it stands and whether it begins a line, also while the log grows', async () => {
+      const { storage, stepId, reopened } = await world();
+      expect(await storage.chunks(stepId, { sequence: 1 }, 10)).toBeUndefined();
+      const writer = await storage.open(stepId);
+      const texts = ['one\ntwo', '\n', '', 'three\nfour\nfive\n', 'six'];
+      for (const [i, text] of texts.entries()) await writer.append({ ...chunk(i + 1, text), atMs: i * 1.5 });
+      const whole = [
+        {
+          sequence: 1,
+          atMs: 0,
+          offset: 0,
+          sizeBytes: 7,
+          newlinesBefore: 0,
+          newlines: 1,
+          beginsLine: true,
+          endsLine: false,
+        },
+        {
+          sequence: 2,
+          atMs: 1.5,
+          offset: 7,
+          sizeBytes: 1,
+          newlinesBefore: 1,
+          newlines: 1,
+          beginsLine: false,
+          endsLine: true,
+        },
+        {
+          sequence: 3,
+          atMs: 3,
+          offset: 8,
+          sizeBytes: 0,
+          newlinesBefore: 2,
+          newlines: 0,
+          beginsLine: true,
+          endsLine: true,
+        },
+        {
+          sequence: 4,
+          atMs: 4.5,
+          offset: 8,
+          sizeBytes: 16,
+          newlinesBefore: 2,
+          newlines: 3,
+          beginsLine: true,
+          endsLine: true,
+        },
+        {
+          sequence: 5,
+          atMs: 6,
+          offset: 24,
+          sizeBytes: 3,
+          newlinesBefore: 5,
+          newlines: 0,
+          beginsLine: true,
+          endsLine: false,
+        },
+      ];
+      expect(await storage.chunks(stepId, { sequence: 1 }, 10)).toEqual(whole);
+      await writer.end(false);
+      await writer.close();
+      const later = reopened();
+      expect(await later.chunks(stepId, { sequence: 2 }, 2)).toEqual(whole.slice(1, 3));
+      expect(await later.chunks(stepId, { sequence: 6 }, 2)).toEqual([]);
+      const from = async (newlines: number): Promise<unknown> => later.chunks(stepId, { newlines }, 10);
+      expect(await from(0)).toEqual(whole);
+      expect(await from(2)).toEqual(whole.slice(1));
+      expect(await from(3)).toEqual(whole.slice(3));
+      expect(await from(5)).toEqual(whole.slice(3));
+      expect(await from(6)).toEqual([]);
+      expect(await later.chunks(stepId, { byte: 7 }, 1)).toEqual(whole.slice(1, 2));
+      expect(await later.chunks(stepId, { byte: 8 }, 1)).toEqual(whole.slice(3, 4));
+      expect(await later.chunks(stepId, { byte: 27 }, 1)).toEqual([]);
+    });
+
     it('removes a log whole', async () => {
       const { storage, stepId } = await world();
       const writer = await storage.open(stepId);

@@ -9,6 +9,12 @@ export interface LogStorage {
   open(stepId: number): Promise<LogWriter>;
   /** `undefined` when the step has no log. Bytes from `fromByte` on, at most `limitBytes`. */
   read(stepId: number, fromByte: number, limitBytes: number): Promise<Buffer | undefined>;
+  /**
+   * Chunks in their order, without their bytes: at most `limit`, from the one of that sequence number on, from the one
+   * that holds that byte, or from the first one in which the newlines of the log so far reach that number. `undefined`
+   * when the step has no log.
+   */
+  chunks(stepId: number, from: ChunkPlace, limit: number): Promise<readonly StoredChunk[] | undefined>;
   /** How far it goes, without opening it for writing. */
   find(stepId: number): Promise<LogState | undefined>;
   remove(stepId: number): Promise<void>;
@@ -39,7 +45,25 @@ export interface LogWriter {
 export interface LogChunk {
   readonly sequence: number;
   readonly stream: 'stdout' | 'stderr' | 'system';
-  /** Milliseconds since the start of the step, by the runner's monotonic clock. */
+  /** Milliseconds since the start of the step, by the runner's monotonic clock; 0 for what was said before it started. */
   readonly atMs: number;
   readonly bytes: Buffer;
+}
+
+export type ChunkPlace = { readonly sequence: number } | { readonly byte: number } | { readonly newlines: number };
+
+/** What is known of a chunk that is on disk. */
+export interface StoredChunk {
+  readonly sequence: number;
+  readonly atMs: number;
+  /** Where it begins in the log. */
+  readonly offset: number;
+  readonly sizeBytes: number;
+  /** Newlines of the log before it, and in it. */
+  readonly newlinesBefore: number;
+  readonly newlines: number;
+  /** Whether its first byte begins a line: what came before ended with a newline, or nothing came before. */
+  readonly beginsLine: boolean;
+  /** Whether the log up to its end ends with a newline. */
+  readonly endsLine: boolean;
 }

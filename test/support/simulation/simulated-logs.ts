@@ -69,6 +69,10 @@ export class SimulatedLogs implements LogStorage {
     return Promise.resolve(undefined);
   }
 
+  chunks(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
   remove(): Promise<void> {
     return Promise.resolve();
   }

@@ -1,9 +1,9 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LogState, LogStorage, LogWriter } from '../logs.ts';
+import type { ChunkPlace, LogState, LogStorage, LogWriter, StoredChunk } from '../logs.ts';
 import { LogFileWriter, type LogPaths, stateOf } from './log-file-writer.ts';
-import { decodeRecord, type IndexRecord, recordBytes } from './log-index.ts';
+import { chunkOf, decodeRecord, type IndexRecord, recordBytes } from './log-index.ts';
 
 /** Steps whose logs share a folder: a folder of more names gets slow to list and to sync. */
 const stepsPerFolder = 1_000;
@@ -42,6 +42,26 @@ export class FilesystemLogs implements LogStorage {
       return bytes.subarray(0, bytesRead);
     } finally {
       await file.close();
+    }
+  }
+
+  async chunks(stepId: number, from: ChunkPlace, limit: number): Promise<readonly StoredChunk[] | undefined> {
+    const state = await this.find(stepId);
+    const index = state && (await openIfThere(this.#pathsOf(stepId).index));
+    if (!index) return undefined;
+    try {
+      const first =
+        'sequence' in from
+          ? Math.max(1, from.sequence)
+          : await firstThat(index, state, ({ lines, endOffset }) =>
+              'newlines' in from ? lines >= from.newlines : endOffset > from.byte,
+            );
+      const count = Math.min(limit, state.sequence - first + 1);
+      if (count <= 0) return [];
+      const records = await readRecords(index, first - 1, count + 1);
+      return records.flatMap((record, i) => (record.sequence < first ? [] : [chunkOf(record, records[i - 1])]));
+    } finally {
+      await index.close();
     }
   }
 
@@ -97,4 +117,34 @@ async function lastRecord(index: FileHandle): Promise<IndexRecord | undefined> {
     if (record && record.sequence === at + 1) return record;
   }
   return undefined;
+}
+
+/** The records of up to `count` numbers, from `sequence` on; there is none with 0. */
+async function readRecords(index: FileHandle, sequence: number, count: number): Promise<IndexRecord[]> {
+  const first = Math.max(1, sequence);
+  const bytes = Buffer.alloc((sequence + count - first) * recordBytes);
+  const { bytesRead } = await index.read(bytes, 0, bytes.length, (first - 1) * recordBytes);
+  const records: IndexRecord[] = [];
+  for (let at = 0; at < bytesRead; at += recordBytes) {
+    const record = decodeRecord(bytes.subarray(at, at + recordBytes));
+    if (!record) break;
+    records.push(record);
+  }
+  return records;
+}
+
+/** Number of the first chunk that is far enough, as all after it are; the one after the last when none is. */
+async function firstThat(
+  index: FileHandle,
+  { sequence }: LogState,
+  isFarEnough: (record: IndexRecord) => boolean,
+): Promise<number> {
+  let [low, high] = [1, sequence + 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const [record] = await readRecords(index, middle, 1);
+    if (record && isFarEnough(record)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

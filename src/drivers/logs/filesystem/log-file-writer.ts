@@ -9,6 +9,7 @@ import { decodeRecord, encodeRecord, follows, type IndexRecord, recordBytes } fr
 
 /** Bytes that share one sync at most. */
 const syncBytes = 4 * 2 ** 20;
+const newline = 10;
 
 export interface LogPaths {
   readonly stepId: number;
@@ -230,6 +231,7 @@ function recordOf(chunk: LogChunk, previous: IndexRecord | undefined): IndexReco
     sequence: chunk.sequence,
     kind: chunk.stream,
     isCut: false,
+    endsLine: chunk.bytes.length === 0 ? previous?.endsLine === true : chunk.bytes.at(-1) === newline,
     atMs: chunk.atMs,
     endOffset: (previous?.endOffset ?? 0) + chunk.bytes.length,
     lines: (previous?.lines ?? 0) + countNewlines(chunk.bytes),
@@ -242,6 +244,7 @@ function endRecord(isCut: boolean, previous: IndexRecord | undefined): IndexReco
     sequence: chunkSequence(previous) + 1,
     kind: 'end',
     isCut,
+    endsLine: previous?.endsLine === true,
     atMs: previous?.atMs ?? 0,
     endOffset: previous?.endOffset ?? 0,
     lines: previous?.lines ?? 0,
@@ -251,7 +254,7 @@ function endRecord(isCut: boolean, previous: IndexRecord | undefined): IndexReco
 
 function countNewlines(bytes: Buffer): number {
   let count = 0;
-  for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) count += 1;
+  for (let at = bytes.indexOf(newline); at !== -1; at = bytes.indexOf(newline, at + 1)) count += 1;
   return count;
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogBus, LogPiece } from '../../../core/events.ts';
 import type { LogStorage } from '../../../drivers/logs/logs.ts';
 
@@ -6,6 +7,8 @@ export interface FollowLogDeps {
   readonly logBus: LogBus;
   /** Whether the step may still write: a step that is over and has no log will never have one. */
   readonly isOpen: () => Promise<boolean>;
+  /** Gives nothing before the storage tells of it: only then is it known when it came. */
+  readonly isStoredOnly?: boolean;
 }
 
 /** Live output that is kept for a viewer who is slow; beyond it, the viewer catches up from the file. */
@@ -13,6 +16,8 @@ const maxQueuedBytes = 256 * 2 ** 10;
 const readBytes = 64 * 2 ** 10;
 /** The net under the bus: how long a viewer waits before it looks by itself. */
 const lookAgainMs = 1_000;
+/** The bus tells of bytes before they are on disk: about so long a sync takes. */
+const untilStoredMs = 20;
 
 /** Gives a log from a byte on, to its end, in pieces of any size: what is there at once, then what comes as it comes. */
 export async function* followLog(
@@ -25,7 +30,7 @@ export async function* followLog(
   let offset = fromByte;
   try {
     while (!signal.aborted) {
-      const live = queue.take(offset);
+      const live = deps.isStoredOnly ? undefined : queue.take(offset);
       const bytes = live ?? (await deps.logs.read(stepId, offset, readBytes));
       if (bytes && bytes.length > 0) {
         offset += bytes.length;
@@ -36,7 +41,8 @@ export async function* followLog(
       const isOpen = await deps.isOpen();
       const state = await deps.logs.find(stepId);
       if (state ? state.isEnded && offset >= state.sizeBytes : !isOpen) return;
-      await queue.change(lookAgainMs);
+      const hasChanged = await queue.change(lookAgainMs);
+      if (deps.isStoredOnly && hasChanged) await sleep(untilStoredMs);
     }
   } finally {
     queue.leave();
@@ -74,8 +80,8 @@ class LiveQueue {
     return undefined;
   }
 
-  /** Resolves when a piece came since the last time it was asked, or after the time given. */
-  async change(withinMs: number): Promise<void> {
+  /** Resolves when a piece came since the last time it was asked, or after the time given: with whether one came. */
+  async change(withinMs: number): Promise<boolean> {
     if (!this.#hasChanged) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, withinMs);
@@ -86,7 +92,9 @@ class LiveQueue {
         };
       });
     }
+    const hasChanged = this.#hasChanged;
     this.#hasChanged = false;
+    return hasChanged;
   }
 
   #add(piece: LogPiece): void {

@@ -9,6 +9,7 @@ import { FilesystemLogs } from '../../../drivers/logs/filesystem/filesystem-logs
 import type { LogWriter } from '../../../drivers/logs/logs.ts';
 import { StepLogs } from '../step-logs.ts';
 import { parseByteRange } from './byte-range.ts';
+import { logOperations } from './log-operations.ts';
 import { logRoutes } from './log-routes.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -28,7 +29,10 @@ async function world() {
       return server!.store.read;
     },
   };
-  server = await openServerWorld({ routes: logRoutes({ store, logs, logBus: stepLogs }) });
+  server = await openServerWorld({
+    routes: logRoutes({ store, logs, logBus: stepLogs }),
+    handlers: logOperations({ store, logs }),
+  });
   cleanups.push(() => server!.close());
   const { clock } = server;
   const ada = await server.person('ada');
@@ -82,12 +86,17 @@ async function world() {
     await server.store.write((stores) => stores.pipelines.updateSteps([{ id: step.id, status: 'skipped' }]));
   };
   let sequence = 0;
-  const write = async (step: Step, text: string): Promise<void> => {
+  const write = async (step: Step, text: string, atMs = 0): Promise<void> => {
     sequence += 1;
-    await stepLogs.append({ stepId: step.id, sequence, stream: 'stdout', atMs: 0 }, Buffer.from(text));
+    await stepLogs.append({ stepId: step.id, sequence, stream: 'stdout', atMs }, Buffer.from(text));
+  };
+  const start = async (step: Step, startedAt: string): Promise<void> => {
+    await server.store.write((stores) =>
+      stores.pipelines.updateSteps([{ id: step.id, status: 'running', startedAt: new Date(startedAt) }]),
+    );
   };
   const endLog = (step: Step): Promise<number> => stepLogs.end(step.id, sequence + 1, false);
-  return { server, logs, step: steps[0]!, later: steps[1]!, get, path, write, end, endLog, headers };
+  return { server, logs, step: steps[0]!, later: steps[1]!, get, path, write, start, end, endLog, headers };
 }
 
 describe('the log route', () => {
@@ -221,6 +230,154 @@ describe('the log route', () => {
     const writer: LogWriter = await logs.open(step.id);
     await writer.close();
     expect(await (await get(step, '?follow=1')).text()).toBe('kept\n');
+  });
+});
+
+describe('lines of a log', () => {
+  const position = (response: Response): unknown[] =>
+    ['log-first-line', 'log-offset', 'log-lines', 'log-size'].map((name) => Number(response.headers.get(name)));
+
+  it('are given from any line on and from the end, with where they stand, however the chunks were cut', async () => {
+    const text = 'one\ntwo\n\nfour\nfive is long\nsix has not ended';
+    for (const size of [1, 3, 7, 100]) {
+      const { get, step, write } = await world();
+      for (let at = 0; at < text.length; at += size) await write(step, text.slice(at, at + size));
+      const lines = text.split('\n').map((line, i, all) => (i < all.length - 1 ? `${line}\n` : line));
+      for (let from = 1; from <= 6; from += 1) {
+        const some = await get(step, `?fromLine=${from}&limit=2`);
+        expect(await some.text()).toBe(lines.slice(from - 1, from + 1).join(''));
+        expect(position(some)).toEqual([from, lines.slice(0, from - 1).join('').length, 6, text.length]);
+        const last = await get(step, `?fromLine=-${from}`);
+        expect(await last.text()).toBe(lines.slice(-from).join(''));
+        expect(position(last)[0]).toBe(7 - from);
+      }
+    }
+  });
+
+  it('are none where there are none, and nonsense is refused', async () => {
+    const { get, step, write } = await world();
+    await write(step, 'one\ntwo\n');
+    const none = await get(step, '?fromLine=3');
+    expect([none.status, await none.text(), ...position(none)]).toEqual([200, '', 3, 8, 2, 8]);
+    const all = await get(step, '?fromLine=-500&limit=10000');
+    expect([await all.text(), ...position(all)]).toEqual(['one\ntwo\n', 1, 0, 2, 8]);
+    for (const query of ['fromLine=0', 'fromLine=x', 'limit=0', 'limit=10001', 'fromLine=1.5'])
+      expect((await get(step, `?${query}`)).status).toBe(400);
+  });
+
+  it('end within a line where they are too long', async () => {
+    const { get, step, write } = await world();
+    for (let i = 0; i < 10; i += 1) await write(step, 'x'.repeat(2 ** 20));
+    const response = await get(step, '?fromLine=-1');
+    expect((await response.text()).length).toBe(4 * 2 ** 20);
+    expect(position(response)).toEqual([1, 0, 1, 10 * 2 ** 20]);
+  });
+});
+
+describe('timestamps of a log', () => {
+  it('are those of the chunks in which the lines begin', async () => {
+    const { get, step, write, start, endLog } = await world();
+    await start(step, '2026-11-26T18:00:00.000Z');
+    await write(step, '+ make\nbegun here', 5);
+    await write(step, ' and ended here\nnew\n', 1_250.4);
+    await write(step, '\nlast', 61_000);
+    await endLog(step);
+    const whole = [
+      '2026-11-26T18:00:00.005Z + make',
+      '2026-11-26T18:00:00.005Z begun here and ended here',
+      '2026-11-26T18:00:01.250Z new',
+      '2026-11-26T18:01:01.000Z ',
+      '2026-11-26T18:01:01.000Z last',
+    ];
+    expect((await (await get(step, '?timestamps=1')).text()).split('\n')).toEqual(whole);
+    expect((await (await get(step, '?timestamps=1&follow=1')).text()).split('\n')).toEqual(whole);
+    expect(await (await get(step, '?timestamps=1&fromLine=2&limit=2')).text()).toBe(`${whole[1]}\n${whole[2]}\n`);
+  });
+
+  it('come with what is followed, and are left out of what was said before the step started', async () => {
+    const { get, step, write, start, endLog } = await world();
+    const reader = (await get(step, '?timestamps=1&follow=1')).body!.getReader();
+    const next = async (): Promise<string> => String(Buffer.from((await reader.read()).value ?? []));
+    await write(step, 'pulling the image\n');
+    expect(await next()).toBe('- pulling the image\n');
+    await start(step, '2026-11-26T18:00:00.000Z');
+    await write(step, 'hello\n', 3);
+    expect(await next()).toBe('2026-11-26T18:00:00.003Z hello\n');
+    await endLog(step);
+    expect((await reader.read()).done).toBe(true);
+  });
+
+  it('are listed by line, page by page', async () => {
+    const { server, step, path, write, start, headers } = await world();
+    await start(step, '2026-11-26T18:00:00.000Z');
+    const texts = ['one\ntwo\n', 'a long ', 'line ', 'goes on', '\n', 'four\nfi', 've\n', 'six'];
+    for (const [i, text] of texts.entries()) await write(step, text, i);
+    const times = async (query: string): Promise<unknown> =>
+      (await server.request(`${path(step)}/times?${query}`, { headers })).json();
+    const items = [
+      { line: 1, atMs: 0 },
+      { line: 3, atMs: 1 },
+      { line: 4, atMs: 5 },
+      { line: 6, atMs: 7 },
+    ];
+    const startedAt = '2026-11-26T18:00:00.000Z';
+    expect(await times('')).toEqual({ startedAt, items, nextLine: null });
+    expect(await times('limit=2')).toEqual({ startedAt, items: items.slice(0, 2), nextLine: 4 });
+    expect(await times('limit=1&fromLine=4')).toEqual({ startedAt, items: items.slice(2, 3), nextLine: 6 });
+    expect(await times('fromLine=5')).toEqual({ startedAt, items: items.slice(2), nextLine: null });
+    expect(await times('fromLine=7')).toEqual({ startedAt, items: [], nextLine: null });
+  });
+});
+
+describe('the outline of a log', () => {
+  const commandsOf = (text: string): unknown[] =>
+    text
+      .split('\n')
+      .flatMap((line, i) =>
+        line.startsWith('+ ') ? [{ line: i + 1, text: line, atMs: expect.any(Number) as number }] : [],
+      );
+
+  it('tells its size and its commands, wherever chunks were cut and while it grows', async () => {
+    const text = '+ npm ci\n+\na + b\n+ npm test\n ++ no\n+ \n+x\n+ last';
+    for (const size of [1, 2, 5, 100]) {
+      const { server, step, path, write, start, endLog, headers } = await world();
+      const outline = async (): Promise<Record<string, unknown>> =>
+        (await (await server.request(`${path(step)}/outline`, { headers })).json()) as Record<string, unknown>;
+      for (let at = 0; at < text.length; at += size) {
+        await write(step, text.slice(at, at + size), at);
+        const sofar = text.slice(0, at + size);
+        const { commands, ...rest } = await outline();
+        expect(rest).toEqual({
+          lines: sofar.split('\n').length - (sofar.endsWith('\n') ? 1 : 0),
+          sizeBytes: sofar.length,
+          isEnded: false,
+          isCut: false,
+          startedAt: null,
+          lastAtMs: at,
+          hasMoreCommands: false,
+        });
+        expect(commands).toEqual(commandsOf(sofar));
+      }
+      await start(step, '2026-11-26T18:00:00.000Z');
+      await endLog(step);
+      expect(await outline()).toMatchObject({ isEnded: true, startedAt: '2026-11-26T18:00:00.000Z' });
+    }
+  });
+
+  it('gives the text and the time of a command, and no more commands than it may', async () => {
+    const { server, step, later, path, write, headers } = await world();
+    const outline = async (of: Step): Promise<{ commands: unknown[]; hasMoreCommands: boolean }> =>
+      (await (await server.request(`${path(of)}/outline`, { headers })).json()) as never;
+    expect((await server.request(`${path(later)}/outline`, { headers })).status).toBe(404);
+    await write(step, '+ echo 中文\nout\n', 7);
+    await write(step, `+ ${'y'.repeat(5_000)}\n`, 9);
+    expect((await outline(step)).commands).toEqual([
+      { line: 1, text: '+ echo 中文', atMs: 7 },
+      { line: 3, text: `+ ${'y'.repeat(398)}`, atMs: 9 },
+    ]);
+    await write(step, '+ a line of a diff\n'.repeat(3_000), 11);
+    const many = await outline(step);
+    expect([many.commands.length, many.hasMoreCommands]).toEqual([2_000, true]);
   });
 });
 

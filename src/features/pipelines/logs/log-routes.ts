@@ -6,7 +6,10 @@ import type { UnitOfWork } from '../../../core/unit-of-work.ts';
 import type { LogState, LogStorage } from '../../../drivers/logs/logs.ts';
 import type { RawRoute, RequestContext, ResourceName } from '../../feature.ts';
 import { type ByteRange, parseByteRange } from './byte-range.ts';
+import { getLogState, getStep, type StepPlace } from './find-log.ts';
 import { followLog } from './follow-log.ts';
+import { countLines, type LineRange, readLines } from './read-lines.ts';
+import { stampLines } from './stamp-lines.ts';
 
 export interface LogRoutesDeps {
   readonly store: Pick<UnitOfWork, 'read'>;
@@ -15,19 +18,24 @@ export interface LogRoutesDeps {
 }
 
 const readBytes = 256 * 2 ** 10;
+const defaultLines = 1_000;
+const maxLines = 10_000;
 /** How often a stream that goes on asks whether its viewer still may see it. */
 const authorizeEveryMs = 5_000;
 
 /**
  * The bytes of a step's log, as plain text and never as anything else.
- * `follow=1` goes on until the end mark, from the byte that `from` names; `download=1` asks the browser to save it.
+ * `follow=1` goes on until the end mark, from the byte that `from` names; `download=1` asks the browser to save it;
+ * `timestamps=1` puts in front of each line when it came; `fromLine` and `limit` give some of its lines, counted from 1
+ * or, when negative, from the end: headers tell which they are and how many there are.
  */
 export function logRoutes(deps: LogRoutesDeps): readonly RawRoute[] {
   return [
     {
       method: 'GET',
       path: '/api/v1/projects/:owner/:project/pipelines/:number/steps/:step/log',
-      summary: 'The log of a step as plain text: whole, a range of bytes, or as it grows',
+      summary:
+        'The log of a step as plain text: whole, a range of bytes or lines, or as it grows; with timestamps on request',
       policy: ({ params }) => ({ action: 'pipeline:read', resource: projectOf(params) }),
       challenge: 'problem',
       handle: (context, request) => serveLog(deps, context, request),
@@ -36,8 +44,7 @@ export function logRoutes(deps: LogRoutesDeps): readonly RawRoute[] {
 }
 
 async function serveLog(deps: LogRoutesDeps, context: Context, request: RequestContext): Promise<Response> {
-  const step = await findStep(deps, context.req.param());
-  const isFollowing = isOn(context.req.query('follow'));
+  const step = await getStep(deps, placeOf(context.req.param()));
   const headers = new Headers({
     'Content-Type': 'text/plain; charset=utf-8',
     'X-Content-Type-Options': 'nosniff',
@@ -47,22 +54,63 @@ async function serveLog(deps: LogRoutesDeps, context: Context, request: RequestC
   });
   if (isOn(context.req.query('download')))
     headers.set('Content-Disposition', `attachment; filename="${fileName(context.req.param(), step)}"`);
+  const isStamped = isOn(context.req.query('timestamps'));
 
-  if (isFollowing) {
+  if (isOn(context.req.query('follow'))) {
     const stop = new AbortController();
-    const pieces = followLog(
-      { ...deps, isOpen: () => isStepOpen(deps, step.id) },
-      step.id,
-      wholeNumber(context.req.query('from')),
-      stop.signal,
-    );
+    const from = isStamped ? 0 : wholeNumber(context.req.query('from'));
+    const isOpen = (): Promise<boolean> => isStepOpen(deps, step.id);
+    const pieces = followLog({ ...deps, isOpen, isStoredOnly: isStamped }, step.id, from, stop.signal);
     const mayGoOn = (): Promise<boolean> => request.may('pipeline:read', projectOf(context.req.param()));
-    return new Response(streamOf(authorized(pieces, mayGoOn), stop), { headers });
+    const shown = isStamped ? stamped(deps, step, 0, pieces) : pieces;
+    return new Response(streamOf(authorized(shown, mayGoOn), stop), { headers });
   }
 
-  const state = await deps.logs.find(step.id);
-  if (!state) throw new GantryError('LOG_NOT_FOUND', `Cannot show the log of step "${step.name}": it has none yet`);
-  return serveStored(deps, context, step.id, state, headers);
+  const state = await getLogState(deps, step);
+  const lines = readLineRange(context);
+  if (lines) return serveLines(deps, step, state, lines, headers, isStamped);
+  if (!isStamped) return serveStored(deps, context, step.id, state, headers);
+  const pieces = storedPieces(deps.logs, step.id, { from: 0, to: state.sizeBytes });
+  return new Response(streamOf(stamped(deps, step, 0, pieces), new AbortController()), { headers });
+}
+
+/** Some lines, and where they stand in the log as it is now. */
+async function serveLines(
+  deps: LogRoutesDeps,
+  step: Step,
+  state: LogState,
+  range: LineRange,
+  headers: Headers,
+  isStamped: boolean,
+): Promise<Response> {
+  const [total, { firstLine, offset, bytes }] = await Promise.all([
+    countLines(deps.logs, step.id, state),
+    readLines(deps.logs, step.id, state, range),
+  ]);
+  headers.set('Log-First-Line', String(firstLine));
+  headers.set('Log-Offset', String(offset));
+  headers.set('Log-Lines', String(total));
+  headers.set('Log-Size', String(state.sizeBytes));
+  if (!isStamped) {
+    headers.set('Content-Length', String(bytes.length));
+    return new Response(new Uint8Array(bytes), { headers });
+  }
+  return new Response(streamOf(stamped(deps, step, offset, only(bytes)), new AbortController()), { headers });
+}
+
+function stamped(
+  deps: LogRoutesDeps,
+  step: Step,
+  offset: number,
+  pieces: AsyncIterable<Buffer>,
+): AsyncGenerator<Buffer, void> {
+  const startedAt = async (): Promise<Date | undefined> =>
+    step.startedAt ?? (await deps.store.read.pipelines.findStep(step.id))?.startedAt;
+  return stampLines({ logs: deps.logs, startedAt }, step.id, offset, pieces);
+}
+
+async function* only(bytes: Buffer): AsyncGenerator<Buffer, void> {
+  yield bytes;
 }
 
 /** What is there now. A log that has ended is named by an ETag, since it never changes again. */
@@ -138,27 +186,25 @@ function streamOf(pieces: AsyncGenerator<Buffer, void>, stop: AbortController): 
   );
 }
 
-/** The step of the path, only when it is of that very project and pipeline. */
-async function findStep({ store }: LogRoutesDeps, params: Readonly<Record<string, string>>): Promise<Step> {
-  const { projects, pipelines } = store.read;
-  const { owner = '', project: name = '', number = '', step: stepId = '' } = params;
-  const project = await projects.findBySlug(owner, name);
-  if (!project) throw new GantryError('PROJECT_NOT_FOUND', `Cannot find project ${owner}/${name}`);
-  const pipeline = await pipelines.findByNumber(project.id, wholeNumber(number));
-  if (!pipeline)
-    throw new GantryError('PIPELINE_NOT_FOUND', `Cannot find pipeline ${number} of ${owner}/${name}: there is none`);
-  const step = await pipelines.findStep(wholeNumber(stepId));
-  if (!step || step.pipelineId !== pipeline.id)
-    throw new GantryError(
-      'STEP_NOT_FOUND',
-      `Cannot find step ${stepId} in pipeline ${number}: it has none with this id`,
-    );
-  return step;
-}
-
 async function isStepOpen({ store }: LogRoutesDeps, stepId: number): Promise<boolean> {
   const step = await store.read.pipelines.findStep(stepId);
   return step !== undefined && !isFinished(step.status);
+}
+
+/** `undefined` when whole lines are not what is asked for. */
+function readLineRange(context: Context): LineRange | undefined {
+  const [fromLine, limit] = [context.req.query('fromLine'), context.req.query('limit')];
+  if (fromLine === undefined && limit === undefined) return undefined;
+  if (!/^-?[1-9]\d{0,14}$/.test(fromLine ?? '1'))
+    throw new GantryError('REQUEST_INVALID', `Cannot show lines from ${fromLine}: it must be a number that is not 0`);
+  const lines = wholeNumber(limit ?? String(defaultLines));
+  if (lines < 1 || lines > maxLines)
+    throw new GantryError('REQUEST_INVALID', `Cannot show ${limit} lines: it must be a number from 1 to ${maxLines}`);
+  return { fromLine: Number(fromLine ?? 1), limit: lines };
+}
+
+function placeOf({ owner = '', project = '', number, step }: Readonly<Record<string, string>>): StepPlace {
+  return { owner, project, number: wholeNumber(number), step: wholeNumber(step) };
 }
 
 function projectOf(params: Readonly<Record<string, string>>): ResourceName {
