@@ -10,7 +10,7 @@ import type { TraceEntry } from '../../core/trace.ts';
 import type { Stores } from '../../core/unit-of-work.ts';
 import type { WorkflowState } from '../../engine/advance-state.ts';
 import { pipelineStatusOf, workflowStatusOf } from '../../engine/level-status.ts';
-import { isActive, type OpenPipeline, type OpenStep, type OpenWorkflow } from './open-pipelines.ts';
+import { isActive, type OpenPipeline, type OpenStep, type OpenWorkflow, slotsTaken } from './open-pipelines.ts';
 
 type PipelineChange = { status: PipelineStatus; startedAt?: Date; finishedAt?: Date };
 
@@ -23,13 +23,14 @@ export type Landmark = 'claim' | 'start' | 'outcome' | 'workflow.end' | 'pipelin
  */
 export class ChangeSet {
   readonly at: Date;
-  readonly landmarks = new Set<Landmark>();
-  readonly pipelines = new Set<OpenPipeline>();
+  // Lists and no maps: nearly all of them hold one entry or none, and there is one of these per message of a runner.
+  readonly landmarks: Landmark[] = [];
+  readonly pipelines: OpenPipeline[] = [];
   /** Workflows that may be claimed now. */
   readonly queued: OpenWorkflow[] = [];
-  readonly #steps = new Map<number, StepChange>();
-  readonly #workflows = new Map<number, WorkflowChange>();
-  readonly #pipelineRows = new Map<number, PipelineChange>();
+  readonly #steps: StepChange[] = [];
+  readonly #workflows: WorkflowChange[] = [];
+  readonly #pipelineRows: (PipelineChange & { readonly id: number })[] = [];
   readonly #traces: { readonly pipelineId: number; readonly entry: TraceEntry }[] = [];
   readonly #happenings: Happening[] = [];
 
@@ -38,16 +39,19 @@ export class ChangeSet {
   }
 
   get isEmpty(): boolean {
-    return this.#steps.size + this.#workflows.size + this.#pipelineRows.size + this.#traces.length === 0;
+    return this.#steps.length + this.#workflows.length + this.#pipelineRows.length + this.#traces.length === 0;
   }
 
   setStep(workflow: OpenWorkflow, step: OpenStep, change: Omit<StepChange, 'id'>): void {
     const { pipeline } = workflow;
-    this.pipelines.add(pipeline);
+    this.#touch(pipeline);
     const isNews = change.status !== step.status && change.status !== 'starting';
+    const [wereActive, wereTaken] = [workflow.activeSteps, slotsTaken(workflow)];
     workflow.activeSteps += Number(isActive(change.status)) - Number(isActive(step.status));
+    workflow.openSteps += Number(isFinished(step.status)) - Number(isFinished(change.status));
     Object.assign(step, change);
-    this.#steps.set(step.id, { ...this.#steps.get(step.id), ...change, id: step.id });
+    workflow.holder?.recount(workflow.activeSteps - wereActive, slotsTaken(workflow) - wereTaken);
+    this.#steps.push({ ...change, id: step.id });
     // `starting` lasts milliseconds: viewers hear of the start itself.
     if (isNews)
       this.#happenings.push({
@@ -78,12 +82,14 @@ export class ChangeSet {
 
   setWorkflow(workflow: OpenWorkflow, change: Omit<WorkflowChange, 'id' | 'attempt'>): void {
     const { pipeline } = workflow;
-    this.pipelines.add(pipeline);
+    this.#touch(pipeline);
     const isNews = change.status !== undefined && change.status !== workflow.status;
+    const wereTaken = slotsTaken(workflow);
     for (const [key, value] of Object.entries(change)) Object.assign(workflow, { [key]: value ?? undefined });
-    this.#workflows.set(workflow.id, { ...this.#workflows.get(workflow.id), ...change, id: workflow.id });
+    workflow.holder?.recount(0, slotsTaken(workflow) - wereTaken);
+    this.#workflows.push({ ...change, id: workflow.id });
     if (!isNews) return;
-    if (isFinished(workflow.status)) this.landmarks.add('workflow.end');
+    if (isFinished(workflow.status)) this.landmarks.push('workflow.end');
     this.#happenings.push({
       type: 'workflow-changed',
       projectId: pipeline.row.projectId,
@@ -102,7 +108,7 @@ export class ChangeSet {
     verdict: TraceEntry['verdict'],
     values: TraceEntry['values'],
   ): void {
-    this.pipelines.add(workflow.pipeline);
+    this.#touch(workflow.pipeline);
     this.#traces.push({
       pipelineId: workflow.pipeline.row.id,
       entry: { subject: { kind: 'workflow', workflow: workflow.name }, rule, verdict, values },
@@ -111,6 +117,8 @@ export class ChangeSet {
 
   /** Draws the consequences of changed steps: for their workflow, its dependants, and the pipeline. */
   settle(workflow: OpenWorkflow): void {
+    // It runs for as long as one of its steps has not ended.
+    if (workflow.status === 'running' && workflow.openSteps > 0) return;
     const held = workflow.status === 'blocked' || workflow.status === 'queued' ? workflow.status : 'claimed';
     const status = workflowStatusOf(workflow.steps, held);
     if (status === workflow.status) return;
@@ -120,7 +128,7 @@ export class ChangeSet {
 
   /** Frees the workflows whose dependencies have ended, and says where the pipeline stands. */
   settlePipeline(pipeline: OpenPipeline): void {
-    this.pipelines.add(pipeline);
+    this.#touch(pipeline);
     for (let isAgain = true; isAgain; ) {
       isAgain = false;
       for (const workflow of pipeline.workflows) if (this.#judge(workflow)) isAgain = true;
@@ -132,13 +140,13 @@ export class ChangeSet {
     const hasBegun = status !== 'blocked' && status !== 'queued';
     const startedAt = hasBegun && !pipeline.startedAt ? this.at : undefined;
     if (startedAt) pipeline.startedAt = startedAt;
-    this.#pipelineRows.set(pipeline.row.id, {
-      ...this.#pipelineRows.get(pipeline.row.id),
+    this.#pipelineRows.push({
+      id: pipeline.row.id,
       status,
       ...(startedAt ? { startedAt } : {}),
       ...(isFinished(status) ? { finishedAt: this.at } : {}),
     });
-    if (isFinished(status)) this.landmarks.add('pipeline.end');
+    if (isFinished(status)) this.landmarks.push('pipeline.end');
     this.#happenings.push({
       type: 'pipeline-changed',
       projectId: pipeline.row.projectId,
@@ -146,6 +154,10 @@ export class ChangeSet {
       number: pipeline.row.number,
       status,
     });
+  }
+
+  #touch(pipeline: OpenPipeline): void {
+    if (!this.pipelines.includes(pipeline)) this.pipelines.push(pipeline);
   }
 
   /** Whether the workflow moved. */
@@ -205,31 +217,39 @@ export class ChangeSet {
   static async write(stores: Stores, sets: readonly ChangeSet[]): Promise<void> {
     const steps = new Map<number, StepChange>();
     const workflows = new Map<number, WorkflowChange>();
-    const pipelines = new Map<number, PipelineChange>();
+    const pipelines = new Map<number, PipelineChange & { readonly id: number }>();
     const traces = new Map<number, TraceEntry[]>();
+    const happenings: Happening[] = [];
+    // What changed several times within one commit is written once, as it now stands.
     for (const set of sets) {
-      for (const [id, change] of set.#steps) steps.set(id, { ...steps.get(id), ...change });
-      for (const [id, change] of set.#workflows) workflows.set(id, { ...workflows.get(id), ...change });
-      for (const [id, change] of set.#pipelineRows) pipelines.set(id, { ...pipelines.get(id), ...change });
+      for (const change of set.#steps) fold(steps, change);
+      for (const change of set.#workflows) fold(workflows, change);
+      for (const change of set.#pipelineRows) fold(pipelines, change);
       for (const { pipelineId, entry } of set.#traces) {
         const list = traces.get(pipelineId);
         if (list) list.push(entry);
         else traces.set(pipelineId, [entry]);
       }
+      for (const happening of set.#happenings) happenings.push(happening);
     }
     if (steps.size > 0) await stores.pipelines.updateSteps([...steps.values()]);
     for (const change of workflows.values()) await stores.pipelines.updateWorkflow(change);
-    for (const [id, change] of pipelines) await stores.pipelines.setStatus(id, change);
+    for (const { id, ...change } of pipelines.values()) await stores.pipelines.setStatus(id, change);
     const at = sets.at(-1)?.at;
     if (!at) return;
     for (const [id, entries] of traces) await stores.pipelines.addTrace(id, entries, at);
-    const happenings = withoutOvertaken(sets.flatMap((set) => set.#happenings));
-    if (happenings.length > 0) await stores.happenings.append(happenings, at);
+    if (happenings.length > 0) await stores.happenings.append(withoutOvertaken(happenings), at);
   }
+}
+
+function fold<Change extends { readonly id: number }>(changes: Map<number, Change>, change: Change): void {
+  const before = changes.get(change.id);
+  changes.set(change.id, before ? { ...before, ...change } : change);
 }
 
 /** What became of a step within one commit is one piece of news: where it stands now. */
 function withoutOvertaken(happenings: readonly Happening[]): readonly Happening[] {
+  if (happenings.length < 2) return happenings;
   const last = new Map<number, Happening>();
   for (const happening of happenings) if (happening.type === 'step-changed') last.set(happening.stepId, happening);
   return happenings.filter(
@@ -242,9 +262,4 @@ function hasNothingToDo({ plan, steps }: OpenWorkflow): boolean {
   return (
     plan.steps.every(({ kind, skipped }) => kind === 'clone' || skipped) && !steps.some(({ startedAt }) => startedAt)
   );
-}
-
-/** How many slots a workflow takes on its runner: one for being there, or one for each step that runs. */
-export function slotsTaken(workflow: OpenWorkflow): number {
-  return isFinished(workflow.status) ? 0 : Math.max(1, workflow.activeSteps);
 }

@@ -6,7 +6,6 @@ import type { WorkflowState } from '../../engine/advance-state.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { assignmentOf } from './assignment.ts';
-import { slotsTaken } from './change-set.ts';
 import type { EngineRecord } from './engine-record.ts';
 import { FairQueue } from './fair-queue.ts';
 import { endForMissingSecret, needsSecrets } from './missing-secret.ts';
@@ -140,8 +139,13 @@ export class Dispatcher {
 
   #runningSteps(): number {
     let running = 0;
-    for (const session of this.#deps.record.sessions.values()) running += session.activeSteps();
+    for (const session of this.#deps.record.sessions.values()) running += session.activeSteps;
     return running;
+  }
+
+  #hasRoom(): boolean {
+    for (const session of this.#deps.record.sessions.values()) if (session.activeSteps < session.slots) return true;
+    return false;
   }
 
   #slots(): number {
@@ -153,8 +157,9 @@ export class Dispatcher {
   #grantStarts(): void {
     if (this.#starts.size === 0) return;
     let running = this.#runningSteps();
-    while (running < this.#deps.config.runningStepsLimit) {
-      const start = this.#starts.take(({ session }) => session.activeSteps() < session.slots);
+    // Where no runner has room nobody need be looked through.
+    while (running < this.#deps.config.runningStepsLimit && this.#hasRoom()) {
+      const start = this.#starts.take(({ session }) => session.activeSteps < session.slots);
       if (!start) return;
       this.#startOf.delete(start.step.id);
       running += 1;
@@ -163,24 +168,20 @@ export class Dispatcher {
   }
 
   async #grant({ session, workflow, step, request }: PendingStart): Promise<void> {
-    const { record, clock, logger, secrets } = this.#deps;
-    const { projectId, event } = workflow.pipeline.row;
+    const { record, clock } = this.#deps;
     const changes = record.changes();
     if (step.status !== 'starting') {
-      changes.landmarks.add('start');
+      changes.landmarks.push('start');
       changes.setStep(workflow, step, { status: 'starting', startedAt: changes.at });
       changes.settle(workflow);
     }
     // The values are read while the start is written: neither waits for the other.
-    const [isRecorded, values] = await Promise.all([
-      record.commit(changes),
-      Promise.all([secrets.reveal(projectId, event), secrets.maskValues(projectId)]).catch((error: unknown) => {
-        logger.error('Secrets could not be revealed', { error, projectId });
-        return undefined;
-      }),
-    ]);
+    const recorded = record.commit(changes);
+    const reading = this.#secretsFor(workflow);
     // Whatever came in between has been told already: a cancel, or that the claim is lost.
-    if (!isRecorded || session.find(claimOf(workflow)) !== workflow || workflow.cancelledBy !== undefined) return;
+    if (!(await recorded)) return;
+    const values = await reading;
+    if (!session.holds(workflow) || workflow.cancelledBy !== undefined) return;
     if (!values) {
       const claim = claimOf(workflow);
       await this.#deps.lose(session, workflow);
@@ -204,13 +205,27 @@ export class Dispatcher {
     });
   }
 
+  /** The values that steps of the workflow may have, and all that is to be masked; `undefined` when they cannot be had. */
+  async #secretsFor({
+    pipeline,
+  }: OpenWorkflow): Promise<readonly [ReadonlyMap<string, string>, readonly string[]] | undefined> {
+    const { secrets, logger } = this.#deps;
+    const { projectId, event } = pipeline.row;
+    try {
+      return await Promise.all([secrets.reveal(projectId, event), secrets.maskValues(projectId)]);
+    } catch (error) {
+      logger.error('Secrets could not be revealed', { error, projectId });
+      return undefined;
+    }
+  }
+
   #claimWorkflows(): void {
     while (this.#queue.size > 0) {
       let taken = 0;
       let best: RunnerSession | undefined;
       for (const session of this.#deps.record.sessions.values()) {
-        for (const workflow of session.claims) taken += slotsTaken(workflow);
-        if (session.connection && session.freeSlots() > (best?.freeSlots() ?? 0)) best = session;
+        taken += session.takenSlots;
+        if (session.connection && session.freeSlots > (best?.freeSlots ?? 0)) best = session;
       }
       if (!best || taken >= this.#deps.config.runningStepsLimit) return;
       const workflow = this.#queue.take();
@@ -220,16 +235,16 @@ export class Dispatcher {
 
   async #claim(session: RunnerSession, workflow: OpenWorkflow): Promise<void> {
     const changes = this.#deps.record.changes();
-    changes.landmarks.add('claim');
+    changes.landmarks.push('claim');
     changes.setWorkflow(workflow, { status: 'claimed', runnerId: session.runnerId, token: workflow.token + 1 });
     changes.trace(workflow, 'workflow.claimed', 'ran', { runner: session.runnerId });
     changes.settlePipeline(workflow.pipeline);
     session.hold(workflow);
     const isRecorded = await this.#deps.record.commit(changes);
     // Cancelled or given up before anybody was told: nothing is left to do.
-    if (!isRecorded || session.find(claimOf(workflow)) !== workflow) return;
+    if (!isRecorded || !session.holds(workflow)) return;
     const missing = await this.#missingSecret(workflow);
-    if (session.find(claimOf(workflow)) !== workflow) return;
+    if (!session.holds(workflow)) return;
     if (missing) {
       const failed = this.#deps.record.changes();
       session.release(claimOf(workflow));

@@ -56,7 +56,11 @@ export class Engine implements EngineRecord {
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
-    this.#recorder = new Recorder(deps.store, (failed, error) => this.#recover(failed, error));
+    this.#recorder = new Recorder({
+      store: deps.store,
+      onRecorded: (changes) => this.#forgetFinished(changes),
+      onFailure: (failed, error) => this.#recover(failed, error),
+    });
     this.dispatcher = new Dispatcher({
       ...deps,
       record: this,
@@ -126,14 +130,14 @@ export class Engine implements EngineRecord {
    * Records what was decided and wakes the dispatcher. Answers whether it is on disk; when it is not, the pipelines are
    * read anew and the runners concerned call again.
    */
-  async commit(changes: ChangeSet): Promise<boolean> {
+  commit(changes: ChangeSet): Promise<boolean> {
     for (const { row } of changes.pipelines) {
       const loading = this.#loading.get(row.id);
       if (loading) loading.isDirty = true;
     }
     // Some have nothing to do and have passed meanwhile.
     for (const workflow of changes.queued) if (workflow.status === 'queued') this.dispatcher.enqueue(workflow);
-    const recorded = this.#record(changes);
+    const recorded = this.#recorder.record(changes);
     this.dispatcher.wake();
     return recorded;
   }
@@ -154,7 +158,7 @@ export class Engine implements EngineRecord {
     if (!(await this.commit(changes))) return false;
     for (const workflow of told) {
       const session = workflow.runnerId === undefined ? undefined : this.sessions.get(workflow.runnerId);
-      if (session?.find(claimOf(workflow)) === workflow) session.send({ type: 'cancel', ...claimOf(workflow), by });
+      if (session?.holds(workflow)) session.send({ type: 'cancel', ...claimOf(workflow), by });
     }
     return true;
   }
@@ -175,11 +179,13 @@ export class Engine implements EngineRecord {
 
   inBackground(work: Promise<unknown>): void {
     const watched = work.then(
-      () => {},
-      (error: unknown) => this.#deps.logger.error('Work of the engine failed', { error }),
+      () => void this.#background.delete(watched),
+      (error: unknown) => {
+        this.#deps.logger.error('Work of the engine failed', { error });
+        this.#background.delete(watched);
+      },
     );
     this.#background.add(watched);
-    void watched.finally(() => this.#background.delete(watched));
   }
 
   /** Reads a pipeline from the record. What was decided about it meanwhile makes what was read old: it is read again. */
@@ -205,20 +211,14 @@ export class Engine implements EngineRecord {
     return loading.done;
   }
 
-  async #record(changes: ChangeSet): Promise<boolean> {
-    try {
-      await this.#recorder.record(changes);
-    } catch {
-      return false; // `#recover` was told, with all that were in the same commit.
-    }
+  #forgetFinished(changes: ChangeSet): void {
     for (const pipeline of changes.pipelines)
       if (isFinished(pipeline.status) && this.#open.get(pipeline.row.id) === pipeline)
         this.#open.delete(pipeline.row.id);
-    return true;
   }
 
   #recover(failed: readonly ChangeSet[], error: unknown): void {
-    const pipelines = new Set(failed.flatMap((changes) => [...changes.pipelines]));
+    const pipelines = new Set(failed.flatMap((changes) => changes.pipelines));
     this.#deps.logger.error('What was decided could not be recorded', {
       error,
       pipelines: [...pipelines].map(({ row }) => row.id),

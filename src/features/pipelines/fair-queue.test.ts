@@ -20,6 +20,31 @@ describe('FairQueue', () => {
     expect(queue.take()).toBe('a1');
   });
 
+  it('is not put out of order by what is withdrawn or comes late', () => {
+    const action = fc.oneof(
+      fc.record({ kind: fc.constant('add' as const), age: fc.nat(30) }),
+      fc.record({ kind: fc.constant('withdraw' as const), item: fc.nat(60) }),
+      fc.record({ kind: fc.constant('take' as const) }),
+    );
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 120 }), (actions) => {
+        const queue = new FairQueue<number>();
+        let model: { item: number; age: number }[] = [];
+        for (const [item, each] of actions.entries()) {
+          if (each.kind === 'add') {
+            queue.add(item, 1, each.age);
+            model = [...model, { item, age: each.age }].toSorted((a, b) => a.age - b.age);
+          } else if (each.kind === 'withdraw') {
+            queue.remove(each.item);
+            model = model.filter((one) => one.item !== each.item);
+          } else expect(queue.take()).toBe(model.shift()?.item);
+          expect(queue.size).toBe(model.length);
+          model.forEach((one, at) => expect(queue.ahead(one.item)).toBe(at));
+        }
+      }),
+    );
+  });
+
   it('says of each item how many are taken before it', () => {
     fc.assert(
       fc.property(fc.array(fc.record({ project: fc.nat(3), age: fc.nat(20) }), { maxLength: 20 }), (rows) => {

@@ -120,7 +120,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
     loseRunners(isGone) {
       for (const session of engine.sessions.values()) {
         if (!isGone(session.runnerId)) continue;
-        logger.warn('A runner is dead', { runnerId: session.runnerId, workflows: session.claims.length });
+        logger.warn('A runner is dead', { runnerId: session.runnerId, workflows: session.claimCount });
         engine.losses.loseSession(session).catch((error: unknown) => {
           logger.error('What a dead runner had could not be given up', { error, runnerId: session.runnerId });
         });

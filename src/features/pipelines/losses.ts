@@ -114,9 +114,9 @@ export class Losses {
     for (const session of record.sessions.values()) {
       if (hasSlept) session.lastHeartbeatMs = nowMs;
       if (nowMs - session.lastHeartbeatMs <= leaseMs) continue;
-      if (session.claims.length > 0) {
+      if (session.claimCount > 0) {
         lost.push(session.runnerId);
-        logger.warn('A runner is lost', { runnerId: session.runnerId, workflows: session.claims.length });
+        logger.warn('A runner is lost', { runnerId: session.runnerId, workflows: session.claimCount });
       }
       record.inBackground(this.loseSession(session));
     }

@@ -1,6 +1,7 @@
 import { GantryError } from '../../core/errors.ts';
 import {
   type FailureExcerpt,
+  isFinished,
   type Outcome,
   type Pipeline,
   type PipelineStatus,
@@ -42,12 +43,21 @@ export interface OpenWorkflow {
   cancelledBy: string | undefined;
   queuedAt: Date | undefined;
   startedAt: Date | undefined;
-  /** How many of its steps take a slot: counted where steps change, since it is asked at every turn. */
+  /** How many of its steps take a slot, and how many have not finished: counted where steps change, since it is asked at every turn. */
   activeSteps: number;
+  openSteps: number;
+  /** Whoever holds it, and counts its slots. */
+  holder: SlotHolder | undefined;
   /** Whether its runner was told of it, as far as this process knows. */
   isAssigned: boolean;
   /** Its runner is gone, and its end is on its way into the record. */
   isBeingLost: boolean;
+}
+
+/** Told when a workflow that it holds takes other slots than before. */
+export interface SlotHolder {
+  recount(activeSteps: number, takenSlots: number): void;
+  letGo(workflow: OpenWorkflow): void;
 }
 
 export interface OpenStep {
@@ -66,6 +76,18 @@ export interface OpenStep {
 /** Whether the step takes a slot: its start is recorded and its end is not. */
 export function isActive(status: StepStatus): boolean {
   return status === 'starting' || status === 'running';
+}
+
+/** How many slots a workflow takes on its runner: one for being there, or one for each step that runs. */
+export function slotsTaken(workflow: OpenWorkflow): number {
+  return isFinished(workflow.status) ? 0 : Math.max(1, workflow.activeSteps);
+}
+
+/** The step of this workflow with this id. */
+export function findStep({ steps }: OpenWorkflow, id: number): OpenStep | undefined {
+  // Ids were given in one go, so that they tell the position; if not, the long way.
+  const near = steps[id - (steps[0]?.id ?? 0)];
+  return near?.id === id ? near : steps.find((step) => step.id === id);
 }
 
 export function openPipeline(
@@ -91,6 +113,8 @@ export function openPipeline(
       isAssigned: workflow.runnerId !== undefined && (workflow.status === 'claimed' || workflow.status === 'running'),
       isBeingLost: false,
       activeSteps: steps.filter(({ status }) => isActive(status)).length,
+      openSteps: steps.filter(({ status }) => !isFinished(status)).length,
+      holder: undefined,
       steps: steps.map((step) => ({
         id: step.id,
         position: step.position,

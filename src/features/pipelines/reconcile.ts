@@ -66,7 +66,7 @@ async function loseOrphans({ engine }: ReconcileDeps): Promise<Finding[]> {
     for (const workflow of pipeline.workflows) {
       if (workflow.status !== 'claimed' && workflow.status !== 'running') continue;
       const session = workflow.runnerId === undefined ? undefined : engine.sessions.get(workflow.runnerId);
-      if (workflow.isBeingLost || session?.claims.includes(workflow)) continue;
+      if (workflow.isBeingLost || (session && workflow.holder === session)) continue;
       await engine.losses.loseOrphan(workflow);
       const { row } = pipeline;
       findings.push({

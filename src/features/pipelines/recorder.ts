@@ -4,8 +4,15 @@ import { ChangeSet, type Landmark } from './change-set.ts';
 
 interface Entry {
   readonly changes: ChangeSet;
-  resolve(): void;
-  reject(error: unknown): void;
+  readonly resolve: (isRecorded: boolean) => void;
+}
+
+export interface RecorderDeps {
+  readonly store: UnitOfWork;
+  /** Told of changes that are on disk, before whoever waits for them. */
+  readonly onRecorded: (changes: ChangeSet) => void;
+  /** Told of all that came to nothing at once, before whoever waits for them. */
+  readonly onFailure: (failed: readonly ChangeSet[], error: unknown) => void;
 }
 
 /**
@@ -13,21 +20,19 @@ interface Entry {
  * What gathers while a commit is under way shares the next one, and changes of many steps become one statement.
  */
 export class Recorder {
-  readonly #store: UnitOfWork;
-  readonly #onFailure: (failed: readonly ChangeSet[], error: unknown) => void;
+  readonly #deps: RecorderDeps;
   #waiting: Entry[] = [];
   #isFlushing = false;
   #idle: Promise<void> = Promise.resolve();
 
-  constructor(store: UnitOfWork, onFailure: (failed: readonly ChangeSet[], error: unknown) => void) {
-    this.#store = store;
-    this.#onFailure = onFailure;
+  constructor(deps: RecorderDeps) {
+    this.#deps = deps;
   }
 
-  /** Resolves when the changes are on disk. Rejects when they are not, after `onFailure` was told. */
-  record(changes: ChangeSet): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ changes, resolve, reject });
+  /** Resolves with whether the changes are on disk; that they are not `onFailure` was told. */
+  record(changes: ChangeSet): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ changes, resolve });
       if (this.#isFlushing) return;
       this.#isFlushing = true;
       // A microtask, not a timer: all that is decided in this tick shares one commit.
@@ -45,32 +50,35 @@ export class Recorder {
       const batch = this.#waiting;
       this.#waiting = [];
       const sets = batch.map(({ changes }) => changes);
-      const landmarks = new Set(sets.flatMap((set) => [...set.landmarks]));
+      const landmarks = new Set(sets.flatMap((set) => set.landmarks));
       try {
         await pass(landmarks, 'before');
         // One without changes only waits for those before it.
-        if (sets.some((set) => !set.isEmpty)) await this.#store.write((stores) => ChangeSet.write(stores, sets));
+        if (sets.some((set) => !set.isEmpty)) await this.#deps.store.write((stores) => ChangeSet.write(stores, sets));
         await pass(landmarks, 'after');
       } catch (error) {
         this.#fail(batch, error);
         continue;
       }
-      for (const { resolve } of batch) resolve();
+      for (const { changes, resolve } of batch) {
+        this.#deps.onRecorded(changes);
+        resolve(true);
+      }
     }
     this.#isFlushing = false;
   }
 
   /** What was decided on top of a change that did not come to be is void as well. */
   #fail(batch: readonly Entry[], error: unknown): void {
-    const spoilt = new Set(batch.flatMap(({ changes }) => [...changes.pipelines]));
-    const isVoid = ({ changes }: Entry): boolean => [...changes.pipelines].some((pipeline) => spoilt.has(pipeline));
+    const spoilt = new Set(batch.flatMap(({ changes }) => changes.pipelines));
+    const isVoid = ({ changes }: Entry): boolean => changes.pipelines.some((pipeline) => spoilt.has(pipeline));
     const failed = [...batch, ...this.#waiting.filter(isVoid)];
     this.#waiting = this.#waiting.filter((entry) => !isVoid(entry));
-    this.#onFailure(
+    this.#deps.onFailure(
       failed.map(({ changes }) => changes),
       error,
     );
-    for (const { reject } of failed) reject(error);
+    for (const { resolve } of failed) resolve(false);
   }
 }
 

@@ -4,7 +4,7 @@ import { type ClaimName, protocolVersion, type ToServer } from '../../engine/run
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Engine } from './engine.ts';
-import { loadPipeline, type OpenWorkflow } from './open-pipelines.ts';
+import { findStep, loadPipeline, type OpenWorkflow } from './open-pipelines.ts';
 import { claimOf, type RunnerConnection, RunnerSession } from './runner-session.ts';
 import type { StepLogs } from './step-logs.ts';
 
@@ -185,40 +185,34 @@ export class RunnerDesk {
     });
   }
 
-  async #handle(
+  #handle(
     session: RunnerSession,
     workflow: OpenWorkflow,
     message: Exclude<ToServer, { type: 'hello' | 'heartbeat' }>,
     payload: Buffer,
-  ): Promise<void> {
+  ): Promise<unknown> {
     switch (message.type) {
       case 'start':
-        await this.#onStart(session, workflow, message);
-        return;
+        return this.#onStart(session, workflow, message);
       case 'running':
-        await this.#onRunning(workflow, message);
-        return;
+        return this.#onRunning(workflow, message);
       case 'outcome':
-        await this.#onOutcome(session, workflow, message);
-        return;
+        return this.#onOutcome(session, workflow, message);
       case 'log':
       case 'log-end':
-        await this.#onLog(session, workflow, message, payload);
-        return;
+        return this.#onLog(session, workflow, message, payload);
       case 'done':
-        await this.#onDone(session, workflow, message);
-        return;
+        return this.#onDone(session, workflow, message);
       case 'returned':
         this.#deps.logger.info('A runner gave a workflow back', { runnerId: session.runnerId, reason: message.reason });
         // It would give back the next one too: it takes part again when it calls anew.
         session.isDraining = true;
-        await this.#deps.engine.losses.lose(session, workflow);
-        return;
+        return this.#deps.engine.losses.lose(session, workflow);
     }
   }
 
   async #onStart(session: RunnerSession, workflow: OpenWorkflow, message: Message<'start'>): Promise<void> {
-    const step = workflow.steps.find(({ id }) => id === message.stepId);
+    const step = findStep(workflow, message.stepId);
     if (!step) {
       this.#refuse(session, message);
       await this.#deps.engine.losses.lose(session, workflow);
@@ -230,7 +224,7 @@ export class RunnerDesk {
   }
 
   async #onRunning(workflow: OpenWorkflow, message: Message<'running'>): Promise<void> {
-    const step = workflow.steps.find(({ id }) => id === message.stepId);
+    const step = findStep(workflow, message.stepId);
     if (step?.status !== 'starting') return;
     const changes = this.#deps.engine.changes();
     changes.setStep(workflow, step, { status: 'running' });
@@ -239,21 +233,21 @@ export class RunnerDesk {
 
   async #onOutcome(session: RunnerSession, workflow: OpenWorkflow, message: Message<'outcome'>): Promise<void> {
     const { engine } = this.#deps;
-    const step = workflow.steps.find(({ id }) => id === message.stepId);
+    const step = findStep(workflow, message.stepId);
     if (!step || !isFinished(message.status)) {
       this.#refuse(session, message);
       await engine.losses.lose(session, workflow);
       return;
     }
     engine.dispatcher.forgetStart(step.id);
-    if (workflow.steps.every((other) => other === step || isFinished(other.status))) {
+    if (workflow.openSteps === (isFinished(step.status) ? 0 : 1)) {
       // The last word on this workflow: whoever sees it ended finds its logs whole.
       await this.#deps.logs.flushed(workflow.steps.map(({ id }) => id));
       if (session.find(message) !== workflow) return;
     }
     const changes = engine.changes();
     if (!isFinished(step.status)) {
-      changes.landmarks.add('outcome');
+      changes.landmarks.push('outcome');
       const by = message.status === 'skipped' ? undefined : workflow.cancelledBy;
       const isOverruled = by !== undefined && message.status !== 'cancelled';
       changes.setStep(workflow, step, {
@@ -288,7 +282,7 @@ export class RunnerDesk {
   ): Promise<void> {
     const { logs } = this.#deps;
     const { stepId } = message;
-    if (!workflow.steps.some(({ id }) => id === stepId)) {
+    if (!findStep(workflow, stepId)) {
       this.#refuse(session, message);
       await this.#deps.engine.losses.lose(session, workflow);
       return;

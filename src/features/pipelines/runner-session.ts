@@ -1,11 +1,10 @@
 import type { ClaimName, Connection, ToRunner, ToServer } from '../../engine/runner-protocol.ts';
-import { slotsTaken } from './change-set.ts';
-import type { OpenWorkflow } from './open-pipelines.ts';
+import { type OpenWorkflow, type SlotHolder, slotsTaken } from './open-pipelines.ts';
 
 export type RunnerConnection = Connection<ToRunner, ToServer>;
 
 /** A runner as the server sees it: one generation of one process, over however many connections it takes. */
-export class RunnerSession {
+export class RunnerSession implements SlotHolder {
   readonly runnerId: string;
   /** Absent for a runner that only the record knows: the server was restarted and it has not called yet. */
   readonly generation: string | undefined;
@@ -19,7 +18,11 @@ export class RunnerSession {
   lastHeartbeatMs: number;
   /** Claims were read from the record that the runner was not compared with. */
   hasUnsettledClaims = false;
-  readonly #claims = new Map<string, OpenWorkflow>();
+  /** Steps that run there, and slots that are taken: kept up to date by what changes, since both are asked at every turn. */
+  #activeSteps = 0;
+  #takenSlots = 0;
+  /** By workflow: one that was run again may be there twice, until its runner has let go of the attempt before. */
+  readonly #claims = new Map<number, Claim[]>();
 
   constructor(runner: { runnerId: string; generation?: string; slots: number; nowMs: number }) {
     this.runnerId = runner.runnerId;
@@ -29,11 +32,30 @@ export class RunnerSession {
   }
 
   get claims(): readonly OpenWorkflow[] {
-    return [...this.#claims.values()];
+    return [...this.#claims.values()].flat().map(({ workflow }) => workflow);
   }
 
+  get claimCount(): number {
+    return this.#claims.size;
+  }
+
+  get activeSteps(): number {
+    return this.#activeSteps;
+  }
+
+  get takenSlots(): number {
+    return this.#takenSlots;
+  }
+
+  /** Whoever held it before does not any more. */
   hold(workflow: OpenWorkflow): void {
-    this.#claims.set(claimKey(claimOf(workflow)), workflow);
+    workflow.holder?.letGo(workflow);
+    workflow.holder = this;
+    this.recount(workflow.activeSteps, slotsTaken(workflow));
+    const claim: Claim = { workflow, attempt: workflow.attempt, token: workflow.token };
+    const others = this.#claims.get(workflow.id);
+    if (others) others.push(claim);
+    else this.#claims.set(workflow.id, [claim]);
   }
 
   /** As `hold`, for a claim that only the record knows of: the runner has to say anew what it has. */
@@ -43,30 +65,45 @@ export class RunnerSession {
     this.connection?.close();
   }
 
-  find(claim: ClaimName): OpenWorkflow | undefined {
-    return this.#claims.get(claimKey(claim));
+  find(name: ClaimName): OpenWorkflow | undefined {
+    const claims = this.#claims.get(name.workflowId);
+    if (!claims) return undefined;
+    for (const claim of claims) if (isNamed(claim, name)) return claim.workflow;
+    return undefined;
   }
 
-  release(claim: ClaimName): void {
-    this.#claims.delete(claimKey(claim));
+  /** Whether it holds the workflow under the token that it has now. */
+  holds(workflow: OpenWorkflow): boolean {
+    const claims = this.#claims.get(workflow.id);
+    if (!claims) return false;
+    for (const claim of claims)
+      if (claim.workflow === workflow && claim.token === workflow.token && claim.attempt === workflow.attempt)
+        return true;
+    return false;
   }
 
-  releaseAll(): void {
-    this.#claims.clear();
+  release(name: ClaimName): void {
+    const claim = this.#claims.get(name.workflowId)?.find((each) => isNamed(each, name));
+    if (claim) this.letGo(claim.workflow);
+  }
+
+  letGo(workflow: OpenWorkflow): void {
+    if (workflow.holder !== this) return;
+    workflow.holder = undefined;
+    this.recount(-workflow.activeSteps, -slotsTaken(workflow));
+    const others = this.#claims.get(workflow.id)?.filter((claim) => claim.workflow !== workflow) ?? [];
+    if (others.length > 0) this.#claims.set(workflow.id, others);
+    else this.#claims.delete(workflow.id);
+  }
+
+  recount(activeSteps: number, takenSlots: number): void {
+    this.#activeSteps += activeSteps;
+    this.#takenSlots += takenSlots;
   }
 
   /** Slots that a further workflow may use. */
-  freeSlots(): number {
-    if (this.isDraining) return 0;
-    let free = this.slots;
-    for (const workflow of this.#claims.values()) free -= slotsTaken(workflow);
-    return free;
-  }
-
-  activeSteps(): number {
-    let active = 0;
-    for (const workflow of this.#claims.values()) active += workflow.activeSteps;
-    return active;
+  get freeSlots(): number {
+    return this.isDraining ? 0 : this.slots - this.#takenSlots;
   }
 
   send(message: ToRunner): void {
@@ -74,10 +111,16 @@ export class RunnerSession {
   }
 }
 
+interface Claim {
+  readonly workflow: OpenWorkflow;
+  readonly attempt: number;
+  readonly token: number;
+}
+
 export function claimOf(workflow: OpenWorkflow): ClaimName {
   return { workflowId: workflow.id, attempt: workflow.attempt, token: workflow.token };
 }
 
-function claimKey({ workflowId, attempt, token }: ClaimName): string {
-  return `${workflowId}/${attempt}/${token}`;
+function isNamed(claim: Claim, name: ClaimName): boolean {
+  return claim.token === name.token && claim.attempt === name.attempt;
 }

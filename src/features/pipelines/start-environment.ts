@@ -13,17 +13,31 @@ export function startEnvironment(
   return executionEnvironment({
     pipeline: {
       startedAt: pipeline.startedAt ?? now,
-      failedWorkflows: pipeline.workflows
-        .filter(({ status }) => isFinished(status) && status !== 'passed' && status !== 'skipped')
-        .map(({ name }) => name),
+      failedWorkflows: namesOf(
+        pipeline.workflows,
+        ({ status }) => isFinished(status) && status !== 'passed' && status !== 'skipped',
+      ),
     },
     workflow: {
       startedAt: workflow.startedAt ?? now,
-      failedSteps: workflow.steps
-        .filter(({ status, isIgnored }) => status === 'infrastructure' || (status === 'failed' && !isIgnored))
-        .map(({ name }) => name),
+      failedSteps: namesOf(
+        workflow.steps,
+        ({ status, isIgnored }) => status === 'infrastructure' || (status === 'failed' && !isIgnored),
+      ),
     },
     step: { startedAt: step.startedAt ?? now },
     runnerName,
   });
+}
+
+const none: readonly string[] = [];
+
+/** Nearly always none, and asked at each start: no list is made for that. */
+function namesOf<Named extends { readonly name: string }>(
+  all: readonly Named[],
+  isMeant: (one: Named) => boolean,
+): readonly string[] {
+  let names: string[] | undefined;
+  for (const one of all) if (isMeant(one)) (names ??= []).push(one.name);
+  return names ?? none;
 }
