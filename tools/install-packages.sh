@@ -25,13 +25,14 @@ if [ "$(cat "$stamp" 2>/dev/null || true)" != "$lock" ]; then
   [ "${npm%%.*}" -ge 9 ] 2>/dev/null || refuse "npm 9 or newer is needed, and this is $npm" "$get"
   say 'Installing npm packages …'
   started=$(date +%s)
+  system=$(major_of node)
   # shellcheck disable=SC2086 # a list of words
   npm ci $options >&2 || refuse 'npm ci failed, and said above why' \
     'npm run packages    (behind a proxy first: npm config set https-proxy ADDRESS, npm config set cafile FILE)'
   # npm leaves out, without a word, programs for this machine that do not fit the Node it runs on itself; of Debian 12 that
   # is 18. So it looks again, on the Node that it has just brought. Debian's npm finds its own parts by NODE_PATH.
   node=$(find node_modules/node-linux-*/bin/node 2>/dev/null | head -n 1)
-  if [ -n "$node" ] && [ "$(major_of node)" -lt 24 ]; then
+  if [ -n "$node" ] && [ "$system" -lt 24 ]; then
     # shellcheck disable=SC2086 # a list of words
     NODE_PATH=/usr/share/nodejs "$node" --no-deprecation --use-system-ca "$(readlink -f "$(command -v npm)")" \
       install --no-save $options >&2 || refuse 'npm install failed, and said above why' 'npm run packages'

@@ -22,6 +22,7 @@ busybox busybox-static
 perl perl-base
 dpkg-deb dpkg
 tar tar
+zstd zstd
 LIST
 )
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing="$missing ca-certificates"

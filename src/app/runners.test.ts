@@ -241,7 +241,7 @@ describe('the runner process', () => {
         else if (!from.startsWith('node:')) outside.add(from);
       }
     };
-    await visit(resolve('src/app/runner-main.ts'));
+    await visit(resolve('src/app/run-runner.ts'));
     await visit(resolve('src/drivers/runtime/sandbox/sandbox-runtime.ts'));
     await visit(resolve('src/app/images.ts'));
     expect(seen.size).toBeGreaterThan(40);

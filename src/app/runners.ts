@@ -6,7 +6,8 @@ import type { Logger } from '../lib/logger.ts';
 import type { Config } from './config.ts';
 import { openRunnerFolder } from './runner-folder.ts';
 import { livingRunners } from './runner-record.ts';
-import { ensureRunner, isOfThisHost } from './start-runner.ts';
+import { writeServerRecord } from './server-record.ts';
+import { ensureRunner, isOfThisHost, newRunnerSettings } from './start-runner.ts';
 
 export interface RunnersOptions {
   readonly config: Config;
@@ -97,10 +98,12 @@ export async function openRunners(options: RunnersOptions): Promise<Runners> {
     server.listen(folder.socketPath, resolve);
   });
   tellOfGone();
+  const removeRecord = writeServerRecord(folder, newRunnerSettings({ ...options, folder }));
 
   return {
     async close() {
       isClosed = true;
+      removeRecord();
       clearTimeout(timer);
       const closed = new Promise((resolve) => server.close(resolve));
       for (const socket of sockets) socket.destroy();

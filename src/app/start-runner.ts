@@ -31,7 +31,7 @@ const passedVariables = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE
  * detached and in a session of its own. Runners of another build are asked to finish what they have and leave.
  */
 export function ensureRunner(options: EnsureRunnerOptions): { readonly runnerId: string; readonly isNew: boolean } {
-  const settings = settingsOf(options);
+  const settings = newRunnerSettings(options);
   const living = livingRunners(options.folder.recordsFolder);
   for (const runner of living) if (runner.build !== settings.build) signal(runner, 'SIGUSR2');
   const existing = living.find(({ build }) => build === settings.build);
@@ -72,8 +72,9 @@ function signal(runner: RunnerRecord, name: NodeJS.Signals): void {
   }
 }
 
-function settingsOf({ config, environment, folder, instanceId }: EnsureRunnerOptions): RunnerSettings {
-  const runnerId = `${ownPrefix}${randomBytes(4).toString('hex')}`;
+/** What a runner of this server is started with: every call names another one. */
+export function newRunnerSettings(options: Omit<EnsureRunnerOptions, 'onExit'>): RunnerSettings {
+  const { config, environment, folder, instanceId } = options;
   const chosen = {
     instanceId,
     socketPath: folder.socketPath,
@@ -87,7 +88,13 @@ function settingsOf({ config, environment, folder, instanceId }: EnsureRunnerOpt
     .update(JSON.stringify([process.version, programState(), chosen]))
     .digest('hex')
     .slice(0, 16);
-  return { ...chosen, runnerId, build, recordPath: join(folder.recordsFolder, `${runnerId}.json`) };
+  return named({ ...chosen, build }, folder);
+}
+
+/** The settings of a runner that nobody is yet. */
+export function named(settings: Omit<RunnerSettings, 'runnerId' | 'recordPath'>, folder: RunnerFolder): RunnerSettings {
+  const runnerId = `${ownPrefix}${randomBytes(4).toString('hex')}`;
+  return { ...settings, runnerId, recordPath: join(folder.recordsFolder, `${runnerId}.json`) };
 }
 
 /** Sizes and times of the program's files: changes with every build, and in development with every edit. */
@@ -115,7 +122,8 @@ function start(settings: RunnerSettings, { config, environment, onExit }: Ensure
   try {
     const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
     const flags = process.execArgv.filter((flag) => flag === '--use-system-ca');
-    const child = spawn(process.execPath, [...flags, join(import.meta.dirname, `runner-main.${extension}`)], {
+    const program = join(dirname(import.meta.dirname), 'cli', `main.${extension}`);
+    const child = spawn(process.execPath, [...flags, program, 'runner', '--settings', '-'], {
       // A session and a process group of its own: what ends the server by group or terminal does not end its steps.
       detached: true,
       cwd: '/',

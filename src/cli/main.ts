@@ -1,38 +1,24 @@
-import type { CliIo, OutputStream } from './cli-io.ts';
-import { runCli } from './run-cli.ts';
+const words = process.argv.slice(2);
 
 // Ends at once: what a command leaves open (a runner that goes on, a kept connection) must not hold the prompt.
-process.exit(await runCli(process.argv.slice(2), processIo()));
+process.exit(isStartedRunner(words) ? await startedRunner() : await commandLine(words));
 
-function processIo(): CliIo {
-  return {
-    environment: process.env,
-    workingFolder: process.cwd(),
-    stdout: outputStream(process.stdout),
-    stderr: outputStream(process.stderr),
-    stdin: {
-      isTerminal: process.stdin.isTTY === true,
-      async readAll() {
-        const pieces: Buffer[] = [];
-        for await (const piece of process.stdin) pieces.push(piece as Buffer);
-        return Buffer.concat(pieces).toString('utf8');
-      },
-    },
-    onSignal(signal, listener) {
-      process.on(signal, listener);
-      return () => void process.off(signal, listener);
-    },
-  };
+/** `gantry runner --settings -`, as a server starts it. */
+function isStartedRunner([command, flag, value]: readonly string[]): boolean {
+  return command === 'runner' && flag === '--settings' && value === '-';
 }
 
-function outputStream(stream: NodeJS.WriteStream): OutputStream {
-  // `gantry … | head`: the reader has left, and nobody waits for the rest.
-  stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
-  return {
-    isTerminal: stream.isTTY === true,
-    get columns() {
-      return stream.columns ?? 80;
-    },
-    write: (bytes) => new Promise((resolve) => void stream.write(bytes, () => resolve())),
-  };
+/** By itself, since it lives long: nothing of the command line is kept in its memory. */
+async function startedRunner(): Promise<number> {
+  const [{ runRunner }, { text }] = await Promise.all([
+    import('../app/run-runner.ts'),
+    import('node:stream/consumers'),
+  ]);
+  await runRunner(JSON.parse(await text(process.stdin)) as Parameters<typeof runRunner>[0]);
+  return 0;
+}
+
+async function commandLine(words: readonly string[]): Promise<number> {
+  const [{ runCli }, { processIo }] = await Promise.all([import('./run-cli.ts'), import('./process-io.ts')]);
+  return runCli(words, processIo(process.env));
 }

@@ -15,6 +15,7 @@ interface Entry {
 
 const entries: Readonly<Record<string, Entry>> = {
   serve: { text: 'serve', load: async () => [(await import('./commands/serve.ts')).addServe] },
+  runner: { text: 'runner', load: async () => [(await import('./commands/runner.ts')).addRunner] },
   setup: { text: 'setup', load: async () => [(await import('./commands/setup.ts')).addSetup] },
   doctor: { text: 'doctor', load: async () => [(await import('./commands/doctor.ts')).addDoctor] },
   login: { text: 'login', load: async () => [(await import('./commands/login.ts')).addLogin] },

@@ -37,6 +37,10 @@ export const errorCatalogue = {
   SETUP_DONE: { kind: 'conflict', hint: 'Sign in instead: this Gantry already has an admin.' },
   SETUP_LINK_INVALID: { kind: 'forbidden', hint: 'Use the newest link that the server printed at its start.' },
 
+  PASSWORD_LINK_INVALID: { kind: 'forbidden', hint: 'Ask an admin of this Gantry for a new link.' },
+  DEVICE_CODE_INVALID: { kind: 'not-found', hint: 'Compare it with the terminal, or start anew: gantry login' },
+  DEVICE_LOGIN_REFUSED: { kind: 'forbidden', hint: 'If that was not meant, start anew: gantry login' },
+
   PERSON_NOT_FOUND: { kind: 'not-found', hint: 'Check the spelling of the name.' },
   PERSON_EXISTS: { kind: 'conflict', hint: 'Choose another name: people and organisations share one list of names.' },
   NAME_INVALID: {
@@ -83,6 +87,7 @@ export const errorCatalogue = {
   RUNTIME_UNAVAILABLE: { kind: 'unavailable', hint: 'Run gantry doctor: it names what the host lacks.' },
 
   SERVER_UNREACHABLE: { kind: 'unavailable', hint: 'Check the address and that the server runs: gantry serve.' },
+  RUNNER_PRESENT: { kind: 'conflict', hint: 'Nothing needs to be done: the server looks after its runner by itself.' },
   USAGE_WRONG: { kind: 'invalid', hint: 'Add --help to the command to see how it is used.' },
   INPUT_NEEDED: { kind: 'invalid', hint: 'Give the answer with the flag that the message names.' },
 

@@ -114,7 +114,7 @@ export class GantryProcess {
 
   /** Pids of the runners that live, as they left word of themselves. */
   async runnerPids(): Promise<number[]> {
-    const { stdout } = await run('pgrep', ['-f', 'runner-main']).catch(() => ({ stdout: '' }));
+    const { stdout } = await run('pgrep', ['-f', 'main\\.[jt]s runner --settings -']).catch(() => ({ stdout: '' }));
     const pids = stdout
       .split('\n')
       .filter((line) => line !== '')

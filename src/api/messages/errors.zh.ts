@@ -133,6 +133,7 @@ export const errorsZh: ErrorTexts = {
   RUNTIME_UNAVAILABLE: { title: '运行环境不可用', hint: '请运行 gantry doctor：它会列出主机缺少的内容。' },
 
   SERVER_UNREACHABLE: { title: '无法连接服务器', hint: '请检查地址，并确认服务器正在运行：gantry serve。' },
+  RUNNER_PRESENT: { title: '已有运行器', hint: '无需任何操作：服务器会自行照管它的运行器。' },
   USAGE_WRONG: { title: '命令用法不正确', hint: '请在命令后加 --help 查看用法。' },
   INPUT_NEEDED: { title: '需要输入', hint: '请用提示中给出的选项提供答案。' },
 

@@ -13,12 +13,11 @@ import type { RunnerSettings } from './runner-settings.ts';
 import { openRuntime } from './runtime.ts';
 
 /**
- * The runner process of this host. It outlives the server that started it: steps go on while a server is restarted or
+ * Is the runner process of this host, until it leaves. It outlives the server that started it: steps go on while a server is restarted or
  * upgraded. SIGUSR2: finish what there is, take nothing new, leave; a server may say so again. SIGTERM: the same, and a
  * second one, or SIGINT: leave at once.
  */
-async function main(): Promise<void> {
-  const settings = JSON.parse(await readAll(process.stdin)) as RunnerSettings;
+export async function runRunner(settings: RunnerSettings): Promise<void> {
   const identity = ownIdentity();
   const logger = jsonLogger(settings.logLevel).child({ runnerId: settings.runnerId });
   writeRecord(settings, identity);
@@ -83,12 +82,3 @@ function writeRecord({ recordPath, runnerId, build }: RunnerSettings, identity: 
   writeFileSync(`${recordPath}.new`, JSON.stringify(record), { mode: 0o600 });
   renameSync(`${recordPath}.new`, recordPath);
 }
-
-async function readAll(stream: NodeJS.ReadStream): Promise<string> {
-  let text = '';
-  stream.setEncoding('utf8');
-  for await (const piece of stream) text += String(piece);
-  return text;
-}
-
-await main();
