@@ -40,7 +40,7 @@ if [ -n "$missing" ]; then
     say "  done in $(($(date +%s) - started)) s"
   else
     say 'error: Cannot start: a few Debian packages are missing, and only root may install them' \
-      "  next  sudo sh -c 'apt-get update && $install'    then npm run up again"
+      "  next  apt-get update && $install    (as root), then npm run up"
     exit 1
   fi
 fi
