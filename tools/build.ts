@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { build } from 'vite';
 import { buildUi } from '../src/app/build-ui.ts';
 
 /**
@@ -27,6 +28,22 @@ for (const entry of readdirSync(join(root, 'src'), { recursive: true, withFileTy
   const file = join(entry.parentPath, entry.name);
   cpSync(file, join(root, 'dist', file.slice(root.length + 1)));
 }
+
+// The child that reads pipeline files comes up while somebody waits: as one file it does so a quarter faster.
+const child = join(root, 'dist/src/engine/compile-child.js');
+await build({
+  configFile: false,
+  root,
+  publicDir: false,
+  logLevel: 'warn',
+  build: {
+    ssr: child,
+    target: 'node24',
+    outDir: dirname(child),
+    emptyOutDir: false,
+    rolldownOptions: { output: { entryFileNames: '[name].js' } },
+  },
+});
 
 await buildUi((line) => process.stderr.write(line === '' ? '' : `  ${line}\n`));
 writeFileSync(join(root, 'dist/commit'), sourceState());

@@ -299,6 +299,7 @@ function end({ process: child }: Child): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   return new Promise((resolve) => {
     child.once('exit', () => resolve());
+    child.ref();
     child.kill('SIGKILL');
   });
 }
