@@ -348,6 +348,21 @@ describe('every order of occurrences', () => {
     );
   });
 
+  it('answers the same whether the state is its own or a copy that it knows nothing about', () => {
+    fc.assert(
+      fc.property(plans, fc.array(occurrences, { maxLength: 60 }), (plan, list) => {
+        let state = initialWorkflow(plan);
+        for (const occurrence of [claimed, ...list]) {
+          const next = advance(state, occurrence);
+          // What is worked out for one step alone must be what working everything out comes to.
+          expect(next).toEqual(advance({ ...state }, occurrence));
+          state = next.workflow;
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
   it('starts nothing after a cancel', () => {
     fc.assert(
       fc.property(plans, fc.array(occurrences, { maxLength: 60 }), fc.nat(60), (plan, list, cancelAt) => {

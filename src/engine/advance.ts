@@ -40,8 +40,24 @@ export function advance(workflow: WorkflowState, occurrence: Occurrence): Advanc
   const draft = new Draft(workflow);
   happen(draft, occurrence);
   if (!draft.isChanged) return { workflow, effects: [] };
-  if (draft.workflow.status !== 'queued') settle(draft);
+  if (draft.workflow.status !== 'queued') {
+    // Most occurrences of a step end nothing: then nothing follows for the others, however many they are.
+    if (!settled.has(workflow) || !concernsOneStep(occurrence)) settle(draft, 0);
+    else if (settleStep(draft, occurrence.step)) settle(draft, occurrence.step + 1);
+    else stageNext(draft);
+    settled.add(draft.workflow);
+  }
   return { workflow: draft.workflow, effects: draft.effects };
+}
+
+/** States in which nothing more follows from what has happened; whoever holds one need not say so. */
+const settled = new WeakSet<WorkflowState>();
+
+/** Occurrences from which nothing follows for other steps unless they end the step, and so its turn. */
+function concernsOneStep(
+  occurrence: Occurrence,
+): occurrence is Extract<Occurrence, { type: 'started' | 'output-ended' | 'exited' }> {
+  return occurrence.type === 'started' || occurrence.type === 'output-ended' || occurrence.type === 'exited';
 }
 
 function happen(draft: Draft, occurrence: Occurrence): void {
@@ -161,12 +177,16 @@ function forOpenSteps(draft: Draft, work: (position: number) => void): void {
   });
 }
 
-/** Draws every consequence: ends steps, makes others ready, stages, releases, and finishes the workflow. */
-function settle(draft: Draft): void {
+/**
+ * Draws every consequence: ends steps, makes others ready, stages, releases, and finishes the workflow. The first round
+ * begins at `from`, the step after one that has moved.
+ */
+function settle(draft: Draft, from: number): void {
   const count = draft.workflow.steps.length;
-  for (let isAgain = true; isAgain; ) {
-    isAgain = false;
-    for (let position = 0; position < count; position += 1) if (settleStep(draft, position)) isAgain = true;
+  let first = from;
+  for (let isAgain = true; isAgain; first = 0) {
+    isAgain = first > 0;
+    for (let position = first; position < count; position += 1) if (settleStep(draft, position)) isAgain = true;
   }
 
   const hasEnded = draft.workflow.steps.every(({ status }) => isFinished(status));
@@ -183,6 +203,10 @@ function settle(draft: Draft): void {
     draft.effects.push({ type: 'finish', status: end });
     return;
   }
+  stageNext(draft);
+}
+
+function stageNext(draft: Draft): void {
   if (draft.workflow.cancelledBy === undefined && draft.workflow.earlySuccess === undefined) stageSteps(draft);
 }
 
@@ -269,22 +293,29 @@ function stageSteps(draft: Draft): void {
   const { steps, stageAhead } = draft.workflow;
   let staged = 0;
   let readyStaged = 0;
+  let unreleased = 0;
   for (const step of steps) {
     if (!step.isStaged || (step.status !== 'waiting' && step.status !== 'ready')) continue;
     staged += 1;
-    if (step.status === 'ready') readyStaged += 1;
+    if (step.status !== 'ready') continue;
+    readyStaged += 1;
+    if (!step.isReleased) unreleased += 1;
   }
+  if (readyStaged >= stageAhead && unreleased === 0) return;
   // Not in one loop: a step whose turn has come goes before one that only might be next.
-  steps.forEach((step, position) => {
-    if (step.status !== 'ready' || step.isReleased || (!step.isStaged && readyStaged >= stageAhead)) return;
-    if (!step.isStaged) {
+  for (let position = 0; position < steps.length; position += 1) {
+    if (readyStaged >= stageAhead && unreleased === 0) break;
+    const step = steps[position]!;
+    if (step.status !== 'ready' || step.isReleased || (!step.isStaged && readyStaged >= stageAhead)) continue;
+    if (step.isStaged) unreleased -= 1;
+    else {
       staged += 1;
       readyStaged += 1;
       draft.effects.push({ type: 'stage', step: position });
     }
     draft.setStep(position, { isStaged: true, isReleased: true });
     draft.effects.push({ type: 'release', step: position });
-  });
+  }
   for (let position = 0; position < steps.length && staged < stageAhead; position += 1) {
     const step = draft.workflow.steps[position]!;
     if (step.status !== 'waiting' || step.isStaged || !draft.plan(position).runOn.success) continue;
