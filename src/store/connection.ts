@@ -64,7 +64,7 @@ export function toParameter(value: unknown): Parameter {
 
 /** As `toParameter`, for all values of a statement. */
 export function toParameters(values: readonly unknown[]): Parameter[] {
-  const parameters = new Array<Parameter>(values.length);
-  for (let at = 0; at < values.length; at += 1) parameters[at] = toParameter(values[at]);
+  const parameters: Parameter[] = [];
+  for (const value of values) parameters.push(toParameter(value));
   return parameters;
 }
