@@ -5,8 +5,6 @@ export default defineConfig({
   test: {
     globalSetup: ['test/browser/build-ui.ts'],
     include: ['test/browser/**/*.test.ts', 'ui/**/*.test.ts'],
-    // Real processes, disks and clocks: one more try on a machine that is shared, and the report says so.
-    retry: process.env['CI'] ? 1 : 0,
     testTimeout: 120_000,
     hookTimeout: 60_000,
     maxWorkers: 1,
