@@ -6,8 +6,8 @@ import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, createClient } from '../api/client.ts';
+import { changesOf } from '../api/event-stream.ts';
 import type { PipelineDetail } from '../api/pipelines.ts';
 import { isFinished } from '../core/pipeline.ts';
 import { formatDuration } from '../lib/duration.ts';
@@ -216,18 +216,19 @@ interface Watch {
   readonly output: NodeJS.WritableStream;
 }
 
+/** Without the event stream the pipeline is asked for so often. */
+const pollMs = 1_000;
+
 /** Shows the log of each step as it is written, to the end of the pipeline. */
 async function showPipeline(client: Client, watch: Watch): Promise<PipelineDetail> {
   const params = { owner: admin, project };
-  let number: number | undefined;
-  while (number === undefined) {
-    const { items } = await client('listPipelines', { params, query: { limit: 1 } });
-    if (items[0] && items[0].number > watch.after) number = items[0].number;
-    else await sleep(100);
-  }
+  const server = { url: watch.url, headers: authorization(watch) };
+  const options = { signal: new AbortController().signal, pollMs };
+  const number = await newPipeline(client, watch, changesOf(server, [{ kind: 'project', ...params }], options));
   const shown = new Set<number>();
-  for (;;) {
+  for await (const _ of changesOf(server, [{ kind: 'pipeline', ...params, number }], options)) {
     const pipeline = await client('getPipeline', { params: { ...params, number } });
+    const isOver = isFinished(pipeline.status);
     for (const step of pipeline.steps) {
       if (shown.has(step.id) || step.startedAt === null) continue;
       shown.add(step.id);
@@ -237,19 +238,31 @@ async function showPipeline(client: Client, watch: Watch): Promise<PipelineDetai
         watch,
       );
     }
-    if (isFinished(pipeline.status) && pipeline.steps.every((step) => step.startedAt === null || shown.has(step.id))) {
-      for (const step of pipeline.steps) watch.output.write(stepLine(step));
-      if (pipeline.error) watch.output.write(`${pipeline.error.message}\n`);
-      return pipeline;
-    }
-    await sleep(100);
+    if (!isOver) continue;
+    for (const step of pipeline.steps) watch.output.write(stepLine(step));
+    if (pipeline.error) watch.output.write(`${pipeline.error.message}\n`);
+    return pipeline;
   }
+  throw new Error('The watch of the pipeline ended before it did');
 }
 
-async function followLog(address: string, { token, output }: Watch): Promise<void> {
-  const response = await fetch(address, { headers: { Authorization: `Bearer ${token}` } });
+/** The number of the pipeline that the push or the start has made, as soon as it is there. */
+async function newPipeline(client: Client, { after }: Watch, changes: AsyncIterable<void>): Promise<number> {
+  for await (const _ of changes) {
+    const { items } = await client('listPipelines', { params: { owner: admin, project }, query: { limit: 1 } });
+    if (items[0] && items[0].number > after) return items[0].number;
+  }
+  throw new Error('The watch of the project ended before its pipeline began');
+}
+
+function authorization({ token }: Pick<Watch, 'token'>): Record<string, string> {
+  return { Authorization: `Bearer ${token}` };
+}
+
+async function followLog(address: string, watch: Watch): Promise<void> {
+  const response = await fetch(address, { headers: authorization(watch) });
   if (!response.ok || !response.body) return;
-  for await (const bytes of response.body) output.write(bytes);
+  for await (const bytes of response.body) watch.output.write(bytes);
 }
 
 function stepLine(step: PipelineDetail['steps'][number]): string {

@@ -1,8 +1,8 @@
+import { changesOf } from '../api/event-stream.ts';
 import type { PipelineDetail } from '../api/pipelines.ts';
 import { isFinished } from '../core/pipeline.ts';
 import { formatDuration } from '../lib/duration.ts';
 import type { Cli, ProjectParams, Session } from './cli.ts';
-import { openEventStream } from './event-stream.ts';
 import { Exit, exitCodes } from './exit-codes.ts';
 import { type PipelineLines, pipelineLines } from './pipeline-lines.ts';
 import { statusColour, statusMark } from './status.ts';
@@ -64,32 +64,10 @@ async function follow(
   signal: AbortSignal,
   show: (detail: PipelineDetail) => Promise<void>,
 ): Promise<PipelineDetail | undefined> {
-  const look = async (): Promise<PipelineDetail> => {
+  for await (const _ of changesOf(session, [{ kind: 'pipeline', ...params, number }], { signal, pollMs })) {
     const detail = await session.client('getPipeline', { params: { ...params, number } });
     await show(detail);
-    return detail;
-  };
-  while (!signal.aborted) {
-    const connection = new AbortController();
-    const both = AbortSignal.any([signal, connection.signal]);
-    try {
-      for await (const { event } of openEventStream(session, [{ kind: 'pipeline', ...params, number }], both)) {
-        // `ready` comes first: what happens between this look and the next is told, so nothing is missed.
-        if (event === 'log') continue;
-        const detail = await look();
-        if (isFinished(detail.status)) return detail;
-        if (event === 'end') break;
-      }
-    } catch (error) {
-      if (signal.aborted) return undefined;
-      if (error instanceof Exit) throw error;
-    } finally {
-      connection.abort();
-    }
-    // The stream is gone or was never there: look, and try again in a while. Errors of this look are the user's.
-    const detail = await look();
     if (isFinished(detail.status)) return detail;
-    await pause(pollMs, signal);
   }
   return undefined;
 }
@@ -128,18 +106,6 @@ function secondInterrupt(cli: Cli, cancel: () => Promise<void>): Promise<void> {
       leave();
       cancel().then(resolve, reject);
     });
-  });
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    signal.addEventListener('abort', done);
   });
 }
 
