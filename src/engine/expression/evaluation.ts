@@ -126,8 +126,8 @@ export class Evaluation {
   #regexpOf(pattern: string, column: number): LinearRegexp {
     let regexp = this.#regexps.get(pattern);
     if (!regexp) {
-      this.budget.spend(pattern.length, column);
       regexp = compileRegexp(pattern, column);
+      this.budget.spend(pattern.length, column);
       this.budget.spendOnStates(regexp.size, column);
       this.#regexps.set(pattern, regexp);
     }
