@@ -8,7 +8,7 @@ export interface PipelinePlan {
   readonly workflows: readonly WorkflowPlan[];
 }
 
-export type Dialect = 'gantry' | 'drone1';
+export type Dialect = 'gantry' | 'drone08' | 'drone1' | 'woodpecker';
 
 export interface RunOn {
   readonly success: boolean;
@@ -21,6 +21,10 @@ export interface WorkflowPlan {
   readonly dependsOn: readonly string[];
   /** Judged when all its dependencies have ended. */
   readonly runOn: RunOn;
+  /** What `runOn` looks at: every workflow of the pipeline that has ended by then (Drone), or its dependencies. */
+  readonly runOnJudges?: 'pipeline' | 'dependencies';
+  /** The axis values of this one, of a matrix. */
+  readonly matrix?: Readonly<Record<string, string>>;
   readonly workspace: { readonly base: string; readonly path: string };
   readonly clone: { readonly isDisabled: boolean; readonly depth: number };
   /** The first is the checkout, named `clone`, unless it is disabled. Order is that of the file. */
@@ -29,6 +33,11 @@ export interface WorkflowPlan {
   readonly blocked?: string | undefined;
   /** Exit codes that end the workflow early with success (Drone 1.x: 78). */
   readonly earlySuccessExitCodes: readonly number[];
+  /**
+   * What a failure keeps from starting: every step that has not started (Drone 1.x, where branches of the graph are
+   * free), or those whose turn had not come (stages and levels).
+   */
+  readonly failureSkips?: 'unstarted' | 'later';
 }
 
 export interface StepPlan {
@@ -67,4 +76,6 @@ export interface SecretReference {
   readonly secret: string;
   /** Whether a missing secret ends the workflow before its first step (`.gantry.yml`) or is left unset (Drone). */
   readonly isRequired: boolean;
+  /** The variable's whole value where it is JSON with secrets in it: each part is text, or stands for a secret. */
+  readonly parts?: readonly (string | { readonly secret: string })[];
 }

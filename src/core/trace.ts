@@ -45,6 +45,7 @@ export const traceRules = [
   'workflow.waits-for', // workflow
   'workflow.nothing-to-do', //
   'workflow.dependency-failed', // workflow, status
+  'workflow.dependency-vanished', // workflow
   'workflow.no-runner', // type
   'workflow.waits-for-slot', // running, limit, ahead
   'workflow.claimed', // runner

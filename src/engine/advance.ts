@@ -31,9 +31,9 @@ const outputGraceMs = 2_000;
  * The engine's state machine: what a workflow becomes, and what is to be done, when something happens to it.
  *
  * Pure and total: an occurrence that does not fit (twice, too late, of no step) answers the very same state and no
- * effect. Order and failure are those of Drone 1.x (pipelines.md 10.5): a graph of steps; after a failure that is not
- * ignored no on-success step starts, whatever branch it is on; a step whose condition did not match counts as ended;
- * after a cancel nothing starts.
+ * effect. Order is a graph of steps; after a failure that is not ignored no on-success step starts, whatever branch it is
+ * on (Drone 1.x, pipelines.md 10.5), or none of a later stage (`failureSkips`); a step whose condition did not match
+ * counts as ended; after a cancel nothing starts.
  */
 export function advance(workflow: WorkflowState, occurrence: Occurrence): Advance {
   if (isFinished(workflow.status)) return { workflow, effects: [] };
@@ -229,7 +229,9 @@ function settleStep(draft: Draft, position: number): boolean {
     draft.end(position, 'skipped', draft.reason(position, 'step.early-success', 'skipped', values));
     return true;
   }
-  if (workflow.failedStep !== undefined && !runOn.failure) {
+  // In stages and levels one whose turn has come belongs to those that are running already.
+  const isSpared = step.status === 'ready' && workflow.plan.failureSkips === 'later';
+  if (workflow.failedStep !== undefined && !runOn.failure && !isSpared) {
     const values = { step: draft.plan(workflow.failedStep).name };
     draft.end(position, 'skipped', draft.reason(position, 'step.after-failure', 'skipped', values));
     return true;

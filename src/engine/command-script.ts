@@ -5,7 +5,9 @@ const netrcVariables = ['DRONE_NETRC_MACHINE', 'DRONE_NETRC_USERNAME', 'DRONE_NE
 
 /** Names that no command should see: they served the script. */
 const scriptVariables: Readonly<Record<Dialect, readonly string[]>> = {
+  drone08: ['CI_SCRIPT'],
   drone1: ['DRONE_SCRIPT'],
+  woodpecker: ['CI_SCRIPT'],
   gantry: ['DRONE_SCRIPT', 'GANTRY_SCRIPT'],
 };
 

@@ -17,10 +17,22 @@ export interface CompileInput {
   readonly secretNames: readonly string[];
   /** For steps whose file does not say. */
   readonly stepTimeoutMs: number;
+  /** Settings of the project that change what a file means. */
+  readonly rules?: CompileRules | undefined;
 }
 
+export interface CompileRules {
+  /** `paths` of Drone files count, which Drone itself does not look at. */
+  readonly evaluatesDronePaths?: boolean;
+  /** A step of Woodpecker that needs one which its conditions left out runs all the same. */
+  readonly toleratesFilteredSteps?: boolean;
+}
+
+/** Events that files can name. Those beyond `EventKind` have no source yet but the vectors and a person's terminal. */
+export type FileEvent = EventKind | 'pull_request' | 'cron' | 'promote' | 'rollback';
+
 export interface EventFacts {
-  readonly kind: EventKind;
+  readonly kind: FileEvent;
   /** `refs/heads/main`, `refs/tags/v1`. */
   readonly ref: string;
   /** Branch of the push or manual run; for a tag, its name. */
@@ -33,6 +45,24 @@ export interface EventFacts {
   /** Who pushed or started it. */
   readonly personName: string;
   readonly parameters: Readonly<Record<string, string>>;
+  /** Where a promotion or rollback goes. */
+  readonly target?: string | undefined;
+  /** Name of the schedule that started it. */
+  readonly schedule?: string | undefined;
+  /** Number of the pipeline that a promotion or rollback repeats. */
+  readonly parentNumber?: number | undefined;
+  readonly pullRequest?: PullRequestFacts | undefined;
+  /** Paths that the change touched; absent when nobody can tell. */
+  readonly changedPaths?: readonly string[] | undefined;
+}
+
+export interface PullRequestFacts {
+  readonly number: number;
+  readonly title: string;
+  readonly sourceBranch: string;
+  readonly targetBranch: string;
+  /** opened · synchronized · … */
+  readonly action: string;
 }
 
 export interface ProjectFacts {
@@ -56,5 +86,13 @@ export type CompileResult =
       readonly trace: readonly TraceEntry[];
     };
 
-/** Paths looked for, in the order of precedence (pipelines.md 5). */
-export const pipelineFilePaths = ['.gantry.yml', '.gantry.yaml', '.drone.yml', '.drone.yaml'] as const;
+/** Paths looked for, in the order of precedence; a folder ends with a slash (pipelines.md 5). */
+export const pipelineFilePaths = [
+  '.gantry.yml',
+  '.gantry.yaml',
+  '.woodpecker/',
+  '.woodpecker.yaml',
+  '.woodpecker.yml',
+  '.drone.yml',
+  '.drone.yaml',
+] as const;

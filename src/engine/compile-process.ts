@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { GantryError } from '../core/errors.ts';
+import { chooseFiles } from './choose-files.ts';
 import type { CompileInput, CompileResult } from './compile-input.ts';
 import type { CompileAnswer, CompileQuestion, FromChild, ToChild } from './compile-messages.ts';
 import { type LintResult, refuseLargeText } from './lint-result.ts';
@@ -95,10 +96,11 @@ export class CompileProcess {
    * when too many wait or the process is closed.
    */
   async compile(input: CompileInput): Promise<CompileResult> {
-    const tooLarge = refuseLargeFile(input, []);
+    const chosen: CompileInput['files'] = chooseFiles(input.files)?.files ?? [];
+    const tooLarge = refuseLargeFile(chosen, []);
     if (tooLarge) return tooLarge;
     // Of the others only their paths count.
-    const files = input.files.map((file, index) => (index === 0 ? file : { path: file.path, text: '' }));
+    const files = input.files.map((file) => (chosen.includes(file) ? file : { path: file.path, text: '' }));
     const answer = await this.#ask({ kind: 'compile', input: { ...input, files } });
     if (answer.kind === 'compile') return answer.result;
     const path = input.files[0]?.path ?? '';

@@ -1,72 +1,67 @@
 import type { StepPlan, WorkflowPlan } from '../core/plan.ts';
 import type { TraceEntry, TraceRule } from '../core/trace.ts';
+import { chooseFiles } from './choose-files.ts';
 import { type CompileInput, type CompileResult, pipelineFilePaths } from './compile-input.ts';
 import { type ConditionFacts, type Conditions, findMismatch, type Mismatch, runOnOf } from './conditions.ts';
-import { type DialectRules, dialectOfPath, dialectRules } from './dialect-rules.ts';
+import { type DialectRules, dialectRules } from './dialect-rules.ts';
 import { stepEnvironment, substitutionVariables, type WorkflowIdentity } from './environment.ts';
+import { ExpressionError } from './expression/expression.ts';
+import { linkWorkflows, type PlacedWorkflow } from './link-workflows.ts';
 import type { Finding } from './lint-report.ts';
+import { orderJob } from './order-jobs.ts';
 import { cloneStepName } from './order-steps.ts';
 import { refuseLargeFile } from './pipeline-file-size.ts';
-import { readPipelineFile } from './read-pipeline-file.ts';
-import { hasRunner } from './read-workflow.ts';
+import { type PipelineFileDraft, readPipelineFile } from './read-pipeline-file.ts';
 import { findSkipMarker } from './skip-marker.ts';
-import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
-
-/** Exit codes that end a workflow early with success. */
-const earlySuccessExitCodes: readonly number[] = [78];
+import type { StepDraft } from './workflow-draft.ts';
 
 /**
  * Says what a pipeline file asks for at an event: the first of the files is read whole, typed, and only then judged by
- * the event. Pure: the same input gives the same plan, here and in the CLI. Never throws for what a file contains.
+ * the event; of Woodpecker's folder all files are. Pure: the same input gives the same plan, here and in the CLI. Never
+ * throws for what a file contains.
  */
 export function compilePipeline(input: CompileInput): CompileResult {
   const trace: TraceEntry[] = [];
   const refused = refuseEvent(input);
   if (refused) return { kind: 'nothing', trace: [refused] };
-  const [file, ...others] = input.files;
-  if (!file) {
+  const chosen = chooseFiles(input.files);
+  if (!chosen) {
     return { kind: 'nothing', trace: [fileEntry('file.missing', 'skipped', { looked: pipelineFilePaths.join(', ') })] };
   }
-  trace.push(fileEntry('file.chosen', 'noted', { path: file.path }));
-  for (const other of others) {
-    trace.push(fileEntry('file.other-ignored', 'noted', { path: other.path, chosen: file.path }));
-  }
-  const tooLarge = refuseLargeFile(input, trace);
+  const { dialect } = chosen;
+  for (const { path } of chosen.files) trace.push(fileEntry('file.chosen', 'noted', { path }));
+  for (const path of chosen.others)
+    trace.push(fileEntry('file.other-ignored', 'noted', { path, chosen: chosen.files[0].path }));
+  const tooLarge = refuseLargeFile(chosen.files, trace);
   if (tooLarge) return tooLarge;
 
-  const marker = input.event.kind === 'push' ? findSkipMarker(input.event.message) : undefined;
+  const rules = dialectRules[dialect];
+  const marker = findSkipMarker(input.event, dialect);
   if (marker !== undefined) {
     trace.push({ subject: { kind: 'event' }, rule: 'event.skip-marker', verdict: 'skipped', values: { marker } });
     return { kind: 'nothing', trace };
   }
 
-  const dialect = dialectOfPath(file.path);
-  const { workflows, report } = readPipelineFile(file.text, dialect, (workflow) =>
-    substitutionVariables(input, workflow),
-  );
-  for (const finding of report.findings) trace.push(findingEntry(file.path, finding));
-  const error = report.findings.find((finding) => finding.severity === 'error');
-  if (error) {
-    const message = `Cannot run ${file.path}: ${error.message}`;
-    return {
-      kind: 'failed',
-      path: file.path,
-      error: { message, path: file.path, line: error.line, column: error.column },
-      trace,
-    };
-  }
-
-  const plans = planWorkflows(input, workflows, dialectRules[dialect], trace);
+  const files = chosen.files.map((file) => readPipelineFile(file, dialect, input));
+  const decisions: TraceEntry[] = [];
+  const plans = files.some(({ report }) => report.hasError)
+    ? []
+    : planWorkflows(new Planning(input, rules, decisions), files);
+  for (const { path, report } of files) for (const finding of report.findings) trace.push(findingEntry(path, finding));
+  const failed = files.find(({ report }) => report.hasError);
+  if (failed) return failure(failed, trace);
+  trace.push(...decisions);
+  const { path } = chosen.files[0];
   if (plans.length === 0) {
     trace.push({
       subject: { kind: 'event' },
       rule: 'event.nothing-matched',
       verdict: 'skipped',
-      values: { path: file.path },
+      values: { path },
     });
     return { kind: 'nothing', trace };
   }
-  return { kind: 'planned', plan: { dialect, path: file.path, workflows: plans }, trace };
+  return { kind: 'planned', plan: { dialect, path, workflows: plans }, trace };
 }
 
 function refuseEvent({ event }: CompileInput): TraceEntry | undefined {
@@ -74,66 +69,107 @@ function refuseEvent({ event }: CompileInput): TraceEntry | undefined {
   return { subject: { kind: 'event' }, rule: 'event.deleted-ref', verdict: 'skipped', values: { ref: event.ref } };
 }
 
-function planWorkflows(
-  input: CompileInput,
-  drafts: readonly WorkflowDraft[],
-  rules: DialectRules,
-  trace: TraceEntry[],
-): WorkflowPlan[] {
-  const facts = conditionFacts(input, rules);
-  const matched = new Set<string>();
-  for (const draft of drafts) {
-    const subject = { kind: 'workflow', workflow: draft.name } as const;
-    const mismatch = findMismatch(draft.trigger, facts, rules);
-    if (mismatch) {
-      trace.push({ subject, verdict: 'skipped', ...mismatchRule('trigger', mismatch) });
-    } else {
-      matched.add(draft.name);
-      trace.push({ subject, rule: 'trigger.matched', verdict: 'ran', values: {} });
-    }
-  }
-  return drafts
-    .map((draft, index) => ({ draft, number: index + 1 }))
-    .filter(({ draft }) => matched.has(draft.name))
-    .map(({ draft, number }) =>
-      planWorkflow(input, draft, { number, dependsOn: dependenciesThrough(draft, drafts, matched) }, rules, trace),
-    );
+function failure({ path, report }: PipelineFileDraft, trace: readonly TraceEntry[]): CompileResult {
+  const error = report.findings.find((finding) => finding.severity === 'error')!;
+  return {
+    kind: 'failed',
+    path,
+    error: { message: `Cannot run ${path}: ${error.message}`, path, line: error.line, column: error.column },
+    trace,
+  };
 }
 
-/** Dependencies whose trigger did not match are resolved through them, to what those wait for (pipelines.md 10.6). */
-function dependenciesThrough(
-  draft: WorkflowDraft,
-  drafts: readonly WorkflowDraft[],
-  matched: ReadonlySet<string>,
-): readonly string[] {
-  const byName = new Map(drafts.map((candidate) => [candidate.name, candidate]));
-  const found = new Set<string>();
-  const seen = new Set<string>();
-  const open = [...draft.dependsOn].reverse();
-  for (let name = open.pop(); name !== undefined; name = open.pop()) {
-    if (seen.has(name)) continue;
-    seen.add(name);
-    if (matched.has(name)) found.add(name);
-    else open.push(...(byName.get(name)?.dependsOn.toReversed() ?? []));
+/** What is the same for every workflow that is planned. */
+class Planning {
+  readonly input: CompileInput;
+  readonly rules: DialectRules;
+  readonly trace: TraceEntry[];
+
+  constructor(input: CompileInput, rules: DialectRules, trace: TraceEntry[]) {
+    this.input = input;
+    this.rules = rules;
+    this.trace = trace;
   }
-  return [...found];
+
+  /** What `when` and `trigger` compare with. A push has no action, target or schedule: their value is empty. */
+  factsOf({ draft }: PlacedWorkflow, number: number): ConditionFacts {
+    const { event, project, instanceUrl, rules: given } = this.input;
+    const { dialect } = this.rules;
+    const identity = { name: draft.name, type: draft.type, number, dependsOn: [], matrix: draft.matrix };
+    const isChange = event.kind === 'push' || event.kind === 'pull_request';
+    const countsPaths =
+      dialect === 'woodpecker' ? isChange : dialect !== 'drone1' || given?.evaluatesDronePaths === true;
+
+    return {
+      values: {
+        ...(dialect === 'woodpecker' && event.kind === 'tag' ? {} : { branch: [event.branch] }),
+        ...(dialect === 'woodpecker' && event.kind !== 'cron' ? {} : { cron: [event.schedule ?? ''] }),
+        event: this.rules.eventWords[event.kind],
+        action: [event.pullRequest?.action ?? ''],
+        ref: [event.ref],
+        repo: [`${project.owner}/${project.name}`],
+        instance: [URL.canParse(instanceUrl) ? new URL(instanceUrl).host : ''],
+        platform: ['linux/amd64'],
+        target: [event.target ?? ''],
+      },
+      changedPaths: countsPaths ? event.changedPaths : undefined,
+      message: event.message,
+      matrix: draft.matrix,
+      isLocal: false,
+      variables: dialect === 'woodpecker' ? substitutionVariables(this.input, dialect, identity) : {},
+    };
+  }
+
+  /** Judges conditions; an expression without an answer is found at its line, and then nothing is run. */
+  judge(conditions: Conditions, facts: ConditionFacts, file: PipelineFileDraft, line: number): Mismatch | undefined {
+    try {
+      return findMismatch(conditions, facts, this.rules);
+    } catch (error) {
+      if (!(error instanceof ExpressionError)) throw error;
+      file.report.add('condition.expression', { line, column: 1 }, `an expression has no answer: ${error.message}`);
+      return undefined;
+    }
+  }
+}
+
+function planWorkflows(planning: Planning, files: readonly PipelineFileDraft[]): WorkflowPlan[] {
+  const placed = files.flatMap((file) => file.workflows.map((draft): PlacedWorkflow => ({ file, draft })));
+  const matched = new Set<PlacedWorkflow>();
+  for (const [index, workflow] of placed.entries()) {
+    const { draft, file } = workflow;
+    const subject = { kind: 'workflow', workflow: draft.name } as const;
+    const mismatch = planning.judge(draft.trigger, planning.factsOf(workflow, index + 1), file, draft.line);
+    if (mismatch) planning.trace.push({ subject, verdict: 'skipped', ...mismatchRule('trigger', mismatch) });
+    else {
+      matched.add(workflow);
+      planning.trace.push({ subject, rule: 'trigger.matched', verdict: 'ran', values: {} });
+    }
+  }
+  const { dialect } = planning.rules;
+  const linked = linkWorkflows(placed, matched, dialect, planning.trace);
+  return linked.map(({ workflow, name, dependsOn }) =>
+    planWorkflow(planning, workflow, { name, number: placed.indexOf(workflow) + 1, dependsOn }),
+  );
 }
 
 function planWorkflow(
-  input: CompileInput,
-  draft: WorkflowDraft,
-  place: { readonly number: number; readonly dependsOn: readonly string[] },
-  rules: DialectRules,
-  trace: TraceEntry[],
+  planning: Planning,
+  workflow: PlacedWorkflow,
+  place: { readonly name: string; readonly number: number; readonly dependsOn: readonly string[] },
 ): WorkflowPlan {
-  const subject = { kind: 'workflow', workflow: draft.name } as const;
-  const identity: WorkflowIdentity = { name: draft.name, type: draft.type, ...place };
-  const environmentOf = (name: string, number: number, environment: StepDraft['environment']): Record<string, string> =>
-    stepEnvironment(
-      input,
-      { ...identity, workspace: draft.workspace, environment: draft.environment },
-      { name, number, environment },
-    );
+  const { input, rules, trace } = planning;
+  const { draft, file } = workflow;
+  const subject = { kind: 'workflow', workflow: place.name } as const;
+  const identity: WorkflowIdentity = { ...place, type: draft.type, matrix: draft.matrix };
+  const environmentOf = (
+    name: string,
+    number: number,
+    { environment, settings, kind }: Pick<StepDraft, 'environment' | 'settings'> & { readonly kind: StepPlan['kind'] },
+  ): Record<string, string> =>
+    stepEnvironment(input, rules.dialect, {
+      workflow: { ...identity, workspace: draft.workspace, environment: draft.environment },
+      step: { name, number, environment, settings, isPlugin: kind === 'image' },
+    });
 
   const steps: StepPlan[] = [];
   if (!draft.clone.isDisabled) {
@@ -143,7 +179,7 @@ function planWorkflow(
       image: '',
       pull: 'default',
       commands: [],
-      environment: environmentOf(cloneStepName, 1, {}),
+      environment: environmentOf(cloneStepName, 1, { environment: {}, settings: {}, kind: 'clone' }),
       secrets: [],
       dependsOn: [],
       runOn: { success: true, failure: false },
@@ -152,41 +188,57 @@ function planWorkflow(
       line: draft.clone.line,
     });
   }
-  const facts = conditionFacts(input, rules);
+  const facts = planning.factsOf(workflow, place.number);
+  const mismatches = new Map(draft.steps.map((step) => [step, planning.judge(step.when, facts, file, step.line)]));
+  const dependencies = dependenciesOf(planning, workflow, new Set(draft.steps.filter((step) => !mismatches.get(step))));
   for (const step of draft.steps) {
     const number = steps.length + 1;
     steps.push({
-      ...planStep(input, draft.name, step, facts, rules, trace),
-      environment: environmentOf(step.name, number, step.environment),
+      ...planStep(planning, place.name, step, mismatches.get(step), facts),
+      dependsOn: dependencies.get(step) ?? [],
+      environment: environmentOf(step.name, number, step),
     });
   }
 
   const runnable = steps.filter((step) => step.kind !== 'clone' && !step.skipped);
   if (runnable.length === 0) trace.push({ subject, rule: 'workflow.nothing-to-do', verdict: 'noted', values: {} });
-  const isBlocked = !hasRunner(draft.type);
-  if (isBlocked) trace.push({ subject, rule: 'workflow.no-runner', verdict: 'blocked', values: { type: draft.type } });
+  if (draft.blocked !== undefined)
+    trace.push({ subject, rule: 'workflow.no-runner', verdict: 'blocked', values: { type: draft.type } });
   return {
-    name: draft.name,
+    name: place.name,
     dependsOn: place.dependsOn,
-    runOn: runOnOf(draft.trigger, rules),
+    runOn: draft.runOn ?? runOnOf(draft.trigger, facts, rules),
+    ...(rules.dialect === 'woodpecker' ? { runOnJudges: 'dependencies' } : {}),
+    ...(Object.keys(draft.matrix).length === 0 ? {} : { matrix: draft.matrix }),
     workspace: draft.workspace,
     clone: { isDisabled: draft.clone.isDisabled, depth: draft.clone.depth },
     steps,
-    ...(isBlocked ? { blocked: `no runner takes pipelines of the type "${draft.type}"` } : {}),
-    earlySuccessExitCodes,
+    ...(draft.blocked === undefined ? {} : { blocked: draft.blocked }),
+    earlySuccessExitCodes: rules.earlySuccessExitCodes,
+    ...(draft.order === 'graph' ? {} : { failureSkips: 'later' }),
   };
 }
 
+function dependenciesOf(
+  { input }: Planning,
+  { draft, file }: PlacedWorkflow,
+  matched: ReadonlySet<StepDraft>,
+): ReadonlyMap<StepDraft, readonly string[]> {
+  if (draft.order === 'graph') return new Map(draft.steps.map((step) => [step, step.dependsOn]));
+  const { dependsOn, faults } = orderJob(draft.steps, matched, draft.order, !draft.clone.isDisabled);
+  for (const { code, at, message } of faults)
+    if (code !== 'step.dependency-filtered' || !input.rules?.toleratesFilteredSteps) file.report.add(code, at, message);
+  return dependsOn;
+}
+
 function planStep(
-  input: CompileInput,
+  { input, rules, trace }: Planning,
   workflow: string,
   step: StepDraft,
+  mismatch: Mismatch | undefined,
   facts: ConditionFacts,
-  rules: DialectRules,
-  trace: TraceEntry[],
-): Omit<StepPlan, 'environment'> {
+): Omit<StepPlan, 'environment' | 'dependsOn'> {
   const subject = { kind: 'step', workflow, step: step.name } as const;
-  const mismatch = findMismatch(step.when, facts, rules);
   const skipped: TraceEntry | undefined = mismatch && {
     subject,
     verdict: 'skipped',
@@ -194,10 +246,10 @@ function planStep(
   };
   if (skipped) trace.push(skipped);
   else if (hasConditions(step.when)) trace.push({ subject, rule: 'step.matched', verdict: 'noted', values: {} });
-  for (const { secret, isRequired } of step.secrets) {
+  for (const secret of new Set(step.secrets.map((reference) => reference.secret))) {
     if (skipped || input.secretNames.includes(secret)) continue;
-    const verdict = isRequired ? 'failed' : 'noted';
-    trace.push({ subject, rule: 'step.secret-missing', verdict, values: { secret } });
+    const isRequired = step.secrets.some((reference) => reference.secret === secret && reference.isRequired);
+    trace.push({ subject, rule: 'step.secret-missing', verdict: isRequired ? 'failed' : 'noted', values: { secret } });
   }
   return {
     name: step.name,
@@ -208,8 +260,7 @@ function planStep(
     ...(step.entrypoint === undefined ? {} : { entrypoint: step.entrypoint }),
     ...(step.command === undefined ? {} : { command: step.command }),
     secrets: step.secrets,
-    dependsOn: step.dependsOn,
-    runOn: runOnOf(step.when, rules),
+    runOn: runOnOf(step.when, facts, rules),
     onFailure: step.onFailure,
     ...(skipped ? { skipped } : {}),
     timeoutMs: step.timeoutMs ?? input.stepTimeoutMs,
@@ -219,22 +270,12 @@ function planStep(
   };
 }
 
-function hasConditions(conditions: Conditions): boolean {
-  return conditions.constraints.size > 0 || conditions.status !== undefined;
-}
-
-/** What `when` and `trigger` compare with. A push has no action, target or schedule: their value is empty. */
-function conditionFacts({ event, project, instanceUrl }: CompileInput, rules: DialectRules): ConditionFacts {
-  return {
-    branch: [event.branch],
-    event: rules.eventWords[event.kind],
-    action: [''],
-    ref: [event.ref],
-    repo: [`${project.owner}/${project.name}`],
-    instance: [URL.canParse(instanceUrl) ? new URL(instanceUrl).host : ''],
-    target: [''],
-    cron: [''],
-  };
+function hasConditions({ alternatives }: Conditions): boolean {
+  return alternatives.some(
+    (set) =>
+      set.constraints.size > 0 ||
+      [set.status, set.paths, set.matrix, set.local, set.evaluate].some((condition) => condition !== undefined),
+  );
 }
 
 function mismatchRule(

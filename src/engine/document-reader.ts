@@ -111,14 +111,14 @@ export class DocumentReader {
 
   boolean(node: YamlNode | undefined, what: string): boolean | undefined {
     if (!node || isNull(node)) return undefined;
-    const value = node.kind === 'scalar' ? booleanOf(node, this.rules.booleans) : undefined;
+    const value = node.kind === 'scalar' ? booleanOf(node, this.rules.scalars.booleans) : undefined;
     if (value === undefined) this.add('value.type', node, `${what} must be true or false`);
     return value;
   }
 
   integer(node: YamlNode | undefined, what: string): number | undefined {
     if (!node || isNull(node)) return undefined;
-    const value = node.kind === 'scalar' ? resolveScalar(node, this.rules.booleans) : undefined;
+    const value = node.kind === 'scalar' ? resolveScalar(node, this.rules.scalars) : undefined;
     if (typeof value === 'bigint' && Number.isSafeInteger(Number(value))) return Number(value);
     this.add('value.type', node, `${what} must be a whole number`);
     return undefined;

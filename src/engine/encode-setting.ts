@@ -1,34 +1,64 @@
 import type { DialectRules } from './dialect-rules.ts';
-import { resolveScalar, type ScalarValue } from './yaml/resolve-scalar.ts';
+import { resolveScalar, type ScalarValue, YamlTime } from './yaml/resolve-scalar.ts';
 import type { YamlMap, YamlNode } from './yaml/yaml-node.ts';
+
+type SettingRules = Pick<DialectRules, 'scalars' | 'settingSecrets' | 'settingKeys'>;
 
 /** How a plugin sees one of its settings: as an environment variable, which holds nothing but text. */
 export type EncodedSetting =
   | { readonly kind: 'value'; readonly text: string }
   | { readonly kind: 'unset' }
   | { readonly kind: 'secret'; readonly name: string }
+  /** JSON with secrets in it: each stands for its value as JSON writes a text, without the quotes. */
+  | { readonly kind: 'composed'; readonly parts: readonly SettingPart[] }
   | { readonly kind: 'error'; readonly message: string };
 
+export type SettingPart = string | { readonly secret: string };
+
+/** A value that JSON cannot hold. */
+class NoJson extends Error {
+  override readonly name = 'NoJson';
+}
+
 /**
- * Encodes a value of `settings` as Drone 1.x does (pipelines.md 4): scalars by their type, a list of scalars joined by
+ * Encodes a value of `settings` as its dialect does (pipelines.md 4): scalars by their type, a list of scalars joined by
  * commas, everything deeper as JSON.
  */
-export function encodeSetting(node: YamlNode, rules: DialectRules): EncodedSetting {
+export function encodeSetting(node: YamlNode, rules: SettingRules): EncodedSetting {
   if (node.kind === 'scalar') {
-    const value = resolveScalar(node, rules.booleans);
-    return value === null ? { kind: 'unset' } : { kind: 'value', text: scalarText(value) };
+    const value = resolveScalar(node, rules.scalars);
+    if (value === null) return { kind: 'unset' };
+    return { kind: 'value', text: value instanceof YamlTime ? jsonText(value.text) : scalarText(value) };
   }
   if (node.kind === 'map') {
-    const secret = secretOf(node);
+    const secret = rules.settingSecrets === 'literal' ? undefined : secretOf(node);
     if (secret !== undefined) return { kind: 'secret', name: secret };
-  } else if (node.items.every((item) => item.kind === 'scalar')) {
-    const values = node.items.map((item) => (item.kind === 'scalar' ? resolveScalar(item, rules.booleans) : null));
-    return { kind: 'value', text: values.map((value) => (value === null ? '' : scalarText(value))).join(',') };
+  } else {
+    const values = node.items.map((item) => (item.kind === 'scalar' ? resolveScalar(item, rules.scalars) : undefined));
+    if (!values.some((value) => value === undefined || value instanceof YamlTime))
+      return { kind: 'value', text: values.map((value) => (value === null ? '' : scalarText(value!))).join(',') };
   }
-  const json = jsonOf(node, rules);
-  return json === undefined
-    ? { kind: 'error', message: 'a number in it has no form in JSON' }
-    : { kind: 'value', text: json };
+  try {
+    const parts = joined(jsonParts(node, rules));
+    const [first = ''] = parts;
+    return parts.length <= 1 && typeof first === 'string'
+      ? { kind: 'value', text: first }
+      : { kind: 'composed', parts };
+  } catch (error) {
+    if (error instanceof NoJson) return { kind: 'error', message: error.message };
+    throw error;
+  }
+}
+
+/** Neighbouring texts as one. */
+function joined(parts: readonly SettingPart[]): SettingPart[] {
+  const result: SettingPart[] = [];
+  for (const part of parts) {
+    const last = result.at(-1);
+    if (typeof part === 'string' && typeof last === 'string') result[result.length - 1] = last + part;
+    else result.push(part);
+  }
+  return result;
 }
 
 function secretOf(map: YamlMap): string | undefined {
@@ -38,6 +68,7 @@ function secretOf(map: YamlMap): string | undefined {
 }
 
 function scalarText(value: Exclude<ScalarValue, null>): string {
+  if (value instanceof YamlTime) return value.text;
   return typeof value === 'number' ? floatText(value) : String(value);
 }
 
@@ -53,31 +84,36 @@ function floatText(value: number): string {
   return `${mantissa}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
 }
 
-/** JSON as Go writes it: keys sorted, `<`, `>`, `&` and the two line separators escaped. `undefined` = impossible. */
-function jsonOf(node: YamlNode, rules: DialectRules): string | undefined {
-  if (node.kind === 'scalar') return jsonScalar(resolveScalar(node, rules.booleans));
-  if (node.kind === 'list') {
-    const items = node.items.map((item) => jsonOf(item, rules));
-    return items.includes(undefined) ? undefined : `[${items.join(',')}]`;
-  }
-  const entries = new Map<string, string>();
-  for (const { key, value } of node.entries) {
-    const name = key.kind === 'scalar' ? resolveScalar(key, rules.booleans) : undefined;
-    const json = jsonOf(value, rules);
-    if (name === undefined || json === undefined) return undefined;
-    entries.set(name === null ? 'null' : scalarText(name), json);
-  }
+/** JSON as Go writes it: keys sorted, `<`, `>`, `&` and the two line separators escaped. */
+function jsonParts(node: YamlNode, rules: SettingRules): SettingPart[] {
+  if (node.kind === 'scalar') return [jsonScalar(resolveScalar(node, rules.scalars))];
+  if (node.kind === 'list')
+    return ['[', ...node.items.flatMap((item, i) => [i === 0 ? '' : ',', ...jsonParts(item, rules)]), ']'];
+  const secret = rules.settingSecrets === 'nested' ? secretOf(node) : undefined;
+  if (secret !== undefined) return ['"', { secret }, '"'];
+  const entries = new Map<string, SettingPart[]>();
+  for (const { key, value } of node.entries) entries.set(keyText(key, rules), jsonParts(value, rules));
   const sorted = [...entries].toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-  return `{${sorted.map(([name, json]) => `${jsonText(name)}:${json}`).join(',')}}`;
+  return ['{', ...sorted.flatMap(([name, json], i) => [i === 0 ? '' : ',', `${jsonText(name)}:`, ...json]), '}'];
 }
 
-function jsonScalar(value: ScalarValue): string | undefined {
+function keyText(key: YamlNode, rules: SettingRules): string {
+  const value = key.kind === 'scalar' ? resolveScalar(key, rules.scalars) : undefined;
+  if (value === undefined) throw new NoJson('a key of a map in it is no text');
+  if (typeof value !== 'string' && rules.settingKeys === 'texts')
+    throw new NoJson(`the key "${key.kind === 'scalar' ? key.text : ''}" of a map in it is no text: put it in quotes`);
+  return value === null ? 'null' : scalarText(value);
+}
+
+function jsonScalar(value: ScalarValue): string {
   if (typeof value === 'string') return jsonText(value);
-  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : undefined;
+  if (value instanceof YamlTime) return jsonText(value.text);
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new NoJson('a number in it has no form in JSON');
   return String(value);
 }
 
-function jsonText(text: string): string {
+/** A text as JSON writes it inside a setting; the value of a secret stands there in the same way. */
+export function jsonText(text: string): string {
   return JSON.stringify(text).replaceAll(
     /[<>&\u2028\u2029]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

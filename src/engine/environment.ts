@@ -1,5 +1,9 @@
+import type { Dialect } from '../core/plan.ts';
 import type { CompileInput } from './compile-input.ts';
 import { dialectRules } from './dialect-rules.ts';
+import { drone08StepEnvironment, drone08Variables } from './environment-drone08.ts';
+import { woodpeckerVariables } from './environment-woodpecker.ts';
+import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
 import type { Variables } from './substitute.ts';
 import { tagVersionVariables } from './tag-version.ts';
 
@@ -12,6 +16,8 @@ export interface WorkflowIdentity {
   /** Counts from 1 in the file. */
   readonly number: number;
   readonly dependsOn: readonly string[];
+  /** Its axis values, when it is one of a matrix. */
+  readonly matrix: Variables;
 }
 
 export interface StepIdentity {
@@ -34,45 +40,102 @@ export function workspaceFolder(workspace: Workspace): string {
 /** The release of Drone whose variables these are; scripts compare with it. */
 const droneVersion = '2.0.4';
 
-/** A commit message may be of any length, and stands several times in the environment of each step. */
-const maxMessageLength = 4_096;
-
 /**
  * Variables that `${…}` can name in a workflow's document (pipelines.md 3): no secrets, and nothing of a step.
  * What is known only when a step starts reads as it does there before the first step: status `success`, times empty.
  */
-export function substitutionVariables(facts: EnvironmentFacts, workflow: WorkflowIdentity): Variables {
-  return {
-    ...facts.event.parameters,
-    ...systemVariables(facts),
-    ...repositoryVariables(facts),
-    ...buildVariables(facts),
-    ...stageVariables(workflow),
-    ...gantryVariables(facts, workflow),
+export function substitutionVariables(
+  facts: EnvironmentFacts,
+  dialect: Dialect,
+  workflow: WorkflowIdentity,
+): Variables {
+  switch (dialect) {
+    case 'drone08':
+      return {
+        ...drone08Variables(facts),
+        ...gantryVariables(facts, workflow),
+        ...facts.event.parameters,
+        ...workflow.matrix,
+      };
+    case 'woodpecker':
+      return {
+        ...woodpeckerVariables(facts, workflow),
+        CI_STEP_NUMBER: '0',
+        ...gantryVariables(facts, workflow),
+        ...facts.event.parameters,
+        ...workflow.matrix,
+      };
+    default:
+      return {
+        ...facts.event.parameters,
+        ...systemVariables(facts),
+        ...repositoryVariables(facts),
+        ...buildVariables(facts),
+        ...stageVariables(workflow),
+        ...gantryVariables(facts, workflow),
+      };
+  }
+}
+
+/** What the environment of a step is made of, beside what the event gives. */
+export interface StepEnvironmentParts {
+  readonly workflow: WorkflowIdentity & { readonly workspace: Workspace; readonly environment: Variables };
+  readonly step: StepIdentity & {
+    readonly environment: Variables;
+    readonly settings: Variables;
+    /** Without commands of its own: what its image does looks for variables of any of the systems. */
+    readonly isPlugin: boolean;
   };
 }
 
-/**
- * The environment of one step, complete but for what `executionEnvironment` adds and for secrets. Low to high: given
- * parameters, the pipeline's own, what describes system, repository, build and stage, the step's own, and once more
- * build, stage and step, which nobody can override (pipelines.md 10.7).
- */
+/** The environment of one step, complete but for what `executionEnvironment` adds and for secrets. */
 export function stepEnvironment(
   facts: EnvironmentFacts,
-  workflow: WorkflowIdentity & { readonly workspace: Workspace; readonly environment: Variables },
-  step: StepIdentity & { readonly environment: Variables },
+  dialect: Dialect,
+  { workflow, step }: StepEnvironmentParts,
 ): Record<string, string> {
-  const fixed = {
-    ...buildVariables(facts),
-    ...stageVariables(workflow),
-    DRONE_STEP_NAME: step.name,
-    DRONE_STEP_NUMBER: String(step.number),
+  const folder = workspaceFolder(workflow.workspace);
+  const ownNames = {
     ...gantryVariables(facts, workflow),
     GANTRY_STEP: step.name,
     GANTRY_STEP_NUMBER: String(step.number),
-    GANTRY_WORKSPACE: workspaceFolder(workflow.workspace),
+    GANTRY_WORKSPACE: folder,
   };
-  const merged = {
+  const plugin = step.isPlugin && dialect !== 'woodpecker' ? woodpeckerVariables(facts, workflow) : {};
+  let merged: Record<string, string>;
+  if (dialect === 'drone08') {
+    const own = { ...step.environment, ...facts.event.parameters, ...workflow.matrix };
+    merged = { ...plugin, ...drone08StepEnvironment(own, drone08Variables(facts), folder, step.settings), ...ownNames };
+  } else if (dialect === 'woodpecker')
+    merged = {
+      ...woodpeckerVariables(facts, workflow),
+      CI_STEP_NAME: step.name,
+      CI_STEP_NUMBER: String(step.number),
+      CI_STEP_TYPE: step.isPlugin ? 'plugin' : 'commands',
+      CI_WORKSPACE: folder,
+      DRONE_STEP_NUMBER: String(step.number),
+      ...ownNames,
+      ...facts.event.parameters,
+      ...workflow.matrix,
+      ...step.environment,
+      ...step.settings,
+    };
+  else merged = { ...plugin, ...drone1Environment(facts, workflow, step, ownNames) };
+  for (const name of executionVariables) delete merged[name];
+  return merged;
+}
+
+/**
+ * Low to high: given parameters, the pipeline's own, what describes system, repository, build and stage, the step's own,
+ * and once more build, stage and step, which nobody can override (pipelines.md 10.7).
+ */
+function drone1Environment(
+  facts: EnvironmentFacts,
+  workflow: StepEnvironmentParts['workflow'],
+  step: StepEnvironmentParts['step'],
+  ownNames: Variables,
+): Record<string, string> {
+  return {
     ...facts.event.parameters,
     ...workflow.environment,
     ...systemVariables(facts),
@@ -82,10 +145,13 @@ export function stepEnvironment(
     DRONE_WORKSPACE_BASE: workflow.workspace.base,
     DRONE_WORKSPACE_PATH: workflow.workspace.path,
     ...step.environment,
-    ...fixed,
+    ...step.settings,
+    ...buildVariables(facts),
+    ...stageVariables(workflow),
+    DRONE_STEP_NAME: step.name,
+    DRONE_STEP_NUMBER: String(step.number),
+    ...ownNames,
   };
-  for (const name of executionVariables) delete (merged as Record<string, string>)[name];
-  return merged;
 }
 
 function systemVariables({ instanceUrl }: EnvironmentFacts): Record<string, string> {
@@ -101,8 +167,7 @@ function systemVariables({ instanceUrl }: EnvironmentFacts): Record<string, stri
 }
 
 function repositoryVariables({ project }: EnvironmentFacts): Record<string, string> {
-  const slug = `${project.owner}/${project.name}`;
-  const isPrivate = String(project.visibility !== 'public');
+  const slug = slugOf(project);
   return {
     DRONE_REPO: slug,
     DRONE_REPO_SCM: 'git',
@@ -112,7 +177,7 @@ function repositoryVariables({ project }: EnvironmentFacts): Record<string, stri
     DRONE_REPO_LINK: project.link,
     DRONE_REPO_BRANCH: project.defaultBranch,
     DRONE_REPO_VISIBILITY: project.visibility,
-    DRONE_REPO_PRIVATE: isPrivate,
+    DRONE_REPO_PRIVATE: isPrivate(project),
     DRONE_REMOTE_URL: project.cloneUrl,
     DRONE_GIT_HTTP_URL: project.cloneUrl,
     DRONE_GIT_SSH_URL: '',
@@ -121,7 +186,7 @@ function repositoryVariables({ project }: EnvironmentFacts): Record<string, stri
     CI_REPO_LINK: project.link,
     CI_REPO_REMOTE: project.cloneUrl,
     CI_REMOTE_URL: project.cloneUrl,
-    CI_REPO_PRIVATE: isPrivate,
+    CI_REPO_PRIVATE: isPrivate(project),
   };
 }
 
@@ -129,10 +194,13 @@ function buildVariables({ event, pipeline, project }: EnvironmentFacts): Record<
   const number = String(pipeline.number);
   const [word] = dialectRules.drone1.eventWords[event.kind];
   const created = unixSeconds(pipeline.createdAt);
-  const message = shortened(event.message);
+  const { message, tag, pullRequestNumber } = eventText(event);
+  const sourceBranch = event.pullRequest?.sourceBranch ?? event.branch;
+  const parent = String(event.parentNumber ?? 0);
+  const target = event.target ?? '';
   return {
     DRONE_BRANCH: event.branch,
-    DRONE_SOURCE_BRANCH: event.branch,
+    DRONE_SOURCE_BRANCH: sourceBranch,
     DRONE_TARGET_BRANCH: event.branch,
     DRONE_COMMIT: event.commit,
     DRONE_COMMIT_SHA: event.commit,
@@ -147,23 +215,23 @@ function buildVariables({ event, pipeline, project }: EnvironmentFacts): Record<
     DRONE_COMMIT_AUTHOR_EMAIL: event.authorEmail,
     DRONE_COMMIT_AUTHOR_AVATAR: '',
     DRONE_BUILD_NUMBER: number,
-    DRONE_BUILD_PARENT: '0',
+    DRONE_BUILD_PARENT: parent,
     DRONE_BUILD_EVENT: word,
-    DRONE_BUILD_ACTION: '',
+    DRONE_BUILD_ACTION: event.pullRequest?.action ?? '',
     DRONE_BUILD_STATUS: 'success',
     DRONE_BUILD_DEBUG: 'false',
     DRONE_BUILD_CREATED: created,
     DRONE_BUILD_TRIGGER: event.personName,
     DRONE_BUILD_LINK: pipeline.link,
-    DRONE_DEPLOY_TO: '',
+    DRONE_DEPLOY_TO: target,
     DRONE_DEPLOY_ID: '',
     CI_BUILD_NUMBER: number,
     CI_BUILD_CREATED: created,
     CI_BUILD_STATUS: 'success',
     CI_BUILD_EVENT: word,
     CI_BUILD_LINK: pipeline.link,
-    CI_BUILD_TARGET: '',
-    CI_PARENT_BUILD_NUMBER: '0',
+    CI_BUILD_TARGET: target,
+    CI_PARENT_BUILD_NUMBER: parent,
     CI_COMMIT_SHA: event.commit,
     CI_COMMIT_REF: event.ref,
     CI_COMMIT_BRANCH: event.branch,
@@ -172,7 +240,10 @@ function buildVariables({ event, pipeline, project }: EnvironmentFacts): Record<
     CI_COMMIT_AUTHOR_NAME: event.authorName,
     CI_COMMIT_AUTHOR_EMAIL: event.authorEmail,
     CI_COMMIT_AUTHOR_AVATAR: '',
-    ...(tagOf(event.ref) === undefined ? {} : tagVersionVariables(tagOf(event.ref) ?? '')),
+    ...(pullRequestNumber === undefined
+      ? {}
+      : { DRONE_PULL_REQUEST: pullRequestNumber, DRONE_PULL_REQUEST_TITLE: event.pullRequest?.title ?? '' }),
+    ...(tag === undefined ? {} : tagVersionVariables(tag)),
   };
 }
 
@@ -204,11 +275,11 @@ function gantryVariables(
   { event, project, pipeline, instanceUrl }: EnvironmentFacts,
   workflow: WorkflowIdentity,
 ): Record<string, string> {
-  const tag = tagOf(event.ref);
+  const { message, tag } = eventText(event);
   return {
     GANTRY: 'true',
     GANTRY_URL: instanceUrl,
-    GANTRY_REPO: `${project.owner}/${project.name}`,
+    GANTRY_REPO: slugOf(project),
     GANTRY_REPO_OWNER: project.owner,
     GANTRY_REPO_NAME: project.name,
     GANTRY_REPO_LINK: project.link,
@@ -221,7 +292,7 @@ function gantryVariables(
     ...(tag === undefined ? {} : { GANTRY_TAG: tag }),
     GANTRY_COMMIT_SHA: event.commit,
     GANTRY_COMMIT_BEFORE: event.before,
-    GANTRY_COMMIT_MESSAGE: shortened(event.message),
+    GANTRY_COMMIT_MESSAGE: message,
     GANTRY_COMMIT_AUTHOR_NAME: event.authorName,
     GANTRY_COMMIT_AUTHOR_EMAIL: event.authorEmail,
     GANTRY_PERSON: event.personName,
@@ -229,6 +300,7 @@ function gantryVariables(
     GANTRY_PIPELINE_LINK: pipeline.link,
     GANTRY_PIPELINE_CREATED: unixSeconds(pipeline.createdAt),
     GANTRY_WORKFLOW: workflow.name,
+    ...(event.target === undefined ? {} : { GANTRY_TARGET: event.target }),
   };
 }
 
@@ -246,6 +318,19 @@ export const executionVariables = [
   'CI_BUILD_STATUS',
   'CI_BUILD_STARTED',
   'CI_BUILD_FINISHED',
+  'CI_JOB_STATUS',
+  'CI_JOB_STARTED',
+  'CI_JOB_FINISHED',
+  'DRONE_JOB_STATUS',
+  'DRONE_JOB_STARTED',
+  'DRONE_JOB_FINISHED',
+  'CI_PIPELINE_STATUS',
+  'CI_PIPELINE_STARTED',
+  'CI_PIPELINE_FINISHED',
+  'CI_STEP_STATUS',
+  'CI_STEP_STARTED',
+  'CI_STEP_FINISHED',
+  'CI_MACHINE',
   'GANTRY_PIPELINE_STATUS',
   'GANTRY_PIPELINE_STARTED',
   'GANTRY_WORKFLOW_STATUS',
@@ -264,6 +349,16 @@ export const occasionalVariables: ReadonlySet<string> = new Set([
   'DRONE_WORKSPACE',
   'DRONE_WORKSPACE_BASE',
   'DRONE_WORKSPACE_PATH',
+  'CI_COMMIT_TAG',
+  'CI_TAG',
+  'CI_COMMIT_PULL_REQUEST',
+  'CI_PULL_REQUEST',
+  'CI_COMMIT_SOURCE_BRANCH',
+  'CI_COMMIT_TARGET_BRANCH',
+  'CI_PIPELINE_DEPLOY_TARGET',
+  'CI_DEPLOY_TO',
+  'DRONE_DEPLOY_TO',
+  'GANTRY_TARGET',
   'GANTRY_TAG',
   'GANTRY_STEP',
   'GANTRY_STEP_NUMBER',
@@ -293,17 +388,3 @@ export const outsiderVariables: ReadonlySet<string> = new Set([
   'GANTRY_COMMIT_AUTHOR_NAME',
   'GANTRY_COMMIT_AUTHOR_EMAIL',
 ]);
-
-/** The tag that a reference is; `undefined` for a branch. */
-export function tagOf(ref: string): string | undefined {
-  return ref.startsWith('refs/tags/') ? ref.slice('refs/tags/'.length) : undefined;
-}
-
-function shortened(message: string): string {
-  const whole = message.replaceAll('\0', '');
-  return whole.length > maxMessageLength ? `${whole.slice(0, maxMessageLength)}…` : whole;
-}
-
-function unixSeconds(at: Date): string {
-  return String(Math.floor(at.getTime() / 1_000));
-}

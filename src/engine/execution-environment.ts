@@ -41,10 +41,20 @@ export function executionEnvironment(facts: ExecutionFacts): Record<string, stri
     CI_BUILD_STATUS: pipelineStatus,
     CI_BUILD_STARTED: pipelineStarted,
     CI_BUILD_FINISHED: stepStarted,
+    ...jobVariables('CI_JOB', workflowStatus, workflowStarted, stepStarted),
+    ...jobVariables('DRONE_JOB', workflowStatus, workflowStarted, stepStarted),
+    ...jobVariables('CI_PIPELINE', pipelineStatus, pipelineStarted, stepStarted),
+    ...jobVariables('CI_STEP', workflowStatus, stepStarted, stepStarted),
+    CI_MACHINE: facts.runnerName,
     GANTRY_PIPELINE_STATUS: pipelineStatus,
     GANTRY_PIPELINE_STARTED: pipelineStarted,
     GANTRY_WORKFLOW_STATUS: workflowStatus,
     GANTRY_WORKFLOW_STARTED: workflowStarted,
     GANTRY_STEP_STARTED: stepStarted,
   };
+}
+
+/** Names of Drone 0.8 and Woodpecker for the same facts. */
+function jobVariables(prefix: string, status: string, started: string, finished: string): Record<string, string> {
+  return { [`${prefix}_STATUS`]: status, [`${prefix}_STARTED`]: started, [`${prefix}_FINISHED`]: finished };
 }

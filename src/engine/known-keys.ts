@@ -1,5 +1,3 @@
-import type { Dialect } from '../core/plan.ts';
-
 /**
  * Keys that a dialect knows and Gantry does not support: each is refused at its line, since a file that asks for a
  * service or a volume must not run without it (pipelines.md 10.2, 10.3).
@@ -29,7 +27,6 @@ const droneWorkflow = [
 ];
 
 const droneStep = [
-  'settings',
   'detach',
   'privileged',
   'shell',
@@ -45,7 +42,7 @@ const droneStep = [
   'resources',
 ];
 
-export const unsupportedKeys: Readonly<Record<Dialect, KnownKeys>> = {
+export const unsupportedKeys: Readonly<Record<'drone1' | 'gantry', KnownKeys>> = {
   drone1: {
     workflow: new Set(droneWorkflow),
     step: new Set(droneStep),

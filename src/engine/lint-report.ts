@@ -1,5 +1,5 @@
 import type { Dialect } from '../core/plan.ts';
-import { type LintCode, lintRules, type Severity } from './lint-rules.ts';
+import { type LintCode, type LintRule, lintRules, type Severity } from './lint-rules.ts';
 import type { Position } from './source-position.ts';
 
 /** One thing to mend or to know about a pipeline file, at its place. */
@@ -28,8 +28,7 @@ export class LintReport {
 
   /** Notes a finding; the same one twice (raw text and substituted text are both read) counts once. */
   add(code: LintCode, at: Position, message: string): void {
-    const rule = lintRules[code].severity;
-    const severity = rule === 'by-dialect' ? (this.#dialect === 'gantry' ? 'error' : 'warning') : rule;
+    const severity = this.#severityOf(lintRules[code]);
     const key = `${code}:${at.line}:${at.column}:${message}`;
     if (this.#seen.has(key)) return;
     // Errors are never left out for warnings: the first error decides what becomes of the file.
@@ -39,6 +38,11 @@ export class LintReport {
     }
     this.#seen.add(key);
     this.#findings.push({ severity, code, message, line: at.line, column: at.column });
+  }
+
+  #severityOf({ severity, errorIn = ['gantry'] }: LintRule): Severity {
+    if (severity !== 'by-dialect') return severity;
+    return errorIn.includes(this.#dialect) ? 'error' : 'warning';
   }
 
   get hasError(): boolean {

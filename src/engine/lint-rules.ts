@@ -1,8 +1,12 @@
+import type { Dialect } from '../core/plan.ts';
+
 export type Severity = 'error' | 'warning';
 
 /** `by-dialect`: an error in `.gantry.yml`, a warning in files of systems that ignore it. */
 export interface LintRule {
   readonly severity: Severity | 'by-dialect';
+  /** Where a finding `by-dialect` is an error; only in `.gantry.yml` when absent. */
+  readonly errorIn?: readonly Dialect[];
   /** What the rule finds, and what to do about it. */
   readonly summary: string;
 }
@@ -22,7 +26,8 @@ export const lintRules = {
   'yaml.limit': { severity: 'error', summary: 'The document is nested too deeply, or aliases multiply it too often.' },
   'yaml.duplicate-key': {
     severity: 'by-dialect',
-    summary: 'A map has a key twice. In Drone files the last one counts; in `.gantry.yml` it is an error.',
+    errorIn: ['gantry', 'woodpecker'],
+    summary: 'A map has a key twice. In Drone files the last one counts; elsewhere it is an error.',
   },
   'yaml.key': { severity: 'error', summary: 'A key of a map is not a plain text.' },
   'yaml.tag': { severity: 'by-dialect', summary: 'A YAML tag means nothing here.' },
@@ -152,6 +157,33 @@ export const lintRules = {
       'A single value below `include` or `exclude`, which Drone ignores without a word; here it is a list of one.',
   },
   'condition.glob': { severity: 'warning', summary: 'A pattern is malformed, so it never matches.' },
+  'condition.paths': {
+    severity: 'warning',
+    summary: 'Drone does not look at `paths`. A project can say that they count.',
+  },
+  'condition.expression': {
+    severity: 'error',
+    summary: 'An expression of `evaluate` cannot be read or has no answer.',
+  },
+  'condition.no-event': {
+    severity: 'warning',
+    summary: 'Conditions that name no event match every event, pull requests and tags included.',
+  },
+  'matrix.axis-ignored': { severity: 'warning', summary: 'An axis of the matrix has no values.' },
+  'matrix.axis-type': { severity: 'error', summary: 'An axis of the matrix is no list.' },
+  'matrix.cut': {
+    severity: 'warning',
+    summary: 'A matrix has at most 12 axes and 27 sets of values; the rest is left out.',
+  },
+  'step.settings-and-commands': {
+    severity: 'error',
+    summary: 'A step has settings of a plugin and commands; a misspelt key counts as a setting in Drone 0.8.',
+  },
+  'step.dependency-filtered': {
+    severity: 'error',
+    summary: '`depends_on` names a step that the conditions left out. Woodpecker refuses that; say `optional: true`.',
+  },
+  'file.other-document': { severity: 'warning', summary: 'Woodpecker reads only the first document of a file.' },
   'condition.not-evaluated': { severity: 'warning', summary: 'Drone does not look at this condition here.' },
 } as const satisfies Record<string, LintRule>;
 

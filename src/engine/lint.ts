@@ -1,6 +1,6 @@
+import { dialectOf } from './choose-files.ts';
 import type { EventFacts } from './compile-input.ts';
-import { dialectOfPath } from './dialect-rules.ts';
-import { type EnvironmentFacts, substitutionVariables } from './environment.ts';
+import type { EnvironmentFacts } from './environment.ts';
 import { type LintResult, refuseLargeText } from './lint-result.ts';
 import { cloneStepName } from './order-steps.ts';
 import { readPipelineFile } from './read-pipeline-file.ts';
@@ -12,9 +12,7 @@ import { readPipelineFile } from './read-pipeline-file.ts';
 export function lintPipelineFile(path: string, text: string): LintResult {
   const tooLarge = refuseLargeText(text);
   if (tooLarge) return tooLarge;
-  const { workflows, report } = readPipelineFile(text, dialectOfPath(path), (workflow) =>
-    substitutionVariables(sampleFacts, workflow),
-  );
+  const { workflows, report } = readPipelineFile({ path, text }, dialectOf({ path, text }), sampleFacts);
   return {
     isValid: !report.hasError,
     findings: report.findings,

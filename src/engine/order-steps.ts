@@ -37,7 +37,7 @@ export function orderSteps(reader: DocumentReader, written: readonly WrittenStep
     const dependsOn = names.length === 0 && hasClone ? [cloneStepName] : names;
     if (positions.get(step.name) === index) dependencies.set(step.name, dependsOn);
     const { node: _node, ...rest } = step;
-    return { ...rest, dependsOn };
+    return { ...rest, dependsOn, needs: undefined, group: '' };
   });
 
   const cycle = findCycle(dependencies);

@@ -1,14 +1,16 @@
 import type { PullPolicy, SecretReference } from '../core/plan.ts';
 import { parseDurationMs } from '../lib/duration.ts';
-import { readConditions } from './conditions.ts';
 import { type DocumentReader, type Fields, nounOf } from './document-reader.ts';
 import { unsupportedKeys } from './known-keys.ts';
+import { readConditions } from './read-conditions.ts';
+import { readSettings } from './read-settings.ts';
+import { refuseBuilder } from './refuse-builder.ts';
 import type { StepDraft } from './workflow-draft.ts';
 import { booleanOf, isNull } from './yaml/scalar-type.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 
 /** A step as its document has it: what it waits for is still as written. */
-export interface WrittenStep extends Omit<StepDraft, 'dependsOn'> {
+export interface WrittenStep extends Omit<StepDraft, 'dependsOn' | 'needs' | 'group'> {
   readonly node: YamlNode;
   readonly dependsOn: readonly { readonly name: string; readonly node: YamlNode }[];
 }
@@ -29,6 +31,7 @@ const stepKeys = new Set([
   'depends_on',
   'when',
   'failure',
+  'settings',
   'user',
   'working_dir',
 ]);
@@ -65,7 +68,9 @@ export function readStep(reader: DocumentReader, node: YamlNode, needsImage: boo
     }
   }
 
+  refuseBuilder(reader, node, name, image, commands);
   const { environment, secrets } = readStepEnvironment(reader, get('environment'), name);
+  const settings = readSettings(reader, get('settings'), name);
   const when = readConditions(reader, get('when'), 'when');
   return {
     node,
@@ -77,7 +82,8 @@ export function readStep(reader: DocumentReader, node: YamlNode, needsImage: boo
     entrypoint: commands.length > 0 ? undefined : entrypoint,
     command: commands.length > 0 ? undefined : command,
     environment,
-    secrets,
+    settings: settings.values,
+    secrets: [...secrets, ...settings.secrets],
     when,
     onFailure: readFailure(reader, get('failure'), name),
     timeoutMs: readTimeout(reader, fields, name),
@@ -100,14 +106,14 @@ export function isGoodName(name: string): boolean {
 }
 
 function refuseKeys(reader: DocumentReader, fields: Fields): void {
-  const known = unsupportedKeys[reader.rules.dialect];
+  const known = unsupportedKeys[reader.rules.dialect === 'drone1' ? 'drone1' : 'gantry'];
   for (const [name, { key, value }] of fields) {
     if (stepKeys.has(name) || (name === 'timeout' && reader.rules.dialect === 'gantry')) continue;
     if (known.withoutEffect.step.has(name)) {
       reader.add('key.no-effect', key, `"${name}" has no effect, as in Drone`);
     } else if (known.step.has(name)) {
       // `detach: false` asks for what we do anyway.
-      if (value.kind === 'scalar' && booleanOf(value, reader.rules.booleans) === false) continue;
+      if (value.kind === 'scalar' && booleanOf(value, reader.rules.scalars.booleans) === false) continue;
       reader.add('key.unsupported', key, `Gantry does not support "${name}" of a step`);
     } else {
       reader.add('key.unknown', key, `a step has no key "${name}"${hintFor(name)}`);

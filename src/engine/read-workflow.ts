@@ -1,8 +1,9 @@
-import { type Conditions, readConditions } from './conditions.ts';
+import type { Conditions } from './conditions.ts';
 import type { DocumentReader, Fields } from './document-reader.ts';
 import type { Workspace } from './environment.ts';
 import { unsupportedKeys } from './known-keys.ts';
 import { orderSteps } from './order-steps.ts';
+import { readConditions } from './read-conditions.ts';
 import { isGoodName, isVariableName, readStep, readVariable } from './read-step.ts';
 import type { WorkflowDraft } from './workflow-draft.ts';
 import { isNull } from './yaml/scalar-type.ts';
@@ -40,7 +41,7 @@ const workflowKeys = new Set([
 
 /** Reads the raw part of a document, and refuses keys of it that nobody or only others know. */
 export function readWorkflowHeader(reader: DocumentReader, root: YamlNode, fields: Fields): WorkflowHeader {
-  const known = unsupportedKeys[reader.rules.dialect];
+  const known = unsupportedKeys[reader.rules.dialect === 'drone1' ? 'drone1' : 'gantry'];
   for (const [name, { key, value }] of fields) {
     if (workflowKeys.has(name)) continue;
     if (known.withoutEffect.workflow.has(name)) {
@@ -127,6 +128,10 @@ export function readWorkflowBody(
     clone,
     environment: readEnvironment(reader, fields.get('environment')?.value),
     steps: orderSteps(reader, written, !clone.isDisabled),
+    order: 'graph',
+    matrix: {},
+    blocked: hasRunner(header.type) ? undefined : `no runner takes pipelines of the type "${header.type}"`,
+    runOn: undefined,
   };
 }
 

@@ -1,20 +1,42 @@
-import type { PullPolicy, SecretReference } from '../core/plan.ts';
+import type { PullPolicy, RunOn, SecretReference } from '../core/plan.ts';
 import type { Conditions } from './conditions.ts';
 import type { Workspace } from './environment.ts';
+import type { Position } from './source-position.ts';
 
-/** A document of a pipeline file, read and typed, before any condition is judged. */
+/** A workflow of a pipeline file, read and typed, before any condition is judged. */
 export interface WorkflowDraft {
+  /** What `depends_on` of other workflows says; those of one matrix share it. */
   readonly name: string;
   readonly type: string;
   readonly line: number;
   readonly trigger: Conditions;
-  /** Names of other documents of the file. */
-  readonly dependsOn: readonly string[];
+  /** Names of other workflows. */
+  readonly dependsOn: readonly Dependency[];
   readonly workspace: Workspace;
   readonly clone: { readonly isDisabled: boolean; readonly depth: number; readonly line: number };
   readonly environment: Readonly<Record<string, string>>;
   /** In the order of the file; the checkout is not among them. */
   readonly steps: readonly StepDraft[];
+  readonly order: StepOrder;
+  /** The axis values of this one, of a matrix. */
+  readonly matrix: Readonly<Record<string, string>>;
+  /** A sentence when no runner can take it. */
+  readonly blocked: string | undefined;
+  /** Given in so many words, and not by `status` of its conditions. */
+  readonly runOn: RunOn | undefined;
+}
+
+/**
+ * `graph`: each step waits for what its `dependsOn` names, and one whose condition did not match counts as ended.
+ * `stages`: one after the other, neighbours with the same `group` together; what did not match is left out before.
+ * `levels`: as stages, unless a step says what it needs: then by levels with a barrier between them.
+ */
+export type StepOrder = 'graph' | 'stages' | 'levels';
+
+export interface Dependency {
+  readonly name: string;
+  readonly isOptional: boolean;
+  readonly at: Position;
 }
 
 export interface StepDraft {
@@ -26,13 +48,18 @@ export interface StepDraft {
   readonly entrypoint: readonly string[] | undefined;
   readonly command: readonly string[] | undefined;
   readonly environment: Readonly<Record<string, string>>;
+  /** What a plugin is told, as variables; it wins over everything but secrets. */
+  readonly settings: Readonly<Record<string, string>>;
   readonly secrets: readonly SecretReference[];
   readonly when: Conditions;
   readonly onFailure: 'fail' | 'ignore';
   readonly timeoutMs: number | undefined;
   readonly user: string | undefined;
   readonly workingDirectory: string | undefined;
-  /** Names of steps it waits for, the checkout among them. */
+  /** In a `graph`: names of steps it waits for, the checkout among them. */
   readonly dependsOn: readonly string[];
+  /** In `levels`: what it says it needs; `undefined` when it says nothing. */
+  readonly needs: readonly Dependency[] | undefined;
+  readonly group: string;
   readonly line: number;
 }

@@ -37,6 +37,7 @@ export class EngineWorld {
         resolve: () => Promise.resolve(undefined),
         commit: () => Promise.resolve(undefined),
         readFile: () => Promise.resolve(undefined),
+        listFolder: () => Promise.resolve(undefined),
         folder: () => folder,
       },
       compiler: {

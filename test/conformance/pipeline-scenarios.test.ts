@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { StepPlan, WorkflowPlan } from '../../src/core/plan.ts';
 import { compilePipeline } from '../../src/engine/compile.ts';
-import type { CompileInput, CompileResult, EventFacts } from '../../src/engine/compile-input.ts';
+import type { CompileInput, CompileResult, CompileRules, EventFacts } from '../../src/engine/compile-input.ts';
 import { lintPipelineFile } from '../../src/engine/lint.ts';
 
 /**
@@ -13,7 +13,11 @@ interface Scenario {
   readonly note: string;
   readonly files: Readonly<Record<string, readonly string[]>>;
   readonly event?: Partial<EventFacts>;
-  readonly settings?: { readonly secrets?: readonly string[]; readonly stepTimeoutMs?: number };
+  readonly settings?: {
+    readonly secrets?: readonly string[];
+    readonly stepTimeoutMs?: number;
+    readonly rules?: CompileRules;
+  };
   readonly expect: {
     readonly verdict: CompileResult['kind'];
     /** The error's place and part of its text. */
@@ -68,6 +72,7 @@ function inputOf(scenario: Scenario): CompileInput {
     instanceUrl: 'https://gantry.example.com',
     secretNames: scenario.settings?.secrets ?? [],
     stepTimeoutMs: scenario.settings?.stepTimeoutMs ?? 3_600_000,
+    rules: scenario.settings?.rules,
   };
 }
 

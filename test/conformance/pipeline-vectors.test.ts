@@ -3,10 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { compilePipeline } from '../../src/engine/compile.ts';
 import type { CompileInput } from '../../src/engine/compile-input.ts';
 import { dialectRules } from '../../src/engine/dialect-rules.ts';
+import { DocumentReader } from '../../src/engine/document-reader.ts';
 import { type EncodedSetting, encodeSetting } from '../../src/engine/encode-setting.ts';
 import { findGlobFault, type GlobMode, matchGlob } from '../../src/engine/glob.ts';
+import { LintReport } from '../../src/engine/lint-report.ts';
+import { readMatrix } from '../../src/engine/read-matrix.ts';
+import { secretValue } from '../../src/engine/secret-value.ts';
 import { SubstitutionError, substitute } from '../../src/engine/substitute.ts';
 import { readYaml } from '../../src/engine/yaml/read-yaml.ts';
+import type { YamlNode } from '../../src/engine/yaml/yaml-node.ts';
 
 function loadVectors<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(`../vectors/pipelines/${name}`, import.meta.url), 'utf8')) as T;
@@ -71,7 +76,9 @@ type EncodedCell =
 
 interface EncodingRow {
   readonly yaml: string;
+  readonly drone08: { readonly settings: EncodedCell; readonly environment: EncodedCell };
   readonly drone1: { readonly settings: EncodedCell; readonly environment: EncodedCell };
+  readonly woodpecker: { readonly settings_and_environment: EncodedCell };
 }
 
 describe('settings vectors, Drone 1.x', () => {
@@ -79,10 +86,7 @@ describe('settings vectors, Drone 1.x', () => {
   const rows = vectors.map((row) => [row.yaml, row.drone1] as const);
 
   it.each(rows)('as a setting: %j', (yaml, cells) => {
-    const root = readYaml(yaml);
-    const node = root?.kind === 'map' ? root.entries[0]?.value : undefined;
-    if (!node) throw new Error('The document has no key');
-    expect(cellOf(encodeSetting(node, dialectRules.drone1))).toEqual(
+    expect(cellOf(encodeSetting(settingOf(yaml), dialectRules.drone1))).toEqual(
       'error' in cells.settings ? { error: expect.any(String) } : cells.settings,
     );
   });
@@ -104,17 +108,89 @@ describe('settings vectors, Drone 1.x', () => {
   });
 });
 
-function cellOf(encoded: EncodedSetting): EncodedCell {
+/** Rows in which we deviate on purpose: 64-bit floats and whole integers everywhere, `null` in JSON (pipelines.md 15). */
+const ownResults: Readonly<Record<string, EncodedCell>> = {
+  'v: 18446744073709551615\n': { value: '18446744073709551615' },
+  'v: 1.23456789012345678\n': { value: '1.2345678901234567' },
+  'v: 100000000.5\n': { value: '1.000000005e+08' },
+  'v: {a: ~}\n': { value: '{"a":null}' },
+  'v: [{a: ~}]\n': { value: '[{"a":null}]' },
+};
+
+describe('settings vectors, Drone 0.8 and Woodpecker', () => {
+  const { vectors } = loadVectors<{ vectors: EncodingRow[] }>('settings-encoding.json');
+  const secrets = new Map([['tok', 'S3cr<t']]);
+  const wanted = (yaml: string, cell: EncodedCell): unknown =>
+    ownResults[yaml] ?? ('error' in cell ? { error: expect.any(String) } : cell);
+
+  it.each(vectors.map((row) => [row.yaml, row.drone08.settings] as const))(
+    'as a parameter of a plugin in Drone 0.8: %j',
+    (yaml, cell) => {
+      expect(cellOf(encodeSetting(settingOf(yaml), dialectRules.drone08))).toEqual(wanted(yaml, cell));
+    },
+  );
+
+  it.each(vectors.map((row) => [row.yaml, row.woodpecker.settings_and_environment] as const))(
+    'in Woodpecker: %j',
+    (yaml, cell) => {
+      expect(cellOf(encodeSetting(settingOf(yaml), dialectRules.woodpecker), secrets)).toEqual(wanted(yaml, cell));
+    },
+  );
+});
+
+interface MatrixRow {
+  readonly yaml: string;
+  readonly axes: readonly Record<string, string>[] | string | null;
+  readonly error?: string;
+}
+
+describe('matrix vectors', () => {
+  const { vectors } = loadVectors<{ vectors: MatrixRow[] }>('matrix-drone08.json');
+
+  it.each(vectors.map((row) => [row.yaml, row] as const))('%j', (yaml, { axes, error }) => {
+    const root = readYaml(yaml);
+    const entry = root?.kind === 'map' ? root.entries[0] : undefined;
+    const report = new LintReport('drone08');
+    const sets = readMatrix(new DocumentReader(dialectRules.drone08, report, () => ({ line: 1, column: 1 })), entry);
+    expect(report.hasError).toBe(error !== undefined);
+    if (axes === null) expect(sets).toEqual([]);
+    else if (typeof axes === 'string') {
+      const [, count, names] = /^(\d+) ax[ei]s(?:, (\d+) names)?$/.exec(axes) ?? [];
+      expect(sets).toHaveLength(Number(count));
+      if (names !== undefined) expect(Object.keys(sets[0] ?? {})).toHaveLength(Number(names));
+    } else expect(new Set(sets.map(textOf))).toEqual(new Set(axes.map(textOf)));
+  });
+
+  function textOf(axes: Readonly<Record<string, string>>): string {
+    return JSON.stringify(Object.entries(axes).toSorted());
+  }
+});
+
+/** Its secrets have values in the vectors of Woodpecker. */
+function cellOf(encoded: EncodedSetting, secrets: ReadonlyMap<string, string> = new Map()): EncodedCell {
   switch (encoded.kind) {
     case 'value':
       return { value: encoded.text };
     case 'unset':
       return { unset: true };
-    case 'secret':
-      return { secret: encoded.name };
+    case 'secret': {
+      const value = secrets.get(encoded.name);
+      return value === undefined ? { secret: encoded.name } : { value };
+    }
+    case 'composed': {
+      const value = secretValue({ variable: 'v', secret: '', isRequired: true, parts: encoded.parts }, secrets);
+      return value === undefined ? { unset: true } : { value };
+    }
     case 'error':
       return { error: encoded.message };
   }
+}
+
+function settingOf(yaml: string): YamlNode {
+  const root = readYaml(yaml);
+  const node = root?.kind === 'map' ? root.entries[0]?.value : undefined;
+  if (!node) throw new Error('The document has no key');
+  return node;
 }
 
 function plainInput(text: string): CompileInput {

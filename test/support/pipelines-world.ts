@@ -253,6 +253,7 @@ export class PipelinesWorld {
                 ? { commit: headCommit }
                 : undefined,
           ),
+        listFolder: () => Promise.resolve(undefined),
         commit: (_, id) =>
           Promise.resolve({
             id,

@@ -48,6 +48,7 @@ const en = {
   'workflow.waits-for': (v, s) => `${s} waits for ${v['workflow']}.`,
   'workflow.nothing-to-do': (_, s) => `${s} had nothing to do: every step was filtered out.`,
   'workflow.dependency-failed': (v, s) => `${s} was skipped: ${v['workflow']} ended ${v['status']}.`,
+  'workflow.dependency-vanished': (v, s) => `${s} was left out: it needs ${q(v['workflow'])}, which does not run here.`,
   'workflow.no-runner': (v, s) => `${s} is blocked: no runner can take it (${v['type']}).`,
   'workflow.waits-for-slot': (v, s) =>
     v['limit'] === 0
@@ -101,6 +102,7 @@ const zh = {
   'workflow.waits-for': (v, s) => `${s}正在等待${z(v['workflow'])}。`,
   'workflow.nothing-to-do': (_, s) => `${s}无事可做：所有步骤都被条件过滤。`,
   'workflow.dependency-failed': (v, s) => `${s}已跳过：${z(v['workflow'])}${endZh(v['status'])}。`,
+  'workflow.dependency-vanished': (v, s) => `${s}已省略：它依赖的${z(v['workflow'])}此次不运行。`,
   'workflow.no-runner': (v, s) => `${s}被阻塞：没有可以接手的运行器（${v['type']}）。`,
   'workflow.waits-for-slot': (v, s) =>
     v['limit'] === 0

@@ -6,6 +6,7 @@ import {
   type WorkflowChange,
   type WorkflowStatus,
 } from '../../core/pipeline.ts';
+import type { RunOn } from '../../core/plan.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { Stores } from '../../core/unit-of-work.ts';
 import type { WorkflowState } from '../../engine/advance-state.ts';
@@ -169,13 +170,13 @@ export class ChangeSet {
     }
     if (workflow.status !== 'blocked' || workflow.plan.blocked !== undefined) return false;
     const { workflows } = workflow.pipeline;
-    if (workflows.some((other) => workflow.plan.dependsOn.includes(other.name) && !isFinished(other.status)))
-      return false;
+    const dependencies = workflows.filter((other) => workflow.plan.dependsOn.includes(other.name));
+    if (dependencies.some(({ status }) => !isFinished(status))) return false;
 
-    // Drone 1.x looks at every workflow that has ended by now, not at the dependencies alone (pipelines.md 10.6).
-    const culprit = workflows.find(({ status }) => isFinished(status) && status !== 'passed' && status !== 'skipped');
-    const { runOn } = workflow.plan;
-    if (culprit ? runOn.failure : runOn.success) {
+    const { runOn, runOnJudges } = workflow.plan;
+    const culprit = runOnJudges === 'dependencies' ? findUnmet(dependencies, runOn) : findFailed(workflows);
+    const runs = runOnJudges === 'dependencies' ? !culprit : culprit ? runOn.failure : runOn.success;
+    if (runs) {
       this.#moveTo(workflow, 'queued');
       return true;
     }
@@ -258,6 +259,20 @@ function withoutOvertaken(happenings: readonly Happening[]): readonly Happening[
 }
 
 /** Every step was filtered out by its condition: a checkout alone is no work. */
+/** Drone looks at every workflow that has ended by now, not at the dependencies alone (pipelines.md 10.6). */
+function findFailed(workflows: readonly OpenWorkflow[]): OpenWorkflow | undefined {
+  return workflows.find(({ status }) => isFinished(status) && status !== 'passed' && status !== 'skipped');
+}
+
+/**
+ * The dependency that keeps a workflow of Woodpecker from running (pipelines.md 11.5): for one that runs after success,
+ * any that did not pass, a skipped one too; for one that runs after failures only, any that passed.
+ */
+function findUnmet(dependencies: readonly OpenWorkflow[], runOn: RunOn): OpenWorkflow | undefined {
+  if (runOn.success && runOn.failure) return undefined;
+  return dependencies.find(({ status }) => (status === 'passed') === runOn.failure);
+}
+
 function hasNothingToDo({ plan, steps }: OpenWorkflow): boolean {
   return (
     plan.steps.every(({ kind, skipped }) => kind === 'clone' || skipped) && !steps.some(({ startedAt }) => startedAt)

@@ -3,6 +3,7 @@ import type { Repository } from '../../core/repository.ts';
 import type { SecretVault } from '../../core/secret-vault.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { WorkflowState } from '../../engine/advance-state.ts';
+import { secretValue } from '../../engine/secret-value.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { assignmentOf } from './assignment.ts';
@@ -190,9 +191,9 @@ export class Dispatcher {
     }
     const [revealed, mask] = values;
     const given: Record<string, string> = {};
-    for (const { variable, secret } of workflow.plan.steps[step.position]!.secrets) {
-      const value = revealed.get(secret);
-      if (value !== undefined) given[variable] = value;
+    for (const reference of workflow.plan.steps[step.position]!.secrets) {
+      const value = secretValue(reference, revealed);
+      if (value !== undefined) given[reference.variable] = value;
     }
     session.send({
       type: 'started',

@@ -8,6 +8,7 @@ import type { Repository } from '../../core/repository.ts';
 import type { SecretVault } from '../../core/secret-vault.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
+import { dialectOf, isWorkflowFile } from '../../engine/choose-files.ts';
 import { type CompileInput, type CompileResult, pipelineFilePaths } from '../../engine/compile-input.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { failpoint } from '../../lib/failpoint.ts';
@@ -21,7 +22,7 @@ export interface PipelineCompiler {
 
 export interface PlanEventDeps {
   readonly store: UnitOfWork;
-  readonly repository: Pick<Repository, 'resolve' | 'commit' | 'readFile'>;
+  readonly repository: Pick<Repository, 'resolve' | 'commit' | 'readFile' | 'listFolder'>;
   readonly compiler: PipelineCompiler;
   readonly secrets: Pick<SecretVault, 'names'>;
   readonly clock: Clock;
@@ -44,6 +45,9 @@ const allZeros = /^0+$/;
 
 /** More than a pipeline file may have, so that the compiler says what is too large and by how much. */
 const readLimitBytes = 1024 * 1024;
+
+/** Workflow files that one folder may have; documents of one file have the same limit. */
+const maxWorkflowFiles = 200;
 
 /** Two plans of one project at once would want the same number; more often than this somebody else is at it. */
 const numberTries = 5;
@@ -93,6 +97,7 @@ const noRepository: PlanEventDeps['repository'] = {
   resolve: () => Promise.resolve(undefined),
   commit: () => Promise.resolve(undefined),
   readFile: () => Promise.resolve(undefined),
+  listFolder: () => Promise.resolve(undefined),
 };
 
 async function answerPlanned(store: UnitOfWork, event: Event): Promise<Planned> {
@@ -135,9 +140,9 @@ async function readFacts(deps: PlanEventDeps, event: Event): Promise<EventReadin
   const [details, secretNames, ...found] = await Promise.all([
     repository.commit(event.projectId, commit),
     secrets.names(event.projectId, event.kind),
-    ...pipelineFilePaths.map((path) => readPipelineFile(deps, event.projectId, commit, path)),
+    ...pipelineFilePaths.map((path) => readPipelineFiles(deps, event.projectId, commit, path)),
   ]);
-  const files = found.filter((file) => file !== undefined);
+  const files = found.flat();
   const [first] = files;
   return {
     commit,
@@ -150,13 +155,37 @@ async function readFacts(deps: PlanEventDeps, event: Event): Promise<EventReadin
   };
 }
 
+/** A file, or those directly in a folder; none when it does not exist. */
+async function readPipelineFiles(
+  deps: PlanEventDeps,
+  projectId: number,
+  commit: string,
+  path: string,
+): Promise<readonly ReadFile[]> {
+  if (!path.endsWith('/')) {
+    const file = await readPipelineFile(deps, projectId, commit, path);
+    return file ? [file] : [];
+  }
+  const entries = (await deps.repository.listFolder(projectId, commit, path.slice(0, -1))) ?? [];
+  const paths = entries.map(({ name }) => `${path}${name}`).filter(isWorkflowFile);
+  const files = await Promise.all(
+    paths.slice(0, maxWorkflowFiles).map((each) => readPipelineFile(deps, projectId, commit, each)),
+  );
+  return files.filter((file) => file !== undefined);
+}
+
 /** `text` is absent for a file that is too large to be read. */
+interface ReadFile {
+  readonly path: string;
+  readonly text?: string;
+}
+
 async function readPipelineFile(
   { repository }: PlanEventDeps,
   projectId: number,
   commit: string,
   path: string,
-): Promise<{ readonly path: string; readonly text?: string } | undefined> {
+): Promise<ReadFile | undefined> {
   try {
     const file = await repository.readFile(projectId, commit, path, readLimitBytes);
     return file && { path, text: file.bytes.toString('utf8') };
@@ -326,5 +355,5 @@ function statusAtBirth({ workflows }: PipelinePlan): 'queued' | 'blocked' {
 
 function planOf(result: Exclude<CompileResult, { kind: 'nothing' }>): PipelinePlan {
   if (result.kind === 'planned') return result.plan;
-  return { dialect: result.path.startsWith('.drone') ? 'drone1' : 'gantry', path: result.path, workflows: [] };
+  return { dialect: dialectOf({ path: result.path, text: '' }), path: result.path, workflows: [] };
 }

@@ -360,6 +360,7 @@ class Simulation {
         resolve: () => Promise.resolve({ commit: 'c'.repeat(40), ref: 'refs/heads/main' }),
         commit: () => Promise.resolve(undefined),
         readFile: () => Promise.resolve(undefined),
+        listFolder: () => Promise.resolve(undefined),
         folder: () => '/repositories/1.git',
       },
       compiler: {

@@ -1,0 +1,45 @@
+import type { Dialect } from '../core/plan.ts';
+
+interface PipelineFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** The files of a commit that say what is run, and those that are left aside. */
+export interface ChosenFiles {
+  readonly dialect: Dialect;
+  /** One file, or every workflow file of a folder in the order of their names. */
+  readonly files: readonly [PipelineFile, ...PipelineFile[]];
+  readonly others: readonly string[];
+}
+
+const workflowFolder = '.woodpecker/';
+
+/** Chooses among the files that exist, given in the order of precedence (pipelines.md 5). */
+export function chooseFiles(files: readonly PipelineFile[]): ChosenFiles | undefined {
+  const [first, ...rest] = files;
+  if (!first) return undefined;
+  const isTaken = (file: PipelineFile): boolean =>
+    file === first || (isWorkflowFile(first.path) && isWorkflowFile(file.path));
+  const taken = rest.filter(isTaken);
+  return {
+    dialect: dialectOf(first),
+    files: [first, ...taken].toSorted((a, b) => (a.path < b.path ? -1 : 1)) as [PipelineFile, ...PipelineFile[]],
+    others: rest.filter((file) => !isTaken(file)).map(({ path }) => path),
+  };
+}
+
+/** Whether a path is a workflow file of Woodpecker's folder; folders below it are not read. */
+export function isWorkflowFile(path: string): boolean {
+  return path.startsWith(workflowFolder) && /^[^/]+\.ya?ml$/.test(path.slice(workflowFolder.length));
+}
+
+/** The dialect of a file: by its path, and by its text where two share the path. */
+export function dialectOf({ path, text }: PipelineFile): Dialect {
+  if (/(^|\/)\.woodpecker(\/[^/]+)?\.ya?ml$/.test(path) || /(^|\/)\.woodpecker\/[^/]+\.ya?ml$/.test(path))
+    return 'woodpecker';
+  if (!/(^|\/)\.?drone(\/[^/]+)?\.ya?ml$/.test(path) && !/(^|\/)\.drone$/.test(path)) return 'gantry';
+  // "kind" at the top of any document is the newer form, whatever else there is.
+  if (/^["']?kind["']?\s*:/m.test(text) || /^\{\s*["']?kind["']?\s*:/m.test(text)) return 'drone1';
+  return /^["']?pipeline["']?\s*:/m.test(text) ? 'drone08' : 'drone1';
+}

@@ -1,0 +1,102 @@
+import { dialectRules } from './dialect-rules.ts';
+import type { EnvironmentFacts } from './environment.ts';
+import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
+import type { Variables } from './substitute.ts';
+
+/** The variables of Drone 0.8, of both families (pipelines.md 12.1); none of a step. */
+export function drone08Variables(facts: EnvironmentFacts): Variables {
+  const { event, project, pipeline, instanceUrl } = facts;
+  const { message, tag, pullRequestNumber } = eventText(event);
+  const slug = slugOf(project);
+  const number = String(pipeline.number);
+  const created = unixSeconds(pipeline.createdAt);
+  const [word] = dialectRules.drone08.eventWords[event.kind];
+  const parent = String(event.parentNumber ?? 0);
+  const target = event.target ?? '';
+  const link = `${project.link}/commits/${event.commit}`;
+  const host = URL.canParse(instanceUrl) ? new URL(instanceUrl).host : '';
+  return {
+    CI: 'drone',
+    CI_REPO: slug,
+    CI_REPO_NAME: slug,
+    CI_REPO_LINK: project.link,
+    CI_REPO_REMOTE: project.cloneUrl,
+    CI_REMOTE_URL: project.cloneUrl,
+    CI_REPO_PRIVATE: isPrivate(project),
+    CI_BUILD_NUMBER: number,
+    CI_BUILD_CREATED: created,
+    CI_BUILD_STATUS: 'success',
+    CI_BUILD_EVENT: word,
+    CI_BUILD_LINK: pipeline.link,
+    CI_BUILD_TARGET: target,
+    CI_PARENT_BUILD_NUMBER: parent,
+    CI_COMMIT_SHA: event.commit,
+    CI_COMMIT_REF: event.ref,
+    CI_COMMIT_REFSPEC: '',
+    CI_COMMIT_BRANCH: event.branch,
+    CI_COMMIT_MESSAGE: message,
+    CI_COMMIT_AUTHOR: event.personName,
+    CI_COMMIT_AUTHOR_NAME: event.authorName,
+    CI_COMMIT_AUTHOR_EMAIL: event.authorEmail,
+    CI_COMMIT_AUTHOR_AVATAR: '',
+    CI_PREV_COMMIT_SHA: event.before,
+    CI_JOB_NUMBER: '1',
+    CI_SYSTEM: 'drone',
+    CI_SYSTEM_NAME: 'drone',
+    CI_SYSTEM_LINK: instanceUrl,
+    CI_SYSTEM_HOST: host,
+    CI_SYSTEM_ARCH: 'linux/amd64',
+    CI_SYSTEM_VERSION: '0.8.9',
+    ...(tag === undefined ? {} : { CI_TAG: tag, DRONE_TAG: tag }),
+    ...(pullRequestNumber === undefined
+      ? {}
+      : { CI_PULL_REQUEST: pullRequestNumber, DRONE_PULL_REQUEST: pullRequestNumber }),
+    DRONE: 'true',
+    DRONE_ARCH: 'linux/amd64',
+    DRONE_REPO: slug,
+    DRONE_REPO_SCM: 'git',
+    DRONE_REPO_OWNER: project.owner,
+    DRONE_REPO_NAME: project.name,
+    DRONE_REPO_LINK: project.link,
+    DRONE_REPO_BRANCH: project.defaultBranch,
+    DRONE_REPO_PRIVATE: isPrivate(project),
+    DRONE_REPO_TRUSTED: 'false',
+    DRONE_REMOTE_URL: project.cloneUrl,
+    DRONE_COMMIT: event.commit,
+    DRONE_COMMIT_SHA: event.commit,
+    DRONE_COMMIT_REF: event.ref,
+    DRONE_COMMIT_REFSPEC: '',
+    DRONE_COMMIT_BRANCH: event.branch,
+    DRONE_COMMIT_LINK: link,
+    DRONE_COMMIT_MESSAGE: message,
+    DRONE_COMMIT_AUTHOR: event.personName,
+    DRONE_COMMIT_AUTHOR_EMAIL: event.authorEmail,
+    DRONE_COMMIT_AUTHOR_AVATAR: '',
+    DRONE_BUILD_NUMBER: number,
+    DRONE_BUILD_EVENT: word,
+    DRONE_BUILD_LINK: pipeline.link,
+    DRONE_BUILD_CREATED: created,
+    DRONE_PARENT_BUILD_NUMBER: parent,
+    DRONE_JOB_NUMBER: '1',
+    DRONE_BRANCH: event.branch,
+    DRONE_VERSION: '0.8.9',
+    DRONE_DEPLOY_TO: target,
+    DRONE_PREV_COMMIT_SHA: event.before,
+  };
+}
+
+/** Values that the system does not write over those of a step (pipelines.md 12.1). */
+const weakValues: ReadonlySet<string> = new Set(['', '0', 'false']);
+
+/** A step's environment: the system's variables win over the step's own, unless they say nothing. */
+export function drone08StepEnvironment(
+  own: Variables,
+  system: Variables,
+  workspaceFolder: string,
+  settings: Variables,
+): Record<string, string> {
+  const merged: Record<string, string> = { ...own };
+  for (const [name, value] of Object.entries(system))
+    if (!weakValues.has(value) || !Object.hasOwn(merged, name)) merged[name] = value;
+  return { ...merged, CI_WORKSPACE: workspaceFolder, DRONE_WORKSPACE: workspaceFolder, ...settings };
+}

@@ -1,0 +1,94 @@
+import type { DialectRules } from './dialect-rules.ts';
+import { DocumentReader } from './document-reader.ts';
+import { executionVariables, occasionalVariables, outsiderVariables } from './environment.ts';
+import { LintReport } from './lint-report.ts';
+import { LineIndex, type Position } from './source-position.ts';
+import type { SourceDocument } from './split-documents.ts';
+import { SubstitutionError, substitute, type Variables } from './substitute.ts';
+import { readYaml } from './yaml/read-yaml.ts';
+import { YamlError, type YamlNode } from './yaml/yaml-node.ts';
+
+export type Locate = (offset: number) => Position;
+
+/** One pipeline file while it is read: its text, its findings, and where everything stands. */
+export class FileContext {
+  readonly text: string;
+  readonly rules: DialectRules;
+  readonly report: LintReport;
+  readonly #lines: LineIndex;
+
+  constructor(text: string, rules: DialectRules, report: LintReport) {
+    this.text = text;
+    this.rules = rules;
+    this.report = report;
+    this.#lines = new LineIndex(text);
+  }
+
+  positionOf(offset: number): Position {
+    return this.#lines.at(offset);
+  }
+
+  readerAt(locate: (offset: number) => Position): DocumentReader {
+    return new DocumentReader(this.rules, this.report, locate);
+  }
+
+  /** The tree of a text, or `undefined` with a finding. */
+  parsed(text: string, locate: (offset: number) => Position): YamlNode | undefined {
+    try {
+      return readYaml(text);
+    } catch (error) {
+      if (!(error instanceof YamlError)) throw error;
+      const isLimit = /^(nested deeper|more than)/.test(error.message);
+      this.report.add(
+        isLimit ? 'yaml.limit' : 'yaml.syntax',
+        locate(error.offset),
+        `the text cannot be read as YAML: ${error.message}`,
+      );
+      return undefined;
+    }
+  }
+
+  /** The document with its `${…}` replaced, or `undefined` with a finding. */
+  substituted(
+    document: SourceDocument,
+    variables: Variables,
+    onUnknown: (name: string, at: Position) => void,
+  ): { readonly text: string; readonly locate: (offset: number) => Position } | undefined {
+    try {
+      const result = substitute(document.text, variables, {
+        quotesNewlines: true,
+        onVariable: ({ name, offset, hasDefault }) => {
+          const at = this.positionOf(document.offset + offset);
+          if ((executionVariables as readonly string[]).includes(name)) {
+            this.report.add(
+              'substitution.frozen',
+              at,
+              `"\${${name}}" is replaced before the pipeline starts: write "$${name}" to see its value in the step`,
+            );
+          } else if (!Object.hasOwn(variables, name)) {
+            if (!hasDefault && !occasionalVariables.has(name)) onUnknown(name, at);
+          } else if (outsiderVariables.has(name) && isUnsafe(variables[name] ?? '')) {
+            this.report.add(
+              'substitution.unsafe-value',
+              at,
+              `the value of "\${${name}}" becomes part of the file's text, and holds more than plain characters: write "$${name}" in commands`,
+            );
+          }
+        },
+      });
+      return {
+        text: result.text,
+        locate: (offset) => this.positionOf(document.offset + result.sourceOffset(offset)),
+      };
+    } catch (error) {
+      if (!(error instanceof SubstitutionError)) throw error;
+      this.report.add('substitution.syntax', this.positionOf(document.offset + error.offset), error.message);
+      return undefined;
+    }
+  }
+}
+
+/** Whether a value may change what a shell or YAML reads. */
+function isUnsafe(value: string): boolean {
+  return /[^\p{L}\p{N}\p{M} _./@+=,~^%-]/u.test(value);
+}

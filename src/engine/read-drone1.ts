@@ -1,0 +1,217 @@
+import type { DocumentReader, Fields } from './document-reader.ts';
+import type { WorkflowIdentity } from './environment.ts';
+import type { FileContext } from './file-context.ts';
+import { findCycle } from './find-cycle.ts';
+import { readWorkflowBody, readWorkflowHeader, type WorkflowHeader } from './read-workflow.ts';
+import { type SourceDocument, splitDocuments } from './split-documents.ts';
+import type { Variables } from './substitute.ts';
+import type { Dependency, WorkflowDraft } from './workflow-draft.ts';
+import type { YamlNode } from './yaml/yaml-node.ts';
+
+const maxDocuments = 200;
+
+/** Reads and types every document of a file in the form of Drone 1.x, which `.gantry.yml` has as well. */
+export function readDrone1(
+  file: FileContext,
+  variablesOf: (workflow: WorkflowIdentity) => Variables,
+): readonly WorkflowDraft[] {
+  const { report } = file;
+  const split = splitDocuments(file.text);
+  for (const offset of split.unreadOffsets) {
+    report.add(
+      'document.unread',
+      file.positionOf(offset),
+      'this text is not read: it stands behind the end of a document',
+    );
+  }
+  for (const comment of split.documents.filter((one) => one.isEmpty)) checkSubstitution(file, comment);
+  const documents = split.documents.filter((one) => !one.isEmpty);
+  if (documents.length === 0) {
+    report.add('file.empty', { line: 1, column: 1 }, 'the file has no pipeline');
+  }
+  if (documents.length > maxDocuments) {
+    const at = file.positionOf(documents[maxDocuments]?.offset ?? 0);
+    report.add(
+      'workflow.too-many',
+      at,
+      `a file may have ${maxDocuments} documents, and this one has ${documents.length}`,
+    );
+    return [];
+  }
+
+  const headers: { readonly document: SourceDocument; readonly root: YamlNode; readonly header: WorkflowHeader }[] = [];
+  for (const document of documents) {
+    const root = file.parsed(document.text, (offset) => file.positionOf(document.offset + offset));
+    if (!root) {
+      checkSubstitution(file, document);
+      continue;
+    }
+    const reader = file.readerAt((offset) => file.positionOf(document.offset + offset));
+    if (root.kind !== 'map') {
+      reader.add('document.shape', root, 'a document must be a map with "kind: pipeline"');
+      continue;
+    }
+    const fields = reader.fields(root, 'a document');
+    if (!fields || !isPipeline(reader, root, fields)) {
+      checkSubstitution(file, document);
+      continue;
+    }
+    headers.push({ document, root, header: readWorkflowHeader(reader, root, fields) });
+  }
+  if (documents.length > 0 && headers.length === 0 && !report.hasError) {
+    report.add('file.empty', { line: 1, column: 1 }, 'the file has no document with "kind: pipeline"');
+  }
+
+  const dependencies = readDependencies(file, headers);
+  const workflows: WorkflowDraft[] = [];
+  for (const [index, { document, root, header }] of headers.entries()) {
+    const dependsOn = dependencies.get(header) ?? [];
+    const names = dependsOn.map(({ name }) => name);
+    const identity = { name: header.name, type: header.type, number: index + 1, dependsOn: names, matrix: {} };
+    const body = readBody(file, document, root, header, variablesOf(identity));
+    if (!body) continue;
+    workflows.push({ ...body, dependsOn });
+  }
+  return workflows;
+}
+
+/** A document without a pipeline in it is substituted as well: a bad `${` anywhere fails the whole file. */
+function checkSubstitution(file: FileContext, document: SourceDocument): void {
+  file.substituted(document, {}, () => {});
+}
+
+/** Whether a document is a pipeline; anything else is noted, or refused. */
+function isPipeline(reader: DocumentReader, root: YamlNode, fields: Fields): boolean {
+  const entry = fields.get('kind');
+  if (!entry) return isPipelineWithoutKind(reader, root, fields);
+  const kind = reader.text(entry.value, '"kind" of a document');
+  switch (kind) {
+    case 'pipeline':
+      return true;
+    case 'cron':
+      reader.add('document.kind-no-effect', entry.value, 'a cron document has no effect, as in Drone');
+      return false;
+    case 'signature':
+      reader.add(
+        'document.kind-no-effect',
+        entry.value,
+        'the signature is not checked: Gantry has no protected repositories',
+      );
+      return false;
+    case 'secret':
+      reader.add(
+        'document.kind-unsupported',
+        entry.value,
+        'Gantry does not support encrypted secrets in the file: store the secret with "gantry secret set"',
+      );
+      return false;
+    case 'template':
+      reader.add(
+        'document.kind-unsupported',
+        entry.value,
+        'Gantry does not support templates: put the pipeline itself into this file',
+      );
+      return false;
+    case 'registry':
+    case 'approval':
+    case 'deployment':
+      reader.add('document.kind-unsupported', entry.value, `Gantry does not support documents of the kind "${kind}"`);
+      return false;
+    default:
+      reader.add('document.kind', entry.value, `"${kind ?? ''}" is no kind of document: write "kind: pipeline"`);
+      return false;
+  }
+}
+
+function isPipelineWithoutKind(reader: DocumentReader, root: YamlNode, fields: Fields): boolean {
+  if (fields.has('steps')) {
+    const steps = fields.get('steps')?.key ?? root;
+    reader.add('document.kind-missing', steps, 'a document with "steps" needs "kind: pipeline"');
+    return true;
+  } else if (fields.has('build')) {
+    const build = fields.get('build')?.key ?? root;
+    reader.add(
+      'dialect.unsupported',
+      build,
+      'this is a file for Drone 0.4 ("build:" at the top), which Gantry does not run',
+    );
+  } else {
+    reader.add('document.kind', root, 'a document needs "kind: pipeline"');
+  }
+  return false;
+}
+
+/** Names that each document waits for, without those that the file does not have. */
+function readDependencies(
+  file: FileContext,
+  headers: readonly { readonly document: SourceDocument; readonly root: YamlNode; readonly header: WorkflowHeader }[],
+): ReadonlyMap<WorkflowHeader, readonly Dependency[]> {
+  const byName = new Map<string, WorkflowHeader>();
+  const dependencies = new Map<WorkflowHeader, readonly Dependency[]>();
+  for (const { document, root, header } of headers) {
+    const before = byName.get(header.name);
+    if (before) {
+      const at = file.positionOf(document.offset + root.offset);
+      file.report.add(
+        'workflow.name-duplicate',
+        at,
+        `a pipeline named "${header.name}" stands in line ${before.line} already: give this one another "name"`,
+      );
+    } else {
+      byName.set(header.name, header);
+    }
+  }
+  for (const { document, header } of headers) {
+    const known: Dependency[] = [];
+    for (const { name, node } of header.dependsOn) {
+      if (byName.has(name)) {
+        const at = file.positionOf(document.offset + node.offset);
+        if (!known.some((other) => other.name === name)) known.push({ name, isOptional: false, at });
+        continue;
+      }
+      const isIgnored = file.rules.dialect === 'drone1';
+      file.report.add(
+        'workflow.dependency-unknown',
+        file.positionOf(document.offset + node.offset),
+        `no pipeline of this file is named "${name}"${isIgnored ? ': it is not waited for' : ''}`,
+      );
+    }
+    dependencies.set(header, known);
+  }
+
+  const cycle = findCycle(
+    new Map([...byName].map(([name, header]) => [name, (dependencies.get(header) ?? []).map((one) => one.name)])),
+  );
+  if (cycle) {
+    const first = headers.find(({ header }) => header.name === cycle[0]);
+    const node = first?.header.dependsOn[0]?.node;
+    if (first && node) {
+      const names = [...cycle, cycle[0]].map((name) => `"${name}"`).join(' → ');
+      const at = file.positionOf(first.document.offset + node.offset);
+      file.report.add('workflow.cycle', at, `pipelines wait for each other: ${names}; take one "depends_on" away`);
+    }
+  }
+  return dependencies;
+}
+
+function readBody(
+  file: FileContext,
+  document: SourceDocument,
+  rawRoot: YamlNode,
+  header: WorkflowHeader,
+  variables: Variables,
+): Omit<WorkflowDraft, 'dependsOn'> | undefined {
+  const substituted = file.substituted(document, variables, (name, at) => {
+    file.report.add(
+      'substitution.unknown-name',
+      at,
+      `"\${${name}}" is not known when the file is read, so it becomes empty: write "$\${${name}}" for the shell`,
+    );
+  });
+  if (!substituted) return undefined;
+  const root = substituted.text === document.text ? rawRoot : file.parsed(substituted.text, substituted.locate);
+  if (!root) return undefined;
+  const reader = file.readerAt(substituted.locate);
+  const fields = reader.fields(root, 'a document');
+  return fields && readWorkflowBody(reader, fields, header);
+}

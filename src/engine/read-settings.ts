@@ -1,0 +1,55 @@
+import type { SecretReference } from '../core/plan.ts';
+import type { DocumentReader } from './document-reader.ts';
+import { encodeSetting } from './encode-setting.ts';
+import type { YamlNode } from './yaml/yaml-node.ts';
+
+/** Variables with values, and variables that receive secrets. */
+export interface Given {
+  readonly values: Record<string, string>;
+  readonly secrets: SecretReference[];
+}
+
+/** `PLUGIN_<NAME>`: in upper case, `-` and `.` as the dialect has them (pipelines.md 4). */
+export function settingVariable(reader: DocumentReader, name: string): string {
+  const upper = name.toUpperCase();
+  return `PLUGIN_${reader.rules.settingNames === 'underscored' ? upper.replaceAll(/[-.]/g, '_') : upper}`;
+}
+
+/** Encodes one value as its dialect does, into `given`; what has no form is found at its line. */
+export function readEncoded(
+  reader: DocumentReader,
+  given: Given,
+  variable: string,
+  node: YamlNode,
+  what: string,
+): void {
+  const encoded = encodeSetting(node, reader.rules);
+  const { requiresSecrets: isRequired } = reader.rules;
+  switch (encoded.kind) {
+    case 'unset':
+      return;
+    case 'value':
+      if (encoded.text.includes('\0'))
+        reader.add('value.type', node, `${what} holds a NUL character, which no program can be given`);
+      else given.values[variable] = encoded.text;
+      return;
+    case 'secret':
+      given.secrets.push({ variable, secret: encoded.name, isRequired });
+      return;
+    case 'composed':
+      for (const part of encoded.parts)
+        if (typeof part !== 'string')
+          given.secrets.push({ variable, secret: part.secret, isRequired, parts: encoded.parts });
+      return;
+    case 'error':
+      reader.add('value.type', node, `${what} has no form as a variable: ${encoded.message}`);
+  }
+}
+
+/** Reads a map of settings. */
+export function readSettings(reader: DocumentReader, node: YamlNode | undefined, step: string): Given {
+  const given: Given = { values: {}, secrets: [] };
+  for (const [name, { value }] of reader.fields(node, `"settings" of step "${step}"`) ?? [])
+    readEncoded(reader, given, settingVariable(reader, name), value, `the setting "${name}"`);
+  return given;
+}
