@@ -130,6 +130,8 @@ export class SimulatedStore {
       organisations: absent('organisations'),
       tokens: absent('tokens'),
       sessions: absent('sessions'),
+      deviceLogins: absent('deviceLogins'),
+      passwordLinks: absent('passwordLinks'),
       rateLimits: absent('rateLimits'),
       audit: absent('audit'),
       secrets: absent('secrets'),
