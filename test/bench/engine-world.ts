@@ -18,6 +18,10 @@ import { createPerson, createProject } from '../support/store-world.ts';
  */
 export class EngineWorld {
   plan: PipelinePlan = { dialect: 'gantry', path: '.gantry.yml', workflows: [] };
+  /** A stored event has reached its handler: the planner asks for the plan. */
+  onHandled: () => void = () => {};
+  /** A workflow is in the runner's hands, claimed and recorded. */
+  onAssigned: () => void = () => {};
   onStarted: (started: Started) => void = () => {};
   readonly #folder: string;
   readonly #store: Store;
@@ -40,7 +44,10 @@ export class EngineWorld {
         folder: () => folder,
       },
       compiler: {
-        compile: () => Promise.resolve({ kind: 'planned', plan: this.plan, trace: [] }),
+        compile: () => {
+          this.onHandled();
+          return Promise.resolve({ kind: 'planned', plan: this.plan, trace: [] });
+        },
         lint: () => Promise.reject(new Error('Nobody lints here')),
       },
       secrets: {
@@ -69,9 +76,12 @@ export class EngineWorld {
     world.#heartbeat = setInterval(() => world.#feature.noteHeartbeat('r1'), 5_000);
     const [server, client] = pairedConnection<ToRunner, ToServer>();
     world.#feature.acceptRunner(server);
-    new ScriptedRunner({ slots: 100_000, isSilent: true, onStarted: (started) => world.onStarted(started) }).connect(
-      client,
-    );
+    new ScriptedRunner({
+      slots: 100_000,
+      isSilent: true,
+      onAssigned: () => world.onAssigned(),
+      onStarted: (started) => world.onStarted(started),
+    }).connect(client);
     return world;
   }
 
