@@ -41,6 +41,13 @@ const stepInsertion = insertion('step', [
   'reason',
 ]);
 
+interface NewPipelineValues extends Omit<NewPipeline, 'parameters' | 'error' | 'startedAt' | 'finishedAt'> {
+  readonly parametersJson: string;
+  readonly errorJson: string | null;
+  readonly startedAt: Date | undefined;
+  readonly finishedAt: Date | undefined;
+}
+
 /** Each value with whether it is given: an absent one leaves the column, `null` clears it. */
 interface WorkflowChangeValues {
   readonly id: number;
@@ -90,6 +97,33 @@ export function createPipelineStore(connection: Connection): PipelineStore {
         .where('id', '=', value.projectId)
         .where('last_number', '=', value.before)
         .returning('id'),
+  );
+  const insertPipeline = prepare<NewPipelineValues>()(connection, (_, value) =>
+    db
+      .insertInto('pipeline')
+      .values({
+        project_id: value.projectId,
+        number: value.expectedNumber,
+        event_id: value.eventId,
+        event: value.event,
+        status: value.status,
+        ref: value.ref,
+        branch: value.branch,
+        commit: value.commit,
+        before: value.before,
+        message: value.message,
+        author_name: value.authorName,
+        author_email: value.authorEmail,
+        person_name: value.personName,
+        parameters: value.parametersJson,
+        error: value.errorJson,
+        path: value.path,
+        dialect: value.dialect,
+        created_at: value.createdAt,
+        started_at: value.startedAt,
+        finished_at: value.finishedAt,
+      })
+      .returningAll(),
   );
   const insertWorkflow = prepare<{
     pipelineId: number;
@@ -299,32 +333,14 @@ export function createPipelineStore(connection: Connection): PipelineStore {
       });
       if (taken.length === 0) return undefined;
 
-      const row = await db
-        .insertInto('pipeline')
-        .values({
-          project_id: pipeline.projectId,
-          number,
-          event_id: pipeline.eventId,
-          event: pipeline.event,
-          status: pipeline.status,
-          ref: pipeline.ref,
-          branch: pipeline.branch,
-          commit: pipeline.commit,
-          before: pipeline.before,
-          message: pipeline.message,
-          author_name: pipeline.authorName,
-          author_email: pipeline.authorEmail,
-          person_name: pipeline.personName,
-          parameters: JSON.stringify(pipeline.parameters),
-          error: toJson(pipeline.error),
-          path: pipeline.path,
-          dialect: pipeline.dialect,
-          created_at: pipeline.createdAt,
-          started_at: pipeline.startedAt,
-          finished_at: pipeline.finishedAt,
-        })
-        .returningAll()
-        .executeTakeFirstOrThrow();
+      const [row] = await insertPipeline.run({
+        ...pipeline,
+        parametersJson: JSON.stringify(pipeline.parameters),
+        errorJson: toJson(pipeline.error),
+        startedAt: pipeline.startedAt,
+        finishedAt: pipeline.finishedAt,
+      });
+      if (!row) throw new TypeError(`Cannot create pipeline ${number}: the database gave it no id`);
       const created = toPipeline(row);
       const createdWorkflows = await createWorkflows(created, plan);
       return { pipeline: created, workflows: createdWorkflows, steps: await createSteps(createdWorkflows) };
