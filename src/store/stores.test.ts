@@ -1,15 +1,7 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { testDatabases } from '../../test/support/databases.ts';
-import {
-  createEvent,
-  createPerson,
-  createProject,
-  newPipeline,
-  planOf,
-  someTime,
-  stepPlan,
-  workflowPlan,
-} from '../../test/support/store-world.ts';
+import { planOf, stepPlan, workflowPlan } from '../../test/support/plans.ts';
+import { createEvent, createPerson, createProject, newPipeline, someTime } from '../../test/support/store-world.ts';
 import type { AuditFilter, NewAuditEntry } from '../core/audit.ts';
 import { sessionIdleMs } from '../core/credential.ts';
 import type { Step, StepChange } from '../core/pipeline.ts';
