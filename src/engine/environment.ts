@@ -4,7 +4,7 @@ import type { Variables } from './substitute.ts';
 import { tagVersionVariables } from './tag-version.ts';
 
 /** What the environment is made of: the part of a compilation's input that is no file. */
-export type EnvironmentFacts = Pick<CompileInput, 'event' | 'project' | 'pipeline' | 'instanceUrl'>;
+export type EnvironmentFacts = Pick<CompileInput, 'event' | 'project' | 'pipeline' | 'instanceUrl' | 'architecture'>;
 
 export interface WorkflowIdentity {
   readonly name: string;
@@ -47,7 +47,7 @@ export function substitutionVariables(facts: EnvironmentFacts, workflow: Workflo
     ...systemVariables(facts),
     ...repositoryVariables(facts),
     ...buildVariables(facts),
-    ...stageVariables(workflow),
+    ...stageVariables(facts, workflow),
     ...gantryVariables(facts, workflow),
   };
 }
@@ -64,7 +64,7 @@ export function stepEnvironment(
 ): Record<string, string> {
   const fixed = {
     ...buildVariables(facts),
-    ...stageVariables(workflow),
+    ...stageVariables(facts, workflow),
     DRONE_STEP_NAME: step.name,
     DRONE_STEP_NUMBER: String(step.number),
     ...gantryVariables(facts, workflow),
@@ -176,14 +176,17 @@ function buildVariables({ event, pipeline, project }: EnvironmentFacts): Record<
   };
 }
 
-function stageVariables(workflow: WorkflowIdentity): Record<string, string> {
+function stageVariables(
+  { architecture = 'amd64' }: EnvironmentFacts,
+  workflow: WorkflowIdentity,
+): Record<string, string> {
   return {
     DRONE_STAGE_KIND: 'pipeline',
     DRONE_STAGE_TYPE: workflow.type,
     DRONE_STAGE_NAME: workflow.name,
     DRONE_STAGE_NUMBER: String(workflow.number),
     DRONE_STAGE_OS: 'linux',
-    DRONE_STAGE_ARCH: 'amd64',
+    DRONE_STAGE_ARCH: architecture,
     DRONE_STAGE_VARIANT: '',
     DRONE_STAGE_VERSION: '',
     DRONE_STAGE_STATUS: 'success',
