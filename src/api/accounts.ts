@@ -13,6 +13,7 @@ export const PersonView = z
     isSiteAdmin: z.boolean(),
     isDisabled: z.boolean(),
     createdAt: instant,
+    lastSeenAt: instant.nullable().meta({ description: 'To a minute; null = never, or not for you to see' }),
   })
   .meta({ id: 'Person' });
 export type PersonView = z.infer<typeof PersonView>;
@@ -64,6 +65,8 @@ const AuditView = z
     hash: z.string(),
   })
   .meta({ id: 'AuditEntry' });
+
+const PasswordLink = z.object({ url: z.string(), expiresAt: instant }).meta({ id: 'PasswordLink' });
 
 const name = z.string().min(1).max(63);
 const password = z.string().min(1).max(1_000);
@@ -211,17 +214,17 @@ export const accountOperations = {
   createPerson: {
     method: 'post',
     path: '/api/v1/people',
-    summary: 'Create an account',
+    summary: 'Create an account, with a password or else with a one-time link to choose one',
     action: 'site:administer',
     body: z.object({
       name,
       displayName: noLongerThan(100).optional(),
       email: noLongerThan(200).optional(),
-      password,
+      password: password.optional().meta({ description: 'Absent: the answer has a link to choose one' }),
       isSiteAdmin: z.boolean().default(false),
     }),
     status: 201,
-    ok: PersonView,
+    ok: PersonView.extend({ link: PasswordLink.nullable() }).meta({ id: 'NewPerson' }),
     errors: ['PERSON_EXISTS', 'NAME_INVALID', 'NAME_RESERVED', 'PASSWORD_WEAK'],
   },
   updatePerson: {
@@ -238,6 +241,91 @@ export const accountOperations = {
     status: 200,
     ok: PersonView,
     errors: ['PERSON_NOT_FOUND', 'LAST_OWNER', 'PASSWORD_WEAK'],
+  },
+  createPasswordLink: {
+    method: 'post',
+    path: '/api/v1/people/{name}/password-link',
+    summary: 'Draw a one-time link with which a person chooses a new password; earlier links end',
+    action: 'site:administer',
+    params: z.object({ name }),
+    status: 201,
+    ok: PasswordLink,
+    errors: ['PERSON_NOT_FOUND'],
+  },
+  usePasswordLink: {
+    method: 'post',
+    path: '/api/v1/password-links',
+    summary: 'Choose a password with the key of a one-time link, and sign in',
+    action: 'site:visit',
+    body: z.object({ key: noLongerThan(200), password }),
+    status: 201,
+    ok: PersonView,
+    errors: ['PASSWORD_LINK_INVALID', 'PASSWORD_WEAK', 'RATE_LIMITED'],
+  },
+  startDeviceLogin: {
+    method: 'post',
+    path: '/api/v1/device-logins',
+    summary: 'Begin the login of a program: two codes, and the page where a person approves it (RFC 8628)',
+    action: 'site:visit',
+    body: z.object({
+      host: z.string().min(1).max(100).meta({ description: 'Where the program runs; the token gets this name' }),
+      scopes: z.array(Scope).min(1).max(30).default(['*']),
+      expiresInDays: z.int().min(1).max(3650).nullable().default(90),
+    }),
+    status: 201,
+    ok: z
+      .object({
+        deviceCode: z.string().meta({ description: 'For the program alone: it fetches the token' }),
+        userCode: z.string().meta({ description: 'For the person: they compare it on the page' }),
+        verificationUri: z.string(),
+        verificationUriComplete: z.string(),
+        expiresIn: z.int().meta({ description: 'seconds' }),
+        interval: z.int().meta({ description: 'seconds between two questions' }),
+      })
+      .meta({ id: 'DeviceLogin' }),
+    errors: ['RATE_LIMITED', 'SERVER_BUSY'],
+  },
+  pollDeviceLogin: {
+    method: 'post',
+    path: '/api/v1/device-logins/token',
+    summary: 'Ask whether the login was approved; the token is answered once',
+    action: 'site:visit',
+    body: z.object({ deviceCode: noLongerThan(100) }),
+    status: 200,
+    ok: z.object({
+      state: z.enum(['pending', 'slow-down', 'approved']),
+      interval: z.int().nullable().meta({ description: 'seconds until the next question' }),
+      secret: z.string().nullable().meta({ description: 'The token, once it is approved' }),
+      person: z.string().nullable().meta({ description: 'Who approved it' }),
+    }),
+    errors: ['DEVICE_CODE_INVALID', 'DEVICE_LOGIN_REFUSED'],
+  },
+  findDeviceLogin: {
+    method: 'post',
+    path: '/api/v1/device-logins/find',
+    summary: 'What a program that shows this code asks for',
+    action: 'token:manage',
+    body: z.object({ userCode: noLongerThan(40) }),
+    status: 200,
+    ok: z.object({
+      userCode: z.string(),
+      host: z.string(),
+      remoteAddress: z.string(),
+      scopes: z.array(Scope),
+      expiresInDays: z.int().nullable(),
+      createdAt: instant,
+      expiresAt: instant,
+    }),
+    errors: ['DEVICE_CODE_INVALID', 'RATE_LIMITED'],
+  },
+  decideDeviceLogin: {
+    method: 'post',
+    path: '/api/v1/device-logins/decision',
+    summary: 'Approve or refuse the login of the program that shows this code',
+    action: 'token:manage',
+    body: z.object({ userCode: noLongerThan(40), decision: z.enum(['approve', 'refuse']) }),
+    status: 204,
+    errors: ['DEVICE_CODE_INVALID', 'SCOPE_MISSING', 'RATE_LIMITED'],
   },
   listOrganisations: {
     method: 'get',

@@ -249,6 +249,7 @@ export const pipelineOperations = {
       items: z.array(
         z.object({ line: z.int().meta({ description: 'This line and those up to the next item’s' }), atMs }),
       ),
+      lines: z.int().meta({ description: 'Lines of the log as this answer knows it' }),
       nextLine: z.int().nullable().meta({ description: 'Ask again from this line on; null when these are all' }),
     }),
     errors: ['PIPELINE_NOT_FOUND', 'STEP_NOT_FOUND', 'LOG_NOT_FOUND'],

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { assignmentOf, ProtocolServer, stepPlan } from '../../test/support/protocol-server.ts';
+import { stepPlan } from '../../test/support/plans.ts';
+import { assignmentOf, ProtocolServer } from '../../test/support/protocol-server.ts';
 import { FilesystemLogs } from '../drivers/logs/filesystem/filesystem-logs.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { isAlive } from '../lib/process-identity.ts';
@@ -138,6 +139,23 @@ describe('openRunners', () => {
     expect([...gone]).toEqual([before!.runnerId]);
   });
 
+  it('misses a runner that dies after it was found and before it has called, and starts another', async () => {
+    const { serve, living, awaited, gone } = await host();
+    const first = await serve();
+    await first.server.until(() => first.server.hellos.length === 1);
+    const [before] = living();
+    awaited.push(before!.runnerId);
+    // Stopped, it cannot call the next server; its process is there all the same.
+    process.kill(before!.pid, 'SIGSTOP');
+    await first.runners.close();
+    const { server } = await serve();
+    expect([...gone]).toEqual([]);
+    process.kill(before!.pid, 'SIGKILL');
+    await server.until(() => server.hellos.length === 1);
+    expect([...gone]).toEqual([before!.runnerId]);
+    expect(server.hellos[0]!.runnerId).not.toBe(before!.runnerId);
+  });
+
   it('starts another runner when the one that it found is killed', async () => {
     const { serve, living } = await host();
     const first = await serve();
@@ -215,17 +233,34 @@ describe('startHeartbeat', () => {
     await new Promise<void>((ready) => listener.listen(socketPath, ready));
     cleanups.push(() => new Promise((closed) => listener.close(closed)));
     const program = `
+      import { writeSync } from 'node:fs';
       import { startHeartbeat } from ${JSON.stringify(resolve('src/runner/heartbeat.ts'))};
       const heartbeat = startHeartbeat({ socketPath: ${JSON.stringify(socketPath)}, runnerId: 'r', generation: 'g' });
       heartbeat.useLease(300);
-      setTimeout(() => { for (const until = Date.now() + 1500; Date.now() < until; ); process.exit(0); }, 400);
-      setInterval(() => {}, 1000);
+      process.stdin.once('data', () => {
+        writeSync(1, 'busy');
+        for (;;);
+      });
     `;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' });
-    await once(child, 'exit');
-    expect(beats.heardOf('heartbeat').length).toBeGreaterThanOrEqual(10);
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    cleanups.push(async () => child.kill('SIGKILL'));
+    await beats.until(() => beats.heardOf('heartbeat').length === 1);
+    child.stdin.write('be busy');
+    await once(child.stdout, 'data');
+    const before = { beats: beats.heardOf('heartbeat').length, cpuMs: cpuMsOf(child.pid!) };
+    await beats.until(() => beats.heardOf('heartbeat').length === before.beats + 10);
+    // Of its own time and not of the clock's: others may be using the machine.
+    expect(cpuMsOf(child.pid!) - before.cpuMs).toBeLessThan(1_500);
   });
 });
+
+/** Time that a process has had of a processor (proc(5), stat, field 14). */
+function cpuMsOf(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[11]) * 10;
+}
 
 describe('the runner process', () => {
   it('loads no validation, no web framework and no query builder', async () => {

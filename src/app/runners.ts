@@ -3,9 +3,10 @@ import { createServer, type Socket } from 'node:net';
 import type { Connection, ToRunner, ToServer } from '../engine/runner-protocol.ts';
 import { framedSocket } from '../lib/framed-socket.ts';
 import type { Logger } from '../lib/logger.ts';
+import { isAlive } from '../lib/process-identity.ts';
 import type { Config } from './config.ts';
 import { openRunnerFolder } from './runner-folder.ts';
-import { livingRunners } from './runner-record.ts';
+import { livingRunners, type RunnerRecord } from './runner-record.ts';
 import { writeServerRecord } from './server-record.ts';
 import { ensureRunner, isOfThisHost, newRunnerSettings } from './start-runner.ts';
 
@@ -24,6 +25,9 @@ export interface Runners {
   close(): Promise<void>;
 }
 
+/** How often runners that an earlier server started are looked after until they are gone: no child of ours, nobody tells. */
+const watchMs = 500;
+
 const restart = { firstMs: 200, mostMs: 30_000, steadyMs: 30_000 };
 
 /** Listens for the runners of this host, and sees to it that one lives for as long as the server does. */
@@ -36,6 +40,7 @@ export async function openRunners(options: RunnersOptions): Promise<Runners> {
   let delayMs = restart.firstMs;
   let startedMs = 0;
   let timer: NodeJS.Timeout | undefined;
+  let watch: NodeJS.Timeout | undefined;
 
   const ensure = (): void => {
     try {
@@ -69,6 +74,19 @@ export async function openRunners(options: RunnersOptions): Promise<Runners> {
     const living = new Set(livingRunners(folder.recordsFolder).map(({ runnerId }) => runnerId));
     options.lose((runnerId) => isOfThisHost(runnerId) && !living.has(runnerId));
   };
+  /** One that dies before it has called leaves no line behind that could break. */
+  const watchFound = (found: readonly RunnerRecord[]): void => {
+    if (isClosed || found.length === 0) return;
+    watch = setTimeout(() => {
+      const living = found.filter((runner) => isAlive(runner));
+      if (living.length < found.length) {
+        tellOfGone();
+        ensureLater();
+      }
+      watchFound(living);
+    }, watchMs);
+    watch.unref();
+  };
   const noteExit = (how: { readonly code: number | null; readonly signal: string | null }): void => {
     isChildAlive = false;
     if (isClosed) return;
@@ -90,6 +108,7 @@ export async function openRunners(options: RunnersOptions): Promise<Runners> {
     );
   });
   // Before anybody can call: a runner of an older build must know that it is to take nothing new.
+  const found = livingRunners(folder.recordsFolder);
   ensure();
   // Whoever holds the data folder is the server: what an earlier one left of the socket is void.
   rmSync(folder.socketPath, { force: true });
@@ -98,6 +117,7 @@ export async function openRunners(options: RunnersOptions): Promise<Runners> {
     server.listen(folder.socketPath, resolve);
   });
   tellOfGone();
+  watchFound(found);
   const removeRecord = writeServerRecord(folder, newRunnerSettings({ ...options, folder }));
 
   return {
@@ -105,6 +125,7 @@ export async function openRunners(options: RunnersOptions): Promise<Runners> {
       isClosed = true;
       removeRecord();
       clearTimeout(timer);
+      clearTimeout(watch);
       const closed = new Promise((resolve) => server.close(resolve));
       for (const socket of sockets) socket.destroy();
       await closed;

@@ -217,6 +217,34 @@ describe('exit codes', () => {
   });
 });
 
+describe('gantry help', () => {
+  it.each(['C', 'zh_CN.UTF-8'])(
+    'lists the topics behind the commands and explains each, where LANG is %s',
+    async (LANG) => {
+      const list = await gantry({}, ['help'], { environment: { LANG } });
+      const topics = [...list.stdout.matchAll(/^ {2}gantry help (\S+) +(\S.*)$/gm)];
+      expect(topics.map(([, topic]) => topic)).toEqual(
+        expect.arrayContaining(['exit-codes', 'environment', 'json', 'formatting', 'configuration']),
+      );
+      for (const [, topic = ''] of topics) {
+        const { code, stdout } = await gantry({}, ['help', topic], { environment: { LANG } });
+        expect(code).toBe(0);
+        expect(/[\u4e00-\u9fff]/.test(stdout)).toBe(LANG !== 'C');
+      }
+    },
+  );
+
+  it('shows the help of a command, and names the topics to who asks for one that is not there', async () => {
+    expect((await gantry({}, ['help', 'pipeline', 'watch'])).stdout).toContain('--timeout');
+    expect((await gantry({}, ['help', 'exit', 'codes'])).stderr).toContain('the topics are exit-codes, environment');
+  });
+
+  it('is completed with topics and commands', async () => {
+    expect((await gantry({}, ['__complete', 'help', 'e'])).stdout).toBe('exit-codes\nenvironment\n');
+    expect((await gantry({}, ['__complete', 'help', 'pip'])).stdout).toBe('pipeline\n');
+  });
+});
+
 describe('gantry login', () => {
   it('checks a token from stdin and keeps it where only its owner can read', async () => {
     const { code, stderr } = await gantry({ 'GET /api/v1/me': () => me }, ['login', '--token', '-'], {

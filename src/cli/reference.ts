@@ -1,8 +1,8 @@
 import type { Command, Option } from 'commander';
 import { Cli } from './cli.ts';
 import type { CliIo } from './cli-io.ts';
+import { helpTopicsEn } from './help-topics.en.ts';
 import { createProgram } from './program.ts';
-import { textsEn } from './texts.en.ts';
 
 /** docs/reference/cli.md, from the very tree that the command line is. */
 export async function commandReference(): Promise<string> {
@@ -15,9 +15,12 @@ export async function commandReference(): Promise<string> {
     ...commands.map(section),
     '## Options of every command',
     optionTable(program.options),
-    '## Exit codes and environment',
-    block(textsEn.help.exitCodes),
-    block(textsEn.help.environment),
+    '## Topics of gantry help',
+    ...Object.entries(helpTopicsEn).flatMap(([name, { summary, lines }]) => [
+      `### gantry help ${name}`,
+      `${summary}.`,
+      block(lines),
+    ]),
   ].join('\n\n')}\n`;
 }
 

@@ -39,7 +39,7 @@ export const textsEn = {
     config: 'Every setting, its value and where it came from',
     completion: 'Print a completion script for the shell',
     version: 'Print the version',
-    help: 'Help on a command or a topic (exit-codes, environment)',
+    help: 'Help on a command or a topic',
   },
 
   options: {
@@ -136,6 +136,7 @@ export const textsEn = {
   never: 'never',
   ago: (text: string) => `${text} ago`,
   inFuture: (text: string) => `in ${text}`,
+  topics: 'Topics:',
   nothingHere: {
     projects: 'No projects yet. Create one: gantry project create NAME',
     pipelines: 'No pipelines yet. Push a commit with a .gantry.yml, or start one: gantry pipeline start',
@@ -237,34 +238,10 @@ export const textsEn = {
     noServerOn: (folder: string) => `Cannot run steps: no server is running on the data folder ${folder}`,
     hasRunner: (folder: string, runnerId: string, pid: number) =>
       `Cannot start another runner: the server of ${folder} has one already (${runnerId}, process ${pid})`,
-    noTopic: (topic: string) => `Cannot help with "${topic}": there is no such command or topic`,
+    noTopic: (topic: string, topics: string) =>
+      `Cannot help with "${topic}": it is no command, and the topics are ${topics}`,
     noLog: (status: number) => `Cannot read the log: the server answered ${status}`,
     internal: 'Something in Gantry itself went wrong. Please report it with the lines below.',
-  },
-
-  help: {
-    exitCodes: [
-      'Exit codes:',
-      '    0  done',
-      '    1  failed',
-      '    2  wrong usage, or a question with --no-input',
-      '    3  cancelled, declined, or waiting timed out',
-      '    4  not signed in, or not allowed',
-      '    5  what was watched ended badly: the pipeline failed',
-      '    6  not found',
-      '  130  Ctrl-C: detaches; twice within 2 s asks to cancel the pipeline',
-    ],
-    environment: [
-      'Environment:',
-      '  GANTRY_URL      address of the Gantry that is meant',
-      '  GANTRY_TOKEN    token to use instead of a sign-in',
-      '  LANG, LC_ALL    zh_CN speaks Chinese; JSON keys and codes are never translated',
-      '  NO_COLOR        no colours; FORCE_COLOR=1 has them everywhere',
-      '  CI, TERM=dumb   nothing is redrawn in place',
-      '',
-      'Order: flag, environment, the clone one stands in, the last sign-in.',
-      'Settings of the server: gantry config',
-    ],
   },
 };
 

@@ -41,7 +41,7 @@ export const textsZh: Texts = {
     config: '每项设置、其值及来源',
     completion: '输出 shell 的补全脚本',
     version: '输出版本',
-    help: '关于命令或主题（exit-codes、environment）的帮助',
+    help: '关于命令或主题的帮助',
   },
 
   options: {
@@ -138,6 +138,7 @@ export const textsZh: Texts = {
   never: '从不',
   ago: (text) => `${text} 前`,
   inFuture: (text) => `${text} 后`,
+  topics: '主题：',
   nothingHere: {
     projects: '还没有项目。创建一个：gantry project create NAME',
     pipelines: '还没有流水线。推送带有 .gantry.yml 的提交，或手动启动：gantry pipeline start',
@@ -234,33 +235,8 @@ export const textsZh: Texts = {
     noShell: (shell) => `无法为“${shell}”提供补全：支持 bash、zsh 和 fish`,
     noServerOn: (folder) => `无法运行步骤：没有服务器在使用数据目录 ${folder}`,
     hasRunner: (folder, runnerId, pid) => `无法再启动运行器：${folder} 的服务器已有一个（${runnerId}，进程 ${pid}）`,
-    noTopic: (topic) => `没有名为“${topic}”的命令或主题`,
+    noTopic: (topic, topics) => `没有名为“${topic}”的命令；主题有 ${topics}`,
     noLog: (status) => `无法读取日志：服务器返回 ${status}`,
     internal: 'Gantry 自身出现问题。请附上以下内容报告。',
-  },
-
-  help: {
-    exitCodes: [
-      '退出码：',
-      '    0  完成',
-      '    1  失败',
-      '    2  用法错误，或在 --no-input 下需要提问',
-      '    3  已取消、已拒绝或等待超时',
-      '    4  未登录或没有权限',
-      '    5  所跟随的对象以失败告终：流水线失败',
-      '    6  找不到',
-      '  130  Ctrl-C：不再跟随；2 秒内按两次将请求取消流水线',
-    ],
-    environment: [
-      '环境变量：',
-      '  GANTRY_URL      所指 Gantry 的地址',
-      '  GANTRY_TOKEN    用来代替登录的令牌',
-      '  LANG, LC_ALL    zh_CN 显示中文；JSON 键和代码从不翻译',
-      '  NO_COLOR        不使用颜色；FORCE_COLOR=1 则始终使用',
-      '  CI, TERM=dumb   不在原位重绘',
-      '',
-      '优先级：选项、环境变量、当前克隆、最近的登录。',
-      '服务器的设置：gantry config',
-    ],
   },
 };

@@ -4,8 +4,8 @@ import { randomBase62 } from '../lib/ids.ts';
 
 const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
-/** Where a credential comes from: `pat` is made by a person, `ses` is the cookie of a browser. */
-export type CredentialKind = 'pat' | 'ses';
+/** Where a credential comes from: `pat` is made by a person, `ses` is the cookie of a browser, `dev` waits for a person. */
+export type CredentialKind = 'pat' | 'ses' | 'dev';
 
 /** `gty_<kind>_<43 base62 digits = 256 bits>_<checksum>`: recognised by secret scanners, and a slip of the hand by anyone. */
 export function newCredential(kind: CredentialKind): string {

@@ -6,7 +6,7 @@ export const reservedNames: ReadonlySet<string> = new Set(
   (
     'api v2 charts packages npm pypi maven generic hooks models metrics healthz readyz docs assets base devops ' +
     // Pages of the web interface.
-    'setup login logout settings projects new profile search events static favicon.ico robots.txt'
+    'setup login logout device welcome site settings projects new profile search events static favicon.ico robots.txt'
   ).split(' '),
 );
 

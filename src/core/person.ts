@@ -8,6 +8,8 @@ export interface Person {
   /** A person who may no longer sign in keeps their name in the record. */
   readonly disabledAt?: Date | undefined;
   readonly createdAt: Date;
+  /** When a session or token of theirs was last used, to a minute; absent = never. */
+  readonly lastSeenAt?: Date | undefined;
 }
 
 /** PHC string of a password (scrypt). Never leaves the store and the sign-in code. */
@@ -33,6 +35,8 @@ export interface PersonStore {
   count(): Promise<number>;
   list(): Promise<readonly Person[]>;
   create(person: NewPerson): Promise<Person>;
+  /** Changes all but the name, and when they were seen. */
   update(person: Person): Promise<void>;
+  markSeen(personId: number, at: Date): Promise<void>;
   setPasswordHash(personId: number, passwordHash: string): Promise<void>;
 }

@@ -177,6 +177,13 @@ export interface WorkflowChange {
   readonly finishedAt?: Date | null | undefined;
 }
 
+/** A workflow under the fencing token that whoever decides about it believes in. */
+export interface WorkflowClaim {
+  readonly workflowId: number;
+  readonly attempt: number;
+  readonly token: number;
+}
+
 export interface PipelineStore {
   find(id: number): Promise<Pipeline | undefined>;
   findByNumber(projectId: number, number: number): Promise<Pipeline | undefined>;
@@ -216,6 +223,11 @@ export interface PipelineStore {
   /** Those that nobody has finished, over all projects, oldest first: what a starting server rebuilds its queue from. */
   openWorkflows(): Promise<readonly Workflow[]>;
   updateWorkflow(change: WorkflowChange): Promise<void>;
+  /**
+   * Of these claims, the ids of workflows whose record has another attempt or token by now, or that are gone: what was
+   * decided about them must not be written. Within a write nobody changes the others until it ends.
+   */
+  staleClaims(claims: readonly WorkflowClaim[]): Promise<readonly number[]>;
 
   findStep(id: number): Promise<Step | undefined>;
   /** All attempts of the pipeline's steps, by workflow, attempt and position. */

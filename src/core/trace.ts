@@ -48,6 +48,7 @@ export const traceRules = [
   'workflow.dependency-vanished', // workflow
   'workflow.no-runner', // type
   'workflow.waits-for-slot', // running, limit, ahead
+  'workflow.waits-for-silent-runner', // runner, silentMs, leaseMs
   'workflow.claimed', // runner
   'workflow.runner-lost', // runner
   'workflow.requeued', // runner

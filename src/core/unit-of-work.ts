@@ -1,8 +1,10 @@
 import type { AuditStore } from './audit.ts';
+import type { DeviceLoginStore } from './device-login.ts';
 import type { EventStore } from './event.ts';
 import type { HappeningStore } from './events.ts';
 import type { IdempotencyStore, SettingStore } from './idempotency.ts';
 import type { OrganisationStore } from './organisation.ts';
+import type { PasswordLinkStore } from './password-link.ts';
 import type { PersonStore } from './person.ts';
 import type { PipelineStore } from './pipeline.ts';
 import type { ProjectStore } from './project.ts';
@@ -16,6 +18,8 @@ export interface Stores {
   readonly organisations: OrganisationStore;
   readonly tokens: TokenStore;
   readonly sessions: SessionStore;
+  readonly deviceLogins: DeviceLoginStore;
+  readonly passwordLinks: PasswordLinkStore;
   readonly rateLimits: RateLimitStore;
   readonly audit: AuditStore;
   readonly projects: ProjectStore;

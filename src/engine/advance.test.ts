@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { stepPlan, workflowPlan } from '../../test/support/plans.ts';
 import { isFinished, type Outcome } from '../core/pipeline.ts';
 import type { StepPlan, WorkflowPlan } from '../core/plan.ts';
 import { advance, type Effect, endedSteps, type Occurrence } from './advance.ts';
@@ -12,34 +13,11 @@ const onFailure = { success: false, failure: true };
 const always = { success: true, failure: true };
 
 function step(name: string, dependsOn: readonly string[] = [], more: Partial<StepPlan> = {}): StepPlan {
-  return {
-    name,
-    kind: 'commands',
-    image: 'base/busybox',
-    pull: 'default',
-    commands: ['true'],
-    environment: {},
-    secrets: [],
-    dependsOn,
-    runOn: onSuccess,
-    onFailure: 'fail',
-    timeoutMs: 60_000,
-    line: 1,
-    ...more,
-  };
+  return stepPlan(name, { dependsOn, ...more });
 }
 
 function workflow(steps: readonly StepPlan[], more: Partial<WorkflowPlan> = {}): WorkflowPlan {
-  return {
-    name: 'default',
-    dependsOn: [],
-    runOn: onSuccess,
-    workspace: { base: '/drone', path: 'src' },
-    clone: { isDisabled: true, depth: 0 },
-    steps,
-    earlySuccessExitCodes: [78],
-    ...more,
-  };
+  return workflowPlan('default', steps, { earlySuccessExitCodes: [78], ...more });
 }
 
 /** Tells a workflow what happens and keeps what it asked for. */

@@ -13,6 +13,8 @@ export interface CompileInput {
   readonly pipeline: { readonly number: number; readonly createdAt: Date; readonly link: string };
   /** Address of this Gantry, e.g. `https://git.example.com`. */
   readonly instanceUrl: string;
+  /** Of the machine where steps will run, as Docker names it; default `amd64`. What is known only there wins. */
+  readonly architecture?: string | undefined;
   /** Lower-case names of the secrets that this event may have. */
   readonly secretNames: readonly string[];
   /** For steps whose file does not say. */

@@ -4,7 +4,7 @@ import { chooseFiles } from './choose-files.ts';
 import { type CompileInput, type CompileResult, pipelineFilePaths } from './compile-input.ts';
 import { type ConditionFacts, type Conditions, findMismatch, type Mismatch, runOnOf } from './conditions.ts';
 import { type DialectRules, dialectRules } from './dialect-rules.ts';
-import { stepEnvironment, substitutionVariables, type WorkflowIdentity } from './environment.ts';
+import { platformOf, stepEnvironment, substitutionVariables, type WorkflowIdentity } from './environment.ts';
 import { ExpressionError } from './expression/expression.ts';
 import { linkWorkflows, type PlacedWorkflow } from './link-workflows.ts';
 import type { Finding } from './lint-report.ts';
@@ -109,7 +109,7 @@ class Planning {
         ref: [event.ref],
         repo: [`${project.owner}/${project.name}`],
         instance: [URL.canParse(instanceUrl) ? new URL(instanceUrl).host : ''],
-        platform: ['linux/amd64'],
+        platform: [platformOf(this.input)],
         target: [event.target ?? ''],
       },
       changedPaths: countsPaths ? event.changedPaths : undefined,

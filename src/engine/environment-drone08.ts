@@ -1,5 +1,5 @@
 import { dialectRules } from './dialect-rules.ts';
-import type { EnvironmentFacts } from './environment.ts';
+import { type EnvironmentFacts, platformOf } from './environment.ts';
 import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
 import type { Variables } from './substitute.ts';
 
@@ -45,14 +45,14 @@ export function drone08Variables(facts: EnvironmentFacts): Variables {
     CI_SYSTEM_NAME: 'drone',
     CI_SYSTEM_LINK: instanceUrl,
     CI_SYSTEM_HOST: host,
-    CI_SYSTEM_ARCH: 'linux/amd64',
+    CI_SYSTEM_ARCH: platformOf(facts),
     CI_SYSTEM_VERSION: '0.8.9',
     ...(tag === undefined ? {} : { CI_TAG: tag, DRONE_TAG: tag }),
     ...(pullRequestNumber === undefined
       ? {}
       : { CI_PULL_REQUEST: pullRequestNumber, DRONE_PULL_REQUEST: pullRequestNumber }),
     DRONE: 'true',
-    DRONE_ARCH: 'linux/amd64',
+    DRONE_ARCH: platformOf(facts),
     DRONE_REPO: slug,
     DRONE_REPO_SCM: 'git',
     DRONE_REPO_OWNER: project.owner,

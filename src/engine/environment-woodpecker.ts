@@ -1,5 +1,5 @@
 import { dialectRules } from './dialect-rules.ts';
-import type { EnvironmentFacts, WorkflowIdentity } from './environment.ts';
+import { type EnvironmentFacts, platformOf, type WorkflowIdentity } from './environment.ts';
 import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
 import type { Variables } from './substitute.ts';
 
@@ -23,22 +23,23 @@ function wordOf({ event }: EnvironmentFacts): string {
   return dialectRules.woodpecker.eventWords[event.kind][0];
 }
 
-function systemVariables({ instanceUrl }: EnvironmentFacts): Variables {
+function systemVariables(facts: EnvironmentFacts): Variables {
+  const { instanceUrl } = facts;
   const host = URL.canParse(instanceUrl) ? new URL(instanceUrl).host : '';
   return {
     CI: 'woodpecker',
     CI_SYSTEM_NAME: 'woodpecker',
     CI_SYSTEM_URL: instanceUrl,
     CI_SYSTEM_HOST: host,
-    CI_SYSTEM_PLATFORM: 'linux/amd64',
+    CI_SYSTEM_PLATFORM: platformOf(facts),
     CI_SYSTEM_VERSION: '3.17.0',
     CI_FORGE_TYPE: 'gantry',
     CI_FORGE_URL: instanceUrl,
     // Names of older versions.
     CI_SYSTEM: 'woodpecker',
     CI_SYSTEM_LINK: instanceUrl,
-    CI_SYSTEM_ARCH: 'linux/amd64',
-    CI_ARCH: 'linux/amd64',
+    CI_SYSTEM_ARCH: platformOf(facts),
+    CI_ARCH: platformOf(facts),
   };
 }
 

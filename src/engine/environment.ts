@@ -8,7 +8,7 @@ import type { Variables } from './substitute.ts';
 import { tagVersionVariables } from './tag-version.ts';
 
 /** What the environment is made of: the part of a compilation's input that is no file. */
-export type EnvironmentFacts = Pick<CompileInput, 'event' | 'project' | 'pipeline' | 'instanceUrl'>;
+export type EnvironmentFacts = Pick<CompileInput, 'event' | 'project' | 'pipeline' | 'instanceUrl' | 'architecture'>;
 
 export interface WorkflowIdentity {
   readonly name: string;
@@ -24,6 +24,11 @@ export interface StepIdentity {
   readonly name: string;
   /** Counts from 1 in the workflow, the checkout included. */
   readonly number: number;
+}
+
+/** `linux/amd64`: where steps run, as the systems write it. */
+export function platformOf({ architecture = 'amd64' }: EnvironmentFacts): string {
+  return `linux/${architecture}`;
 }
 
 /** Where the workspace is in each step. */
@@ -71,7 +76,7 @@ export function substitutionVariables(
         ...systemVariables(facts),
         ...repositoryVariables(facts),
         ...buildVariables(facts),
-        ...stageVariables(workflow),
+        ...stageVariables(facts, workflow),
         ...gantryVariables(facts, workflow),
       };
   }
@@ -147,7 +152,7 @@ function drone1Environment(
     ...step.environment,
     ...step.settings,
     ...buildVariables(facts),
-    ...stageVariables(workflow),
+    ...stageVariables(facts, workflow),
     DRONE_STEP_NAME: step.name,
     DRONE_STEP_NUMBER: String(step.number),
     ...ownNames,
@@ -247,14 +252,17 @@ function buildVariables({ event, pipeline, project }: EnvironmentFacts): Record<
   };
 }
 
-function stageVariables(workflow: WorkflowIdentity): Record<string, string> {
+function stageVariables(
+  { architecture = 'amd64' }: EnvironmentFacts,
+  workflow: WorkflowIdentity,
+): Record<string, string> {
   return {
     DRONE_STAGE_KIND: 'pipeline',
     DRONE_STAGE_TYPE: workflow.type,
     DRONE_STAGE_NAME: workflow.name,
     DRONE_STAGE_NUMBER: String(workflow.number),
     DRONE_STAGE_OS: 'linux',
-    DRONE_STAGE_ARCH: 'amd64',
+    DRONE_STAGE_ARCH: architecture,
     DRONE_STAGE_VARIANT: '',
     DRONE_STAGE_VERSION: '',
     DRONE_STAGE_STATUS: 'success',

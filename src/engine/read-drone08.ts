@@ -1,6 +1,6 @@
 import { noConditions } from './conditions.ts';
 import type { DocumentReader, Fields } from './document-reader.ts';
-import { type EnvironmentFacts, substitutionVariables } from './environment.ts';
+import { type EnvironmentFacts, platformOf, substitutionVariables } from './environment.ts';
 import type { FileContext } from './file-context.ts';
 import { readCloneContainers } from './read-clone.ts';
 import { readConditions } from './read-conditions.ts';
@@ -61,7 +61,7 @@ function readJob({ axes, reader, fields, root }: JobDocument, facts: Environment
     steps: uniquelyNamed(entries.flatMap((entry) => readStep(reader, entry) ?? [])),
     order: 'stages',
     matrix: axes,
-    blocked: readRouting(reader, fields),
+    blocked: readRouting(reader, fields, platformOf(facts)),
     runOn: undefined,
   };
 }
@@ -87,16 +87,16 @@ function readBranches(
 }
 
 /** A sentence when labels or platform ask for a runner that is not there. */
-export function readRouting(reader: DocumentReader, fields: Fields): string | undefined {
+export function readRouting(reader: DocumentReader, fields: Fields, ours: string): string | undefined {
   const platform = reader.text(fields.get('platform')?.value, '"platform"') ?? '';
-  const wanted: string[] = platform === '' || platform === 'linux/amd64' ? [] : [`the platform ${platform}`];
+  const wanted: string[] = platform === '' || platform === ours ? [] : [`the platform ${platform}`];
   const labels = fields.get('labels')?.value;
   if (labels?.kind === 'list')
     wanted.push(...readTexts(reader, labels, '"labels"').map((label) => `the label ${label}`));
   else
     for (const [name, { value }] of reader.fields(labels, '"labels"') ?? []) {
       const label = isNull(value) ? '' : (reader.text(value, `the label "${name}"`) ?? '');
-      if (label === '' || (name === 'platform' && label === 'linux/amd64')) continue;
+      if (label === '' || (name === 'platform' && label === ours)) continue;
       wanted.push(name === 'platform' ? `the platform ${label}` : `the label ${name}=${label}`);
     }
   return wanted.length === 0 ? undefined : `no runner has ${wanted.join(' and ')}`;

@@ -1,7 +1,7 @@
 import type { RunOn } from '../core/plan.ts';
 import type { ConditionSet, Conditions } from './conditions.ts';
 import type { DocumentReader, Fields } from './document-reader.ts';
-import { type EnvironmentFacts, substitutionVariables } from './environment.ts';
+import { type EnvironmentFacts, platformOf, substitutionVariables } from './environment.ts';
 import type { FileContext } from './file-context.ts';
 import { readCloneContainers } from './read-clone.ts';
 import { readConditions } from './read-conditions.ts';
@@ -79,7 +79,7 @@ function readJob(job: JobDocument, name: string, facts: EnvironmentFacts): Workf
     steps,
     order: 'levels',
     matrix: axes,
-    blocked: readRouting(reader, fields),
+    blocked: readRouting(reader, fields, platformOf(facts)),
     runOn: readRunsOn(reader, fields.get('runs_on')?.value, trigger),
   };
 }

@@ -4,6 +4,7 @@ import type { StepPlan } from '../core/plan.ts';
 import type { RunningStep, Runtime, RuntimeJob, StagedStep, StepLimits } from '../drivers/runtime/runtime.ts';
 import { advance, type Effect, endedSteps, type Occurrence } from '../engine/advance.ts';
 import { initialWorkflow, type WorkflowState } from '../engine/advance-state.ts';
+import { machineEnvironment } from '../engine/architecture.ts';
 import { commandScript } from '../engine/command-script.ts';
 import type { Assignment, ClaimName, ToRunner, ToServer } from '../engine/runner-protocol.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -143,7 +144,7 @@ export class Claim {
     const { plan } = step;
     const release = {
       ...(plan.kind === 'commands' ? { script: commandScript(plan.commands, 'gantry') } : {}),
-      environment: { ...plan.environment, ...message.environment },
+      environment: { ...plan.environment, ...message.environment, ...machineEnvironment(process.arch) },
       secrets: message.secrets,
       timeoutMs: plan.timeoutMs,
       graceMs: this.#deps.graceMs,

@@ -67,7 +67,7 @@ export function createAccess({ store, happenings, clock, logger }: AccessDeps): 
       if (!found) return undefined;
       const person = await store.read.people.find(found.personId);
       if (!person || person.disabledAt) return undefined;
-      if (clock.now().getTime() - (found.lastUsedAt?.getTime() ?? 0) >= markUsedEveryMs) markUsed(via, found.id);
+      if (clock.now().getTime() - (found.lastUsedAt?.getTime() ?? 0) >= markUsedEveryMs) markUsed(via, found.id, person.id);
       return {
         actor: {
           kind: 'person',
@@ -96,10 +96,13 @@ export function createAccess({ store, happenings, clock, logger }: AccessDeps): 
     return { ...session, scopes: ['*'] as const, projectIds: undefined, expiresAt };
   }
 
-  function markUsed(via: 'session' | 'token', id: string): void {
+  function markUsed(via: 'session' | 'token', id: string, personId: number): void {
     const at = clock.now();
     store
-      .write((stores) => (via === 'token' ? stores.tokens.markUsed(id, at) : stores.sessions.markUsed(id, at)))
+      .write(async (stores) => {
+        await (via === 'token' ? stores.tokens.markUsed(id, at) : stores.sessions.markUsed(id, at));
+        await stores.people.markSeen(personId, at);
+      })
       .catch((error: unknown) => logger.warn('The last use of a credential was not noted', { error }));
   }
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { planOf, stepPlan, workflowPlan } from '../../test/support/plans.ts';
 import { StreamReader } from '../../test/support/read-stream.ts';
 import { bearer, cookie, openServerWorld, type ServerWorld } from '../../test/support/server-world.ts';
 import type { Happening } from '../core/events.ts';
@@ -85,36 +86,7 @@ async function addPipeline(project: Project): Promise<{ id: number; number: numb
         dialect: 'gantry',
         createdAt: at,
       },
-      {
-        dialect: 'gantry',
-        path: '.gantry.yml',
-        workflows: [
-          {
-            name: 'default',
-            dependsOn: [],
-            runOn: { success: true, failure: false },
-            workspace: { base: '/', path: 'src' },
-            clone: { isDisabled: true, depth: 0 },
-            earlySuccessExitCodes: [],
-            steps: [
-              {
-                name: 'test',
-                kind: 'commands',
-                image: 'base/busybox',
-                pull: 'default',
-                commands: ['true'],
-                environment: {},
-                secrets: [],
-                dependsOn: [],
-                runOn: { success: true, failure: false },
-                onFailure: 'fail',
-                timeoutMs: 1_000,
-                line: 1,
-              },
-            ],
-          },
-        ],
-      },
+      planOf(workflowPlan('default', [stepPlan('test')])),
     );
     return { id: created!.pipeline.id, number, stepId: created!.steps[0]!.id };
   });

@@ -12,7 +12,7 @@ const forgottenAtOnce = 500;
 
 /**
  * Forgets, at the start and every hour, what is kept for a day only (happenings, and answers to repeated requests), and
- * what has run out: sessions that ended, and limits that are full again. None of it means anything any more: all who
+ * what has run out: sessions that ended, limits that are full again, codes and links that were not used in time. None of it means anything any more: all who
  * read it ask for the time as well.
  */
 export function housekeeping({
@@ -38,6 +38,8 @@ export function housekeeping({
       });
       await forget((stores) => stores.sessions.prune(now, forgottenAtOnce));
       await forget((stores) => stores.rateLimits.prune(now, forgottenAtOnce));
+      await forget((stores) => stores.deviceLogins.prune(now, forgottenAtOnce));
+      await forget((stores) => stores.passwordLinks.prune(now, forgottenAtOnce));
     } catch (error) {
       logger.warn('What has run out was not forgotten; the next hour tries again', { error });
     }

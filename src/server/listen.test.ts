@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -48,6 +49,15 @@ function raw(text: string): Promise<string> {
 }
 
 describe('a listening server', () => {
+  it('does not wait at its end for a connection on which nobody has asked anything', async () => {
+    const socket = connect(listening.port, '127.0.0.1');
+    await once(socket, 'connect');
+    const closed = once(socket, 'close');
+    // Without a limit of its own: were it waited for, the test would not end.
+    await listening.close(2 ** 31 - 1);
+    await closed;
+  });
+
   it('reads request targets of every form as one', async () => {
     const token = await world.token(await world.person('mei'));
     const get = (target: string, headers = '') =>

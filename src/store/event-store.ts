@@ -26,6 +26,9 @@ export function createEventStore(connection: Connection): EventStore {
     'planned_at',
     'pipeline_id',
   ] as const;
+  const byId = prepare<{ id: number }>()(connection, (_, value) =>
+    db.selectFrom('event').select(columns).where('id', '=', value.id),
+  );
   const byKey = prepare<{ key: string }>()(connection, (_, value) =>
     db.selectFrom('event').select(columns).where('key', '=', value.key),
   );
@@ -96,7 +99,7 @@ export function createEventStore(connection: Connection): EventStore {
 
   return {
     async find(id) {
-      return (await db.selectFrom('event').select(columns).where('id', '=', id).execute()).map(toEvent)[0];
+      return (await byId.run({ id })).map(toEvent)[0];
     },
     async findByKey(key) {
       return (await byKey.run({ key })).map(toEvent)[0];

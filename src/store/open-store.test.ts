@@ -106,6 +106,25 @@ describe.each(databases)('openStore on $name', ({ name, create, stop, isMissing 
     await store.close();
   });
 
+  it('takes from sessions and tokens when people were last seen', async () => {
+    const where = await create();
+    await withConnection(where, async (connection) => {
+      await migrate(connection, migrations.slice(0, 3), systemClock);
+      await connection.script(`
+        insert into "owner" ("kind", "name", "name_key", "display_name", "created_at")
+          values ('person', 'mei', 'mei', '', 0), ('person', 'li', 'li', '', 0);
+        insert into "person" ("owner_id", "email", "is_site_admin", "password_hash") values (1, '', 0, '-'), (2, '', 0, '-');
+        insert into "session" ("id", "sha256", "person_id", "created_at", "last_used_at", "expires_at", "user_agent",
+          "remote_address") values ('s', 's', 1, 0, 2000, 3000, '', '');
+        insert into "token" ("id", "sha256", "person_id", "name", "prefix", "scopes", "created_at", "last_used_at")
+          values ('a', 'a', 1, '', '', '["*"]', 0, 5000), ('b', 'b', 1, '', '', '["*"]', 0, null)`);
+    });
+    const store = await openStore(where, deps);
+    expect((await store.read.people.findByName('mei'))?.lastSeenAt).toEqual(new Date(5_000));
+    expect((await store.read.people.findByName('li'))?.lastSeenAt).toBeUndefined();
+    await store.close();
+  });
+
   it('lets a request be made again that a server left without an answer when it died', async () => {
     const where = await create();
     const key = { personId: 1, operation: 'startPipeline', key: 'abc' };

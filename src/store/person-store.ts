@@ -13,6 +13,7 @@ interface PersonRow {
   readonly email: string;
   readonly is_site_admin: number;
   readonly disabled_at: number | null;
+  readonly last_seen_at: number | null;
 }
 
 /** People in the database. */
@@ -30,6 +31,7 @@ export function createPersonStore(connection: Connection): PersonStore {
         'person.email',
         'person.is_site_admin',
         'person.disabled_at',
+        'person.last_seen_at',
       ]);
   const byId = prepare<{ id: number }>()(connection, (_, value) => people().where('owner.id', '=', value.id));
   const byName = prepare<{ key: string }>()(connection, (_, value) => people().where('owner.name_key', '=', value.key));
@@ -79,6 +81,7 @@ export function createPersonStore(connection: Connection): PersonStore {
         isSiteAdmin: person.isSiteAdmin,
         disabledAt: undefined,
         createdAt: person.createdAt,
+        lastSeenAt: undefined,
       };
     },
     async update(person: Person) {
@@ -95,6 +98,9 @@ export function createPersonStore(connection: Connection): PersonStore {
         .where('owner_id', '=', person.id)
         .executeTakeFirst();
       if (changed.numUpdatedRows === 0n) throw nobody('change', person.id);
+    },
+    async markSeen(personId, at) {
+      await db.updateTable('person').set({ last_seen_at: at }).where('owner_id', '=', personId).execute();
     },
     async setPasswordHash(personId, passwordHash) {
       const changed = await db
@@ -120,5 +126,6 @@ function toPerson(row: PersonRow): Person {
     isSiteAdmin: row.is_site_admin === 1,
     disabledAt: toDate(row.disabled_at),
     createdAt: new Date(row.created_at),
+    lastSeenAt: toDate(row.last_seen_at),
   };
 }

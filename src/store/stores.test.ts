@@ -1,15 +1,7 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { testDatabases } from '../../test/support/databases.ts';
-import {
-  createEvent,
-  createPerson,
-  createProject,
-  newPipeline,
-  planOf,
-  someTime,
-  stepPlan,
-  workflowPlan,
-} from '../../test/support/store-world.ts';
+import { planOf, stepPlan, workflowPlan } from '../../test/support/plans.ts';
+import { createEvent, createPerson, createProject, newPipeline, someTime } from '../../test/support/store-world.ts';
 import type { AuditFilter, NewAuditEntry } from '../core/audit.ts';
 import { sessionIdleMs } from '../core/credential.ts';
 import type { Step, StepChange } from '../core/pipeline.ts';
@@ -78,6 +70,14 @@ describe.each(databases)('stores on $name', ({ create, stop, isMissing }) => {
       expect((await store.read.people.find(mei.id))?.disabledAt).toBeUndefined();
     });
 
+    it('remember when they were last seen, whatever else changes', async () => {
+      const mei = await createPerson(store, 'mei');
+      expect(mei.lastSeenAt).toBeUndefined();
+      await store.write(({ people }) => people.markSeen(mei.id, later(9)));
+      await store.write(({ people }) => people.update({ ...mei, email: 'x@example.org' }));
+      expect(await store.read.people.find(mei.id)).toEqual({ ...mei, email: 'x@example.org', lastSeenAt: later(9) });
+    });
+
     it('have a password hash that only findCredentials gives', async () => {
       const mei = await createPerson(store, 'mei');
       await store.write(({ people }) => people.setPasswordHash(mei.id, '$new$'));
@@ -125,6 +125,62 @@ describe.each(databases)('stores on $name', ({ create, stop, isMissing }) => {
       expect(await store.read.sessions.list(mei.id)).toEqual([{ ...session, id: 'b' }]);
       await store.write(({ sessions }) => sessions.removeOthers(mei.id, undefined));
       expect(await store.read.sessions.findByHash('hash-b')).toBeUndefined();
+    });
+  });
+
+  describe('logins of programs', () => {
+    it('are found by either code, change, and are forgotten when they have run out', async () => {
+      const mei = await createPerson(store, 'mei');
+      const login = {
+        deviceSha256: 'long',
+        userSha256: 'short',
+        hostName: '笔记本',
+        scopes: ['code:read'] as const,
+        expiresInDays: null,
+        remoteAddress: '::1',
+        createdAt: someTime,
+        expiresAt: later(600_000),
+        intervalMs: 5_000,
+        polledAt: undefined,
+        decision: undefined,
+      };
+      await store.write(({ deviceLogins }) => deviceLogins.create(login));
+      const other = { ...login, deviceSha256: 'x', userSha256: 'y', expiresInDays: 7, expiresAt: later(1) };
+      await store.write(({ deviceLogins }) => deviceLogins.create(other));
+      expect(await store.read.deviceLogins.findByDevice('long')).toEqual(login);
+      expect(await store.read.deviceLogins.findByUser('short')).toEqual(login);
+      expect(await store.read.deviceLogins.findByUser('long')).toBeUndefined();
+      for (const isApproved of [true, false]) {
+        const changed = {
+          ...login,
+          intervalMs: 10_000,
+          polledAt: later(7),
+          decision: { personId: mei.id, isApproved },
+        };
+        await store.write(({ deviceLogins }) => deviceLogins.update(changed));
+        expect(await store.read.deviceLogins.findByDevice('long')).toEqual(changed);
+      }
+      expect(await store.read.deviceLogins.count(later(1))).toBe(1);
+      expect(await store.write(({ deviceLogins }) => deviceLogins.prune(later(1), 10))).toBe(1);
+      expect(await store.read.deviceLogins.findByDevice('x')).toBeUndefined();
+      await store.write(({ deviceLogins }) => deviceLogins.remove('long'));
+      expect(await store.read.deviceLogins.count(someTime)).toBe(0);
+    });
+  });
+
+  describe('one-time links', () => {
+    it('are one for each person: a new one replaces the old one', async () => {
+      const mei = await createPerson(store, 'mei');
+      const link = { personId: mei.id, sha256: 'one', createdAt: someTime, expiresAt: later(1_000) };
+      await store.write(({ passwordLinks }) => passwordLinks.set(link));
+      expect(await store.read.passwordLinks.findByHash('one')).toEqual(link);
+      await store.write(({ passwordLinks }) => passwordLinks.set({ ...link, sha256: 'two', expiresAt: later(2_000) }));
+      expect(await store.read.passwordLinks.findByHash('one')).toBeUndefined();
+      expect(await store.write(({ passwordLinks }) => passwordLinks.prune(later(1_999), 10))).toBe(0);
+      expect(await store.write(({ passwordLinks }) => passwordLinks.prune(later(2_000), 10))).toBe(1);
+      await store.write(({ passwordLinks }) => passwordLinks.set(link));
+      await store.write(({ passwordLinks }) => passwordLinks.removeOf(mei.id));
+      expect(await store.read.passwordLinks.findByHash('one')).toBeUndefined();
     });
   });
 

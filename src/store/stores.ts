@@ -2,10 +2,12 @@ import type { StoredHappening } from '../core/events.ts';
 import type { Stores } from '../core/unit-of-work.ts';
 import { createAuditStore } from './audit-store.ts';
 import type { Connection } from './connection.ts';
+import { createDeviceLoginStore } from './device-login-store.ts';
 import { createEventStore } from './event-store.ts';
 import { createHappeningStore } from './happening-store.ts';
 import { createIdempotencyStore } from './idempotency-store.ts';
 import { createOrganisationStore } from './organisation-store.ts';
+import { createPasswordLinkStore } from './password-link-store.ts';
 import { createPersonStore } from './person-store.ts';
 import { createPipelineStore } from './pipeline-store.ts';
 import { createProjectStore } from './project-store.ts';
@@ -25,6 +27,8 @@ export function createStores(
     organisations: createOrganisationStore(connection),
     tokens: createTokenStore(connection),
     sessions: createSessionStore(connection),
+    deviceLogins: createDeviceLoginStore(connection),
+    passwordLinks: createPasswordLinkStore(connection),
     rateLimits: createRateLimitStore(connection),
     audit: createAuditStore(connection),
     projects: createProjectStore(connection),

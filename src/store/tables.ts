@@ -8,6 +8,7 @@ type Flag = ColumnType<number, boolean, boolean>;
 /** JSON, written and read by the store of the noun. */
 type Json = string;
 type MaybeText = ColumnType<string | null, string | null | undefined, string | null | undefined>;
+type MaybeFlag = ColumnType<number | null, boolean | null | undefined, boolean | null | undefined>;
 type MaybeNumber = ColumnType<number | null, number | null | undefined, number | null | undefined>;
 
 /** Every table as the queries see it. The migrations make them; a store test compares the two. */
@@ -27,6 +28,7 @@ export interface Tables {
     is_site_admin: Flag;
     disabled_at: MaybeInstant;
     password_hash: string;
+    last_seen_at: MaybeInstant;
   };
   organisation_member: { organisation_id: number; person_id: number; role: string };
   token: {
@@ -51,6 +53,21 @@ export interface Tables {
     user_agent: string;
     remote_address: string;
   };
+  device_login: {
+    device_sha256: string;
+    user_sha256: string;
+    host_name: string;
+    scopes: Json;
+    expires_in_days: MaybeNumber;
+    remote_address: string;
+    created_at: Instant;
+    expires_at: Instant;
+    interval_ms: number;
+    polled_at: MaybeInstant;
+    decided_by: MaybeNumber;
+    is_approved: MaybeFlag;
+  };
+  password_link: { person_id: number; sha256: string; created_at: Instant; expires_at: Instant };
   rate_limit: { key: string; level: number; updated_at: Instant; full_at: Instant };
   audit: {
     sequence: number;

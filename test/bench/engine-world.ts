@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PipelinePlan, StepPlan, WorkflowPlan } from '../../src/core/plan.ts';
+import type { PipelinePlan, WorkflowPlan } from '../../src/core/plan.ts';
 import { FilesystemLogs } from '../../src/drivers/logs/filesystem/filesystem-logs.ts';
 import type { ToRunner, ToServer } from '../../src/engine/runner-protocol.ts';
 import { type PipelinesFeature, pipelinesFeature } from '../../src/features/pipelines/index.ts';
@@ -9,6 +9,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { pairedConnection } from '../../src/lib/paired-connection.ts';
 import { openStore, type Store } from '../../src/store/open-store.ts';
+import { stepPlan, workflowPlan } from '../support/plans.ts';
 import { ScriptedRunner, type Started } from '../support/scripted-runner.ts';
 import { createPerson, createProject } from '../support/store-world.ts';
 
@@ -18,6 +19,10 @@ import { createPerson, createProject } from '../support/store-world.ts';
  */
 export class EngineWorld {
   plan: PipelinePlan = { dialect: 'gantry', path: '.gantry.yml', workflows: [] };
+  /** A stored event has reached its handler: the planner asks for the plan. */
+  onHandled: () => void = () => {};
+  /** A workflow is in the runner's hands, claimed and recorded. */
+  onAssigned: () => void = () => {};
   onStarted: (started: Started) => void = () => {};
   readonly #folder: string;
   readonly #store: Store;
@@ -41,7 +46,10 @@ export class EngineWorld {
         folder: () => folder,
       },
       compiler: {
-        compile: () => Promise.resolve({ kind: 'planned', plan: this.plan, trace: [] }),
+        compile: () => {
+          this.onHandled();
+          return Promise.resolve({ kind: 'planned', plan: this.plan, trace: [] });
+        },
         lint: () => Promise.reject(new Error('Nobody lints here')),
       },
       secrets: {
@@ -70,9 +78,12 @@ export class EngineWorld {
     world.#heartbeat = setInterval(() => world.#feature.noteHeartbeat('r1'), 5_000);
     const [server, client] = pairedConnection<ToRunner, ToServer>();
     world.#feature.acceptRunner(server);
-    new ScriptedRunner({ slots: 100_000, isSilent: true, onStarted: (started) => world.onStarted(started) }).connect(
-      client,
-    );
+    new ScriptedRunner({
+      slots: 100_000,
+      isSilent: true,
+      onAssigned: () => world.onAssigned(),
+      onStarted: (started) => world.onStarted(started),
+    }).connect(client);
     return world;
   }
 
@@ -125,27 +136,8 @@ export function workflowOf(
   name: string,
   steps: readonly { readonly name: string; readonly dependsOn: readonly string[] }[],
 ): WorkflowPlan {
-  return {
+  return workflowPlan(
     name,
-    dependsOn: [],
-    runOn: { success: true, failure: false },
-    workspace: { base: '/gantry', path: 'src' },
-    clone: { isDisabled: true, depth: 0 },
-    earlySuccessExitCodes: [],
-    steps: steps.map(
-      (step): StepPlan => ({
-        ...step,
-        kind: 'commands',
-        image: 'base/busybox',
-        pull: 'default',
-        commands: ['true'],
-        environment: {},
-        secrets: [],
-        runOn: { success: true, failure: false },
-        onFailure: 'fail',
-        timeoutMs: 60_000,
-        line: 1,
-      }),
-    ),
-  };
+    steps.map(({ name: step, dependsOn }) => stepPlan(step, { dependsOn })),
+  );
 }

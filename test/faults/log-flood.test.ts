@@ -9,7 +9,8 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { systemTimers } from '../../src/lib/timers.ts';
 import { startRunner } from '../../src/runner/runner.ts';
-import { assignmentOf, ProtocolServer, stepPlan } from '../support/protocol-server.ts';
+import { stepPlan } from '../support/plans.ts';
+import { assignmentOf, ProtocolServer } from '../support/protocol-server.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

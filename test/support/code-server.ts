@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAdaptorServer } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
-import { type ErrorKind, GantryError } from '../../src/core/errors.ts';
+import { GantryError } from '../../src/core/errors.ts';
 import type { Event, PushIntent } from '../../src/core/event.ts';
 import { type Actor, can } from '../../src/core/permission.ts';
 import type { Person } from '../../src/core/person.ts';
@@ -15,20 +15,8 @@ import { type CodeFeature, type CodeFeatureDeps, codeFeature } from '../../src/f
 import type { RequestContext, ResourceName } from '../../src/features/feature.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { jsonLogger, type Logger } from '../../src/lib/logger.ts';
+import { httpStatus } from '../../src/server/problem.ts';
 import { openStore, type Store, type StoreLocation } from '../../src/store/open-store.ts';
-
-const statusOf: Record<ErrorKind, number> = {
-  invalid: 400,
-  unauthenticated: 401,
-  forbidden: 403,
-  'not-found': 404,
-  conflict: 409,
-  'precondition-failed': 412,
-  'too-large': 413,
-  rule: 422,
-  'rate-limited': 429,
-  unavailable: 503,
-};
 
 /** Projects and git of a Gantry, alone on a small HTTP server. Passwords are the names; rights are the real ones. */
 export interface CodeServer {
@@ -134,7 +122,7 @@ function serve(store: Store, feature: CodeFeature): Hono {
   app.onError((error) => {
     if (!(error instanceof GantryError)) return new Response(`${error.stack}\n`, { status: 500 });
     return new Response(`${error.message}\n`, {
-      status: statusOf[error.kind],
+      status: httpStatus[error.kind],
       headers: {
         'content-type': 'text/plain; charset=utf-8',
         ...(error.kind === 'unauthenticated' ? { 'www-authenticate': 'Basic realm="Gantry"' } : {}),

@@ -18,6 +18,7 @@ import { type Logger, silentLogger } from '../../src/lib/logger.ts';
 import { pairedConnection } from '../../src/lib/paired-connection.ts';
 import { VirtualClock } from '../../src/lib/virtual-clock.ts';
 import { openStore, type Store } from '../../src/store/open-store.ts';
+import { requestOf } from './request-of.ts';
 import { ScriptedRunner } from './scripted-runner.ts';
 import { createPerson, createProject } from './store-world.ts';
 
@@ -184,19 +185,7 @@ export class PipelinesWorld {
 
   /** What a handler may know of a request by the person of this world. */
   request(more: Partial<RequestContext> = {}): RequestContext {
-    return {
-      actor: { kind: 'person', person: this.person, via: 'token', credentialId: 'test', scopes: ['*'] },
-      requestId: 'request',
-      remoteAddress: '127.0.0.1',
-      userAgent: 'test',
-      language: 'en',
-      idempotencyKey: undefined,
-      authorize: () => Promise.resolve(),
-      may: () => Promise.resolve(true),
-      noteRefusal: async () => {},
-      setHeader: () => {},
-      ...more,
-    };
+    return requestOf(this.person, more);
   }
 
   get path(): { readonly owner: string; readonly project: string } {

@@ -1,4 +1,4 @@
-import type { StepPlan, WorkflowPlan } from '../../src/core/plan.ts';
+import type { StepPlan } from '../../src/core/plan.ts';
 import type { LogStorage } from '../../src/drivers/logs/logs.ts';
 import {
   type Assignment,
@@ -9,6 +9,7 @@ import {
   type ToServer,
 } from '../../src/engine/runner-protocol.ts';
 import { pairedConnection } from '../../src/lib/paired-connection.ts';
+import { workflowPlan } from './plans.ts';
 
 type Outcome = Extract<ToServer, { type: 'outcome' }>;
 type Hello = Extract<ToServer, { type: 'hello' }>;
@@ -150,35 +151,9 @@ export class ProtocolServer {
   }
 }
 
-export function stepPlan(name: string, change: Partial<StepPlan> = {}): StepPlan {
-  return {
-    name,
-    kind: 'commands',
-    image: 'base/busybox',
-    pull: 'default',
-    commands: [],
-    environment: {},
-    secrets: [],
-    dependsOn: [],
-    runOn: { success: true, failure: false },
-    onFailure: 'fail',
-    timeoutMs: 60_000,
-    line: 1,
-    ...change,
-  };
-}
-
 /** Steps that follow each other, unless they say on what they depend. */
 export function assignmentOf(steps: readonly StepPlan[], change: Partial<Assignment> = {}): Assignment {
-  const plan: WorkflowPlan = {
-    name: 'default',
-    dependsOn: [],
-    runOn: { success: true, failure: false },
-    workspace: { base: '/drone/src', path: '' },
-    clone: { isDisabled: true, depth: 0 },
-    steps,
-    earlySuccessExitCodes: [],
-  };
+  const plan = workflowPlan('default', steps, { workspace: { base: '/drone/src', path: '' } });
   return {
     plan,
     stepIds: steps.map((_, position) => 100 + position),

@@ -137,7 +137,10 @@ export async function openSandboxWorld(
     async leftovers() {
       // What was renamed into the trash is being deleted; for 5 s that is no leftover.
       const giveUpAt = performance.now() + 5_000;
-      while (readdirSync(join(options.folder, 'trash')).length > 0 && performance.now() < giveUpAt) {
+      while (
+        (readdirSync(join(options.folder, 'trash')).length > 0 || listLeftovers(options).length > 0) &&
+        performance.now() < giveUpAt
+      ) {
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
       return listLeftovers(options);
@@ -166,10 +169,20 @@ export function listLeftovers(
   const links = readdirSync('/sys/class/net').filter((name) => name.startsWith(`gv${generationHash(generation)}`));
   // Two holders are kept ready, and one more may be on its way.
   const surplus = Math.max(0, links.length - 3);
-  return [
+  const traces = [
     ...readdirSync('/sys/fs/cgroup').flatMap((controller) => list(`/sys/fs/cgroup/${controller}/${generation}`)),
     ...list(`/sys/fs/cgroup/${generation}`),
     ...list(join(options.folder, 'generations', generation, 'jobs')),
+    ...list(join(options.folder, 'generations', generation, 'waiting')).map((path) =>
+      path.replace(/[^/]*$/, 'waiting-$&'),
+    ),
+  ];
+  // In one holder sandboxes wait for the next job.
+  const waiting = new Set(
+    traces.map((path) => /\/(waiting-[^/]*)$/.exec(path)?.[1]).filter((name) => name !== undefined),
+  );
+  return [
+    ...traces.filter((path) => !path.includes('/waiting-') || waiting.size > 1),
     ...list(join(options.folder, 'trash')),
     ...mounts,
     ...(surplus > 0 ? [`${surplus} links too many`] : []),

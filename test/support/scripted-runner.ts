@@ -64,6 +64,7 @@ export class ScriptedRunner {
   #tellsOfDraining = false;
   readonly #isHasty: boolean;
   readonly #isSilent: boolean;
+  readonly #onAssigned: () => void;
   readonly #onStart: (started: Started) => void;
   readonly #onPrint: (stepId: number, text: string) => void;
   readonly #jobs = new Map<string, Job>();
@@ -84,6 +85,7 @@ export class ScriptedRunner {
       isHasty?: boolean;
       /** Its steps print nothing: for measuring what an engine does besides logs. */
       isSilent?: boolean;
+      onAssigned?: () => void;
       onStarted?: (started: Started) => void;
       onPrinted?: (stepId: number, text: string) => void;
     } = {},
@@ -95,6 +97,7 @@ export class ScriptedRunner {
     this.#isDraining = options.isDraining ?? false;
     this.#isHasty = options.isHasty ?? false;
     this.#isSilent = options.isSilent ?? false;
+    this.#onAssigned = options.onAssigned ?? (() => {});
     this.#onStart = options.onStarted ?? (() => {});
     this.#onPrint = options.onPrinted ?? (() => {});
   }
@@ -240,6 +243,7 @@ export class ScriptedRunner {
     if (this.#jobs.has(key)) return;
     const { workflowId, attempt, token } = claim;
     this.assigned.push({ workflowId, attempt, token });
+    this.#onAssigned();
     if (this.#isDraining) {
       this.#send({ type: 'returned', workflowId, attempt, token, reason: 'draining' });
       return;

@@ -1,7 +1,6 @@
 import type { Event } from '../../src/core/event.ts';
 import type { Person } from '../../src/core/person.ts';
 import type { NewPipeline } from '../../src/core/pipeline.ts';
-import type { PipelinePlan, StepPlan, WorkflowPlan } from '../../src/core/plan.ts';
 import type { Project } from '../../src/core/project.ts';
 import type { Visibility } from '../../src/core/visibility.ts';
 import type { Store } from '../../src/store/open-store.ts';
@@ -57,41 +56,6 @@ export async function createEvent(store: Store, projectId: number, key: string):
     }),
   );
   return event;
-}
-
-export function stepPlan(name: string, more: Partial<StepPlan> = {}): StepPlan {
-  return {
-    name,
-    kind: 'commands',
-    image: 'base/busybox',
-    pull: 'default',
-    commands: ['true'],
-    environment: {},
-    secrets: [],
-    dependsOn: [],
-    runOn: { success: true, failure: false },
-    onFailure: 'fail',
-    timeoutMs: 60_000,
-    line: 1,
-    ...more,
-  };
-}
-
-export function workflowPlan(name: string, steps: readonly StepPlan[], more: Partial<WorkflowPlan> = {}): WorkflowPlan {
-  return {
-    name,
-    dependsOn: [],
-    runOn: { success: true, failure: false },
-    workspace: { base: '/gantry', path: 'src' },
-    clone: { isDisabled: true, depth: 0 },
-    steps,
-    earlySuccessExitCodes: [],
-    ...more,
-  };
-}
-
-export function planOf(...workflows: readonly WorkflowPlan[]): PipelinePlan {
-  return { dialect: 'gantry', path: '.gantry.yml', workflows };
 }
 
 export function newPipeline(event: Event, expectedNumber: number, more: Partial<NewPipeline> = {}): NewPipeline {

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 import { useMessages } from '../language.ts';
-import { Icon } from './icons.tsx';
+import { Icon, type IconName } from './icons.tsx';
 
 /** Copies text; on plain http, where there is no `navigator.clipboard`, by the old command. Answers whether it worked. */
 async function copyText(text: string): Promise<boolean> {
@@ -27,8 +27,16 @@ function copyBySelection(text: string): boolean {
   return worked;
 }
 
+interface CopyButtonProps {
+  /** A long text is made only when it is copied. */
+  readonly text: string | (() => string);
+  readonly label: string;
+  readonly wide?: boolean;
+  readonly icon?: IconName;
+}
+
 /** A button that copies and says so for a moment. */
-export function CopyButton({ text, label, wide = false }: { text: string; label: string; wide?: boolean }) {
+export function CopyButton({ text, label, wide = false, icon = 'copy' }: CopyButtonProps) {
   const t = useMessages();
   const [state, setState] = useState<'' | 'copied' | 'failed'>('');
   useEffect(() => {
@@ -42,9 +50,11 @@ export function CopyButton({ text, label, wide = false }: { text: string; label:
       type="button"
       className={wide ? 'button' : 'icon-button'}
       title={said}
-      onClick={() => void copyText(text).then((worked) => setState(worked ? 'copied' : 'failed'))}
+      onClick={() =>
+        void copyText(typeof text === 'string' ? text : text()).then((worked) => setState(worked ? 'copied' : 'failed'))
+      }
     >
-      <Icon name={state === 'copied' ? 'check' : state === 'failed' ? 'cross' : 'copy'} />
+      <Icon name={state === 'copied' ? 'check' : state === 'failed' ? 'cross' : icon} />
       <span className={wide ? undefined : 'hidden-text'}>{said}</span>
     </button>
   );

@@ -45,6 +45,21 @@ export const errorsZh: ErrorTexts = {
   },
   SETUP_DONE: { title: '已完成初始设置', hint: '此 Gantry 已有管理员，请直接登录。' },
   SETUP_LINK_INVALID: { title: '设置链接无效', hint: '请使用服务器启动时打印的最新链接。' },
+  PASSWORD_LINK_INVALID: {
+    title: '链接无效',
+    hint: '请向管理员索取新的链接。',
+    detail: () => '无法设置密码：链接已被使用、已被替换或已过期。',
+  },
+  DEVICE_CODE_INVALID: {
+    title: '代码无效',
+    hint: '请与终端中显示的代码核对，或重新运行 gantry login。',
+    detail: () => '找不到这次登录：代码有误、已被使用或已过期。',
+  },
+  DEVICE_LOGIN_REFUSED: {
+    title: '登录被拒绝',
+    hint: '如果不是本意，请重新运行 gantry login。',
+    detail: () => '无法登录：请求已被拒绝。',
+  },
 
   PERSON_NOT_FOUND: { title: '找不到此用户', hint: '请检查用户名的拼写。', detail: named('找不到用户', 'name', '。') },
   PERSON_EXISTS: {

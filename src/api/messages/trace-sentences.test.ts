@@ -31,6 +31,8 @@ const values = {
   step: 'test',
   by: 'mei',
   timeoutMs: 60_000,
+  silentMs: 31_000,
+  leaseMs: 45_000,
   secret: 'db',
   exitCode: 78,
   runtime: 'sandbox',

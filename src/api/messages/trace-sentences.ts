@@ -54,6 +54,8 @@ const en = {
     v['limit'] === 0
       ? `${s} waits for a runner: none is connected.`
       : `${s} waits for a slot: ${v['running']} of ${v['limit']} are taken, ${v['ahead']} ahead of it.`,
+  'workflow.waits-for-silent-runner': (v, s) =>
+    `${s} waits for the runner ${v['runner']}, which has been silent for ${seconds(v['silentMs'])} s and counts as lost after ${seconds(v['leaseMs'])} s.`,
   'workflow.claimed': (v, s) => `${s} was taken by the runner ${v['runner']}.`,
   'workflow.runner-lost': (v, s) => `${s} ended: its runner ${v['runner']} was lost, and the workspace with it.`,
   'workflow.requeued': (v, s) =>
@@ -108,6 +110,8 @@ const zh = {
     v['limit'] === 0
       ? `${s}正在等待运行器：目前没有运行器连接。`
       : `${s}正在等待空位：${v['limit']} 个中已占用 ${v['running']} 个，前面还有 ${v['ahead']} 个。`,
+  'workflow.waits-for-silent-runner': (v, s) =>
+    `${s}正在等待运行器 ${v['runner']}：它已有 ${seconds(v['silentMs'])} 秒没有响应，满 ${seconds(v['leaseMs'])} 秒将视为丢失。`,
   'workflow.claimed': (v, s) => `${s}由运行器 ${v['runner']} 接手。`,
   'workflow.runner-lost': (v, s) => `${s}已结束：运行器 ${v['runner']} 丢失，工作区也随之丢失。`,
   'workflow.requeued': (v, s) => `${s}重新排队：运行器 ${v['runner']} 已离开，尚无步骤开始。`,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { GantryError } from '../../core/errors.ts';
 import type { Cli } from '../cli.ts';
+import { helpTopics } from '../help-topics.ts';
 
 /** What the shell waits for the server; then it completes without it. */
 const serverLimitMs = 1_000;
@@ -60,11 +61,16 @@ async function complete(program: Command, cli: Cli, words: readonly string[]): P
     (command.name() === 'view' && command.parent?.name() === 'project')
   )
     return startingWith(current, await projectSlugs(cli, current));
-  const names = command.commands
+  if (command.name() === 'help' && !current.startsWith('-'))
+    return startingWith(current, [...Object.keys(await helpTopics(cli.language)), ...namesIn(program)]);
+  const flags = [...command.options, ...program.options].flatMap(({ long }) => (long ? [long] : []));
+  return startingWith(current, current.startsWith('-') ? [...new Set(flags), '--help'] : namesIn(command));
+}
+
+function namesIn(command: Command): readonly string[] {
+  return command.commands
     .map((one) => one.name())
     .filter((name) => !name.startsWith('__') && name !== 'git-credential');
-  const flags = [...command.options, ...program.options].flatMap(({ long }) => (long ? [long] : []));
-  return startingWith(current, current.startsWith('-') ? [...new Set(flags), '--help'] : names);
 }
 
 function startingWith(prefix: string, words: readonly string[]): readonly string[] {

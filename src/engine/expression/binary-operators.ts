@@ -13,6 +13,7 @@ import {
   stringOf,
   type ValueKind,
 } from './expression-value.ts';
+import { TextSearch } from './text-search.ts';
 
 /** Operators between two values, those written in two ways under one name. */
 export type BinaryOperator = ShortCircuit | ValueOperator;
@@ -199,10 +200,11 @@ function compareParts(
   part: string,
   context: OperationContext,
 ): boolean {
-  context.budget.spendOnText(text.length, context.column);
+  context.budget.spendOnText(part.length, context.column);
   switch (operator) {
     case 'contains':
-      return text.includes(part);
+      context.budget.spendOnCharacters(text.length + part.length, context.column);
+      return new TextSearch(part).find(text, 0) >= 0;
     case 'startsWith':
       return text.startsWith(part);
     case 'endsWith':
@@ -224,7 +226,7 @@ function onStrings(
     budget.claimString(left.length + right.length, column);
     return left + right;
   }
-  budget.spendOnText(Math.min(left.length, right.length), column);
+  budget.spendOnCharacters(Math.min(left.length, right.length), column);
   return isInOrder(operator, compareText(left, right));
 }
 

@@ -17,6 +17,7 @@ export const maxItems = 10_000;
 
 /** A step pays for so many characters, items, or states of a regular expression: each takes about as long. */
 const charactersPerStep = 256;
+const slowCharactersPerStep = 64;
 const itemsPerStep = 16;
 const statesPerStep = 50;
 
@@ -41,6 +42,11 @@ export class EvaluationBudget {
   /** Pays for reading so many characters. */
   spendOnText(length: number, column: number): void {
     this.spend(Math.ceil(length / charactersPerStep), column);
+  }
+
+  /** Pays for so many characters that are looked at one by one. */
+  spendOnCharacters(length: number, column: number): void {
+    this.spend(Math.ceil(length / slowCharactersPerStep), column);
   }
 
   /** Pays for so many states of a regular expression that were looked at. */

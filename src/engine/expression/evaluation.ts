@@ -171,7 +171,7 @@ export class Evaluation {
       this.budget.claimString(value.length, link.column);
       if (/^[\0-\x7f]*$/.test(value)) return value.slice(from, to);
       // By characters, as `len` counts them.
-      this.budget.spend(value.length / 64, link.column);
+      this.budget.spendOnCharacters(value.length, link.column);
       return Array.from(value).slice(from, to).join('');
     }
     const list = listOf(value);

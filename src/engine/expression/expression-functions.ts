@@ -11,6 +11,7 @@ import {
   stringOf,
   type ValueKind,
 } from './expression-value.ts';
+import { TextSearch } from './text-search.ts';
 
 /** A function without a predicate. */
 export interface ExpressionFunction {
@@ -72,7 +73,7 @@ export const expressionFunctions: Readonly<Record<string, ExpressionFunction>> =
   },
   lower: ofTexts(1, 'string', ([value = ''], context) => mapLetters(value, 'toLowerCase', context)),
   upper: ofTexts(1, 'string', ([value = ''], context) => mapLetters(value, 'toUpperCase', context)),
-  trim: ofTexts(2, 'string', ([value = '', characters]) => trimText(value, characters), 1),
+  trim: ofTexts(2, 'string', ([value = '', characters], context) => trimText(value, characters, context), 1),
   trimPrefix: ofTexts(2, 'string', ([value = '', prefix = '']) =>
     value.startsWith(prefix) ? value.slice(prefix.length) : value,
   ),
@@ -81,8 +82,9 @@ export const expressionFunctions: Readonly<Record<string, ExpressionFunction>> =
   ),
   hasPrefix: ofTexts(2, 'bool', ([value = '', prefix = '']) => value.startsWith(prefix)),
   hasSuffix: ofTexts(2, 'bool', ([value = '', suffix = '']) => value.endsWith(suffix)),
-  indexOf: ofTexts(2, 'int', ([value = '', part = '']) => {
-    const at = value.indexOf(part);
+  indexOf: ofTexts(2, 'int', ([value = '', part = ''], { budget, column }) => {
+    budget.spendOnCharacters(value.length + part.length, column);
+    const at = new TextSearch(part).find(value, 0);
     return BigInt(at < 0 ? -1 : countCodePoints(value.slice(0, at)));
   }),
   replace: ofTexts(3, 'string', ([value = '', old = '', replacement = ''], context) =>
@@ -154,7 +156,7 @@ function mapLetters(
 ): ExpressionValue {
   budget.claimString(value.length, column);
   if (/^[\0-\x7f]*$/.test(value)) return value[change]();
-  budget.spend(value.length / 64, column); // much slower than a plain copy
+  budget.spendOnCharacters(4 * value.length, column);
   let changed = '';
   for (const character of value) {
     const other = character[change]();
@@ -166,7 +168,7 @@ function mapLetters(
 
 const unicodeSpace = /[\t\n\v\f\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 
-function trimText(value: string, characters: string | undefined): string {
+function trimText(value: string, characters: string | undefined, { budget, column }: CallContext): string {
   const cut = characters === undefined ? undefined : new Set(characters);
   const isCut = (character: string): boolean => (cut ? cut.has(character) : unicodeSpace.test(character));
   let from = 0;
@@ -182,40 +184,42 @@ function trimText(value: string, characters: string | undefined): string {
     if (!isCut(character)) break;
     to -= character.length;
   }
+  budget.spendOnCharacters(4 * (from + value.length - to), column);
   return value.slice(from, to);
 }
 
 function replaceAll(value: string, old: string, replacement: string, { budget, column }: CallContext): string {
-  if (old === '') {
-    // Before every character, and at the end.
-    const count = countCodePoints(value) + 1;
-    budget.claimString(value.length + count * replacement.length, column);
-    budget.spend(value.length / 64, column);
-    return replacement + Array.from(value, (character) => character + replacement).join('');
-  }
-  let count = 0;
-  for (let at = value.indexOf(old); at >= 0; at = value.indexOf(old, at + old.length)) count += 1;
-  budget.claimString(value.length + count * (replacement.length - old.length), column);
-  // As a function, so that "$&" in it means nothing.
-  return value.replaceAll(old, () => replacement);
+  budget.spendOnCharacters(value.length + old.length, column);
+  // In place of nothing: before every character, and at the end.
+  const parts =
+    old === '' ? ['', ...cut(value, '', Number.POSITIVE_INFINITY), ''] : cut(value, old, Number.POSITIVE_INFINITY);
+  budget.spendOnCharacters(8 * parts.length, column);
+  budget.claimString(value.length + (parts.length - 1) * (replacement.length - old.length), column);
+  return parts.join(replacement);
 }
 
-/** At most `count` parts, of which the last has the rest; below zero as many as there are. */
 function splitText(value: string, delimiter: string, count: number, { budget, column }: CallContext): string[] {
-  budget.spendOnText(value.length, column);
-  if (count === 0 || (delimiter === '' && value === '')) return [];
-  const most = count < 0 ? maxItems + 1 : Math.min(count, maxItems + 1);
+  budget.spendOnCharacters(value.length + delimiter.length, column);
+  if (count === 0) return [];
+  const parts = cut(value, delimiter, count < 0 ? maxItems + 1 : Math.min(count, maxItems + 1));
+  budget.claimItems(parts.length, column);
+  return parts;
+}
+
+/** At most so many parts, of which the last has the rest. Without a delimiter each character is a part. */
+function cut(value: string, delimiter: string, most: number): string[] {
+  if (delimiter === '' && value === '') return [];
+  const search = new TextSearch(delimiter);
   const parts: string[] = [];
   let from = 0;
   while (parts.length + 1 < most) {
-    const end = delimiter === '' ? characterEnd(value, from) : value.indexOf(delimiter, from);
+    const end = delimiter === '' ? characterEnd(value, from) : search.find(value, from);
     // Without a delimiter the last character is the rest.
     if (end < 0 || (delimiter === '' && end === value.length)) break;
     parts.push(value.slice(from, end));
     from = end + delimiter.length;
   }
   parts.push(value.slice(from));
-  budget.claimItems(parts.length, column);
   return parts;
 }
 
@@ -278,8 +282,7 @@ function cannotRead(name: string, value: ExpressionValue, column: number): Expre
 
 function readJson(value: string, { budget, column }: CallContext): ExpressionValue {
   budget.claimString(value.length, column);
-  // Read several times over: by the parser, and then into values of the language.
-  budget.spend(value.length / 64, column);
+  budget.spendOnCharacters(value.length, column);
   const parsed = parseJson(value);
   if (parsed === undefined) {
     throw new ExpressionError('the function "fromJSON" cannot read its text: it is not JSON', column);

@@ -183,34 +183,14 @@ describe('LinearRegexp', () => {
   });
 
   it('agrees with the regular expressions of JavaScript where both mean the same', () => {
+    // Without \B, which JavaScript finds inside of a surrogate pair as well.
     const character = fc.constantFrom('a', 'b', 'A', '_', '-', ' ', '\n', 'é', '😀', 'ς', 'Σ');
-    const atom = fc.constantFrom(
-      ...[
-        'a',
-        'b',
-        'A',
-        '_',
-        'é',
-        '😀',
-        'Σ',
-        '.',
-        '^',
-        '$',
-        '\\b',
-        '\\B',
-        '\\d',
-        '\\w',
-        '\\W',
-        '[ab]',
-        '[^a]',
-        '[a-zé]',
-      ],
-    );
+    const atom = fc.constantFrom(...String.raw`a b A _ é 😀 Σ . ^ $ \b \d \w \W [ab] [^a] [a-zé]`.split(' '));
     const quantifier = fc.constantFrom('', '', '', '*', '+', '?', '{2}', '{1,3}', '{0,2}?', '+?');
     const { pattern } = fc.letrec<{ pattern: string; part: string }>((tie) => ({
       part: fc.oneof(
         { depthSize: 'small', withCrossShrink: true },
-        fc.tuple(atom, quantifier).map(([one, times]) => (/^(?:[$^]|\\[bB])$/.test(one) ? one : one + times)),
+        fc.tuple(atom, quantifier).map(([one, times]) => (/^(?:[$^]|\\b)$/.test(one) ? one : one + times)),
         fc.tuple(tie('pattern'), quantifier).map(([inner, times]) => `(?:${inner})${times}`),
       ),
       pattern: fc
@@ -234,31 +214,8 @@ describe('LinearRegexp', () => {
 
   it('never fails in another way than by a RegexpError, whatever the pattern', () => {
     const piece = fc.constantFrom(
-      ...[
-        '(',
-        ')',
-        '[',
-        ']',
-        '{',
-        '}',
-        '?',
-        '*',
-        '+',
-        '|',
-        '\\',
-        '^',
-        '$',
-        '.',
-        '-',
-        ':',
-        'a',
-        '1',
-        ',',
-        '(?i)',
-        '(?P<',
-        '>',
-      ],
-      ...['[:alpha:]', '\\Q', '\\E', '\\x', '{2,3}', '😀', '\ud83d'],
+      '\ud83d',
+      ...String.raw`( ) [ ] { } ? * + | \ ^ $ . - : a 1 , (?i) (?P< > [:alpha:] \Q \E \x {2,3} 😀`.split(' '),
     );
     fc.assert(
       fc.property(

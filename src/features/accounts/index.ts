@@ -1,7 +1,9 @@
 import type { Feature } from '../feature.ts';
 import { auditExportRoute, auditOperations } from './audit.ts';
 import type { AccountsDeps } from './deps.ts';
+import { deviceLoginOperations } from './device-logins.ts';
 import { organisationOperations } from './organisations.ts';
+import { passwordLinkOperations } from './password-links.ts';
 import { peopleOperations } from './people.ts';
 import { sessionOperations } from './sessions.ts';
 import { setUpOperations } from './set-up.ts';
@@ -22,7 +24,9 @@ export function accountsFeature(deps: AccountsDeps): Feature {
       ...signInOperations(deps),
       ...sessionOperations(deps),
       ...peopleOperations(deps),
+      ...passwordLinkOperations(deps),
       ...tokenOperations(deps),
+      ...deviceLoginOperations(deps),
       ...organisationOperations(deps),
       ...auditOperations(deps),
     },

@@ -5,7 +5,7 @@ import type { Stores } from '../../core/unit-of-work.ts';
 import type { OperationHandlers } from '../feature.ts';
 import { auditEntry } from './audit-entry.ts';
 import type { AccountsDeps } from './deps.ts';
-import { getPerson } from './people.ts';
+import { getPerson } from './get-person.ts';
 import { getSignedIn } from './person-view.ts';
 import { checkName } from './rules.ts';
 

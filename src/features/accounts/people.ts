@@ -1,13 +1,17 @@
 import { GantryError } from '../../core/errors.ts';
 import type { Person } from '../../core/person.ts';
-import type { Stores } from '../../core/unit-of-work.ts';
 import type { OperationHandlers } from '../feature.ts';
 import { auditEntry } from './audit-entry.ts';
 import type { AccountsDeps } from './deps.ts';
+import { getPerson } from './get-person.ts';
+import { drawPasswordLink } from './password-links.ts';
 import { getSignedIn, personView } from './person-view.ts';
 import { checkName, checkPassword } from './rules.ts';
 import { beginSession } from './sessions.ts';
 import { takeTry } from './sign-in.ts';
+
+/** No PHC string, and so no password is right. */
+const noPassword = '-';
 
 export function peopleOperations(deps: AccountsDeps) {
   const { store, clock, passwords, publicUrl } = deps;
@@ -39,6 +43,7 @@ export function peopleOperations(deps: AccountsDeps) {
 
         // Whoever knew the old password is signed out everywhere; the one who changed it goes on in a new session.
         await stores.people.setPasswordHash(present.id, passwordHash);
+        await stores.passwordLinks.removeOf(present.id);
         const mine = me.via === 'session' ? await beginSession(stores, present, request, { at, publicUrl }) : undefined;
         await stores.sessions.removeOthers(present.id, mine?.id);
         await stores.audit.append(auditEntry(request, at, 'password:change', `person:${name}`));
@@ -56,15 +61,23 @@ export function peopleOperations(deps: AccountsDeps) {
 
     async createPerson({ body: { name, displayName = '', email = '', password, isSiteAdmin } }, request) {
       checkName(name);
-      checkPassword(password, name);
-      const passwordHash = await passwords.hash(password);
+      if (password !== undefined) checkPassword(password, name);
+      const passwordHash = password === undefined ? noPassword : await passwords.hash(password);
       const at = clock.now();
-      const person = await store.write(async (stores) => {
+      const { person, link } = await store.write(async (stores) => {
         const made = await stores.people.create({ name, displayName, email, isSiteAdmin, passwordHash, createdAt: at });
-        await stores.audit.append(auditEntry(request, at, 'person:create', `person:${name}`, { isSiteAdmin }));
-        return made;
+        await stores.audit.append(
+          auditEntry(request, at, 'person:create', `person:${name}`, {
+            isSiteAdmin,
+            by: password ? 'password' : 'link',
+          }),
+        );
+        return {
+          person: made,
+          link: password === undefined ? await drawPasswordLink(stores, made, at, publicUrl) : null,
+        };
       });
-      return personView(person, getSignedIn(request.actor).person);
+      return { ...personView(person, getSignedIn(request.actor).person), link };
     },
 
     async updatePerson({ params, body: { isDisabled, isSiteAdmin, password } }, request) {
@@ -82,6 +95,7 @@ export function peopleOperations(deps: AccountsDeps) {
         if (!(await stores.people.list()).some((each) => each.isSiteAdmin && !each.disabledAt))
           throw new GantryError('LAST_OWNER', `Cannot change ${before.name}: nobody else is a site admin`);
         if (passwordHash !== undefined) await stores.people.setPasswordHash(before.id, passwordHash);
+        if (passwordHash !== undefined || after.disabledAt) await stores.passwordLinks.removeOf(before.id);
         if (passwordHash !== undefined || after.disabledAt) await stores.sessions.removeOthers(before.id, undefined);
         await stores.audit.append(
           auditEntry(request, at, 'person:update', `person:${before.name}`, {
@@ -96,12 +110,4 @@ export function peopleOperations(deps: AccountsDeps) {
       return personView(person, getSignedIn(request.actor).person);
     },
   } satisfies OperationHandlers;
-}
-
-/** Throws PERSON_NOT_FOUND. */
-export async function getPerson(stores: Stores, name: string): Promise<Person> {
-  const person = await stores.people.findByName(name);
-  if (!person)
-    throw new GantryError('PERSON_NOT_FOUND', `Cannot find "${name}": nobody has this name`, { details: { name } });
-  return person;
 }

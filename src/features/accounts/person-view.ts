@@ -3,7 +3,7 @@ import { GantryError } from '../../core/errors.ts';
 import type { Actor } from '../../core/permission.ts';
 import type { Person } from '../../core/person.ts';
 
-/** A person as others see them: the mail address is for themselves and for site admins. */
+/** A person as others see them: the mail address, and when they were last seen, is for themselves and for site admins. */
 export function personView(person: Person, viewer: Person): PersonView {
   const maySeeAddress = viewer.isSiteAdmin || viewer.id === person.id;
   return {
@@ -13,6 +13,7 @@ export function personView(person: Person, viewer: Person): PersonView {
     isSiteAdmin: person.isSiteAdmin,
     isDisabled: person.disabledAt !== undefined,
     createdAt: person.createdAt.toISOString(),
+    lastSeenAt: (maySeeAddress && person.lastSeenAt?.toISOString()) || null,
   };
 }
 

@@ -5,6 +5,7 @@ import { can, includesScope, type Scope } from '../../core/permission.ts';
 import type { Person } from '../../core/person.ts';
 import { type Project, projectSlug } from '../../core/project.ts';
 import type { Token } from '../../core/token.ts';
+import type { Stores } from '../../core/unit-of-work.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import { sortableId } from '../../lib/ids.ts';
 import type { OperationHandlers, RequestContext } from '../feature.ts';
@@ -31,6 +32,23 @@ export async function createTokenFor(
   doer: Doer = systemDoer,
 ): Promise<{ readonly token: Token; readonly secret: string }> {
   const at = clock.now();
+  const made = await store.write(async (stores) => {
+    const added = await addToken(stores, person, wish, at, doer);
+    await failpoint('token.beforeCommit');
+    return added;
+  });
+  await failpoint('token.afterCommit');
+  return made;
+}
+
+/** As `createTokenFor`, within the transaction of `stores`. */
+export async function addToken(
+  stores: Stores,
+  person: Person,
+  wish: TokenWish,
+  at: Date,
+  doer: Doer,
+): Promise<{ readonly token: Token; readonly secret: string }> {
   const secret = newCredential('pat');
   const token: Token = {
     id: sortableId('tok', at),
@@ -42,21 +60,17 @@ export async function createTokenFor(
     createdAt: at,
     expiresAt: wish.expiresInDays === null ? undefined : new Date(at.getTime() + wish.expiresInDays * dayMs),
   };
-  await store.write(async (stores) => {
-    await stores.tokens.create({ ...token, sha256: hashOfCredential(secret) });
-    const { name, scopes, projectIds, expiresAt } = token;
-    await stores.audit.append(
-      auditEntry(doer, at, 'token:create', `person:${person.name}`, {
-        token: token.id,
-        name,
-        scopes,
-        projectIds,
-        expiresAt,
-      }),
-    );
-    await failpoint('token.beforeCommit');
-  });
-  await failpoint('token.afterCommit');
+  await stores.tokens.create({ ...token, sha256: hashOfCredential(secret) });
+  const { name, scopes, projectIds, expiresAt } = token;
+  await stores.audit.append(
+    auditEntry(doer, at, 'token:create', `person:${person.name}`, {
+      token: token.id,
+      name,
+      scopes,
+      projectIds,
+      expiresAt,
+    }),
+  );
   return { token, secret };
 }
 
@@ -166,6 +180,6 @@ export function tokenOperations(deps: AccountsDeps) {
 }
 
 /** A token gives no more than it has. */
-function mayPassOn({ scopes }: SignedIn, scope: Scope): boolean {
+export function mayPassOn({ scopes }: SignedIn, scope: Scope): boolean {
   return scope === '*' ? scopes.includes('*') : includesScope(scopes, scope);
 }

@@ -4,6 +4,7 @@ import {
   type PipelineStatus,
   type StepChange,
   type WorkflowChange,
+  type WorkflowClaim,
   type WorkflowStatus,
 } from '../../core/pipeline.ts';
 import type { RunOn } from '../../core/plan.ts';
@@ -29,6 +30,8 @@ export class ChangeSet {
   readonly pipelines: OpenPipeline[] = [];
   /** Workflows that may be claimed now. */
   readonly queued: OpenWorkflow[] = [];
+  /** The workflows concerned, under the tokens that the record has for them. */
+  readonly #claims: WorkflowClaim[] = [];
   readonly #steps: StepChange[] = [];
   readonly #workflows: WorkflowChange[] = [];
   readonly #pipelineRows: (PipelineChange & { readonly id: number })[] = [];
@@ -46,6 +49,7 @@ export class ChangeSet {
   setStep(workflow: OpenWorkflow, step: OpenStep, change: Omit<StepChange, 'id'>): void {
     const { pipeline } = workflow;
     this.#touch(pipeline);
+    this.#claim(workflow);
     const isNews = change.status !== step.status && change.status !== 'starting';
     const [wereActive, wereTaken] = [workflow.activeSteps, slotsTaken(workflow)];
     workflow.activeSteps += Number(isActive(change.status)) - Number(isActive(step.status));
@@ -84,6 +88,7 @@ export class ChangeSet {
   setWorkflow(workflow: OpenWorkflow, change: Omit<WorkflowChange, 'id' | 'attempt'>): void {
     const { pipeline } = workflow;
     this.#touch(pipeline);
+    this.#claim(workflow);
     const isNews = change.status !== undefined && change.status !== workflow.status;
     const wereTaken = slotsTaken(workflow);
     for (const [key, value] of Object.entries(change)) Object.assign(workflow, { [key]: value ?? undefined });
@@ -161,6 +166,12 @@ export class ChangeSet {
     if (!this.pipelines.includes(pipeline)) this.pipelines.push(pipeline);
   }
 
+  /** Before the change: its own may be to the token. */
+  #claim({ id, attempt, token }: OpenWorkflow): void {
+    for (const { workflowId } of this.#claims) if (workflowId === id) return;
+    this.#claims.push({ workflowId: id, attempt, token });
+  }
+
   /** Whether the workflow moved. */
   #judge(workflow: OpenWorkflow): boolean {
     if (workflow.status === 'queued' && hasNothingToDo(workflow)) {
@@ -214,13 +225,20 @@ export class ChangeSet {
     if (status === 'queued') this.queued.push(workflow);
   }
 
-  /** Writes what was gathered; happenings are published after the commit. */
+  /**
+   * Writes what was gathered; happenings are published after the commit. Throws `FencedError`, and is to be undone, when
+   * the record has another token for a workflow than the one that was decided under.
+   */
   static async write(stores: Stores, sets: readonly ChangeSet[]): Promise<void> {
     const steps = new Map<number, StepChange>();
     const workflows = new Map<number, WorkflowChange>();
     const pipelines = new Map<number, PipelineChange & { readonly id: number }>();
     const traces = new Map<number, TraceEntry[]>();
     const happenings: Happening[] = [];
+    await refuseFenced(
+      stores,
+      sets.flatMap((set) => set.#claims),
+    );
     // What changed several times within one commit is written once, as it now stands.
     for (const set of sets) {
       for (const change of set.#steps) fold(steps, change);
@@ -241,6 +259,27 @@ export class ChangeSet {
     for (const [id, entries] of traces) await stores.pipelines.addTrace(id, entries, at);
     if (happenings.length > 0) await stores.happenings.append(withoutOvertaken(happenings), at);
   }
+}
+
+/** Concerns workflows that somebody else has taken: nothing that was decided about them here holds. */
+export class FencedError extends Error {
+  readonly workflowIds: ReadonlySet<number>;
+
+  constructor(workflowIds: readonly number[]) {
+    super(
+      `Cannot record what was decided about workflows ${workflowIds.join(', ')}: their tokens are not the recorded ones`,
+    );
+    this.workflowIds = new Set(workflowIds);
+  }
+}
+
+/** Sets are in the order of their decisions: the first one about a workflow knows the token that the record has. */
+async function refuseFenced(stores: Stores, claims: Iterable<WorkflowClaim>): Promise<void> {
+  const first = new Map<number, WorkflowClaim>();
+  for (const claim of claims) if (!first.has(claim.workflowId)) first.set(claim.workflowId, claim);
+  if (first.size === 0) return;
+  const stale = await stores.pipelines.staleClaims([...first.values()]);
+  if (stale.length > 0) throw new FencedError(stale);
 }
 
 function fold<Change extends { readonly id: number }>(changes: Map<number, Change>, change: Change): void {

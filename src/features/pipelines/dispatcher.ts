@@ -23,6 +23,8 @@ export interface DispatcherDeps {
   readonly config: {
     /** How many steps may run at once, over all runners. */
     readonly runningStepsLimit: number;
+    /** How long a runner may be silent before it counts as lost. */
+    readonly leaseMs: number;
     readonly logLimitBytes: number;
   };
   /** Address of this Gantry, without a slash at its end. */
@@ -30,6 +32,9 @@ export interface DispatcherDeps {
   /** Gives up a workflow that its runner cannot be told of. */
   readonly lose: (session: RunnerSession, workflow: OpenWorkflow) => Promise<boolean>;
 }
+
+/** A runner says that it is there every third of its lease; one that has missed two of these is given nothing new. */
+const silentAfterLeases = 2 / 3;
 
 /** A start that a runner asked for. It waits while all slots are taken. */
 interface PendingStart {
@@ -119,7 +124,10 @@ export class Dispatcher {
     }
   }
 
-  /** What the workflow waits for: a slot and how many are ahead, or another one. `undefined` when nothing holds it. */
+  /**
+   * What the workflow waits for: a slot and how many are ahead, another workflow, or a runner that says nothing.
+   * `undefined` when nothing holds it.
+   */
   waitsFor(workflow: OpenWorkflow): TraceEntry | undefined {
     const entry = (rule: TraceEntry['rule'], values: TraceEntry['values']): TraceEntry => ({
       subject: { kind: 'workflow', workflow: workflow.name },
@@ -127,7 +135,21 @@ export class Dispatcher {
       verdict: 'waiting',
       values,
     });
+    const waitsForSilent = (runner: RunnerSession): TraceEntry =>
+      entry('workflow.waits-for-silent-runner', {
+        runner: runner.runnerId,
+        silentMs: Math.round(this.#silentMs(runner)),
+        leaseMs: this.#deps.config.leaseMs,
+      });
+    const { sessions } = this.#deps.record;
+    if (workflow.status === 'claimed' || workflow.status === 'running') {
+      const session = sessions.get(workflow.runnerId ?? '');
+      return session && this.isSilent(session) ? waitsForSilent(session) : undefined;
+    }
     if (workflow.status === 'queued') {
+      const connected = [...sessions.values()].filter(({ connection }) => connection);
+      const [silent] = connected;
+      if (silent && connected.every((session) => this.isSilent(session))) return waitsForSilent(silent);
       const running = this.#runningSteps();
       return entry('workflow.waits-for-slot', { running, limit: this.#slots(), ahead: this.#queue.ahead(workflow) });
     }
@@ -136,6 +158,15 @@ export class Dispatcher {
       (other) => workflow.plan.dependsOn.includes(other.name) && !isFinished(other.status),
     );
     return awaited && entry('workflow.waits-for', { workflow: awaited.name });
+  }
+
+  /** Whether the runner has missed so many signs of life that it is better given nothing new. */
+  isSilent(session: RunnerSession): boolean {
+    return this.#silentMs(session) > this.#deps.config.leaseMs * silentAfterLeases;
+  }
+
+  #silentMs(session: RunnerSession): number {
+    return this.#deps.clock.monotonicMs() - session.lastHeartbeatMs;
   }
 
   #runningSteps(): number {
@@ -226,7 +257,8 @@ export class Dispatcher {
       let best: RunnerSession | undefined;
       for (const session of this.#deps.record.sessions.values()) {
         taken += session.takenSlots;
-        if (session.connection && session.freeSlots > (best?.freeSlots ?? 0)) best = session;
+        // A process that is stopped keeps its socket. What waits here goes to whoever is there first, it perhaps.
+        if (session.connection && session.freeSlots > (best?.freeSlots ?? 0) && !this.isSilent(session)) best = session;
       }
       if (!best || taken >= this.#deps.config.runningStepsLimit) return;
       const workflow = this.#queue.take();

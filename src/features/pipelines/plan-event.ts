@@ -8,6 +8,7 @@ import type { Repository } from '../../core/repository.ts';
 import type { SecretVault } from '../../core/secret-vault.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
+import { architectureName } from '../../engine/architecture.ts';
 import { dialectOf, isWorkflowFile } from '../../engine/choose-files.ts';
 import { type CompileInput, type CompileResult, pipelineFilePaths } from '../../engine/compile-input.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -240,6 +241,8 @@ function compileInput(
     },
     pipeline: { ...pipeline, link: `${link}/pipelines/${pipeline.number}` },
     instanceUrl,
+    // Runners are on this host.
+    architecture: architectureName(process.arch),
     secretNames: facts.secretNames,
     stepTimeoutMs: project.stepTimeoutMs,
   };

@@ -1,6 +1,6 @@
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import { failpoint } from '../../lib/failpoint.ts';
-import { ChangeSet, type Landmark } from './change-set.ts';
+import { ChangeSet, FencedError, type Landmark } from './change-set.ts';
 
 interface Entry {
   readonly changes: ChangeSet;
@@ -57,7 +57,8 @@ export class Recorder {
         if (sets.some((set) => !set.isEmpty)) await this.#deps.store.write((stores) => ChangeSet.write(stores, sets));
         await pass(landmarks, 'after');
       } catch (error) {
-        this.#fail(batch, error);
+        if (error instanceof FencedError) this.#failFenced(batch, error);
+        else this.#fail(batch, error);
         continue;
       }
       for (const { changes, resolve } of batch) {
@@ -66,6 +67,14 @@ export class Recorder {
       }
     }
     this.#isFlushing = false;
+  }
+
+  /** Only the pipelines whose workflows somebody else has taken; all others are tried again as if those had not been. */
+  #failFenced(batch: readonly Entry[], error: FencedError): void {
+    const isFenced = ({ changes }: Entry): boolean =>
+      changes.pipelines.some(({ workflows }) => workflows.some(({ id }) => error.workflowIds.has(id)));
+    this.#waiting.unshift(...batch.filter((entry) => !isFenced(entry)));
+    this.#fail(batch.filter(isFenced), error);
   }
 
   /** What was decided on top of a change that did not come to be is void as well. */

@@ -74,9 +74,12 @@ export class RunnerDesk {
 
   /** A heartbeat counts for the process that sent it, not for one that had its name before. */
   noteHeartbeat(runnerId: string, generation?: string): void {
-    const session = this.#deps.engine.sessions.get(runnerId);
+    const { engine, clock } = this.#deps;
+    const session = engine.sessions.get(runnerId);
     if (!session || (generation !== undefined && session.generation !== generation)) return;
-    session.lastHeartbeatMs = this.#deps.clock.monotonicMs();
+    const wasSilent = engine.dispatcher.isSilent(session);
+    session.lastHeartbeatMs = clock.monotonicMs();
+    if (wasSilent) engine.dispatcher.wake();
   }
 
   async #greet(

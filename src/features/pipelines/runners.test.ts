@@ -160,6 +160,38 @@ describe('a runner that is lost', () => {
     expect((await world.until(pipeline)).status).toBe('infrastructure');
   });
 
+  it('is given nothing new once it has missed two heartbeats, which is told, and takes part again with the next one', async () => {
+    world = await PipelinesWorld.create(chain, { leaseMs: 45_000, reconcileEveryMs: 1_000_000 });
+    const stopped = world.connect(new ScriptedRunner({ id: 'r1', slots: 50, ...hold }));
+    const first = await world.pushed();
+    await stopped.until(() => stopped.running.includes('a'));
+    await world.clock.advanceBy(31_000);
+    const second = await world.pushed();
+    await turns();
+    expect(stopped.assigned).toHaveLength(1);
+    const why = async (number: number) => {
+      const { explainPipeline } = world.feature.operations!;
+      const input = { params: { ...world.path, number }, query: undefined, body: undefined };
+      const { items } = (await explainPipeline!(input, world.request())) as { items: readonly { sentence: string }[] };
+      return items.map(({ sentence }) => sentence).at(-1);
+    };
+    const silent = 'waits for the runner r1, which has been silent for 31 s and counts as lost after 45 s.';
+    expect(await why(first.number)).toContain(silent);
+    expect(await why(second.number)).toContain(silent);
+
+    const other = world.connect(new ScriptedRunner({ id: 'r2', slots: 2 }));
+    expect((await world.until(second)).status).toBe('passed');
+    expect(other.started).toHaveLength(3);
+
+    other.disconnect();
+    await turns();
+    await world.pushed();
+    await turns();
+    expect(stopped.assigned).toHaveLength(1);
+    world.feature.noteHeartbeat('r1');
+    await stopped.until(() => stopped.assigned.length === 2);
+  });
+
   it('ends what was cancelled as cancelled', async () => {
     world = await PipelinesWorld.create(chain, { leaseMs: 10_000 });
     const runner = world.connect(new ScriptedRunner(hold));

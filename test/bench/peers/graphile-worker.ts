@@ -20,6 +20,8 @@ export class GraphilePeer {
   readonly #postgres: TestPostgres;
   readonly #pool: pg.Pool;
   #utils: WorkerUtils | undefined;
+  #waiting: Runner | undefined;
+  #arrived: () => void = () => {};
 
   private constructor(postgres: TestPostgres, url: string) {
     this.#postgres = postgres;
@@ -69,22 +71,15 @@ export class GraphilePeer {
     return tookMs;
   }
 
-  /** One job at a time: milliseconds from adding it to its handler, of each. */
-  async latencies(count: number): Promise<number[]> {
-    let arrived: () => void = () => {};
-    const runner = await this.#run(false, async () => arrived());
-    const took: number[] = [];
-    for (let i = 0; i < count; i += 1) {
-      const arrival = new Promise<void>((resolve) => {
-        arrived = resolve;
-      });
-      const startedMs = performance.now();
-      await this.#utils!.addJob('step', { id: i });
-      await arrival;
-      took.push(performance.now() - startedMs);
-    }
-    await runner.stop();
-    return took;
+  /** One job while nothing else is to be done: milliseconds from adding it to its handler, by a worker that waits for it. */
+  async latency(): Promise<number> {
+    this.#waiting ??= await this.#run(false, async () => this.#arrived());
+    const arrival = new Promise<number>((resolve) => {
+      this.#arrived = () => resolve(performance.now());
+    });
+    const startedMs = performance.now();
+    await this.#utils!.addJob('step', { id: 1 });
+    return (await arrival) - startedMs;
   }
 
   #run(isTuned: boolean, handle: (id: number) => Promise<void>): Promise<Runner> {
@@ -102,6 +97,7 @@ export class GraphilePeer {
   }
 
   async stop(): Promise<void> {
+    await this.#waiting?.stop();
     await this.#utils?.release();
     await this.#pool.end();
     await this.#postgres.stop();

@@ -1,4 +1,5 @@
 import type { PipelinePlan, StepPlan, WorkflowPlan } from '../../../src/core/plan.ts';
+import { stepPlan } from '../plans.ts';
 import type { Random } from './random.ts';
 
 const onSuccess = { success: true, failure: false };
@@ -29,30 +30,24 @@ function randomSteps(random: Random, workflow: string): StepPlan[] {
   for (let at = 0; at < count; at += 1) {
     const name = `s${at}`;
     const before = isChain ? steps.slice(-1) : steps.filter(() => random.chance(0.4));
-    steps.push({
-      name,
-      kind: 'commands',
-      image: 'base/busybox',
-      pull: 'default',
-      commands: ['true'],
-      environment: {},
-      secrets: [],
-      dependsOn: before.map((step) => step.name),
-      runOn: random.pick(runOns),
-      onFailure: random.chance(0.2) ? 'ignore' : 'fail',
-      ...(random.chance(0.1)
-        ? {
-            skipped: {
-              subject: { kind: 'step', workflow, step: name },
-              rule: 'step.when.event',
-              verdict: 'skipped',
-              values: { pattern: 'tag', value: 'push' },
-            },
-          }
-        : {}),
-      timeoutMs: 3_600_000,
-      line: 1,
-    });
+    steps.push(
+      stepPlan(name, {
+        dependsOn: before.map((step) => step.name),
+        runOn: random.pick(runOns),
+        onFailure: random.chance(0.2) ? 'ignore' : 'fail',
+        ...(random.chance(0.1)
+          ? {
+              skipped: {
+                subject: { kind: 'step', workflow, step: name },
+                rule: 'step.when.event',
+                verdict: 'skipped',
+                values: { pattern: 'tag', value: 'push' },
+              },
+            }
+          : {}),
+        timeoutMs: 3_600_000,
+      }),
+    );
   }
   return steps;
 }

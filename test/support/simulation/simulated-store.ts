@@ -130,6 +130,8 @@ export class SimulatedStore {
       organisations: absent('organisations'),
       tokens: absent('tokens'),
       sessions: absent('sessions'),
+      deviceLogins: absent('deviceLogins'),
+      passwordLinks: absent('passwordLinks'),
       rateLimits: absent('rateLimits'),
       audit: absent('audit'),
       secrets: absent('secrets'),
@@ -260,6 +262,13 @@ export class SimulatedStore {
         this.#set(this.workflows, id, next);
         return Promise.resolve();
       },
+      staleClaims: (claims) =>
+        Promise.resolve(
+          claims.flatMap(({ workflowId, attempt, token }) => {
+            const now = this.workflows.get(workflowId);
+            return now?.attempt === attempt && now.token === token ? [] : [workflowId];
+          }),
+        ),
       findStep: (id) => Promise.resolve(this.steps.get(id)),
       steps: (pipelineId) => Promise.resolve([...this.steps.values()].filter((step) => step.pipelineId === pipelineId)),
       stepsOf: (workflowId, attempt) => Promise.resolve(stepsOf(workflowId, attempt)),

@@ -3,9 +3,9 @@ import { isFinished, type Outcome } from '../../../src/core/pipeline.ts';
 import type { Project } from '../../../src/core/project.ts';
 import { endOf, pipelineStatusOf } from '../../../src/engine/level-status.ts';
 import type { ToRunner, ToServer } from '../../../src/engine/runner-protocol.ts';
-import type { RequestContext } from '../../../src/features/feature.ts';
 import { type PipelinesFeature, pipelinesFeature } from '../../../src/features/pipelines/index.ts';
 import { silentLogger } from '../../../src/lib/logger.ts';
+import { requestOf } from '../request-of.ts';
 import { failed, passed, ScriptedRunner, type Started } from '../scripted-runner.ts';
 import { Random } from './random.ts';
 import { randomPlan } from './random-plan.ts';
@@ -61,18 +61,7 @@ const project: Project = {
   stepTimeoutMs: 3_600_000,
   createdAt: new Date(0),
 };
-const request: RequestContext = {
-  actor: { kind: 'person', person, via: 'token', credentialId: 'simulation', scopes: ['*'] },
-  requestId: 'simulation',
-  remoteAddress: '127.0.0.1',
-  userAgent: 'simulation',
-  language: 'en',
-  idempotencyKey: undefined,
-  authorize: () => Promise.resolve(),
-  may: () => Promise.resolve(true),
-  noteRefusal: async () => {},
-  setHeader: () => {},
-};
+const request = requestOf(person);
 
 /**
  * Runs one world from its seed: the real pipelines feature and the real state machine over a store, logs, lines and

@@ -1,13 +1,8 @@
+import type { LogOutline } from '../../../src/api/pipelines.ts';
 import type { StreamEvents } from '../../../src/api/stream.ts';
 import { listenToStream, liveState, onLiveState, pollMs, watchTopic } from '../../live/live.ts';
+import { askLines, askOutline, type LogAddress, logUrl, type SomeLines } from './log-requests.ts';
 import { LogStore } from './log-store.ts';
-
-export interface LogAddress {
-  readonly owner: string;
-  readonly project: string;
-  readonly number: number;
-  readonly stepId: number;
-}
 
 /** What is known of the step: one that has not started has no log to ask for. */
 interface StepProgress {
@@ -15,43 +10,51 @@ interface StepProgress {
   readonly isFinished: boolean;
 }
 
+/** What one came to see: a line (from 1), or one of the ends. */
+export type LogAim = number | 'start' | 'end';
+
 export type LogState = 'loading' | 'empty' | 'growing' | 'ended' | 'failed' | 'too-large';
 
-/** Above this the page says so and offers the raw file. */
+/** Above this the rest comes only where one looks at it, and the page says so. */
 const maxBytes = 128 * 1024 * 1024;
 const retryMs = 2_000;
-
-/** Address of a log's bytes. */
-export function logUrl({ owner, project, number, stepId }: LogAddress): string {
-  return `/api/v1/projects/${encodeURIComponent(owner)}/${encodeURIComponent(project)}/pipelines/${number}/steps/${stepId}/log`;
-}
+const hiddenFrameMs = 200;
+/** Lines that are asked for at once, and how many of them stand above the one that is meant. */
+const openingLines = 400;
+const linesAbove = 150;
 
 /**
- * Brings a step's log into a store: what is there by one download, what comes by the stream. Every piece says where it
- * stands, so nothing is missed and nothing shown twice, whatever was cut, repeated or out of order.
+ * Brings a step's log into a store: first the lines that one came to see together with the outline of the whole, then
+ * the rest, and what comes by the stream. Every piece says where it stands, so nothing is missed and nothing shown
+ * twice, whatever was cut, repeated or out of order.
  */
 export class LogFeed {
   readonly store = new LogStore();
   state: LogState = 'loading';
   readonly #address: LogAddress;
+  readonly #aim: LogAim;
   readonly #stop = new AbortController();
   readonly #listeners = new Set<() => void>();
   #isStarted: boolean;
   #isFinished: boolean;
   #wasLive = liveState() === 'live';
-  #haveBytes = 0;
+  #isOpen = false;
   #endBytes: number | undefined;
   /** Pieces that came before what stands between us and them. */
   #early: { readonly offset: number; readonly bytes: Uint8Array }[] = [];
   #isFetching = false;
   #isFetchDue = false;
+  /** A line that somebody looks at and that is not here. */
+  #wanted: number | undefined;
+  #isFetchingWanted = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #unwatch: (() => void) | undefined;
 
-  constructor(address: LogAddress, { isStarted, isFinished }: StepProgress) {
+  constructor(address: LogAddress, { isStarted, isFinished }: StepProgress, aim: LogAim) {
     this.#address = address;
     this.#isStarted = isStarted;
     this.#isFinished = isFinished;
+    this.#aim = aim;
   }
 
   /** Answers what ends it. */
@@ -97,12 +100,18 @@ export class LogFeed {
     void this.#fetch();
   }
 
+  /** Brings a line (from 0) that somebody looks at before its turn, with those around it. */
+  want(line: number): void {
+    this.#wanted = line;
+    void this.#fetchWanted();
+  }
+
   #takePiece(piece: StreamEvents['log']): void {
     if (this.#isClosed()) return;
     const bytes = decodeBase64(piece.text);
     this.#isStarted = true;
     if (piece.end) this.#endBytes = piece.offset + bytes.length;
-    if (piece.offset > this.#haveBytes) {
+    if (piece.offset > this.store.endOffset) {
       this.#early.push({ offset: piece.offset, bytes });
       void this.#fetch();
       return;
@@ -112,22 +121,22 @@ export class LogFeed {
   }
 
   #accept(offset: number, bytes: Uint8Array): void {
-    const fresh = bytes.subarray(Math.max(0, this.#haveBytes - offset));
-    if (offset > this.#haveBytes || fresh.length === 0) return;
-    this.#haveBytes += fresh.length;
-    this.store.append(fresh);
-    if (this.#haveBytes > maxBytes) {
-      this.#release();
-      this.#setState('too-large');
-      this.#stop.abort();
-    } else this.#setState('growing');
+    this.store.put(offset, bytes);
+    if (this.store.loadedBytes > maxBytes) this.#giveUp();
+    else if (bytes.length > 0) this.#setState('growing');
+  }
+
+  /** There is too much of it to have it all here. */
+  #giveUp(): void {
+    this.#release();
+    this.#setState('too-large');
   }
 
   #acceptEarly(): void {
     const early = this.#early.sort((a, b) => a.offset - b.offset);
     this.#early = [];
     for (const piece of early)
-      if (piece.offset <= this.#haveBytes) this.#accept(piece.offset, piece.bytes);
+      if (piece.offset <= this.store.endOffset) this.#accept(piece.offset, piece.bytes);
       else this.#early.push(piece);
   }
 
@@ -144,9 +153,10 @@ export class LogFeed {
     this.#isFetching = true;
     const wasFinished = this.#isFinished;
     try {
-      const hasAll = await this.#download();
+      if (!this.#isOpen) await this.#open();
+      await this.#fill();
       this.#acceptEarly();
-      if (hasAll && wasFinished && this.#early.length === 0) this.#endBytes ??= this.#haveBytes;
+      if (wasFinished && this.#early.length === 0 && !this.#isClosed()) this.#endBytes ??= this.store.endOffset;
       this.#settle();
     } catch {
       // Cut off or refused: the page says so, and it is tried again.
@@ -163,18 +173,50 @@ export class LogFeed {
     }
   }
 
-  /** Whether everything that there was has come. */
-  async #download(): Promise<boolean> {
+  /** What one came to see and how it lies in the whole come together: it is drawn once, at its place. */
+  async #open(): Promise<void> {
+    const [lines, outline] = await Promise.all([
+      askLines(this.#address, openingRange(this.#aim), this.#stop.signal),
+      askOutline(this.#address, this.#stop.signal),
+    ]);
+    // There is none yet, or the step ended without a word.
+    if (!lines || !outline) return;
+    this.#isOpen = true;
+    this.#show(lines, outline);
+    if (outline.isEnded) this.#endBytes = outline.sizeBytes;
+    if (outline.sizeBytes > maxBytes) this.#giveUp();
+    else this.#settle();
+    // Now, and not with the next frame: somebody waits for it.
+    this.store.tellNow();
+    // What was brought is drawn before the rest is asked for.
+    if (!this.store.isWhole) await nextFrame();
+  }
+
+  #show({ offset, firstLine, bytes }: SomeLines, outline: LogOutline): void {
+    this.store.expect(outline);
+    this.store.insert(offset, firstLine - 1, bytes);
+  }
+
+  /** Everything that is missing, and what came meanwhile. */
+  async #fill(): Promise<void> {
+    for (let gap = this.store.firstGap(); gap && !this.#isClosed(); gap = this.store.firstGap()) {
+      await this.#download(gap.from, gap.to);
+      if (this.store.firstGap()?.from === gap.from) throw new Error('the server left out what was asked for');
+    }
+    if (this.#isClosed() || (this.#endBytes !== undefined && this.store.endOffset >= this.#endBytes)) return;
     // One byte again: a range that begins at the end of what there is would be an error.
-    const from = Math.max(0, this.#haveBytes - 1);
+    await this.#download(Math.max(0, this.store.endOffset - 1));
+  }
+
+  async #download(from: number, to?: number): Promise<void> {
     const response = await fetch(logUrl(this.#address), {
-      headers: from > 0 ? { Range: `bytes=${from}-` } : {},
+      headers: from > 0 || to !== undefined ? { Range: `bytes=${from}-${to === undefined ? '' : to - 1}` } : {},
       signal: this.#stop.signal,
     });
     // Not opened yet, or it ended without a word.
     if (response.status === 404) {
       await response.body?.cancel();
-      return true;
+      return;
     }
     if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
     let offset = response.status === 206 ? from : 0;
@@ -182,16 +224,51 @@ export class LogFeed {
     for (let read = await reader.read(); !read.done; read = await reader.read()) {
       this.#accept(offset, read.value);
       offset += read.value.length;
+      if (!this.#isClosed()) continue;
+      await reader.cancel();
+      return;
     }
-    return true;
+  }
+
+  async #fetchWanted(): Promise<void> {
+    if (this.#isFetchingWanted) return;
+    this.#isFetchingWanted = true;
+    try {
+      while (this.#wanted !== undefined && !this.#stop.signal.aborted) {
+        const line = this.#wanted;
+        this.#wanted = undefined;
+        if (this.store.has(line)) continue;
+        const lines = await askLines(this.#address, openingRange(line + 1), this.#stop.signal);
+        if (lines) this.store.insert(lines.offset, lines.firstLine - 1, lines.bytes);
+      }
+    } catch {
+      // What is looked at comes with the rest, and if that fails the page says so.
+      this.#wanted = undefined;
+    } finally {
+      this.#isFetchingWanted = false;
+    }
   }
 
   #settle(): void {
     if (this.state === 'too-large') return;
-    if (this.#endBytes !== undefined && this.#haveBytes >= this.#endBytes) {
+    if (this.#endBytes !== undefined && this.store.isWhole && this.store.endOffset >= this.#endBytes) {
       this.#release();
+      this.store.close();
       this.#setState('ended');
-    } else this.#setState(this.#haveBytes === 0 ? 'empty' : 'growing');
+      void this.#completeOutline();
+    } else this.#setState(this.store.lineCount === 0 ? 'empty' : 'growing');
+  }
+
+  /** A log that grew while one looked on: only now is it known when its commands ran. */
+  async #completeOutline(): Promise<void> {
+    if (this.store.outline?.isEnded || this.store.commands.length === 0) return;
+    try {
+      const outline = await askOutline(this.#address, this.#stop.signal);
+      if (outline) this.store.expect(outline);
+    } catch {
+      // Durations are missing, and nothing else: they come when the page is opened again.
+      return;
+    }
   }
 
   #isClosed(): boolean {
@@ -220,6 +297,19 @@ export class LogFeed {
     this.state = state;
     for (const listener of this.#listeners) listener();
   }
+}
+
+function openingRange(aim: LogAim): { readonly fromLine: number; readonly limit: number } {
+  if (aim === 'end') return { fromLine: -openingLines, limit: openingLines };
+  return { fromLine: aim === 'start' ? 1 : Math.max(1, aim - linesAbove), limit: openingLines };
+}
+
+/** Resolves once what was drawn is on the screen; in a tab that is not looked at, soon. */
+function nextFrame(): Promise<void> {
+  return new Promise((resume) => {
+    requestAnimationFrame(() => setTimeout(resume));
+    setTimeout(resume, hiddenFrameMs);
+  });
 }
 
 function decodeBase64(text: string): Uint8Array {

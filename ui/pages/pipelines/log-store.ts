@@ -1,11 +1,6 @@
+import type { LogOutline } from '../../../src/api/pipelines.ts';
 import { plainText } from './ansi.ts';
-
-/** Bytes that end with a line break, and where their lines begin. Text is made of them only where it is looked at. */
-interface Block {
-  readonly bytes: Uint8Array;
-  readonly firstLine: number;
-  readonly starts: Uint32Array;
-}
+import { type Block, decode, LogSegment } from './log-segment.ts';
 
 /** Work on many lines is cut into slices of this length, so that the page goes on answering. */
 const sliceMs = 8;
@@ -13,37 +8,38 @@ const sliceMs = 8;
 export const shownCharacters = 20_000;
 const scanDelayMs = 100;
 const longestScanDelayMs = 2_000;
-/** Of a longer line only the two ends are looked at, each of half of this. */
-const readBytes = 128 * 1024;
-const lineBreak = 10;
 const maxErrors = 5_000;
 
 const errorLine =
   /^(?:\x1b\[[0-9;]*m|[ \t])*(?:✗|×|FAIL\b|(?:[A-Z]\w*)?Error:|error(?:\[\w+\])?:|fatal:|panic:|::error|##\[error\])/gm;
 
+/** A command of the log, as its outline tells of it. */
+type Command = LogOutline['commands'][number];
+
 /**
  * A log in the browser: its bytes in blocks with an index of their lines, so that a million lines cost no more than
- * their bytes and one look at each of them. Append-only. Listeners are told once per frame; search and the list of error lines grow with the lines.
+ * their bytes and one look at each of them. Parts of it may come in any order: what one came to see first, the rest
+ * behind it; lines that have not come yet are counted. Lines are numbered from 0. Listeners are told once per frame;
+ * search and the list of error lines grow with the lines.
  */
 export class LogStore {
-  /** Numbers (from 0) of lines that begin with "+ ": the runner prints each command so before it runs. */
-  readonly commands: number[] = [];
+  /** Numbers of lines that begin with "+ ", ascending: the runner prints each command so before it runs. */
+  commands: number[] = [];
   /** Numbers of lines that hold the searched text, ascending. */
   hits: number[] = [];
   /** Numbers of lines that look like errors, ascending. */
-  readonly errors: number[] = [];
+  errors: number[] = [];
   isSearching = false;
   /** Grows whenever something that is shown changed. */
   version = 0;
 
-  readonly #blocks: Block[] = [];
-  #lines = 0;
-  /** What came after the last line break. */
-  #open: Uint8Array[] = [];
-  #openBytes = 0;
+  /** Parts that are here, in order; the first begins with the log. */
+  readonly #segments: LogSegment[] = [new LogSegment(0, 0)];
+  #outline: LogOutline | undefined;
+  #outlined = new Map<number, Command>();
   #query: RegExp | undefined;
-  #searchedBlocks = 0;
-  #scannedBlocks = 0;
+  #unsearched: Block[] = [];
+  #unscanned: Block[] = [];
   #isScanning = false;
   #scanWantedAtMs: number | undefined;
   #scanTimer: ReturnType<typeof setTimeout> | undefined;
@@ -51,44 +47,119 @@ export class LogStore {
   readonly #listeners = new Set<() => void>();
   #isDue = false;
 
-  /** Lines so far; one that has not ended yet counts. */
+  /** Lines so far; one that has not ended yet counts, and so do those that are known and not here. */
   get lineCount(): number {
-    return this.#lines + (this.#openBytes > 0 ? 1 : 0);
+    return Math.max(this.#last.endLine, this.#outline?.lines ?? 0);
   }
 
-  append(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    const end = bytes.lastIndexOf(lineBreak) + 1;
-    if (end === 0) this.#keepOpen(bytes);
-    else {
-      this.#index(join([...this.#open, bytes.subarray(0, end)]));
-      this.#open = [];
-      this.#openBytes = 0;
-      if (end < bytes.length) this.#keepOpen(bytes.subarray(end));
-    }
-    this.#scanLater();
-    void this.#continueSearch();
+  /** Where what is here ends, in bytes. */
+  get endOffset(): number {
+    return this.#last.endOffset;
+  }
+
+  get loadedBytes(): number {
+    return this.#segments.reduce((sum, { offset, endOffset }) => sum + endOffset - offset, 0);
+  }
+
+  get sizeBytes(): number {
+    return Math.max(this.endOffset, this.#outline?.sizeBytes ?? 0);
+  }
+
+  /** Whether everything that is known of is here. */
+  get isWhole(): boolean {
+    return this.#segments.length === 1 && this.endOffset >= this.sizeBytes;
+  }
+
+  get outline(): LogOutline | undefined {
+    return this.#outline;
+  }
+
+  /** The first bytes that are missing before others that are here. */
+  firstGap(): { readonly from: number; readonly to: number } | undefined {
+    const [first, second] = this.#segments;
+    return first && second && { from: first.endOffset, to: second.offset };
+  }
+
+  /** What the server says about the log as a whole. */
+  expect(outline: LogOutline): void {
+    this.#outline = outline;
+    this.#outlined = new Map(outline.commands.map((command) => [command.line - 1, command]));
+    this.#addCommands(outline.commands.map(({ line }) => line - 1));
     this.#tell();
   }
 
-  /** The line as it was written, without its end; of a very long one the two ends. */
-  line(number: number): string {
-    if (number === this.#lines) return this.#openLine();
-    const bytes = this.#bytesOf(number);
-    if (bytes.length <= readBytes) return decode(bytes);
-    return decode(bytes.subarray(0, readBytes / 2)) + decode(bytes.subarray(-readBytes / 2));
+  /** Takes in whole lines from the middle: the bytes stand at `offset`, where the line `firstLine` begins. */
+  insert(offset: number, firstLine: number, bytes: Uint8Array): void {
+    const before = this.#segments.findLastIndex((segment) => segment.offset <= offset);
+    if ((this.#segments[before]?.endOffset ?? 0) < offset && bytes.length > 0)
+      this.#segments.splice(before + 1, 0, new LogSegment(offset, firstLine));
+    this.put(offset, bytes);
+  }
+
+  /** Takes in bytes that stand at `offset`, as far as they are new and nothing is missing before them. */
+  put(offset: number, bytes: Uint8Array): void {
+    let rest = bytes;
+    let at = offset;
+    while (rest.length > 0) {
+      const index = this.#segments.findLastIndex((segment) => segment.offset <= at);
+      const segment = this.#segments[index];
+      if (!segment || at > segment.endOffset) return;
+      const next = this.#segments[index + 1];
+      const fresh = rest.subarray(
+        Math.min(rest.length, segment.endOffset - at),
+        next === undefined ? undefined : Math.max(0, next.offset - at),
+      );
+      if (fresh.length > 0) this.#append(segment, fresh);
+      if (!next || segment.endOffset < next.offset) return;
+      // A part that does not fit was counted from something else: it comes again.
+      if (segment.join(next)) this.#tell();
+      this.#segments.splice(index + 1, 1);
+      const taken = Math.max(0, segment.endOffset - at);
+      rest = rest.subarray(Math.min(rest.length, taken));
+      at += taken;
+    }
+  }
+
+  /** Takes in what follows the last byte. */
+  append(bytes: Uint8Array): void {
+    this.put(this.endOffset, bytes);
+  }
+
+  /** Nothing follows: the last line is searched, too, although no line break ends it. */
+  close(): void {
+    const block = this.#last.close();
+    if (block) this.#take(block);
+  }
+
+  has(line: number): boolean {
+    return this.#segmentOf(line) !== undefined;
+  }
+
+  /** Whether all lines from one to another are here. */
+  holds(first: number, last: number): boolean {
+    return this.#segmentOf(first)?.holds(last) === true;
+  }
+
+  /** The line as it was written, without its end; of a very long one the two ends. `undefined` while it is not here. */
+  line(number: number): string | undefined {
+    return this.#segmentOf(number)?.line(number) ?? this.#outlined.get(number)?.text;
   }
 
   /** How long the line is, without its end. */
   lineSize(number: number): number {
-    return number === this.#lines ? this.#openBytes : this.#bytesOf(number).length;
+    return this.#segmentOf(number)?.lineSize(number) ?? 0;
+  }
+
+  /** What the outline tells of the command of this line; nothing of one that came later. */
+  command(line: number): Command | undefined {
+    return this.#outlined.get(line);
   }
 
   /** Searches all lines, in slices; `hits` grows meanwhile. Letters match whatever their case. */
   search(query: string): void {
     this.#query = query === '' ? undefined : new RegExp(query.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'), 'gi');
     this.hits = [];
-    this.#searchedBlocks = 0;
+    this.#unsearched = this.#query ? this.#segments.flatMap(({ blocks }) => blocks) : [];
     void this.#continueSearch();
     this.#tell();
   }
@@ -98,57 +169,39 @@ export class LogStore {
     return () => this.#listeners.delete(listener);
   };
 
-  #bytesOf(number: number): Uint8Array {
-    const block = this.#blockOf(number);
-    if (!block) return new Uint8Array();
-    const at = number - block.firstLine;
-    const end = (block.starts[at + 1] ?? block.bytes.length) - 1;
-    return block.bytes.subarray(block.starts[at], block.bytes[end - 1] === 13 ? end - 1 : end);
+  /** Tells what is new now, not with the next frame: for what one waits to see. */
+  tellNow(): void {
+    this.version++;
+    for (const listener of this.#listeners) listener();
   }
 
-  #keepOpen(bytes: Uint8Array): void {
-    this.#open.push(bytes);
-    this.#openBytes += bytes.length;
+  get #last(): LogSegment {
+    const last = this.#segments.at(-1);
+    if (!last) throw new Error('A log has no segment');
+    return last;
   }
 
-  #openLine(): string {
-    if (this.#openBytes <= readBytes) {
-      const whole = join(this.#open);
-      this.#open = [whole];
-      return decode(whole);
-    }
-    return decode(ends(this.#open, readBytes / 2)) + decode(ends(this.#open.toReversed(), readBytes / 2, true));
+  #segmentOf(line: number): LogSegment | undefined {
+    return this.#segments.find((segment) => segment.holds(line));
   }
 
-  #index(bytes: Uint8Array): void {
-    let starts = new Uint32Array(Math.max(64, bytes.length >> 5));
-    let count = 0;
-    let start = 0;
-    // A plain loop: a call per line costs more than looking at its bytes.
-    for (let at = 0; at < bytes.length; at++) {
-      if (bytes[at] !== lineBreak) continue;
-      if (count === starts.length) {
-        const larger = new Uint32Array(starts.length * 2);
-        larger.set(starts);
-        starts = larger;
-      }
-      // "+ "
-      if (bytes[start] === 43 && bytes[start + 1] === 32) this.commands.push(this.#lines + count);
-      starts[count++] = start;
-      start = at + 1;
-    }
-    this.#blocks.push({ bytes, firstLine: this.#lines, starts: starts.slice(0, count) });
-    this.#lines += count;
+  #append(segment: LogSegment, bytes: Uint8Array): void {
+    const block = segment.append(bytes);
+    if (block) this.#take(block);
+    this.#tell();
   }
 
-  #blockOf(line: number): Block | undefined {
-    let [low, high] = [0, this.#blocks.length - 1];
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if ((this.#blocks[middle]?.firstLine ?? 0) <= line) low = middle;
-      else high = middle - 1;
-    }
-    return this.#blocks[low];
+  #take(block: Block): void {
+    this.#addCommands(block.commands);
+    if (this.#query) this.#unsearched.push(block);
+    this.#unscanned.push(block);
+    this.#scanLater();
+    void this.#continueSearch();
+  }
+
+  #addCommands(lines: readonly number[]): void {
+    const fresh = lines.filter((line) => !includesSorted(this.commands, line));
+    if (fresh.length > 0) this.commands = [...this.commands, ...fresh].sort((a, b) => a - b);
   }
 
   /** Error lines can wait until loading pauses: what was just loaded is drawn first. */
@@ -167,12 +220,13 @@ export class LogStore {
     if (this.#isScanning) return;
     this.#isScanning = true;
     const slice = new Slice();
-    while (this.#scannedBlocks < this.#blocks.length && this.errors.length < maxErrors) {
+    while (this.#unscanned.length > 0 && this.errors.length < maxErrors) {
       await slice.rest();
-      const block = this.#blocks[this.#scannedBlocks++];
-      if (block) findLines(block, errorLine, this.errors);
+      const block = this.#unscanned.shift();
+      if (block) this.errors = withSorted(this.errors, findLines(block, errorLine));
       if (slice.hasRested) this.#tell();
     }
+    this.#unscanned = [];
     this.#isScanning = false;
     this.#tell();
   }
@@ -181,13 +235,13 @@ export class LogStore {
     if (this.#isSearchRunning) return;
     this.#isSearchRunning = true;
     const slice = new Slice();
-    while (this.#query && this.#searchedBlocks < this.#blocks.length) {
+    while (this.#query && this.#unsearched.length > 0) {
       this.isSearching = true;
       await slice.rest();
       // Another search may have begun while this one rested: it goes on from its own beginning.
-      const block = this.#blocks[this.#searchedBlocks++];
+      const block = this.#unsearched.shift();
       if (!block || !this.#query) break;
-      findReadLines(block, this.#query, this.hits);
+      this.hits = withSorted(this.hits, findReadLines(block, this.#query));
       if (slice.hasRested) this.#tell();
     }
     this.isSearching = false;
@@ -200,8 +254,7 @@ export class LogStore {
     this.#isDue = true;
     requestAnimationFrame(() => {
       this.#isDue = false;
-      this.version++;
-      for (const listener of this.#listeners) listener();
+      this.tellNow();
     });
   }
 }
@@ -219,8 +272,9 @@ class Slice {
   }
 }
 
-/** Adds the numbers of the lines in which `pattern` (global) is found, as they are written. */
-function findLines(block: Block, pattern: RegExp, found: number[], text = decode(block.bytes)): void {
+/** The numbers of the lines in which `pattern` (global) is found, as they are written. */
+function findLines(block: Block, pattern: RegExp, text = decode(block.bytes)): number[] {
+  const found: number[] = [];
   let line = block.firstLine;
   let lineEnd = text.indexOf('\n');
   pattern.lastIndex = 0;
@@ -230,52 +284,46 @@ function findLines(block: Block, pattern: RegExp, found: number[], text = decode
       line++;
     }
     found.push(line);
-    if (lineEnd < 0) return;
+    if (lineEnd < 0) break;
     // One hit per line is enough.
     pattern.lastIndex = lineEnd + 1;
   }
+  return found;
 }
 
 /** As `findLines`, in what a reader sees of each line: escapes and overwritten parts do not count. */
-function findReadLines(block: Block, pattern: RegExp, found: number[]): void {
+function findReadLines(block: Block, pattern: RegExp): number[] {
   const text = decode(block.bytes);
-  if (!text.includes('\x1b') && !text.includes('\r')) {
-    findLines(block, pattern, found, text);
-    return;
-  }
+  if (!text.includes('\x1b') && !text.includes('\r')) return findLines(block, pattern, text);
+  const found: number[] = [];
   for (const [i, line] of text.slice(0, -1).split('\n').entries()) {
     pattern.lastIndex = 0;
     if (pattern.test(plainText(line))) found.push(block.firstLine + i);
   }
+  return found;
 }
 
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-
-function decode(bytes: Uint8Array): string {
-  return decoder.decode(bytes);
+/** Adds ascending numbers between which the list has none; at its end in place, as nearly always. */
+function withSorted(all: number[], added: readonly number[]): number[] {
+  const [first] = added;
+  if (first === undefined) return all;
+  const at = lowerBound(all, first);
+  if (at < all.length) return all.slice(0, at).concat(added, all.slice(at));
+  for (const value of added) all.push(value);
+  return all;
 }
 
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const [only] = parts;
-  if (parts.length === 1 && only) return only;
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
+/** Index of the first of these ascending values that is not below `value`. */
+function lowerBound(values: readonly number[], value: number): number {
+  let [low, high] = [0, values.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((values[middle] ?? 0) < value) low = middle + 1;
+    else high = middle;
   }
-  return whole;
+  return low;
 }
 
-/** The first `length` bytes of many parts; `fromEnd`: the parts stand in reverse, and the last bytes are wanted. */
-function ends(parts: readonly Uint8Array[], length: number, fromEnd = false): Uint8Array {
-  const taken: Uint8Array[] = [];
-  let missing = length;
-  for (const part of parts) {
-    const piece = fromEnd ? part.subarray(Math.max(0, part.length - missing)) : part.subarray(0, missing);
-    taken.push(piece);
-    missing -= piece.length;
-    if (missing <= 0) break;
-  }
-  return join(fromEnd ? taken.reverse() : taken);
+export function includesSorted(values: readonly number[], value: number): boolean {
+  return values[lowerBound(values, value)] === value;
 }

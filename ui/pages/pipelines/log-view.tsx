@@ -1,7 +1,6 @@
 import {
   type KeyboardEvent,
   type MouseEvent,
-  memo,
   type ReactNode,
   useCallback,
   useEffect,
@@ -12,14 +11,16 @@ import {
   useSyncExternalStore,
 } from 'react';
 import type { StepView } from '../../../src/api/pipelines.ts';
-import { formatBytes, formatNumber, useMessages } from '../../language.ts';
-import { CopyButton } from '../../parts/copy.tsx';
-import { Icon } from '../../parts/icons.tsx';
-import { isFinal } from '../../parts/status.tsx';
-import { plainText, segments } from './ansi.ts';
+import { formatClock, useMessages } from '../../language.ts';
+import { isBad, isFinal } from '../../parts/status.tsx';
 import { FoldedRows, rowHeight } from './folded-rows.ts';
-import { type LogAddress, LogFeed, logUrl } from './log-feed.ts';
-import { type LogStore, shownCharacters } from './log-store.ts';
+import { LogBar } from './log-bar.tsx';
+import { chooseLogClock, formatSinceStart, formatWallTime, logClocks, useLogClock } from './log-clock.ts';
+import { type LogAim, LogFeed } from './log-feed.ts';
+import { type LogAddress, logUrl } from './log-requests.ts';
+import { LogRow } from './log-row.tsx';
+import { includesSorted, type LogStore } from './log-store.ts';
+import { LogTimes } from './log-times.ts';
 
 const overscan = 6;
 /** Browsers cap the height of an element (Firefox at about 17.9 million px): above this the scrollbar is scaled. */
@@ -27,7 +28,6 @@ const maxHeight = 15_000_000;
 /** Shorter logs are not folded. */
 const foldedFromLines = 1_000;
 const maxMarks = 60;
-const maxCopiedLines = 20_000;
 /** Rows that stay above a line that is jumped to. */
 const contextRows = 6;
 
@@ -43,13 +43,20 @@ interface Props {
 /** A step's log: only rows in sight are drawn, all lines are searched, commands fold, and it follows while it grows. */
 export function LogView({ address, step, lines, onChoose }: Props) {
   const t = useMessages();
-  const [feed] = useState(
-    () => new LogFeed(address, { isStarted: step.startedAt !== null, isFinished: isFinal(step.status) }),
-  );
   const [wasGrowing] = useState(() => !isFinal(step.status));
+  /** What one came to see; in a log that has ended without a known failure, its end if it ended badly. */
+  const [aim] = useState<LogAim>(
+    () => lines?.[0] ?? (wasGrowing ? 'end' : (step.failure?.line ?? (isBad(step.status) ? 'end' : 'start'))),
+  );
+  const [feed] = useState(
+    () => new LogFeed(address, { isStarted: step.startedAt !== null, isFinished: isFinal(step.status) }, aim),
+  );
+  const [times] = useState(() => new LogTimes(address));
+  const clock = useLogClock();
   const { store } = feed;
   const version = useSyncExternalStore(store.subscribe, () => store.version);
   const state = useSyncExternalStore(feed.subscribe, () => feed.state);
+  useSyncExternalStore(times.subscribe, () => times.version);
   const failureLine = step.failure ? step.failure.line - 1 : undefined;
 
   const box = useRef<HTMLDivElement>(null);
@@ -62,10 +69,13 @@ export function LogView({ address, step, lines, onChoose }: Props) {
   const [query, setQuery] = useState('');
   const [hit, setHit] = useState(0);
   const [folds, setFolds] = useState<{ all?: boolean; some: ReadonlyMap<number, boolean> }>({ some: new Map() });
-  /** A line (from 0) that is to be shown as soon as it is there. */
-  const target = useRef<number>(lines ? lines[0] - 1 : wasGrowing ? undefined : failureLine);
+  /** A line (from 0), or the end, that is to be shown as soon as it is known where it stands. */
+  const target = useRef<number | 'end'>(
+    typeof aim === 'number' ? aim - 1 : aim === 'end' && !wasGrowing ? 'end' : undefined,
+  );
 
-  useEffect(() => feed.start(), [feed]);
+  useLayoutEffect(() => feed.start(), [feed]);
+  useEffect(() => () => times.stop(), [times]);
   useEffect(() => {
     feed.follow({ isStarted: step.startedAt !== null, isFinished: isFinal(step.status) });
   }, [feed, step.status, step.startedAt]);
@@ -96,6 +106,14 @@ export function LogView({ address, step, lines, onChoose }: Props) {
     setFolds((before) => ({ ...before, some: new Map(before.some).set(command, true) }));
   }, []);
 
+  /** Drawn with the same frame: an event would tell of it only after the next. */
+  const scrollTo = useCallback((next: number): void => {
+    const view = box.current;
+    if (!view) return;
+    view.scrollTop = next;
+    setTop(view.scrollTop);
+  }, []);
+
   const scrollToLine = useCallback(
     (line: number): void => {
       const command = rows.commandOf(line);
@@ -107,15 +125,19 @@ export function LogView({ address, step, lines, onChoose }: Props) {
       }
       target.current = undefined;
       setFollowing(false);
-      box.current?.scrollTo({ top: Math.max(0, rows.topOf(rows.rowOf(line)) - contextRows * rowHeight) * scale });
+      scrollTo(Math.max(0, rows.topOf(rows.rowOf(line)) - contextRows * rowHeight) * scale);
     },
-    [rows, scale, unfold],
+    [rows, scale, scrollTo, unfold],
   );
 
   // What is to be shown is shown as soon as its line has come, and its fold is open.
   useLayoutEffect(() => {
-    if (target.current !== undefined && target.current < store.lineCount) scrollToLine(target.current);
-  }, [store, scrollToLine]);
+    if (target.current === undefined || store.lineCount === 0) return;
+    if (target.current === 'end') {
+      target.current = undefined;
+      scrollTo(scrollHeight);
+    } else if (target.current < store.lineCount) scrollToLine(target.current);
+  }, [store, scrollHeight, scrollTo, scrollToLine]);
 
   const chosenFirst = lines?.[0];
   const wasChosenHere = useRef(false);
@@ -128,7 +150,7 @@ export function LogView({ address, step, lines, onChoose }: Props) {
   }, [chosenFirst]);
 
   useLayoutEffect(() => {
-    if (isFollowing && box.current) box.current.scrollTop = box.current.scrollHeight;
+    if (isFollowing) scrollTo(scrollHeight);
   }, [isFollowing, rows]);
 
   useEffect(() => {
@@ -176,9 +198,17 @@ export function LogView({ address, step, lines, onChoose }: Props) {
       searchField.current?.select();
       return;
     }
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target instanceof HTMLInputElement) return;
+    if (
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      event.target instanceof HTMLInputElement ||
+      event.target instanceof HTMLSelectElement
+    )
+      return;
     if (event.key === 'n') goToError(1);
     else if (event.key === 'p') goToError(-1);
+    else if (event.key === 't') chooseLogClock(logClocks[(logClocks.indexOf(clock) + 1) % logClocks.length] ?? 'off');
     else if (event.target === box.current) moveChoice(event);
   };
 
@@ -201,7 +231,7 @@ export function LogView({ address, step, lines, onChoose }: Props) {
       const view = box.current;
       const at = rows.topOf(rows.rowOf(next - 1)) * scale;
       if (view && (at < view.scrollTop || at > view.scrollTop + view.clientHeight - 2 * rowHeight))
-        view.scrollTo({ top: Math.max(0, at - view.clientHeight / 2) });
+        scrollTo(Math.max(0, at - view.clientHeight / 2));
     } else return;
     event.preventDefault();
   };
@@ -225,87 +255,78 @@ export function LogView({ address, step, lines, onChoose }: Props) {
   const isFolded = rows.count < lineCount;
   const newLines = !isFollowing && leftAt !== undefined && state === 'growing' ? lineCount - leftAt : 0;
   const drawnRows: ReactNode[] = [];
+  /** The first line in sight that has not come, and the lines whose times have not. */
+  let missing: number | undefined;
+  let timeless: { first: number; last: number } | undefined;
   for (let row = firstRow; row < lastRow; row++) {
     const line = rows.lineAt(row);
     const command = rows.commandOf(line);
     const isHeader = command >= 0 && store.commands[command] === line;
     const isOpen = isHeader && (rows.end(command) === line + 1 || rows.lineAt(row + 1) === line + 1);
+    const text = store.line(line);
+    if (text === undefined) missing ??= line;
+    const time = clock === 'off' ? undefined : timeOf(line);
+    if (time?.atMs === undefined && time) timeless = { first: timeless?.first ?? line, last: line };
     drawnRows.push(
       <LogRow
         key={line}
         line={line}
-        text={store.line(line)}
+        text={text}
         sizeBytes={store.lineSize(line)}
         rawUrl={rawUrl}
         look={lookOf(line)}
         onChoose={choose}
-        {...(isHeader && { command, isOpen, hidden: rows.end(command) - line - 1, onToggle: toggle })}
+        time={time?.text}
+        timeTitle={time?.title}
+        {...(isHeader && {
+          command,
+          isOpen,
+          hidden: rows.end(command) - line - 1,
+          tookMs: durationOf(command),
+          onToggle: toggle,
+        })}
       />,
     );
   }
 
+  useEffect(() => {
+    if (missing !== undefined) feed.want(missing);
+  }, [feed, missing]);
+  useEffect(() => {
+    if (timeless) times.want(timeless.first, timeless.last);
+  }, [times, timeless?.first, timeless?.last, lineCount]);
+
   return (
     <div className="log" onKeyDown={onKeyDown}>
-      <div className="log-bar" role="group" aria-label={t.logTools}>
-        <div className="log-search">
-          <input
-            ref={searchField}
-            type="search"
-            value={query}
-            placeholder={t.searchLog}
-            aria-label={t.searchLog}
-            onChange={(event) => {
-              setQuery(event.target.value);
-              setHit(0);
-            }}
-            onKeyDown={(event) => {
-              if (event.nativeEvent.isComposing) return;
-              if (event.key === 'Enter') moveHit(event.shiftKey ? -1 : 1);
-              if (event.key === 'Escape') setQuery('');
-            }}
-          />
-          {query.length > 1 && (
-            <>
-              <span role="status" className="number">
-                {t.matches({ at: store.hits.length === 0 ? 0 : hit + 1, count: store.hits.length })}
-                {store.isSearching && '…'}
-              </span>
-              <button type="button" aria-label={t.previousMatch} title={t.previousMatch} onClick={() => moveHit(-1)}>
-                ↑
-              </button>
-              <button type="button" aria-label={t.nextMatch} title={t.nextMatch} onClick={() => moveHit(1)}>
-                ↓
-              </button>
-            </>
-          )}
-        </div>
-        {store.errors.length > 0 && (
-          <button type="button" title={t.nextErrorHint} onClick={() => goToError(1)}>
-            {t.nextError}
-          </button>
-        )}
-        <button type="button" aria-pressed={isWrapped} onClick={() => setWrapped(!isWrapped)}>
-          {t.wrap}
-        </button>
-        {lineCount - (store.commands[0] ?? lineCount) > store.commands.length && (
-          <button type="button" onClick={() => setFolds({ all: isFolded, some: new Map() })}>
-            {isFolded ? t.expandAll : t.foldAll}
-          </button>
-        )}
-        {!isFinal(step.status) && (
-          <button type="button" aria-pressed={isFollowing} onClick={() => setFollowing(!isFollowing)}>
-            {t.follow}
-          </button>
-        )}
-        {lines && <CopyLines store={store} first={lines[0]} last={lines[1]} version={version} />}
-        <a href={rawUrl} download={`${address.project}-${address.number}-${step.name}.log`}>
-          {t.download}
-        </a>
-        <a href={rawUrl} target="_blank" rel="noreferrer">
-          {t.raw}
-        </a>
-        <span className="number quiet">{t.lines({ count: lineCount })}</span>
-      </div>
+      <LogBar
+        address={address}
+        stepName={`${step.workflow}/${step.name}`}
+        fileName={`${address.project}-${address.number}-${step.name}.log`}
+        store={store}
+        version={version}
+        search={{
+          field: searchField,
+          query,
+          hit,
+          onQuery(next) {
+            setQuery(next);
+            setHit(0);
+          },
+          onMove: moveHit,
+        }}
+        clock={clock}
+        isWrapped={isWrapped}
+        onWrap={() => setWrapped(!isWrapped)}
+        onNextError={() => goToError(1)}
+        fold={
+          lineCount - (store.commands[0] ?? lineCount) > store.commands.length
+            ? { isFolded, onFold: () => setFolds({ all: isFolded, some: new Map() }) }
+            : undefined
+        }
+        follow={isFinal(step.status) ? undefined : { isFollowing, onFollow: () => setFollowing(!isFollowing) }}
+        lines={lines}
+        isLoading={state === 'growing' && !store.isWhole}
+      />
       <div className="log-body">
         <div
           className={isWrapped ? 'log-view wrapped' : 'log-view'}
@@ -314,6 +335,7 @@ export function LogView({ address, step, lines, onChoose }: Props) {
           role="log"
           aria-live="off"
           aria-label={t.logOf({ step: step.name })}
+          aria-busy={state === 'loading' || (state === 'growing' && !store.isWhole)}
           onScroll={onScroll}
         >
           <div style={{ height: scrollHeight }} />
@@ -341,6 +363,35 @@ export function LogView({ address, step, lines, onChoose }: Props) {
     </div>
   );
 
+  function timeOf(line: number): { atMs: number | undefined; text: string; title?: string } {
+    const atMs = times.at(line);
+    if (atMs === undefined) return { atMs, text: '' };
+    const at = step.startedAt === null ? undefined : new Date(Date.parse(step.startedAt) + atMs);
+    const since = formatSinceStart(atMs);
+    return {
+      atMs,
+      text: clock === 'step' ? since : at ? formatWallTime(at) : '',
+      ...(at && { title: `${formatClock(at)} · ${since}` }),
+    };
+  }
+
+  /** From when it was printed to when the next one was; the last one ends with its step. */
+  function durationOf(command: number): number | undefined {
+    const [line, next] = [store.commands[command], store.commands[command + 1]];
+    const begun = line === undefined ? undefined : store.command(line);
+    const stepMs =
+      step.finishedAt === null || step.startedAt === null
+        ? undefined
+        : Date.parse(step.finishedAt) - Date.parse(step.startedAt);
+    const endMs =
+      next === undefined
+        ? state === 'ended' || state === 'too-large'
+          ? stepMs
+          : undefined
+        : store.command(next)?.atMs;
+    return begun && endMs !== undefined ? Math.max(0, endMs - begun.atMs) : undefined;
+  }
+
   function lookOf(line: number): string {
     if (line === currentHit) return 'current';
     if (lines && line >= lines[0] - 1 && line <= lines[1] - 1) return 'chosen';
@@ -364,76 +415,6 @@ function LogNotice({ state, step }: { state: LogFeed['state']; step: StepView })
   return <p className="log-nothing quiet">{text}</p>;
 }
 
-interface RowProps {
-  readonly line: number;
-  readonly text: string;
-  readonly sizeBytes: number;
-  readonly rawUrl: string;
-  readonly look: string;
-  readonly onChoose: (event: MouseEvent, line: number) => void;
-  /** Set for the header of a command's output. */
-  readonly command?: number;
-  readonly isOpen?: boolean;
-  readonly hidden?: number;
-  readonly onToggle?: (command: number, isOpen: boolean) => void;
-}
-
-const LogRow = memo(function LogRow(props: RowProps) {
-  const { line, text, sizeBytes, rawUrl, look, onChoose, command, isOpen, hidden, onToggle } = props;
-  const t = useMessages();
-  const isCut = text.length > shownCharacters;
-  return (
-    <div className={`log-row ${command === undefined ? '' : 'command'} ${look}`}>
-      <span className="line-number" title={t.linkToLine} onClick={(event) => onChoose(event, line)}>
-        {line + 1}
-      </span>
-      {command !== undefined && onToggle ? (
-        <button
-          type="button"
-          className="log-text"
-          aria-expanded={isOpen === true}
-          onClick={() => onToggle(command, isOpen === true)}
-        >
-          {hidden === 0 ? <span className="log-no-fold" /> : <Icon name="chevron" size={10} />}
-          <span>{plainText(text.slice(0, 2_000)).slice(2)}</span>
-          {!isOpen && hidden !== undefined && hidden > 0 && <em>{t.lines({ count: hidden })}</em>}
-        </button>
-      ) : (
-        <span className="log-text">
-          {segments(isCut ? ends(text) : text).map((part, i) =>
-            part.href !== undefined ? (
-              <a key={i} href={part.href} rel="noreferrer noopener nofollow" target="_blank" className={part.className}>
-                {part.text}
-              </a>
-            ) : part.className === '' && part.color === undefined ? (
-              part.text
-            ) : (
-              <span
-                key={i}
-                className={part.className}
-                style={part.color === undefined ? undefined : { color: part.color }}
-              >
-                {part.text}
-              </span>
-            ),
-          )}
-          {isCut && (
-            <a href={rawUrl} target="_blank" rel="noreferrer" className="log-cut">
-              {t.lineCut({ size: formatBytes(sizeBytes) })}
-            </a>
-          )}
-        </span>
-      )}
-    </div>
-  );
-});
-
-/** Of a very long line its beginning; of one that rewrote itself (a progress bar) its end, which is what stands there. */
-function ends(text: string): string {
-  const rewritten = text.lastIndexOf('\r', text.length - 2);
-  return rewritten < 0 ? text.slice(0, shownCharacters) : text.slice(rewritten + 1).slice(0, shownCharacters);
-}
-
 /** Where errors stand in the whole log, beside the scrollbar. */
 function ErrorMarks({ store, rows }: { store: LogStore; rows: FoldedRows; version: number }) {
   const { errors } = store;
@@ -447,30 +428,4 @@ function ErrorMarks({ store, rows }: { store: LogStore; rows: FoldedRows; versio
         ))}
     </div>
   );
-}
-
-function CopyLines({ store, first, last }: { store: LogStore; first: number; last: number; version: number }) {
-  const t = useMessages();
-  const end = Math.min(last, store.lineCount, first + maxCopiedLines - 1);
-  const text = Array.from({ length: Math.max(0, end - first + 1) }, (_, i) =>
-    plainText(store.line(first - 1 + i)),
-  ).join('\n');
-  return (
-    <CopyButton
-      text={text}
-      label={first === last ? t.copyLine : t.copyLines({ count: formatNumber(end - first + 1) })}
-    />
-  );
-}
-
-function includesSorted(values: readonly number[], value: number): boolean {
-  let [low, high] = [0, values.length - 1];
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const found = values[middle] ?? 0;
-    if (found === value) return true;
-    if (found < value) low = middle + 1;
-    else high = middle - 1;
-  }
-  return false;
 }

@@ -23,10 +23,12 @@ import { runcLaunch } from './launcher-runc.ts';
 import { NamespaceHolder } from './namespace-holder.ts';
 import { runProgram } from './run-program.ts';
 import type { SandboxHost } from './sandbox-host.ts';
+import { gateOf, launchGate } from './sandbox-launch.ts';
 import { assembleSeccompFilter } from './seccomp-assembler.ts';
 import { findSandboxHoles } from './self-test.ts';
 import { caBundleMountPoint, Skeletons } from './skeleton.ts';
 import { findArchitecture } from './system-calls.ts';
+import { WaitingSandboxes } from './waiting-sandboxes.ts';
 
 export interface SandboxRuntimeOptions {
   readonly launcher: LauncherName | 'auto';
@@ -51,6 +53,7 @@ export interface AssembledHost {
         readonly host: Omit<SandboxHost, 'forget'>;
         readonly launcher: LauncherName;
         readonly checkouts: CheckoutCache;
+        readonly waiting: WaitingSandboxes;
         /** Absolute path. */
         readonly perl: string;
       }
@@ -209,9 +212,11 @@ export async function assembleHost(options: SandboxRuntimeOptions): Promise<Asse
     }),
     refuseUnenforceable: (step) => refuseUnenforceable(step, cgroups),
   };
+  const waiting = createWaiting(chosen.host, join(generationsFolder(options), generation, 'waiting'), options.logger);
+  pool.furnishWith((holder) => waiting.furnish(holder));
   return {
     ...shared,
-    ready: { host, launcher: chosen.launcher, checkouts, perl },
+    ready: { host, launcher: chosen.launcher, checkouts, waiting, perl },
     findings: [...findings, ...net.findings, ...limitFindings(cgroups), ...userFindings(isRootless)],
   };
 }
@@ -289,6 +294,23 @@ function createPool(options: {
         await holder.close();
         throw error;
       }
+    },
+  });
+}
+
+function createWaiting(host: LaunchHost, folder: string, logger: Logger): WaitingSandboxes {
+  return new WaitingSandboxes({
+    logger,
+    launch: (holder, kind, number) =>
+      launchGate(host, {
+        ...gateOf(holder, kind),
+        name: 'that comes next',
+        cgroupName: `waiting-${holder.name}/${number}`,
+        folder: join(folder, holder.name, String(number)),
+      }),
+    onDismissed(holder) {
+      host.cgroups?.removeJob(`waiting-${holder.name}`);
+      host.removal.remove(join(folder, holder.name));
     },
   });
 }

@@ -3,6 +3,9 @@ import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../../../lib/logger.ts';
 
+/** What is removed in so much time is deleted by one program: a start of it costs more than the deleting does. */
+const gatherMs = 50;
+
 /**
  * Removes folders that steps have written, off everybody's path: renamed at once, deleted by `rm`, which walks by
  * descriptors and so copes with trees deeper than a path may be long.
@@ -15,6 +18,7 @@ export class BackgroundRemoval {
   #sequence = 0;
   #hasFailed = false;
   #running: Promise<void> | undefined;
+  #soon: NodeJS.Timeout | undefined;
 
   constructor(options: {
     readonly folder: string;
@@ -35,11 +39,13 @@ export class BackgroundRemoval {
     if (!existsSync(folder)) return;
     this.#sequence += 1;
     renameSync(folder, join(this.#trash, `${process.pid}-${Date.now()}-${this.#sequence}`));
-    this.sweep();
+    this.#soon ??= setTimeout(() => this.sweep(), gatherMs);
   }
 
   /** Starts to delete what lies in the trash, also what a dead runner left there. */
   sweep(): void {
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
     this.#running ??= this.#sweep().finally(() => {
       this.#running = undefined;
       if (readdirSync(this.#trash).length > 0 && !this.#hasFailed) this.sweep();
@@ -48,6 +54,7 @@ export class BackgroundRemoval {
 
   /** Settles when nothing is left to delete. */
   async idle(): Promise<void> {
+    if (this.#soon) this.sweep();
     while (this.#running) await this.#running;
   }
 

@@ -1,6 +1,9 @@
 import type { Logger } from '../../../lib/logger.ts';
 import type { NamespaceHolder } from './namespace-holder.ts';
 
+/** How long after one was taken another is made: not while the job that took it begins. */
+const refillAfterMs = { empty: 20, other: 250 };
+
 /** Keeps a few holders with their network ready, so that a job does not wait for their making. */
 export class HolderPool {
   readonly #make: () => Promise<NamespaceHolder>;
@@ -8,6 +11,8 @@ export class HolderPool {
   readonly #logger: Logger;
   readonly #ready: NamespaceHolder[] = [];
   readonly #making = new Set<Promise<NamespaceHolder>>();
+  #furnish: ((holder: NamespaceHolder) => Promise<void>) | undefined;
+  #isFurnishing = false;
   #isClosed = false;
 
   constructor(options: {
@@ -20,17 +25,25 @@ export class HolderPool {
     this.#logger = options.logger;
   }
 
-  /** A holder of the caller's own; who takes it closes it. */
-  async take(): Promise<NamespaceHolder> {
-    const ready = this.#ready.shift();
-    // Made anew a moment later, so that the making does not compete with the job's first step.
-    setTimeout(() => this.fill(), 20).unref();
+  /** What is to be done with the holder that the next job will get, while nobody waits for it. May be done again. */
+  furnishWith(furnish: (holder: NamespaceHolder) => Promise<void>): void {
+    this.#furnish = furnish;
+  }
+
+  /** A holder of the caller's own; who takes it closes it. Jobs get the furnished one. */
+  async take(user: 'job' | 'other' = 'other'): Promise<NamespaceHolder> {
+    const ready = user === 'job' ? this.#ready.shift() : this.#ready.pop();
+    setTimeout(() => this.fill(), this.#ready.length === 0 ? refillAfterMs.empty : refillAfterMs.other).unref();
     return ready ?? (await this.#make());
   }
 
-  /** Starts to make what is missing, one at a time. */
+  /** Starts to make what is missing, one at a time, and then to furnish. */
   fill(): void {
-    if (this.#isClosed || this.#making.size > 0 || this.#ready.length >= this.#size) return;
+    if (this.#isClosed || this.#making.size > 0) return;
+    if (this.#ready.length >= this.#size) {
+      this.#furnishNext();
+      return;
+    }
     const made = this.#make();
     this.#making.add(made);
     made
@@ -44,6 +57,17 @@ export class HolderPool {
       })
       .catch((error: unknown) => this.#logger.warn('A sandbox could not be made ready ahead', { error }))
       .finally(() => this.#making.delete(made));
+  }
+
+  #furnishNext(): void {
+    const next = this.#ready[0];
+    if (!this.#furnish || !next || this.#isFurnishing) return;
+    this.#isFurnishing = true;
+    void this.#furnish(next).finally(() => {
+      this.#isFurnishing = false;
+      // Another one is next by now.
+      if (!this.#isClosed && this.#ready[0] !== next) this.#furnishNext();
+    });
   }
 
   async close(): Promise<void> {

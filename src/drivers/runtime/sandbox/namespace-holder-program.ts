@@ -10,12 +10,13 @@
  * input means that the runner is gone.
  *
  *     workspace <source|''> <overlay options|''> <links by newline>    binds a folder or mounts an overlay as the workspace
+ *     objects <folder>    binds the objects of the project's repository, read-only
  *     launch <id> <fifo> <cgroup files by newline> <overlay options> <links by newline> <seccomp file|''> <own process namespace|''>
  *            <visible cgroup folders by newline> <file name|''> <file text> <options by NUL|''> <arguments…>
  *     kill <id>
  *     fifos <n>
  *
- *     ready · fifo <n> · workspace-ok · workspace-failed <why> · opened <id> · refused <id> <why> · exited <id> <wait status>
+ *     ready · fifo <n> · workspace-ok · workspace-failed <why> · objects-ok · objects-failed <why> · opened <id> · refused <id> <why> · exited <id> <wait status>
  */
 export const namespaceHolderProgram = String.raw`
 use strict;
@@ -26,7 +27,7 @@ $_ = 0 + $_ for values %nr;
 use constant {
   NEWNS => 0x20000, NEWNET => 0x40000000, NEWPID => 0x20000000, NEWUSER => 0x10000000,
   MS_RDONLY => 1, MS_NOSUID => 2, MS_NODEV => 4, MS_NOEXEC => 8, MS_BIND => 4096, MS_REC => 16384,
-  MS_PRIVATE => 1 << 18, MS_REMOUNT => 32,
+  MS_PRIVATE => 1 << 18, MS_SLAVE => 1 << 19, MS_SHARED => 1 << 20, MS_REMOUNT => 32,
 };
 
 sub fail { my $why = "$_[0]: $!"; $why =~ s/\s+/ /g; syswrite(STDOUT, "failed $why\n"); exit 1 }
@@ -50,7 +51,8 @@ if ($isRootless) {
 syscall($nr{unshare}, NEWNS | NEWNET | NEWPID) == 0 or fail('unshare');
 mount('none', '/', '', MS_REC | MS_PRIVATE, '') or fail('private mounts');
 mount('tmpfs', $mountPoint, 'tmpfs', MS_NOSUID | MS_NODEV, 'size=64m,mode=0700') or fail('tmpfs');
-mkdir "$mountPoint/$_" for qw(root workspace sys launcher cgroup);
+mkdir "$mountPoint/$_" for qw(root workspace objects sys launcher cgroup draft);
+mount('tmpfs', "$mountPoint/draft", 'tmpfs', MS_NOSUID | MS_NODEV, 'size=64k,mode=0700') or fail('tmpfs');
 
 my $inner = fork();
 defined $inner or fail('fork');
@@ -70,6 +72,9 @@ for my $hidden ('firmware', 'kernel/security', 'devices/virtual/powercap') {
   my $path = "$mountPoint/sys/$hidden";
   mount('tmpfs', $path, 'tmpfs', MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, 'size=4k') if -d $path;
 }
+
+# What is mounted here from now on appears in the sandboxes too, those that wait behind their gates included.
+mount('none', $mountPoint, '', MS_SHARED, '') or fail('shared mounts');
 
 # The loopback goes up by SIOCSIFFLAGS.
 socket(my $socket, 2, 2, 0) or fail('socket');
@@ -115,9 +120,20 @@ sub set_workspace {
   my $target = "$mountPoint/workspace";
   my $done = $options ne ''
     ? mount('overlay', $target, 'overlay', MS_NODEV | MS_NOSUID, $options)
-    : mount($source, $target, '', MS_BIND, '') && mount('none', $target, '', MS_REMOUNT | MS_BIND | MS_NODEV | MS_NOSUID, '');
-  my $why = "$!"; $why =~ s/\s+/ /g;
-  syswrite(STDOUT, $done ? "workspace-ok\n" : "workspace-failed $why\n");
+    : show_folder($source, 'workspace', 0);
+  report('workspace', $done);
+}
+
+sub report { my ($what, $done) = @_; my $why = "$!"; $why =~ s/\s+/ /g; syswrite(STDOUT, $done ? "$what-ok\n" : "$what-failed $why\n") }
+
+# Its flags are set where nobody sees it: a sandbox gets the mount as it is at that moment.
+sub show_folder {
+  my ($source, $name, $flags) = @_;
+  my $draft = "$mountPoint/draft/$name";
+  mkdir $draft;
+  return mount($source, $draft, '', MS_BIND, '')
+    && mount('none', $draft, '', MS_REMOUNT | MS_BIND | MS_NODEV | MS_NOSUID | $flags, '')
+    && mount($draft, "$mountPoint/$name", '', MS_BIND, '');
 }
 
 # A FIFO whose other end the runner holds opens at once; without the runner it is refused instead of waited for.
@@ -170,6 +186,8 @@ sub run_launcher {
   for my $path (split /\n/, $cgroups) { put($path, '0') or $stop->("join the control group $path") }
   put('/proc/self/oom_score_adj', '500');
   syscall($nr{unshare}, NEWNS) == 0 or $stop->('make a mount namespace');
+  # Its own mounts stay its own; the workspace and the objects may still come.
+  mount('none', '/', '', MS_REC | MS_SLAVE, '') or $stop->('make mounts its own');
   enter_links($id, $links);
   mount('overlay', "$mountPoint/root", 'overlay', MS_NODEV | MS_NOSUID, $overlay) or $stop->('mount the root file system') if $overlay ne '';
   if ($ownPids) {
@@ -265,6 +283,7 @@ while (1) {
       substr($buffer, 0, 4 + $length) = '';
       if ($command eq 'launch') { launch(@fields) }
       elsif ($command eq 'workspace') { set_workspace(@fields) }
+      elsif ($command eq 'objects') { report('objects', show_folder($fields[0], 'objects', MS_RDONLY)) }
       elsif ($command eq 'kill') { kill 'KILL', $pidOf{$fields[0]} if $pidOf{$fields[0]} }
       elsif ($command eq 'fifos') { make_fifos($fields[0]) }
     }

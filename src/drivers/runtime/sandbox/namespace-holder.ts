@@ -65,7 +65,8 @@ export class NamespaceHolder {
   readonly #fifoWaiters: ((fifo: number) => void)[] = [];
   readonly #opened = new Map<string, { resolve: () => void; reject: (error: Error) => void }>();
   readonly #exits = new Map<string, (status: number | undefined) => void>();
-  #workspace: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  /** Mounts that were asked for, by name: `workspace`, `objects`. */
+  readonly #mounts = new Map<string, { resolve: () => void; reject: (error: Error) => void }>();
   #isDead = false;
   #launches = 0;
 
@@ -87,7 +88,7 @@ export class NamespaceHolder {
         this.#isDead = true;
         const error = this.#gone();
         for (const waiter of this.#opened.values()) waiter.reject(error);
-        this.#workspace?.reject(error);
+        for (const waiter of this.#mounts.values()) waiter.reject(error);
         for (const settle of this.#exits.values()) settle(undefined);
         this.#opened.clear();
         this.#exits.clear();
@@ -125,6 +126,7 @@ export class NamespaceHolder {
     const started = await new Promise<{ pid: number; fifos: number[] }>((resolve, reject) => {
       const fifos: number[] = [];
       let pid = 0;
+      let isReady = false;
       const refuse = (why: string): void =>
         reject(new GantryError('RUNTIME_UNAVAILABLE', `Cannot start a job's namespaces: ${why}`));
       child.once('error', (error) => refuse(error.message));
@@ -134,20 +136,29 @@ export class NamespaceHolder {
         if (word === 'pid') pid = Number(rest[0]);
         else if (word === 'fifo') fifos.push(Number(rest[0]));
         else if (word === 'failed') refuse(rest.join(' '));
-        else if (word === 'ready') resolve({ pid, fifos });
+        else if (word === 'ready') isReady = true;
+        // Two processes say the two: either may come first.
+        if (isReady && pid > 0) resolve({ pid, fifos });
       };
     });
     return new NamespaceHolder(options, child, started, lines);
   }
 
-  /** Binds a folder, or mounts an overlay, as the workspace that steps launched later will see. */
-  async setWorkspace(workspace: { readonly folder: string } | { readonly overlay: OverlayMount }): Promise<void> {
-    if (this.#isDead) throw this.#gone();
-    await new Promise<void>((resolve, reject) => {
-      this.#workspace = { resolve, reject };
-      if ('folder' in workspace) this.#send(['workspace', workspace.folder, '', '']);
-      else this.#send(['workspace', '', workspace.overlay.options, workspace.overlay.links.join('\n')]);
-    });
+  /** Binds a folder, or mounts an overlay, as the workspace: sandboxes see it, those launched before too. Once. */
+  setWorkspace(workspace: { readonly folder: string } | { readonly overlay: OverlayMount }): Promise<void> {
+    return 'folder' in workspace
+      ? this.#mount('workspace', [workspace.folder, '', ''])
+      : this.#mount('workspace', ['', workspace.overlay.options, workspace.overlay.links.join('\n')]);
+  }
+
+  /** Binds the objects of the job's repository, read-only, as `setWorkspace` does the workspace. Once. */
+  setObjects(folder: string): Promise<void> {
+    return this.#mount('objects', [folder]);
+  }
+
+  /** The folder that is, or will be, the workspace or the repository's objects. */
+  placeOf(what: 'workspace' | 'objects'): string {
+    return join(this.mountPoint, what);
   }
 
   /** Starts a launcher with fresh pipes. Resolves when both ends of them are open. */
@@ -193,6 +204,14 @@ export class NamespaceHolder {
     await rm(this.#fifoFolder, { recursive: true, force: true });
   }
 
+  async #mount(what: 'workspace' | 'objects', fields: readonly string[]): Promise<void> {
+    if (this.#isDead) throw this.#gone();
+    await new Promise<void>((resolve, reject) => {
+      this.#mounts.set(what, { resolve, reject });
+      this.#send([what, ...fields]);
+    });
+  }
+
   #send(fields: readonly string[]): void {
     if (!this.#isDead) this.#child.stdin!.write(encodeFrame(fields));
   }
@@ -215,12 +234,13 @@ export class NamespaceHolder {
     } else if (word === 'exited') {
       this.#exits.get(id)?.(Number(rest[1]));
       this.#exits.delete(id);
-    } else if (word === 'workspace-ok') {
-      this.#workspace?.resolve();
-    } else if (word === 'workspace-failed') {
-      this.#workspace?.reject(
-        new GantryError('RUNTIME_UNAVAILABLE', `Cannot mount the job's workspace: ${rest.join(' ')}`),
-      );
+    } else if (word?.endsWith('-ok')) {
+      this.#mounts.get(word.slice(0, -'-ok'.length))?.resolve();
+    } else if (word?.endsWith('-failed')) {
+      const what = word.slice(0, -'-failed'.length);
+      this.#mounts
+        .get(what)
+        ?.reject(new GantryError('RUNTIME_UNAVAILABLE', `Cannot mount the job's ${what}: ${rest.join(' ')}`));
     }
   }
 

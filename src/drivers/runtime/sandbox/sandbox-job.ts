@@ -1,17 +1,24 @@
 import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { GantryError } from '../../../core/errors.ts';
 import type { JobSpec, RuntimeJob, StagedStep, StageSpec } from '../runtime.ts';
 import type { Checkout } from './checkout-cache.ts';
 import { CloneStep } from './clone-step.ts';
-import type { Bind } from './launcher.ts';
 import type { NamespaceHolder } from './namespace-holder.ts';
 import { overlayMount } from './overlay.ts';
 import type { SandboxHost } from './sandbox-host.ts';
-import { launchSandbox } from './sandbox-launch.ts';
+import { gateOf, launchGate, sandboxUse } from './sandbox-launch.ts';
 import type { SandboxStep } from './sandbox-step.ts';
-import { objectsMountPoint } from './skeleton.ts';
+import { Turns } from './turns.ts';
+import type { SandboxKind, WaitingSandboxes } from './waiting-sandboxes.ts';
 import { writeWorkTreeSettings } from './work-tree-settings.ts';
+
+/** As many steps are staged at once when a job begins. */
+const kindsForeseen = 3;
+
+/** To launch is work for processors: with more at once the first step would wait for those that come after it. */
+const launchesAtOnce = Math.max(1, Math.floor(availableParallelism() / 2));
 
 /** One attempt of one workflow: a workspace, a network and steps that come and go in sandboxes of their own. */
 export class SandboxJob implements RuntimeJob {
@@ -19,12 +26,16 @@ export class SandboxJob implements RuntimeJob {
   readonly #host: SandboxHost;
   readonly #folder: string;
   readonly #holder: NamespaceHolder;
+  readonly #waiting: WaitingSandboxes;
+  /** Kinds of the sandboxes that were asked for first. */
+  readonly #kinds: SandboxKind[] = [];
   readonly #staged = new Set<string>();
   readonly #steps = new Set<SandboxStep>();
+  readonly #launches = new Turns(launchesAtOnce);
   /** The checkout, once it is mounted as the workspace; absent when the job has no repository. */
   readonly #checkout: Promise<Checkout> | undefined;
-  /** Settles when a workspace is mounted, with or without a checkout: steps staged before would not see it. */
-  readonly #workspace: Promise<void>;
+  /** Settles when what its steps work on is mounted, with or without a checkout: then they may start. */
+  readonly #mounted: Promise<unknown>;
   /** Aborted when the job ends: nothing that is waited for on its behalf goes on. */
   readonly #ending = new AbortController();
   #staging = 0;
@@ -36,19 +47,24 @@ export class SandboxJob implements RuntimeJob {
     readonly host: SandboxHost;
     readonly folder: string;
     readonly holder: NamespaceHolder;
+    readonly waiting: WaitingSandboxes;
   }) {
     this.spec = options.spec;
     this.#host = options.host;
     this.#folder = options.folder;
     this.#holder = options.holder;
+    this.#waiting = options.waiting;
+    this.#waiting.claim(this.#holder);
     for (const path of [this.#workspaceUpper, join(this.#folder, 'workspace-work')]) {
       mkdirSync(path, { recursive: true, mode: 0o755 });
     }
     const empty = (): Promise<void> => this.#holder.setWorkspace({ folder: this.#workspaceUpper });
     this.#checkout = this.spec.repository ? this.#mountCheckout() : undefined;
     // Without its checkout the job has an empty workspace: the step `clone` tells why.
-    this.#workspace = this.#checkout ? this.#checkout.then(() => undefined).catch(empty) : empty();
-    this.#workspace.catch(() => undefined);
+    const workspace = this.#checkout ? this.#checkout.then(() => undefined).catch(empty) : empty();
+    const { repository } = this.spec;
+    this.#mounted = Promise.all([workspace, repository && this.#holder.setObjects(join(repository.folder, 'objects'))]);
+    this.#mounted.catch(() => undefined);
   }
 
   async stage(step: StageSpec): Promise<StagedStep> {
@@ -90,38 +106,52 @@ export class SandboxJob implements RuntimeJob {
         signal,
       }),
     );
-    const skeleton = await this.#host.skeleton(this.spec.workspace);
-    await untilAborted(signal, this.#workspace);
-    const binds: Bind[] = [
-      { source: join(this.#holder.mountPoint, 'workspace'), target: this.spec.workspace, isWritable: true },
-    ];
-    if (this.spec.repository) {
-      binds.push({
-        source: join(this.spec.repository.folder, 'objects'),
-        target: objectsMountPoint,
-        isWritable: false,
-      });
+    const kind: SandboxKind = {
+      layers: image.layers,
+      skeleton: await this.#host.skeleton(this.spec.workspace),
+      workspace: this.spec.workspace,
+      limits: step.limits,
+      network: step.network,
+    };
+    this.#foresee(kind);
+    const staged =
+      (await this.#waiting.take(this.#holder, kind)) ??
+      (await this.#launches.take(() => this.#launch(step, kind, signal)));
+    this.#steps.add(staged);
+    staged.assign(
+      sandboxUse(staged, {
+        step,
+        image: image.config,
+        workspace: this.spec.workspace,
+        environment: this.#host.environment(this.spec.workspace),
+        diskFolders: [this.#workspaceUpper],
+        onGone: () => this.#steps.delete(staged),
+      }),
+    );
+    try {
+      await untilAborted(signal, this.#mounted);
+    } catch (error) {
+      await staged.discard();
+      throw error;
     }
-    const staged = await launchSandbox(this.#host, {
-      holder: this.#holder,
+    return staged;
+  }
+
+  async #launch(step: StageSpec, kind: SandboxKind, signal: AbortSignal): Promise<SandboxStep> {
+    if (signal.aborted) throw endedMeanwhile();
+    return launchGate(this.#host, {
+      ...gateOf(this.#holder, kind),
+      name: step.name,
       cgroupName: `${fileName(this.spec.id)}/${fileName(step.id)}`,
       folder: join(this.#folder, 'steps', fileName(step.id)),
-      step,
-      layers: image.layers,
-      skeleton,
-      image: image.config,
-      binds,
-      workspace: this.spec.workspace,
-      environment: this.#host.environment(this.spec.workspace),
-      diskFolders: [this.#workspaceUpper],
-      onGone: () => this.#steps.delete(staged),
     });
-    if (signal.aborted) {
-      await staged.discard();
-      throw endedMeanwhile();
-    }
-    this.#steps.add(staged);
-    return staged;
+  }
+
+  /** What this job begins with, the next one is made ready for. */
+  #foresee(kind: SandboxKind): void {
+    if (this.#kinds.length === kindsForeseen) return;
+    this.#kinds.push(kind);
+    this.#waiting.foresee(this.#kinds);
   }
 
   get #workspaceUpper(): string {
@@ -140,6 +170,7 @@ export class SandboxJob implements RuntimeJob {
       }
     };
     await Promise.all([...this.#steps].map((step) => attempt(() => step.destroy())));
+    await attempt(() => this.#waiting.dismiss(this.#holder));
     // The end of the holder ends whatever is still being staged.
     await attempt(() => this.#holder.close());
     if (this.#staging > 0) await new Promise<void>((resolve) => (this.#onStagingDone = resolve));

@@ -1,49 +1,58 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ImageConfig } from '../../../core/image.ts';
-import type { StageSpec } from '../runtime.ts';
+import type { ReleaseSpec, StageSpec, StepLimits } from '../runtime.ts';
 import { encodeRelease, gateCommand } from './gate.ts';
 import type { LaunchHost } from './launch-host.ts';
 import type { Bind } from './launcher.ts';
 import type { NamespaceHolder } from './namespace-holder.ts';
 import { overlayMount } from './overlay.ts';
-import { SandboxStep } from './sandbox-step.ts';
-import { caBundleMountPoint, stepHostname } from './skeleton.ts';
+import { SandboxStep, type SandboxUse } from './sandbox-step.ts';
+import { caBundleMountPoint, objectsMountPoint, stepHostname } from './skeleton.ts';
+import type { SandboxKind } from './waiting-sandboxes.ts';
 
 /** Docker's default for /dev/shm; it counts as memory of the step. */
 const shmBytes = 64 * 1024 * 1024;
 
-export interface SandboxSpec {
+/** A sandbox behind its gate, whatever step it will be. */
+export interface GateSpec {
+  /** Of the step, for messages. */
+  readonly name: string;
   readonly holder: NamespaceHolder;
   /** Labels control group and folders: two path parts, `<job>/<step>`. */
   readonly cgroupName: string;
   /** Private to this sandbox; removed with it. */
   readonly folder: string;
-  readonly step: Omit<StageSpec, 'id' | 'image' | 'pull'>;
+  readonly limits: StepLimits;
+  readonly network: 'job' | 'none';
   /** Read-only layers, the lowest first; the skeleton comes on top of them. */
   readonly layers: readonly string[];
   readonly skeleton: string;
-  readonly image: Pick<ImageConfig, 'environment' | 'entrypoint' | 'command' | 'user'>;
   readonly binds: readonly Bind[];
+}
+
+/** What a step brings along to the sandbox that it gets. */
+export interface UseSpec {
+  readonly step: Omit<StageSpec, 'id' | 'image' | 'pull'>;
+  readonly image: Pick<ImageConfig, 'environment' | 'entrypoint' | 'command' | 'user'>;
   readonly workspace: string;
   readonly environment: Readonly<Record<string, string>>;
   /** More folders whose size counts for the disk limit. */
   readonly diskFolders: readonly string[];
-  readonly onGone?: () => void;
+  readonly onGone?: (() => void) | undefined;
 }
 
 /**
  * Makes a sandbox and waits until its gate does: control group with limits, overlay, namespaces, filter, in this order
  * and before the first instruction of what it is for.
  */
-export async function launchSandbox(host: LaunchHost, spec: SandboxSpec): Promise<SandboxStep> {
-  const { step, holder, folder } = spec;
-  const [upper, work] = [join(folder, 'upper'), join(folder, 'work')];
-  const cgroup = host.cgroups?.make(spec.cgroupName, step.limits);
+export async function launchGate(host: LaunchHost, spec: GateSpec): Promise<SandboxStep> {
+  const { holder, folder, limits } = spec;
+  const [upper, work] = [upperOf(folder), join(folder, 'work')];
+  const cgroup = host.cgroups?.make(spec.cgroupName, limits);
   const cleanUp = async (): Promise<void> => {
     if (cgroup) await removeWhenIdle(cgroup);
     host.removal.remove(folder);
-    spec.onGone?.();
   };
   let staged: SandboxStep;
   try {
@@ -55,7 +64,7 @@ export async function launchSandbox(host: LaunchHost, spec: SandboxSpec): Promis
         ...spec.binds,
         ...(host.caBundle ? [{ source: host.caBundle, target: caBundleMountPoint, isWritable: false }] : []),
       ],
-      network: step.network,
+      network: spec.network,
       hostname: stepHostname,
       shmBytes,
       workingDirectory: '/',
@@ -73,29 +82,53 @@ export async function launchSandbox(host: LaunchHost, spec: SandboxSpec): Promis
       ),
       cgroupFiles: cgroup?.joinFiles ?? [],
     });
-    staged = new SandboxStep({
-      name: step.name,
-      launched,
-      cgroup,
-      limits: step.limits,
-      diskFolders: [upper, ...spec.diskFolders],
-      du: host.du,
-      encodeRelease: (release) =>
-        encodeRelease({
-          step,
-          release,
-          image: spec.image,
-          workspace: spec.workspace,
-          defaults: spec.environment,
-        }),
-      cleanUp,
-    });
+    staged = new SandboxStep({ launched, cgroup, limits, folder, du: host.du, cleanUp });
   } catch (error) {
     await cleanUp();
     throw error;
   }
-  await staged.ready();
+  await staged.ready(spec.name);
   return staged;
+}
+
+/** A sandbox for one step and no other. */
+export async function launchSandbox(
+  host: LaunchHost,
+  spec: Omit<GateSpec, 'name' | 'limits' | 'network'> & UseSpec,
+): Promise<SandboxStep> {
+  const { name, limits, network } = spec.step;
+  const staged = await launchGate(host, { ...spec, name, limits, network });
+  staged.assign(sandboxUse(staged, spec));
+  return staged;
+}
+
+/** The gate of a job's sandbox. Workspace and objects are mounted in their places sooner or later. */
+export function gateOf(
+  holder: NamespaceHolder,
+  kind: SandboxKind,
+): Pick<GateSpec, 'holder' | 'layers' | 'skeleton' | 'limits' | 'network' | 'binds'> {
+  const { layers, skeleton, limits, network } = kind;
+  const binds = [
+    { source: holder.placeOf('workspace'), target: kind.workspace, isWritable: true },
+    { source: holder.placeOf('objects'), target: objectsMountPoint, isWritable: false },
+  ];
+  return { holder, layers, skeleton, limits, network, binds };
+}
+
+/** What makes a sandbox this step's. */
+export function sandboxUse(sandbox: SandboxStep, spec: UseSpec): SandboxUse {
+  const { step, image, workspace } = spec;
+  return {
+    name: step.name,
+    diskFolders: [upperOf(sandbox.folder), ...spec.diskFolders],
+    encodeRelease: (release: ReleaseSpec) =>
+      encodeRelease({ step, release, image, workspace, defaults: spec.environment }),
+    onGone: spec.onGone,
+  };
+}
+
+function upperOf(folder: string): string {
+  return join(folder, 'upper');
 }
 
 /** A control group is busy for a moment after its last process has ended. */

@@ -97,12 +97,19 @@ class SandboxRuntime implements Runtime {
     if (fault) throw new GantryError('REQUEST_INVALID', `Cannot use "${job.workspace}" as the workspace: ${fault}`);
     const folder = join(this.#generationFolder, 'jobs', fileName(job.id));
     mkdirSync(folder, { recursive: true, mode: 0o755 });
-    const holder = await pool.take();
+    const holder = await pool.take('job');
     return new SandboxJob({
       spec: job,
-      host: { ...ready.host, forget: (id) => void this.#jobs.delete(id) },
+      host: {
+        ...ready.host,
+        forget: (id) => {
+          this.#jobs.delete(id);
+          pool.fill();
+        },
+      },
       folder,
       holder,
+      waiting: ready.waiting,
     });
   }
 
@@ -122,6 +129,7 @@ class SandboxRuntime implements Runtime {
     const { ready, pool, cgroups, removal, network } = this.#assembled;
     await Promise.allSettled(this.#jobs.values().map(async (made) => (await made).destroy()));
     await ready?.checkouts.close();
+    await ready?.waiting.close();
     await pool?.close();
     await network?.close();
     const generation = generationName(this.#options.generation);

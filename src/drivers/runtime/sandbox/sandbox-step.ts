@@ -9,19 +9,29 @@ import { StepPipes } from './step-pipes.ts';
 
 /** After the exit of a step its output ends at the latest when nothing came for so long. */
 const drainIdleMs = 2_000;
+/** The next step begins first; what the ended one held is given back after it. */
+const restMs = 25;
 
 export interface SandboxStepOptions {
-  readonly name: string;
   readonly launched: Launched;
   /** Absent where the host has no control groups for us. */
   readonly cgroup: StepCgroup | undefined;
   readonly limits: StepLimits;
-  /** Folders whose size the disk limit is about. */
-  readonly diskFolders: readonly string[];
+  /** Its folder, private to it. */
+  readonly folder: string;
   readonly du: string;
-  readonly encodeRelease: (release: ReleaseSpec) => Buffer;
   /** Gives back the control group and the folders; called once, after the last process has ended. */
   readonly cleanUp: () => Promise<void>;
+}
+
+/** What makes a sandbox that waits behind its gate a certain step's. */
+export interface SandboxUse {
+  readonly name: string;
+  /** Folders whose size the disk limit is about. */
+  readonly diskFolders: readonly string[];
+  readonly encodeRelease: (release: ReleaseSpec) => Buffer;
+  /** Called once, when nothing of it is left. */
+  readonly onGone?: (() => void) | undefined;
 }
 
 /** Why we ended a step that would have gone on. */
@@ -35,19 +45,42 @@ export class SandboxStep implements StagedStep {
   readonly #options: SandboxStepOptions;
   readonly #pipes: StepPipes;
   readonly #oomKillsBefore: number;
+  #use: SandboxUse | undefined;
+  #hasDied = false;
   #state: 'staged' | 'released' | 'discarded' = 'staged';
   /** Settles when the step's processes and what it held are gone. */
   #gone: Promise<void> | undefined;
   #running: RunningStep | undefined;
+  /** Its outcome is known: nothing of it is left to be killed. */
+  #hasEnded = false;
+  /** Resolved when what the step held is wanted back without delay. */
+  readonly #hurry = Promise.withResolvers<void>();
 
   constructor(options: SandboxStepOptions) {
     this.#options = options;
     this.#pipes = new StepPipes(options.launched.pipes);
     this.#oomKillsBefore = options.cgroup?.oomKills() ?? 0;
+    void options.launched.exited.then(() => {
+      this.#hasDied = true;
+    });
+  }
+
+  get folder(): string {
+    return this.#options.folder;
+  }
+
+  /** Whether its launcher has ended. */
+  get hasDied(): boolean {
+    return this.#hasDied;
+  }
+
+  /** From now on it is this step's. */
+  assign(use: SandboxUse): void {
+    this.#use = use;
   }
 
   /** Resolves when the gate waits inside the sandbox; rejects with the launcher's own message when it never will. */
-  async ready(): Promise<void> {
+  async ready(name: string): Promise<void> {
     const isReady = await Promise.race([
       new Promise<true>((resolve) => this.#pipes.onReady(() => resolve(true))),
       this.#options.launched.exited.then(() => false),
@@ -56,18 +89,17 @@ export class SandboxStep implements StagedStep {
     await this.#pipes.drain(drainIdleMs);
     const complaint = this.#pipes.complaint || 'the launcher ended without a word';
     await this.discard();
-    throw new GantryError(
-      'RUNTIME_UNAVAILABLE',
-      `Cannot start a sandbox for step "${this.#options.name}": ${complaint}`,
-    );
+    throw new GantryError('RUNTIME_UNAVAILABLE', `Cannot start a sandbox for step "${name}": ${complaint}`);
   }
 
   release(release: ReleaseSpec): RunningStep {
+    const use = this.#use;
+    if (!use) throw new TypeError('Cannot release a sandbox: it is no step yet');
     if (this.#state !== 'staged') {
-      throw new TypeError(`Cannot release step "${this.#options.name}": it was already ${this.#state}`);
+      throw new TypeError(`Cannot release step "${use.name}": it was already ${this.#state}`);
     }
     this.#state = 'released';
-    this.#running = this.#start(release);
+    this.#running = this.#start(release, use);
     return this.#running;
   }
 
@@ -82,16 +114,17 @@ export class SandboxStep implements StagedStep {
 
   /** Ends the step, however far it is, and waits until nothing of it is left. */
   async destroy(): Promise<void> {
+    this.#hurry.resolve();
     if (this.#state !== 'released') return this.discard();
-    this.#kill();
+    if (!this.#hasEnded) this.#kill();
     await this.#running?.outcome;
     await this.#gone;
   }
 
-  #start(release: ReleaseSpec): RunningStep {
+  #start(release: ReleaseSpec, use: SandboxUse): RunningStep {
     let frame: Buffer;
     try {
-      frame = this.#options.encodeRelease(release);
+      frame = use.encodeRelease(release);
     } catch (error) {
       if (!(error instanceof GantryError)) throw error;
       this.#kill();
@@ -118,7 +151,7 @@ export class SandboxStep implements StagedStep {
         ? undefined
         : watchDiskLimit({
             du: this.#options.du,
-            folders: this.#options.diskFolders,
+            folders: use.diskFolders,
             limitBytes: diskBytes,
             onExceeded: () => {
               ended ??= { kind: 'disk-limit', limitBytes: diskBytes };
@@ -134,8 +167,9 @@ export class SandboxStep implements StagedStep {
       await this.#pipes.drain(drainIdleMs);
       clearTimeout(graceTimer);
       const outcome = await this.#outcome(waitStatus, ended);
+      this.#hasEnded = true;
       // The next step need not wait for the removal; the end of the job does.
-      this.#gone = this.#end();
+      this.#gone = this.#rest().then(() => this.#end());
       this.#gone.catch(() => undefined);
       return outcome;
     };
@@ -180,10 +214,17 @@ export class SandboxStep implements StagedStep {
     this.#options.launched.kill();
   }
 
+  async #rest(): Promise<void> {
+    const timer = setTimeout(this.#hurry.resolve, restMs);
+    await this.#hurry.promise;
+    clearTimeout(timer);
+  }
+
   async #end(): Promise<void> {
     await this.#options.launched.exited;
     this.#pipes.close();
     await this.#options.cleanUp();
+    this.#use?.onGone?.();
   }
 }
 

@@ -32,9 +32,10 @@ export function logOperations(deps: FindLogDeps): OperationHandlers {
 
     async listLogTimes({ params, query }) {
       const step = await getStep(deps, params);
-      await getLogState(deps, step);
+      // Counted first: what comes meanwhile is told in addition, and nothing is promised that is not told.
+      const lines = await countLines(logs, step.id, await getLogState(deps, step));
       const { items, next } = await findLineTimes(logs, step.id, query);
-      return { startedAt: step.startedAt?.toISOString() ?? null, items: [...items], nextLine: next ?? null };
+      return { startedAt: step.startedAt?.toISOString() ?? null, items: [...items], lines, nextLine: next ?? null };
     },
   };
 }

@@ -29,10 +29,10 @@ const [plus, newline] = [43, 10];
  * has grown is looked through from there on.
  */
 export class LogOutlines {
-  readonly #logs: LogStorage;
+  readonly #logs: Pick<LogStorage, 'read' | 'chunks'>;
   readonly #kept = new Map<number, Promise<Outline>>();
 
-  constructor(logs: LogStorage) {
+  constructor(logs: Pick<LogStorage, 'read' | 'chunks'>) {
     this.#logs = logs;
   }
 

@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { assignmentOf, stepPlan } from '../../../../test/support/protocol-server.ts';
+import { stepPlan } from '../../../../test/support/plans.ts';
+import { assignmentOf } from '../../../../test/support/protocol-server.ts';
 import { bearer, openServerWorld, type ServerWorld } from '../../../../test/support/server-world.ts';
 import type { Step } from '../../../core/pipeline.ts';
 import { FilesystemLogs } from '../../../drivers/logs/filesystem/filesystem-logs.ts';
@@ -321,11 +322,12 @@ describe('timestamps of a log', () => {
       { line: 6, atMs: 7 },
     ];
     const startedAt = '2026-11-26T18:00:00.000Z';
-    expect(await times('')).toEqual({ startedAt, items, nextLine: null });
-    expect(await times('limit=2')).toEqual({ startedAt, items: items.slice(0, 2), nextLine: 4 });
-    expect(await times('limit=1&fromLine=4')).toEqual({ startedAt, items: items.slice(2, 3), nextLine: 6 });
-    expect(await times('fromLine=5')).toEqual({ startedAt, items: items.slice(2), nextLine: null });
-    expect(await times('fromLine=7')).toEqual({ startedAt, items: [], nextLine: null });
+    const lines = 6;
+    expect(await times('')).toEqual({ startedAt, lines, items, nextLine: null });
+    expect(await times('limit=2')).toEqual({ startedAt, lines, items: items.slice(0, 2), nextLine: 4 });
+    expect(await times('limit=1&fromLine=4')).toEqual({ startedAt, lines, items: items.slice(2, 3), nextLine: 6 });
+    expect(await times('fromLine=5')).toEqual({ startedAt, lines, items: items.slice(2), nextLine: null });
+    expect(await times('fromLine=7')).toEqual({ startedAt, lines, items: [], nextLine: null });
   });
 });
 

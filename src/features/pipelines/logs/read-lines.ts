@@ -19,10 +19,10 @@ export interface LineRange {
 const newline = 10;
 const readBytes = 128 * 2 ** 10;
 /** What is given of lines that are this long in sum ends within one of them. */
-export const maxLinesBytes = 4 * 2 ** 20;
+const maxLinesBytes = 4 * 2 ** 20;
 
 /** Lines of a log; the last one counts although it has not ended yet. */
-export async function countLines(logs: LogStorage, stepId: number, state: LogState): Promise<number> {
+export async function countLines(logs: Pick<LogStorage, 'read'>, stepId: number, state: LogState): Promise<number> {
   if (state.sizeBytes === 0) return 0;
   const last = await logs.read(stepId, state.sizeBytes - 1, 1);
   return state.lines + (last?.[0] === newline ? 0 : 1);
@@ -30,7 +30,7 @@ export async function countLines(logs: LogStorage, stepId: number, state: LogSta
 
 /** Reads no more of the log than the chunk in which the range begins, and the range. */
 export async function readLines(
-  logs: LogStorage,
+  logs: Pick<LogStorage, 'read' | 'chunks'>,
   stepId: number,
   state: LogState,
   { fromLine, limit }: LineRange,
@@ -54,7 +54,12 @@ export async function readLines(
 }
 
 /** Where a line (from 1) begins; the end of the log when there are not that many. */
-export async function offsetOfLine(logs: LogStorage, stepId: number, state: LogState, line: number): Promise<number> {
+async function offsetOfLine(
+  logs: Pick<LogStorage, 'read' | 'chunks'>,
+  stepId: number,
+  state: LogState,
+  line: number,
+): Promise<number> {
   const before = line - 1;
   if (before <= 0) return 0;
   if (before > state.lines) return state.sizeBytes;
