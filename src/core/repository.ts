@@ -14,6 +14,13 @@ export interface Repository {
     options: { readonly limit: number; readonly skip?: number; readonly path?: string },
   ): Promise<readonly GitCommit[]>;
   commit(projectId: number, id: string): Promise<GitCommit | undefined>;
+  /**
+   * Paths of files that differ between two commits; a renamed file has both of its names. `undefined` when nobody can
+   * tell: one of them is not there, or the paths are more than 10,000.
+   */
+  changedPaths(projectId: number, before: string, after: string): Promise<readonly string[] | undefined>;
+  /** The commit at which the histories of two commits part; `undefined` when they have none in common. */
+  mergeBase(projectId: number, one: string, other: string): Promise<string | undefined>;
   /** Folder of the bare repository on this host, for checkouts by alternates. */
   folder(projectId: number): string;
 }

@@ -43,6 +43,8 @@ export class EngineWorld {
         commit: () => Promise.resolve(undefined),
         readFile: () => Promise.resolve(undefined),
         listFolder: () => Promise.resolve(undefined),
+        changedPaths: () => Promise.resolve(undefined),
+        mergeBase: () => Promise.resolve(undefined),
         folder: () => folder,
       },
       compiler: {

@@ -243,6 +243,8 @@ export class PipelinesWorld {
                 : undefined,
           ),
         listFolder: () => Promise.resolve(undefined),
+        changedPaths: () => Promise.resolve(undefined),
+        mergeBase: () => Promise.resolve(undefined),
         commit: (_, id) =>
           Promise.resolve({
             id,

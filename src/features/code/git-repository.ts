@@ -1,13 +1,20 @@
 import { GantryError } from '../../core/errors.ts';
 import type { GitCommit, GitEntry, GitFile, GitRef, Repository, ResolvedRevision } from '../../core/repository.ts';
 import { formatSize } from '../../lib/size.ts';
-import { git } from './git.ts';
+import { changedPaths } from './changed-paths.ts';
+import { git, runGit } from './git.ts';
 import { readCommitObject, readTreeObject, type TreeEntry } from './git-objects.ts';
 import type { ObjectReaders } from './object-reader.ts';
 import type { RefCache } from './ref-cache.ts';
 import type { RepositoryFolders } from './repository-folders.ts';
 
-const limits = { fileBytes: 2 ** 20, treeBytes: 16 * 2 ** 20, commitBytes: 2 ** 20, cachedTrees: 512 } as const;
+const limits = {
+  fileBytes: 2 ** 20,
+  treeBytes: 16 * 2 ** 20,
+  commitBytes: 2 ** 20,
+  cachedTrees: 512,
+  changedPaths: 10_000,
+} as const;
 
 /**
  * Reads repositories by the ids of objects alone: names and paths that people wrote are looked up here, in lists that git
@@ -106,6 +113,19 @@ export class GitRepository implements Repository {
     const ids = answer.toString('latin1').split('\n').filter(Boolean);
     const commits = await Promise.all(ids.map((id) => this.commit(projectId, id)));
     return commits.filter((commit) => commit !== undefined);
+  }
+
+  async changedPaths(projectId: number, before: string, after: string): Promise<readonly string[] | undefined> {
+    const [older, newer] = await Promise.all([this.commit(projectId, before), this.commit(projectId, after)]);
+    if (!older || !newer) return undefined;
+    return changedPaths((id) => this.#tree(projectId, id), older.tree, newer.tree, limits.changedPaths);
+  }
+
+  async mergeBase(projectId: number, one: string, other: string): Promise<string | undefined> {
+    if (![one, other].every((id) => /^[0-9a-f]{40}$/.test(id))) return undefined;
+    const { exitCode, stdout } = await runGit(['merge-base', one, other], { repository: this.folder(projectId) });
+    const id = stdout.toString('latin1').trim();
+    return exitCode === 0 && /^[0-9a-f]{40}$/.test(id) ? id : undefined;
   }
 
   async #find(projectId: number, commit: string, path: string): Promise<TreeEntry | undefined> {

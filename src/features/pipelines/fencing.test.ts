@@ -48,6 +48,8 @@ describe.each(databases)('what is decided under an old token, on $name', ({ crea
             ? { bytes: Buffer.from(file), sizeBytes: file.length, blob: 'f'.repeat(40) }
             : undefined,
         listFolder: () => Promise.resolve(undefined),
+        changedPaths: () => Promise.resolve(undefined),
+        mergeBase: () => Promise.resolve(undefined),
         folder: () => folder,
       },
       compiler: {

@@ -19,7 +19,7 @@ import { StepLogs } from './step-logs.ts';
 export interface PipelinesFeatureDeps {
   readonly unitOfWork: UnitOfWork;
   readonly happenings: HappeningBus;
-  readonly repository: Pick<Repository, 'resolve' | 'commit' | 'readFile' | 'listFolder' | 'folder'>;
+  readonly repository: Pick<Repository, 'resolve' | 'commit' | 'readFile' | 'listFolder' | 'changedPaths' | 'mergeBase' | 'folder'>;
   /** The process that reads pipeline files under the limits of R5. */
   readonly compiler: PipelineCompiler & PipelineLinter;
   readonly secrets: SecretVault;

@@ -23,7 +23,7 @@ export interface PipelineCompiler {
 
 export interface PlanEventDeps {
   readonly store: UnitOfWork;
-  readonly repository: Pick<Repository, 'resolve' | 'commit' | 'readFile' | 'listFolder'>;
+  readonly repository: Pick<Repository, 'resolve' | 'commit' | 'readFile' | 'listFolder' | 'changedPaths' | 'mergeBase'>;
   readonly compiler: PipelineCompiler;
   readonly secrets: Pick<SecretVault, 'names'>;
   readonly clock: Clock;
@@ -68,7 +68,7 @@ export async function planEvent(deps: PlanEventDeps, eventId: number): Promise<P
 
   const refusal = refuseEvent(event, project);
   if (refusal) return writeNothing(deps, event, [refusal]);
-  const facts = await readFacts(deps, event);
+  const facts = await readFacts(deps, event, project);
   for (let tries = 1; tries <= numberTries; tries += 1) {
     const number = await store.read.pipelines.nextNumber(project.id);
     const createdAt = deps.clock.now();
@@ -99,6 +99,8 @@ const noRepository: PlanEventDeps['repository'] = {
   commit: () => Promise.resolve(undefined),
   readFile: () => Promise.resolve(undefined),
   listFolder: () => Promise.resolve(undefined),
+  changedPaths: () => Promise.resolve(undefined),
+  mergeBase: () => Promise.resolve(undefined),
 };
 
 async function answerPlanned(store: UnitOfWork, event: Event): Promise<Planned> {
@@ -127,11 +129,12 @@ interface EventReading {
   readonly authorEmail: string;
   readonly files: CompileInput['files'];
   readonly secretNames: readonly string[];
+  readonly changedPaths: readonly string[] | undefined;
   /** A file too large to be read at all. */
   readonly tooLarge: CompileResult | undefined;
 }
 
-async function readFacts(deps: PlanEventDeps, event: Event): Promise<EventReading> {
+async function readFacts(deps: PlanEventDeps, event: Event, project: Project): Promise<EventReading> {
   const { repository, secrets } = deps;
   // An annotated tag reads a tag object: the commit is behind it.
   const commit =
@@ -152,8 +155,31 @@ async function readFacts(deps: PlanEventDeps, event: Event): Promise<EventReadin
     authorEmail: details?.authorEmail ?? '',
     files: files.flatMap(({ path, text }) => (text === undefined ? [] : [{ path, text }])),
     secretNames,
+    changedPaths: await readChangedPaths(deps, event, project, commit, files),
     tooLarge: first && first.text === undefined ? refuseFile(first.path) : undefined,
   };
+}
+
+/**
+ * What the push touched. Asked for only where a file may look at it; for a new branch, since it left the default branch.
+ */
+async function readChangedPaths(
+  { repository }: PlanEventDeps,
+  event: Event,
+  project: Project,
+  commit: string,
+  files: readonly ReadFile[],
+): Promise<readonly string[] | undefined> {
+  if (event.kind !== 'push' || !files.some(({ text }) => text !== undefined && /\bpaths?\b|CI_PIPELINE_FILES/.test(text)))
+    return undefined;
+  let { before } = event;
+  if (allZeros.test(before)) {
+    const trunk = await repository.resolve(project.id, `refs/heads/${project.defaultBranch}`);
+    const base = trunk && (await repository.mergeBase(project.id, trunk.commit, commit));
+    if (base === undefined) return undefined;
+    before = base;
+  }
+  return repository.changedPaths(project.id, before, commit);
 }
 
 /** A file, or those directly in a folder; none when it does not exist. */
@@ -230,6 +256,7 @@ function compileInput(
       authorEmail: facts.authorEmail,
       personName: event.personName,
       parameters: event.parameters,
+      changedPaths: facts.changedPaths,
     },
     project: {
       owner: project.ownerName,

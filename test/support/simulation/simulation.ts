@@ -350,6 +350,8 @@ class Simulation {
         commit: () => Promise.resolve(undefined),
         readFile: () => Promise.resolve(undefined),
         listFolder: () => Promise.resolve(undefined),
+        changedPaths: () => Promise.resolve(undefined),
+        mergeBase: () => Promise.resolve(undefined),
         folder: () => '/repositories/1.git',
       },
       compiler: {
