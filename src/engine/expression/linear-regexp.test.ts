@@ -183,13 +183,14 @@ describe('LinearRegexp', () => {
   });
 
   it('agrees with the regular expressions of JavaScript where both mean the same', () => {
+    // Few groups and short texts: the other side goes back and forth, and would take minutes for some patterns.
     // Without \B, which JavaScript finds inside of a surrogate pair as well.
     const character = fc.constantFrom('a', 'b', 'A', '_', '-', ' ', '\n', 'é', '😀', 'ς', 'Σ');
     const atom = fc.constantFrom(...String.raw`a b A _ é 😀 Σ . ^ $ \b \d \w \W [ab] [^a] [a-zé]`.split(' '));
     const quantifier = fc.constantFrom('', '', '', '*', '+', '?', '{2}', '{1,3}', '{0,2}?', '+?');
     const { pattern } = fc.letrec<{ pattern: string; part: string }>((tie) => ({
       part: fc.oneof(
-        { depthSize: 'small', withCrossShrink: true },
+        { maxDepth: 2, withCrossShrink: true },
         fc.tuple(atom, quantifier).map(([one, times]) => (/^(?:[$^]|\\b)$/.test(one) ? one : one + times)),
         fc.tuple(tie('pattern'), quantifier).map(([inner, times]) => `(?:${inner})${times}`),
       ),
@@ -201,7 +202,7 @@ describe('LinearRegexp', () => {
       fc.property(
         pattern,
         fc.subarray(['i', 'm', 's']).map((flags) => flags.join('')),
-        fc.array(character, { maxLength: 8 }).map((characters) => characters.join('')),
+        fc.array(character, { maxLength: 6 }).map((characters) => characters.join('')),
         (source, flags, text) => {
           // With "iu" JavaScript's \w and \b take two letters more, which the texts do not have.
           const expected = new RegExp(source, `u${flags}`).test(text);
