@@ -1,4 +1,4 @@
-import type { StepPlan, WorkflowPlan } from '../core/plan.ts';
+import type { RunOn, StepPlan, WorkflowPlan } from '../core/plan.ts';
 import type { TraceEntry, TraceRule } from '../core/trace.ts';
 import { chooseFiles } from './choose-files.ts';
 import { type CompileInput, type CompileResult, pipelineFilePaths } from './compile-input.ts';
@@ -6,14 +6,14 @@ import { type ConditionFacts, type Conditions, findMismatch, type Mismatch, runO
 import { type DialectRules, dialectRules } from './dialect-rules.ts';
 import { platformOf, stepEnvironment, substitutionVariables, type WorkflowIdentity } from './environment.ts';
 import { ExpressionError } from './expression/expression.ts';
-import { linkWorkflows, type PlacedWorkflow } from './link-workflows.ts';
+import { linkWorkflows, type PlacedWorkflow, placeWorkflows } from './link-workflows.ts';
 import type { Finding } from './lint-report.ts';
-import { orderJob } from './order-jobs.ts';
+import { type OrderedJob, orderJob } from './order-jobs.ts';
 import { cloneStepName } from './order-steps.ts';
 import { refuseLargeFile } from './pipeline-file-size.ts';
 import { type PipelineFileDraft, readPipelineFile } from './read-pipeline-file.ts';
 import { findSkipMarker } from './skip-marker.ts';
-import type { StepDraft } from './workflow-draft.ts';
+import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
 
 /**
  * Says what a pipeline file asks for at an event: the first of the files is read whole, typed, and only then judged by
@@ -92,10 +92,10 @@ class Planning {
   }
 
   /** What `when` and `trigger` compare with. A push has no action, target or schedule: their value is empty. */
-  factsOf({ draft }: PlacedWorkflow, number: number): ConditionFacts {
+  factsOf(workflow: PlacedWorkflow): ConditionFacts {
+    const { draft } = workflow;
     const { event, project, instanceUrl, rules: given } = this.input;
     const { dialect } = this.rules;
-    const identity = { name: draft.name, type: draft.type, number, dependsOn: [], matrix: draft.matrix };
     const isChange = event.kind === 'push' || event.kind === 'pull_request';
     const countsPaths =
       dialect === 'woodpecker' ? isChange : dialect !== 'drone1' || given?.evaluatesDronePaths === true;
@@ -116,8 +116,13 @@ class Planning {
       message: event.message,
       matrix: draft.matrix,
       isLocal: false,
-      variables: dialect === 'woodpecker' ? substitutionVariables(this.input, dialect, identity) : {},
+      variables: dialect === 'woodpecker' ? substitutionVariables(this.input, dialect, this.identityOf(workflow)) : {},
     };
+  }
+
+  /** Under the name that the file gives: those of one matrix share it. */
+  identityOf({ draft, number }: PlacedWorkflow): WorkflowIdentity {
+    return { name: draft.name, type: draft.type, number, dependsOn: [], matrix: draft.matrix };
   }
 
   /** Judges conditions; an expression without an answer is found at its line, and then nothing is run. */
@@ -133,42 +138,35 @@ class Planning {
 }
 
 function planWorkflows(planning: Planning, files: readonly PipelineFileDraft[]): WorkflowPlan[] {
-  const placed = files.flatMap((file) => file.workflows.map((draft): PlacedWorkflow => ({ file, draft })));
+  const placed = placeWorkflows(files);
   const matched = new Set<PlacedWorkflow>();
-  for (const [index, workflow] of placed.entries()) {
-    const { draft, file } = workflow;
-    const subject = { kind: 'workflow', workflow: draft.name } as const;
-    const mismatch = planning.judge(draft.trigger, planning.factsOf(workflow, index + 1), file, draft.line);
+  for (const workflow of placed) {
+    const { draft, file, name } = workflow;
+    const subject = { kind: 'workflow', workflow: name } as const;
+    const mismatch = planning.judge(draft.trigger, planning.factsOf(workflow), file, draft.line);
     if (mismatch) planning.trace.push({ subject, verdict: 'skipped', ...mismatchRule('trigger', mismatch) });
     else {
       matched.add(workflow);
       planning.trace.push({ subject, rule: 'trigger.matched', verdict: 'ran', values: {} });
     }
   }
-  const { dialect } = planning.rules;
-  const linked = linkWorkflows(placed, matched, dialect, planning.trace);
-  return linked.map(({ workflow, name, dependsOn }) =>
-    planWorkflow(planning, workflow, { name, number: placed.indexOf(workflow) + 1, dependsOn }),
-  );
+  const linked = linkWorkflows(placed, matched, planning.rules.dialect, planning.trace);
+  return linked.map(({ workflow, dependsOn }) => planWorkflow(planning, workflow, dependsOn));
 }
 
-function planWorkflow(
-  planning: Planning,
-  workflow: PlacedWorkflow,
-  place: { readonly name: string; readonly number: number; readonly dependsOn: readonly string[] },
-): WorkflowPlan {
+function planWorkflow(planning: Planning, workflow: PlacedWorkflow, dependsOn: readonly string[]): WorkflowPlan {
   const { input, rules, trace } = planning;
-  const { draft, file } = workflow;
-  const subject = { kind: 'workflow', workflow: place.name } as const;
-  const identity: WorkflowIdentity = { ...place, type: draft.type, matrix: draft.matrix };
+  const { draft, name } = workflow;
+  const subject = { kind: 'workflow', workflow: name } as const;
+  const identity: WorkflowIdentity = { ...planning.identityOf(workflow), dependsOn };
   const environmentOf = (
-    name: string,
+    step: string,
     number: number,
     { environment, settings, kind }: Pick<StepDraft, 'environment' | 'settings'> & { readonly kind: StepPlan['kind'] },
   ): Record<string, string> =>
     stepEnvironment(input, rules.dialect, {
       workflow: { ...identity, workspace: draft.workspace, environment: draft.environment },
-      step: { name, number, environment, settings, isPlugin: kind === 'image' },
+      step: { name: step, number, environment, settings, isPlugin: kind === 'image' },
     });
 
   const steps: StepPlan[] = [];
@@ -188,15 +186,17 @@ function planWorkflow(
       line: draft.clone.line,
     });
   }
-  const facts = planning.factsOf(workflow, place.number);
-  const mismatches = new Map(draft.steps.map((step) => [step, planning.judge(step.when, facts, file, step.line)]));
-  const dependencies = dependenciesOf(planning, workflow, new Set(draft.steps.filter((step) => !mismatches.get(step))));
+  const facts = planning.factsOf(workflow);
+  const mismatches = new Map(
+    draft.steps.map((step) => [step, planning.judge(step.when, facts, workflow.file, step.line)]),
+  );
+  const order = orderOf(planning, workflow, new Set(draft.steps.filter((step) => !mismatches.get(step))));
   for (const step of draft.steps) {
-    const number = steps.length + 1;
+    const named = { ...step, name: order.names.get(step) ?? step.name };
     steps.push({
-      ...planStep(planning, place.name, step, mismatches.get(step), facts),
-      dependsOn: dependencies.get(step) ?? [],
-      environment: environmentOf(step.name, number, step),
+      ...planStep(planning, name, named, mismatches.get(step), facts),
+      dependsOn: order.dependsOn.get(step) ?? [],
+      environment: environmentOf(named.name, steps.length + 1, step),
     });
   }
 
@@ -205,9 +205,9 @@ function planWorkflow(
   if (draft.blocked !== undefined)
     trace.push({ subject, rule: 'workflow.no-runner', verdict: 'blocked', values: { type: draft.type } });
   return {
-    name: place.name,
-    dependsOn: place.dependsOn,
-    runOn: draft.runOn ?? runOnOf(draft.trigger, facts, rules),
+    name,
+    dependsOn,
+    runOn: runOnOfWorkflow(draft, facts, rules),
     ...(rules.dialect === 'woodpecker' ? { runOnJudges: 'dependencies' } : {}),
     ...(Object.keys(draft.matrix).length === 0 ? {} : { matrix: draft.matrix }),
     workspace: draft.workspace,
@@ -219,16 +219,30 @@ function planWorkflow(
   };
 }
 
-function dependenciesOf(
+/**
+ * When a workflow runs by what it waits for. In Woodpecker `status: [failure]` of its `when` means "too", and
+ * `runs_on: [failure]` alone means "only then" (pipelines.md 11.5).
+ */
+function runOnOfWorkflow({ trigger, runsOn }: WorkflowDraft, facts: ConditionFacts, rules: DialectRules): RunOn {
+  const byStatus = runOnOf(trigger, facts, rules);
+  if (rules.dialect !== 'woodpecker') return byStatus;
+  return {
+    success: byStatus.failure || !runsOn || runsOn.has('success'),
+    failure: byStatus.failure || runsOn?.has('failure') === true,
+  };
+}
+
+function orderOf(
   { input }: Planning,
   { draft, file }: PlacedWorkflow,
   matched: ReadonlySet<StepDraft>,
-): ReadonlyMap<StepDraft, readonly string[]> {
-  if (draft.order === 'graph') return new Map(draft.steps.map((step) => [step, step.dependsOn]));
-  const { dependsOn, faults } = orderJob(draft.steps, matched, draft.order, !draft.clone.isDisabled);
-  for (const { code, at, message } of faults)
+): Pick<OrderedJob, 'names' | 'dependsOn'> {
+  if (draft.order === 'graph')
+    return { names: new Map(), dependsOn: new Map(draft.steps.map((step) => [step, step.dependsOn])) };
+  const job = orderJob(draft.steps, matched, draft.order, !draft.clone.isDisabled);
+  for (const { code, at, message } of job.faults)
     if (code !== 'step.dependency-filtered' || !input.rules?.toleratesFilteredSteps) file.report.add(code, at, message);
-  return dependsOn;
+  return job;
 }
 
 function planStep(

@@ -120,7 +120,7 @@ function findMatrixMismatch(
   const isEqual = (wanted: string, value: string): boolean =>
     rules.dialect === 'drone08' ? wanted === value : matchGlob(wanted, value, rules.glob);
   const matches = (set: Readonly<Record<string, string>>): boolean =>
-    Object.entries(set).every(([name, wanted]) => isEqual(wanted, axes[name] ?? ''));
+    Object.entries(set).every(([name, wanted]) => isEqual(wanted, Object.hasOwn(axes, name) ? axes[name]! : ''));
   const value = axisText(axes);
   const excluding = exclude.find((set) => Object.keys(set).length > 0 && matches(set));
   if (excluding) return { key: 'matrix', pattern: `not ${axisText(excluding)}`, value };

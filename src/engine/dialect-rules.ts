@@ -10,6 +10,8 @@ export interface DialectRules {
   readonly title: string;
   readonly glob: GlobMode;
   readonly scalars: ScalarRules;
+  /** The item `- <<: *list` stands for the items of that list. */
+  readonly splicesLists: boolean;
   /** The system demands lists, and we tell who wrote a single value. */
   readonly demandsLists: boolean;
   readonly dropsEmptyEnvironment: boolean;
@@ -44,6 +46,7 @@ export const dialectRules: Readonly<Record<Dialect, DialectRules>> = {
     title: 'Drone 0.8',
     glob: 'drone08',
     scalars: { booleans: 'yaml-1.1', floats: 'all', hasTimes: false },
+    splicesLists: false,
     demandsLists: false,
     dropsEmptyEnvironment: false,
     requiresSecrets: false,
@@ -60,6 +63,7 @@ export const dialectRules: Readonly<Record<Dialect, DialectRules>> = {
     title: 'Drone',
     glob: 'drone1',
     scalars: { booleans: 'yaml-1.1', floats: 'few', hasTimes: false },
+    splicesLists: false,
     demandsLists: true,
     dropsEmptyEnvironment: true,
     requiresSecrets: false,
@@ -75,6 +79,7 @@ export const dialectRules: Readonly<Record<Dialect, DialectRules>> = {
     title: 'Woodpecker',
     glob: 'woodpecker',
     scalars: { booleans: 'yaml-1.2', floats: 'all', hasTimes: true },
+    splicesLists: true,
     demandsLists: false,
     dropsEmptyEnvironment: false,
     requiresSecrets: true,
@@ -90,6 +95,7 @@ export const dialectRules: Readonly<Record<Dialect, DialectRules>> = {
     title: '.gantry.yml',
     glob: 'woodpecker',
     scalars: { booleans: 'yaml-1.2', floats: 'few', hasTimes: false },
+    splicesLists: false,
     demandsLists: false,
     dropsEmptyEnvironment: false,
     requiresSecrets: true,

@@ -1,5 +1,6 @@
 import type { DialectRules } from './dialect-rules.ts';
 import { resolveScalar, type ScalarValue, YamlTime } from './yaml/resolve-scalar.ts';
+import { isNull } from './yaml/scalar-type.ts';
 import type { YamlMap, YamlNode } from './yaml/yaml-node.ts';
 
 type SettingRules = Pick<DialectRules, 'scalars' | 'settingSecrets' | 'settingKeys'>;
@@ -64,7 +65,8 @@ function joined(parts: readonly SettingPart[]): SettingPart[] {
 function secretOf(map: YamlMap): string | undefined {
   const [entry] = map.entries;
   const isReference = map.entries.length === 1 && entry?.key.kind === 'scalar' && entry.key.text === 'from_secret';
-  return isReference && entry.value.kind === 'scalar' ? entry.value.text.toLowerCase() : undefined;
+  if (!isReference || entry.value.kind !== 'scalar') return undefined;
+  return isNull(entry.value) ? '' : entry.value.text.toLowerCase();
 }
 
 function scalarText(value: Exclude<ScalarValue, null>): string {

@@ -10,6 +10,12 @@ import { YamlError, type YamlNode } from './yaml/yaml-node.ts';
 
 export type Locate = (offset: number) => Position;
 
+export interface SubstitutedDocument {
+  readonly text: string;
+  /** Where a place of `text` stands in the file. */
+  readonly locate: Locate;
+}
+
 /** One pipeline file while it is read: its text, its findings, and where everything stands. */
 export class FileContext {
   readonly text: string;
@@ -28,14 +34,14 @@ export class FileContext {
     return this.#lines.at(offset);
   }
 
-  readerAt(locate: (offset: number) => Position): DocumentReader {
+  readerAt(locate: Locate): DocumentReader {
     return new DocumentReader(this.rules, this.report, locate);
   }
 
   /** The tree of a text, or `undefined` with a finding. */
-  parsed(text: string, locate: (offset: number) => Position): YamlNode | undefined {
+  parsed(text: string, locate: Locate): YamlNode | undefined {
     try {
-      return readYaml(text);
+      return readYaml(text, this.rules);
     } catch (error) {
       if (!(error instanceof YamlError)) throw error;
       const isLimit = /^(nested deeper|more than)/.test(error.message);
@@ -48,12 +54,27 @@ export class FileContext {
     }
   }
 
-  /** The document with its `${…}` replaced, or `undefined` with a finding. */
-  substituted(
+  /** The document with its `${…}` replaced, or `undefined` with a finding; names that nobody knows are found as well. */
+  substituted(document: SourceDocument, variables: Variables): SubstitutedDocument | undefined {
+    return this.#substituted(document, variables, (name, at) => {
+      this.report.add(
+        'substitution.unknown-name',
+        at,
+        `"\${${name}}" is not known when the file is read, so it becomes empty: write "$\${${name}}" for the shell`,
+      );
+    });
+  }
+
+  /** For a document that is not run: a bad `${` anywhere fails the whole file (pipelines.md 3). */
+  checkSubstitution(document: SourceDocument): void {
+    this.#substituted(document, {}, () => {});
+  }
+
+  #substituted(
     document: SourceDocument,
     variables: Variables,
     onUnknown: (name: string, at: Position) => void,
-  ): { readonly text: string; readonly locate: (offset: number) => Position } | undefined {
+  ): SubstitutedDocument | undefined {
     try {
       const result = substitute(document.text, variables, {
         quotesNewlines: true,

@@ -5,20 +5,37 @@ import { findCycle } from './find-cycle.ts';
 import type { PipelineFileDraft } from './read-pipeline-file.ts';
 import type { WorkflowDraft } from './workflow-draft.ts';
 
-/** A workflow and the file in which it stands. */
+/** A workflow, the file in which it stands, and the name that it alone has. */
 export interface PlacedWorkflow {
   readonly file: PipelineFileDraft;
   readonly draft: WorkflowDraft;
+  readonly name: string;
+  /** Counts from 1 over all files. */
+  readonly number: number;
 }
 
-/** A workflow that is going to run, under a name of its own, and what it waits for. */
+/** A workflow that is going to run, and the names of those that it waits for. */
 export interface LinkedWorkflow {
   readonly workflow: PlacedWorkflow;
-  readonly name: string;
   readonly dependsOn: readonly string[];
 }
 
 const maxNameLength = 100;
+
+/** All workflows of all files; those of one matrix are told apart by their values, or else by a number. */
+export function placeWorkflows(files: readonly PipelineFileDraft[]): readonly PlacedWorkflow[] {
+  const used = new Set<string>();
+  return files
+    .flatMap((file) => file.workflows.map((draft) => ({ file, draft })))
+    .map(({ file, draft }, index) => {
+      const axes = axisText(draft.matrix);
+      const wanted = axes === '' ? draft.name : `${draft.name} (${axes})`;
+      let name = wanted.length <= maxNameLength ? wanted : `${draft.name} (1)`;
+      for (let number = 2; used.has(name); number += 1) name = `${draft.name} (${number})`;
+      used.add(name);
+      return { file, draft, name, number: index + 1 };
+    });
+}
 
 /**
  * Ties workflows together. Drone looks through what did not match to what that waits for (pipelines.md 10.6); in
@@ -35,31 +52,17 @@ export function linkWorkflows(
     refuseCycle(placed);
     vanish(placed, matched, trace);
   }
-  const names = uniqueNames(placed);
   const matchedNames = new Set([...matched].map(({ draft }) => draft.name));
   return placed
     .filter((workflow) => matched.has(workflow))
     .map((workflow) => {
-      const wanted = throughUnmatched(workflow.draft, placed, matchedNames);
+      const wanted =
+        dialect === 'woodpecker'
+          ? new Set(workflow.draft.dependsOn.map((dependency) => dependency.name))
+          : throughUnmatched(workflow.draft, placed, matchedNames);
       const dependsOn = placed.filter((other) => matched.has(other) && wanted.has(other.draft.name));
-      return { workflow, name: names.get(workflow)!, dependsOn: dependsOn.map((other) => names.get(other)!) };
+      return { workflow, dependsOn: dependsOn.map(({ name }) => name) };
     });
-}
-
-/** Names that those of one matrix have beside the one that they share. */
-function uniqueNames(placed: readonly PlacedWorkflow[]): ReadonlyMap<PlacedWorkflow, string> {
-  const names = new Map<PlacedWorkflow, string>();
-  const used = new Set<string>();
-  for (const workflow of placed) {
-    const { name, matrix } = workflow.draft;
-    const axes = axisText(matrix);
-    const wanted = axes === '' ? name : `${name} (${axes})`;
-    let unique = wanted.length <= maxNameLength ? wanted : `${name} (1)`;
-    for (let number = 2; used.has(unique); number += 1) unique = `${name} (${number})`;
-    used.add(unique);
-    names.set(workflow, unique);
-  }
-  return names;
 }
 
 /** Names of workflows that run: a dependency that does not is replaced by what it waits for. */
@@ -99,7 +102,7 @@ function vanish(placed: readonly PlacedWorkflow[], matched: Set<PlacedWorkflow>,
       matched.delete(workflow);
       isAgain = true;
       trace.push({
-        subject: { kind: 'workflow', workflow: workflow.draft.name },
+        subject: { kind: 'workflow', workflow: workflow.name },
         rule: 'workflow.dependency-vanished',
         verdict: 'skipped',
         values: { workflow: missing.name },

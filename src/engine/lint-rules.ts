@@ -103,12 +103,19 @@ export const lintRules = {
     severity: 'warning',
     summary: 'No runner takes this type of pipeline: it is blocked while the others run.',
   },
-  'workflow.no-steps': { severity: 'warning', summary: 'A pipeline has no steps.' },
+  'workflow.no-steps': {
+    severity: 'by-dialect',
+    errorIn: ['drone08', 'woodpecker'],
+    summary: 'A pipeline has no steps. Drone 0.8 and Woodpecker refuse it; elsewhere there is nothing to do.',
+  },
   'workflow.workspace-reserved': {
     severity: 'warning',
     summary: 'The workspace would hide a folder of the system; the default is used.',
   },
-  'workflow.too-many': { severity: 'error', summary: 'A file may have 200 documents and 1,000 steps.' },
+  'workflow.too-many': {
+    severity: 'error',
+    summary: 'A file may have 200 documents and 1,000 steps, and a matrix may make 4 MiB of text of it.',
+  },
   'step.name-missing': { severity: 'error', summary: 'A step has no name.' },
   'step.name-invalid': {
     severity: 'error',
@@ -122,6 +129,7 @@ export const lintRules = {
   },
   'step.commands-and-entrypoint': {
     severity: 'by-dialect',
+    errorIn: ['gantry', 'drone08'],
     summary: '`entrypoint` and `command` have no effect beside `commands`.',
   },
   'step.dependency-unknown': {
@@ -178,6 +186,14 @@ export const lintRules = {
   'step.settings-and-commands': {
     severity: 'error',
     summary: 'A step has settings of a plugin and commands; a misspelt key counts as a setting in Drone 0.8.',
+  },
+  'step.settings-and-environment': {
+    severity: 'warning',
+    summary: 'A step has settings of a plugin and an environment, which a plugin does not read.',
+  },
+  'key.deprecated': {
+    severity: 'warning',
+    summary: 'A key has another name in the newer versions of its system. It works all the same.',
   },
   'step.dependency-filtered': {
     severity: 'error',

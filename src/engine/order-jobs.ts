@@ -1,11 +1,18 @@
 import { cloneStepName } from './order-steps.ts';
 import type { Dependency, StepDraft, StepOrder } from './workflow-draft.ts';
 
-/** A dependency that keeps the file from running: of a step that is not there, or that its conditions left out. */
+/** What keeps a file from running at this event: a step that its conditions left out, or a name that two have. */
 export interface OrderFault {
-  readonly code: 'step.dependency-unknown' | 'step.dependency-filtered' | 'step.cycle' | 'step.name-duplicate';
+  readonly code: 'step.dependency-filtered' | 'step.name-duplicate';
   readonly at: Dependency['at'];
   readonly message: string;
+}
+
+export interface OrderedJob {
+  /** A name of its own for each step, also where the file has one twice. */
+  readonly names: ReadonlyMap<StepDraft, string>;
+  readonly dependsOn: ReadonlyMap<StepDraft, readonly string[]>;
+  readonly faults: readonly OrderFault[];
 }
 
 /**
@@ -17,20 +24,36 @@ export function orderJob(
   matched: ReadonlySet<StepDraft>,
   order: Exclude<StepOrder, 'graph'>,
   hasClone: boolean,
-): { readonly dependsOn: ReadonlyMap<StepDraft, readonly string[]>; readonly faults: readonly OrderFault[] } {
+): OrderedJob {
   const running = steps.filter((step) => matched.has(step));
+  const names = ownNames([...running, ...steps.filter((step) => !matched.has(step))], hasClone);
   const faults: OrderFault[] = [];
-  const stages =
-    order === 'levels' && running.some(({ needs }) => needs !== undefined)
-      ? levelsOf(steps, running, faults)
-      : stagesOf(running);
+  const isByNeeds = order === 'levels' && running.some(({ needs }) => needs !== undefined);
+  if (isByNeeds) faults.push(...findNameFaults(running, steps));
+  const stages = isByNeeds ? levelsOf(running) : stagesOf(running);
   const dependsOn = new Map<StepDraft, readonly string[]>();
   let before: readonly string[] = hasClone ? [cloneStepName] : [];
   for (const stage of stages) {
     for (const step of stage) dependsOn.set(step, before);
-    before = stage.map(({ name }) => name);
+    before = stage.map((step) => names.get(step)!);
   }
-  return { dependsOn, faults };
+  return { names, dependsOn, faults };
+}
+
+/** Both of two steps with one name run; the second is told apart by a number, and so is one named as the checkout. */
+function ownNames(steps: readonly StepDraft[], hasClone: boolean): ReadonlyMap<StepDraft, string> {
+  const used = new Set(hasClone ? [cloneStepName] : []);
+  const numbers = new Map<string, number>();
+  const names = new Map<StepDraft, string>();
+  for (const step of steps) {
+    let { name } = step;
+    let number = numbers.get(step.name) ?? 2;
+    for (; used.has(name); number += 1) name = `${step.name} (${number})`;
+    numbers.set(step.name, number);
+    used.add(name);
+    names.set(step, name);
+  }
+  return names;
 }
 
 /** Neighbours with the same group run together. */
@@ -44,45 +67,47 @@ function stagesOf(steps: readonly StepDraft[]): readonly (readonly StepDraft[])[
   return stages;
 }
 
-function levelsOf(
-  all: readonly StepDraft[],
-  steps: readonly StepDraft[],
-  faults: OrderFault[],
-): readonly (readonly StepDraft[])[] {
+/** By names of the file: what a step needs must run, and only one may have its name. */
+function findNameFaults(running: readonly StepDraft[], all: readonly StepDraft[]): readonly OrderFault[] {
   const known = new Set(all.map(({ name }) => name));
-  const runs = new Set(steps.map(({ name }) => name));
-  const open = new Map<StepDraft, ReadonlySet<string>>();
-  for (const step of steps) {
-    const needs = new Set<string>();
-    for (const need of step.needs ?? []) {
-      if (runs.has(need.name)) needs.add(need.name);
-      else if (!need.isOptional)
-        faults.push({
-          code: known.has(need.name) ? 'step.dependency-filtered' : 'step.dependency-unknown',
-          at: need.at,
-          message: known.has(need.name)
-            ? `step "${step.name}" needs "${need.name}", which its conditions leave out here: say "optional: true"`
-            : `no step is named "${need.name}"`,
-        });
-    }
-    open.set(step, needs);
+  const first = new Map<string, StepDraft>();
+  const faults: OrderFault[] = [];
+  for (const step of running) {
+    const before = first.get(step.name);
+    if (before)
+      faults.push({
+        code: 'step.name-duplicate',
+        at: { line: step.line, column: 1 },
+        message: `a step named "${step.name}" stands in line ${before.line} already, and "depends_on" could mean either`,
+      });
+    else first.set(step.name, step);
   }
+  for (const step of running)
+    for (const { name, isOptional, at } of step.needs ?? [])
+      if (!isOptional && known.has(name) && !first.has(name))
+        faults.push({
+          code: 'step.dependency-filtered',
+          at,
+          message: `step "${step.name}" needs "${name}", which its conditions leave out here: say "optional: true"`,
+        });
+  return faults;
+}
 
+/** Each level holds the steps whose needs are all in levels before it; what does not run is not waited for. */
+function levelsOf(steps: readonly StepDraft[]): readonly (readonly StepDraft[])[] {
+  const running = new Set(steps.map(({ name }) => name));
+  const open = new Map(
+    steps.map((step) => [
+      step,
+      new Set((step.needs ?? []).flatMap(({ name }) => (running.has(name) ? [name] : []))) as ReadonlySet<string>,
+    ]),
+  );
   const levels: StepDraft[][] = [];
   const done = new Set<string>();
   while (open.size > 0) {
     const level = [...open].filter(([, needs]) => needs.isSubsetOf(done)).map(([step]) => step);
-    if (level.length === 0) {
-      const [[step] = []] = open;
-      const names = [...open.keys()].map(({ name }) => `"${name}"`).join(', ');
-      const at = step?.needs?.[0]?.at ?? { line: step?.line ?? 1, column: 1 };
-      faults.push({
-        code: 'step.cycle',
-        at,
-        message: `steps wait for each other: ${names}; take one "depends_on" away`,
-      });
-      break;
-    }
+    // A circle: the file was refused when it was read.
+    if (level.length === 0) return levels;
     for (const step of level) {
       open.delete(step);
       done.add(step.name);

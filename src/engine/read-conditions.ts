@@ -50,11 +50,16 @@ export function readConditions(
   if (!node || isNull(node)) return noConditions;
   if (node.kind === 'list' && reader.rules.dialect === 'woodpecker')
     return {
-      alternatives: node.items.flatMap((item) => readSet(reader, item, where, isOfStep) ?? []),
+      // An empty alternative asks for nothing, so it holds always.
+      alternatives: node.items.flatMap((item) =>
+        isNull(item) ? emptySet : (readSet(reader, item, where, isOfStep) ?? []),
+      ),
     };
   const set = readSet(reader, node, where, isOfStep);
   return set ? { alternatives: [set] } : noConditions;
 }
+
+const emptySet: ConditionSet = { constraints: new Map(), status: undefined };
 
 function readSet(
   reader: DocumentReader,
@@ -122,7 +127,8 @@ function readStatus(reader: DocumentReader, node: YamlNode, what: string): Const
   return status;
 }
 
-function readConstraint(reader: DocumentReader, node: YamlNode, what: string): Constraint | undefined {
+/** A text, a list, or a map of `include` and `exclude`; `undefined` when it asks for nothing. */
+export function readConstraint(reader: DocumentReader, node: YamlNode, what: string): Constraint | undefined {
   if (isNull(node)) return undefined;
   if (node.kind !== 'map') return { include: readPatterns(reader, node, what), exclude: [] };
   let include: readonly string[] = [];

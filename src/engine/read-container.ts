@@ -1,41 +1,80 @@
 import type { SecretReference } from '../core/plan.ts';
-import { type DocumentReader, nounOf } from './document-reader.ts';
-import type { Given } from './read-settings.ts';
-import { readEncoded } from './read-settings.ts';
-import { isVariableName } from './read-step.ts';
+import { type DocumentReader, type Fields, nounOf } from './document-reader.ts';
+import { readArguments } from './read-arguments.ts';
+import { readCommands } from './read-commands.ts';
+import { readConditions } from './read-conditions.ts';
+import type { ContainerEntry } from './read-containers-file.ts';
+import { type Given, readEncoded } from './read-settings.ts';
+import { isGoodName, isVariableName } from './read-step.ts';
+import { refuseBuilder } from './refuse-builder.ts';
+import type { StepDraft } from './workflow-draft.ts';
 import { isNull } from './yaml/scalar-type.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 
-/** What containers of Drone 0.8 and Woodpecker have in common: forms that Drone 1.x gave up (pipelines.md 9.2, 11.3). */
+/** A step as far as Drone 0.8 and Woodpecker agree on it, and its fields for what they do not. */
+export interface ContainerStep {
+  readonly fields: Fields;
+  readonly draft: StepDraft;
+}
 
-/** A text or a list of texts. */
-export function readTexts(reader: DocumentReader, node: YamlNode | undefined, what: string): string[] {
-  return reader.items(node, what).flatMap((item) => {
-    if (isNull(item)) return [];
-    if (item.kind === 'map') {
-      reader.add(
-        'step.command-map',
-        item,
-        `an item of ${what} reads as a map, since it contains ": ": put the whole line in quotes`,
-      );
-      return [];
-    }
-    const text = reader.text(item, `each item of ${what}`);
-    return text === undefined ? [] : [text];
-  });
+/** Reads what steps of Drone 0.8 and Woodpecker have in common (pipelines.md 9.2, 11.3). */
+export function readContainerStep(reader: DocumentReader, entry: ContainerEntry): ContainerStep | undefined {
+  const fields = reader.fields(entry.value, `the step "${entry.name}"`);
+  if (!fields) {
+    if (isNull(entry.value))
+      reader.add('value.type', entry.key, `the step "${entry.name}" must be a map, and is empty`);
+    return undefined;
+  }
+  const get = (key: string): YamlNode | undefined => fields.get(key)?.value;
+  const name = reader.text(get('name'), '"name" of a step') || entry.name;
+  if (!isGoodName(name)) reader.add('step.name-invalid', entry.key, 'a name has 1 to 100 printable characters');
+  const imageNode = get('image');
+  const image = reader.text(imageNode, `"image" of step "${name}"`)?.trim() ?? '';
+  // One mistake, one finding: what has the wrong type is not missing as well.
+  if (image === '' && (!imageNode || imageNode.kind === 'scalar'))
+    reader.add('step.image-missing', entry.key, `step "${name}" needs an image`);
+
+  const commands = readCommands(reader, get('commands'), name);
+  const entrypoint = readArguments(reader, get('entrypoint'), `"entrypoint" of step "${name}"`);
+  refuseBuilder(reader, entry.key, name, image, commands.length > 0 || entrypoint !== undefined);
+  const environment = readContainerEnvironment(reader, get('environment'), name);
+  const isAlwaysPulled = reader.boolean(get('pull'), `"pull" of step "${name}"`) ?? false;
+  const draft: StepDraft = {
+    name,
+    kind: commands.length > 0 ? 'commands' : 'image',
+    image,
+    pull: isAlwaysPulled ? 'always' : 'default',
+    commands,
+    entrypoint,
+    command: undefined,
+    environment: Object.fromEntries(environment.values),
+    settings: {},
+    secrets: [...environment.secrets, ...readSecretList(reader, get('secrets'), name)],
+    when: readConditions(reader, get('when'), 'when'),
+    onFailure: 'fail',
+    timeoutMs: undefined,
+    user: undefined,
+    workingDirectory: undefined,
+    dependsOn: [],
+    needs: undefined,
+    group: reader.text(get('group'), `"group" of step "${name}"`) ?? '',
+    line: reader.positionOf(entry.key).line,
+  };
+  return { fields, draft };
 }
 
 /** `environment`: a map, or a list of `NAME=value`. Values are texts in Drone 0.8 and settings in Woodpecker. */
-export function readContainerEnvironment(reader: DocumentReader, node: YamlNode | undefined, step: string): Given {
-  const given: Given = { values: {}, secrets: [] };
+function readContainerEnvironment(reader: DocumentReader, node: YamlNode | undefined, step: string): Given {
+  const given: Given = { values: new Map(), secrets: [] };
   if (!node || isNull(node)) return given;
   if (node.kind === 'list') {
     for (const item of node.items) {
       const text = isNull(item) ? '' : (reader.text(item, `each variable of step "${step}"`) ?? '');
       const at = text.indexOf('=');
       const name = at < 0 ? text : text.slice(0, at);
-      if (isVariableName(name)) given.values[name] = at < 0 ? '' : text.slice(at + 1);
-      else reader.add('environment.name', item, `a variable of step "${step}" has no usable name`);
+      if (isVariableName(name)) given.values.set(name, at < 0 ? '' : text.slice(at + 1));
+      else if (item.kind === 'scalar')
+        reader.add('environment.name', item, `a variable of step "${step}" has no usable name`);
     }
     return given;
   }
@@ -44,7 +83,7 @@ export function readContainerEnvironment(reader: DocumentReader, node: YamlNode 
     else if (reader.rules.dialect === 'woodpecker') readEncoded(reader, given, name, value, `the variable "${name}"`);
     else if (!isNull(value)) {
       const text = reader.text(value, `the variable "${name}"`);
-      if (text !== undefined) given.values[name] = text;
+      if (text !== undefined) given.values.set(name, text);
     }
   }
   return given;
@@ -54,7 +93,7 @@ export function readContainerEnvironment(reader: DocumentReader, node: YamlNode 
  * `secrets`: names, or maps of `source` and `target`. The variable is the target in upper case; Woodpecker sets it as
  * written too.
  */
-export function readSecretList(reader: DocumentReader, node: YamlNode | undefined, step: string): SecretReference[] {
+function readSecretList(reader: DocumentReader, node: YamlNode | undefined, step: string): SecretReference[] {
   const { requiresSecrets: isRequired, dialect } = reader.rules;
   return reader.items(node, `"secrets" of step "${step}"`).flatMap((item) => {
     const found = item.kind === 'map' ? readSourceAndTarget(reader, item, step) : nameOf(reader, item, step);

@@ -1,9 +1,12 @@
+import { asksForNothing } from './asks-for-nothing.ts';
 import type { DocumentReader, Fields } from './document-reader.ts';
 import type { EnvironmentFacts, Workspace } from './environment.ts';
 import type { FileContext, Locate } from './file-context.ts';
+import { maxStepsOfFile } from './pipeline-file-size.ts';
 import { type Axes, matrixBlock, readMatrix } from './read-matrix.ts';
 import { type SourceDocument, splitDocuments } from './split-documents.ts';
 import type { Variables } from './substitute.ts';
+import type { WorkflowDraft } from './workflow-draft.ts';
 import { readYaml } from './yaml/read-yaml.ts';
 import { isNull } from './yaml/scalar-type.ts';
 import { type YamlEntry, YamlError, type YamlNode } from './yaml/yaml-node.ts';
@@ -18,40 +21,102 @@ export interface JobDocument {
   readonly root: YamlNode;
 }
 
-/** Reads the file's only document once for each set of axis values, `${…}` replaced by what `variablesOf` gives. */
-export function readJobs(file: FileContext, variablesOf: (axes: Axes) => Variables): readonly JobDocument[] {
+/** A container under its name, in the order of the file. */
+export interface ContainerEntry extends YamlEntry {
+  readonly name: string;
+}
+
+/** Characters of text, over all sets of a matrix: what a file of 12 KiB makes of the 58 sets that were seen is a sixth. */
+const maxTextOfJobs = 4 * 1024 * 1024;
+
+/**
+ * Reads the file's only document once for each set of axis values, `${…}` replaced by what `variablesOf` gives, and
+ * makes a workflow of each. A file with too many steps is refused before the rest of them is read.
+ */
+export function readJobs(
+  file: FileContext,
+  variablesOf: (axes: Axes) => Variables,
+  readJob: (job: JobDocument) => WorkflowDraft,
+): readonly WorkflowDraft[] {
   const document = firstDocument(file);
   if (!document) {
     file.report.add('file.empty', { line: 1, column: 1 }, 'the file has no pipeline');
     return [];
   }
   const sets = readAxes(file, document);
-  const jobs: JobDocument[] = [];
+  const workflows: WorkflowDraft[] = [];
+  let last: ReadText | undefined;
+  let [steps, textLength] = [0, 0];
   for (const axes of sets.length === 0 ? [{}] : sets) {
-    const substituted = file.substituted(document, { ...variablesOf(axes), ...axes }, (name, at) => {
-      file.report.add(
-        'substitution.unknown-name',
-        at,
-        `"\${${name}}" is not known when the file is read, so it becomes empty: write "$\${${name}}" for the shell`,
-      );
-    });
-    if (!substituted) return [];
-    const root = file.parsed(substituted.text, substituted.locate);
-    if (!root) return [];
-    const reader = file.readerAt(substituted.locate);
-    if (root.kind !== 'map') {
-      reader.add('document.shape', root, 'the file must be a map');
-      return [];
+    const read = readDocument(file, document, variablesOf(axes), last);
+    if (!read) return [];
+    last = read;
+    textLength += read.text.length;
+    if (textLength > maxTextOfJobs) {
+      const message = `a matrix may make ${maxTextOfJobs} characters of its file, and this one makes more`;
+      file.report.add('workflow.too-many', file.positionOf(document.offset), message);
+      break;
     }
+    const { reader, root } = read;
     const fields = reader.fields(root, 'the file');
     if (!fields) return [];
-    jobs.push({ axes, reader, fields, root });
+    const job = { axes, reader, fields, root };
+    const workflow = readJob(job);
+    workflows.push(workflow);
+    steps += workflow.steps.length;
+    if (steps <= maxStepsOfFile) continue;
+    refuseSteps(job, workflow, Math.max(1, sets.length));
+    break;
   }
-  return jobs;
+  return workflows;
 }
 
+function refuseSteps({ reader, fields, root }: JobDocument, workflow: WorkflowDraft, jobs: number): void {
+  const at = fields.get('steps')?.key ?? fields.get('pipeline')?.key ?? root;
+  const given =
+    jobs === 1 ? `${workflow.steps.length}` : `${workflow.steps.length} for each of ${jobs} sets of the matrix`;
+  reader.add('workflow.too-many', at, `a file may have ${maxStepsOfFile} steps, and this one has ${given}`);
+}
+
+interface ReadText {
+  readonly text: string;
+  readonly root: YamlNode;
+  readonly reader: DocumentReader;
+}
+
+/** With the tree of `last` when the text is the same: most sets of a matrix change no more than a variable. */
+function readDocument(
+  file: FileContext,
+  document: SourceDocument,
+  variables: Variables,
+  last: ReadText | undefined,
+): ReadText | undefined {
+  const substituted = file.substituted(document, variables);
+  if (!substituted) return undefined;
+  const { text, locate } = substituted;
+  const root = last?.text === text ? last.root : file.parsed(text, locate);
+  if (!root) {
+    if (!file.report.hasError)
+      file.report.add('file.empty', file.positionOf(document.offset), 'the file has no pipeline');
+    return undefined;
+  }
+  const reader = file.readerAt(locate);
+  if (root.kind === 'map') return { text, root, reader };
+  reader.add('document.shape', root, 'the file must be a map');
+  return undefined;
+}
+
+/** The one that counts; a bad `${` in any other, or in a comment, fails the file all the same. */
 function firstDocument(file: FileContext): SourceDocument | undefined {
-  const [first, ...others] = splitDocuments(file.text).documents.filter((document) => !document.isEmpty);
+  const { documents, unreadOffsets } = splitDocuments(file.text);
+  for (const offset of unreadOffsets)
+    file.report.add(
+      'document.unread',
+      file.positionOf(offset),
+      'this text is not read: it stands behind the end of a document',
+    );
+  const [first, ...others] = documents.filter((document) => !document.isEmpty);
+  for (const document of documents) if (document !== first) file.checkSubstitution(document);
   for (const other of others)
     file.report.add(
       'file.other-document',
@@ -59,6 +124,20 @@ function firstDocument(file: FileContext): SourceDocument | undefined {
       'only the first document of the file is read',
     );
   return first;
+}
+
+/** Finds the keys of a file that its system does not know, and those that Gantry does not support. */
+export function refuseKeys(
+  { reader, fields }: JobDocument,
+  known: ReadonlySet<string>,
+  unsupported: ReadonlySet<string>,
+  what: string,
+): void {
+  for (const [name, { key, value }] of fields) {
+    if (known.has(name)) continue;
+    if (!unsupported.has(name)) reader.add('key.unknown', key, `${what} has no key "${name}"`);
+    else if (!asksForNothing(value)) reader.add('key.unsupported', key, `Gantry does not support "${name}" of ${what}`);
+  }
 }
 
 /** From the raw text: what `${…}` stands for depends on it. */
@@ -85,7 +164,7 @@ export function containerEntries(
   reader: DocumentReader,
   node: YamlNode | undefined,
   what: string,
-): readonly { readonly name: string; readonly key: YamlNode; readonly value: YamlNode }[] {
+): readonly ContainerEntry[] {
   if (!node || isNull(node)) return [];
   if (node.kind === 'list') return node.items.map((value, index) => ({ name: `step-${index}`, key: value, value }));
   // Merged entries come behind the map's own; equal keys of its own are all kept.

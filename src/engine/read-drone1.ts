@@ -2,6 +2,7 @@ import type { DocumentReader, Fields } from './document-reader.ts';
 import type { WorkflowIdentity } from './environment.ts';
 import type { FileContext } from './file-context.ts';
 import { findCycle } from './find-cycle.ts';
+import { maxStepsOfFile } from './pipeline-file-size.ts';
 import { readWorkflowBody, readWorkflowHeader, type WorkflowHeader } from './read-workflow.ts';
 import { type SourceDocument, splitDocuments } from './split-documents.ts';
 import type { Variables } from './substitute.ts';
@@ -24,7 +25,7 @@ export function readDrone1(
       'this text is not read: it stands behind the end of a document',
     );
   }
-  for (const comment of split.documents.filter((one) => one.isEmpty)) checkSubstitution(file, comment);
+  for (const comment of split.documents.filter((one) => one.isEmpty)) file.checkSubstitution(comment);
   const documents = split.documents.filter((one) => !one.isEmpty);
   if (documents.length === 0) {
     report.add('file.empty', { line: 1, column: 1 }, 'the file has no pipeline');
@@ -43,7 +44,7 @@ export function readDrone1(
   for (const document of documents) {
     const root = file.parsed(document.text, (offset) => file.positionOf(document.offset + offset));
     if (!root) {
-      checkSubstitution(file, document);
+      file.checkSubstitution(document);
       continue;
     }
     const reader = file.readerAt((offset) => file.positionOf(document.offset + offset));
@@ -53,7 +54,7 @@ export function readDrone1(
     }
     const fields = reader.fields(root, 'a document');
     if (!fields || !isPipeline(reader, root, fields)) {
-      checkSubstitution(file, document);
+      file.checkSubstitution(document);
       continue;
     }
     headers.push({ document, root, header: readWorkflowHeader(reader, root, fields) });
@@ -64,6 +65,7 @@ export function readDrone1(
 
   const dependencies = readDependencies(file, headers);
   const workflows: WorkflowDraft[] = [];
+  let steps = 0;
   for (const [index, { document, root, header }] of headers.entries()) {
     const dependsOn = dependencies.get(header) ?? [];
     const names = dependsOn.map(({ name }) => name);
@@ -71,13 +73,13 @@ export function readDrone1(
     const body = readBody(file, document, root, header, variablesOf(identity));
     if (!body) continue;
     workflows.push({ ...body, dependsOn });
+    steps += body.steps.length;
+    if (steps <= maxStepsOfFile) continue;
+    const at = file.positionOf(document.offset + root.offset);
+    report.add('workflow.too-many', at, `a file may have ${maxStepsOfFile} steps, and more stand up to here`);
+    break;
   }
   return workflows;
-}
-
-/** A document without a pipeline in it is substituted as well: a bad `${` anywhere fails the whole file. */
-function checkSubstitution(file: FileContext, document: SourceDocument): void {
-  file.substituted(document, {}, () => {});
 }
 
 /** Whether a document is a pipeline; anything else is noted, or refused. */
@@ -201,13 +203,7 @@ function readBody(
   header: WorkflowHeader,
   variables: Variables,
 ): Omit<WorkflowDraft, 'dependsOn'> | undefined {
-  const substituted = file.substituted(document, variables, (name, at) => {
-    file.report.add(
-      'substitution.unknown-name',
-      at,
-      `"\${${name}}" is not known when the file is read, so it becomes empty: write "$\${${name}}" for the shell`,
-    );
-  });
+  const substituted = file.substituted(document, variables);
   if (!substituted) return undefined;
   const root = substituted.text === document.text ? rawRoot : file.parsed(substituted.text, substituted.locate);
   if (!root) return undefined;

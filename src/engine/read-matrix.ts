@@ -51,7 +51,9 @@ function product(
   let sets: Axes[] = [{}];
   // Cut at each axis: what comes later only makes more of them.
   for (const { name, values } of axes)
-    sets = sets.flatMap((set) => values.map((value) => ({ ...set, [name]: value }))).slice(0, maxSets);
+    sets = sets
+      .flatMap((set) => values.slice(0, maxSets).map((value) => ({ ...set, [name]: value })))
+      .slice(0, maxSets);
   return sets;
 }
 

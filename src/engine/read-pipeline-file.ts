@@ -3,7 +3,6 @@ import { dialectRules } from './dialect-rules.ts';
 import { type EnvironmentFacts, substitutionVariables } from './environment.ts';
 import { FileContext } from './file-context.ts';
 import { LintReport } from './lint-report.ts';
-import { maxStepsOfFile } from './pipeline-file-size.ts';
 import { readDrone1 } from './read-drone1.ts';
 import { readDrone08 } from './read-drone08.ts';
 import { readWoodpecker } from './read-woodpecker.ts';
@@ -25,13 +24,6 @@ export function readPipelineFile(
   const report = new LintReport(dialect);
   const file = new FileContext(text.replace(/^\uFEFF/, ''), dialectRules[dialect], report);
   const workflows = readIn(dialect, file, path, facts);
-  const steps = workflows.reduce((sum, workflow) => sum + workflow.steps.length, 0);
-  if (steps > maxStepsOfFile)
-    report.add(
-      'workflow.too-many',
-      { line: 1, column: 1 },
-      `a file may have ${maxStepsOfFile} steps, and this one has ${steps}`,
-    );
   return { path, workflows, report };
 }
 

@@ -5,12 +5,12 @@ import type { YamlNode } from './yaml/yaml-node.ts';
 
 /** Variables with values, and variables that receive secrets. */
 export interface Given {
-  readonly values: Record<string, string>;
+  readonly values: Map<string, string>;
   readonly secrets: SecretReference[];
 }
 
 /** `PLUGIN_<NAME>`: in upper case, `-` and `.` as the dialect has them (pipelines.md 4). */
-export function settingVariable(reader: DocumentReader, name: string): string {
+function settingVariable(reader: DocumentReader, name: string): string {
   const upper = name.toUpperCase();
   return `PLUGIN_${reader.rules.settingNames === 'underscored' ? upper.replaceAll(/[-.]/g, '_') : upper}`;
 }
@@ -31,10 +31,11 @@ export function readEncoded(
     case 'value':
       if (encoded.text.includes('\0'))
         reader.add('value.type', node, `${what} holds a NUL character, which no program can be given`);
-      else given.values[variable] = encoded.text;
+      else given.values.set(variable, encoded.text);
       return;
     case 'secret':
-      given.secrets.push({ variable, secret: encoded.name, isRequired });
+      if (encoded.name.trim() === '') reader.add('secret.name', node, `"from_secret" of ${what} names no secret`);
+      else given.secrets.push({ variable, secret: encoded.name, isRequired });
       return;
     case 'composed':
       for (const part of encoded.parts)
@@ -48,8 +49,15 @@ export function readEncoded(
 
 /** Reads a map of settings. */
 export function readSettings(reader: DocumentReader, node: YamlNode | undefined, step: string): Given {
-  const given: Given = { values: {}, secrets: [] };
-  for (const [name, { value }] of reader.fields(node, `"settings" of step "${step}"`) ?? [])
-    readEncoded(reader, given, settingVariable(reader, name), value, `the setting "${name}"`);
+  const given: Given = { values: new Map(), secrets: [] };
+  for (const [name, { key, value }] of reader.fields(node, `"settings" of step "${step}"`) ?? [])
+    readSetting(reader, given, name, key, value);
   return given;
+}
+
+/** Reads one setting of a plugin into `given`. */
+export function readSetting(reader: DocumentReader, given: Given, name: string, key: YamlNode, value: YamlNode): void {
+  const variable = settingVariable(reader, name);
+  if (/[=\0]/.test(variable)) reader.add('environment.name', key, 'a setting has no usable name');
+  else readEncoded(reader, given, variable, value, `the setting "${name}"`);
 }

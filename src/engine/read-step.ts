@@ -2,6 +2,8 @@ import type { PullPolicy, SecretReference } from '../core/plan.ts';
 import { parseDurationMs } from '../lib/duration.ts';
 import { type DocumentReader, type Fields, nounOf } from './document-reader.ts';
 import { unsupportedKeys } from './known-keys.ts';
+import { readArguments } from './read-arguments.ts';
+import { readCommands } from './read-commands.ts';
 import { readConditions } from './read-conditions.ts';
 import { readSettings } from './read-settings.ts';
 import { refuseBuilder } from './refuse-builder.ts';
@@ -68,7 +70,7 @@ export function readStep(reader: DocumentReader, node: YamlNode, needsImage: boo
     }
   }
 
-  refuseBuilder(reader, node, name, image, commands);
+  refuseBuilder(reader, node, name, image, commands.length > 0 || entrypoint !== undefined);
   const { environment, secrets } = readStepEnvironment(reader, get('environment'), name);
   const settings = readSettings(reader, get('settings'), name);
   const when = readConditions(reader, get('when'), 'when');
@@ -82,7 +84,7 @@ export function readStep(reader: DocumentReader, node: YamlNode, needsImage: boo
     entrypoint: commands.length > 0 ? undefined : entrypoint,
     command: commands.length > 0 ? undefined : command,
     environment,
-    settings: settings.values,
+    settings: Object.fromEntries(settings.values),
     secrets: [...secrets, ...settings.secrets],
     when,
     onFailure: readFailure(reader, get('failure'), name),
@@ -127,30 +129,6 @@ function hintFor(name: string): string {
   if (name === 'script' || name === 'run') return ': it is "commands"';
   if (name === 'group') return ': write "depends_on"';
   return '';
-}
-
-function readCommands(reader: DocumentReader, node: YamlNode | undefined, step: string): string[] {
-  const commands: string[] = [];
-  for (const item of reader.items(node, `"commands" of step "${step}"`)) {
-    if (item.kind === 'map') {
-      reader.add(
-        'step.command-map',
-        item,
-        `a command of step "${step}" reads as a map, since it contains ": ": put the whole line in quotes`,
-      );
-      continue;
-    }
-    const command = isNull(item) ? '' : reader.text(item, `each command of step "${step}"`);
-    if (command !== undefined && command !== '') commands.push(command);
-  }
-  return commands;
-}
-
-function readArguments(reader: DocumentReader, node: YamlNode | undefined, what: string): string[] | undefined {
-  if (!node || isNull(node)) return undefined;
-  return reader
-    .items(node, what)
-    .flatMap((item) => (isNull(item) ? [''] : (reader.text(item, `each item of ${what}`) ?? [])));
 }
 
 function readStepEnvironment(

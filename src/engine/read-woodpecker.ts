@@ -1,19 +1,26 @@
-import type { RunOn } from '../core/plan.ts';
-import type { ConditionSet, Conditions } from './conditions.ts';
+import { asksForNothing } from './asks-for-nothing.ts';
+import type { Conditions } from './conditions.ts';
 import type { DocumentReader, Fields } from './document-reader.ts';
 import { type EnvironmentFacts, platformOf, substitutionVariables } from './environment.ts';
 import type { FileContext } from './file-context.ts';
+import { findCycle } from './find-cycle.ts';
+import { readBranches } from './read-branches.ts';
 import { readCloneContainers } from './read-clone.ts';
 import { readConditions } from './read-conditions.ts';
-import { readContainerEnvironment, readSecretList, readTexts } from './read-container.ts';
-import { containerEntries, type JobDocument, readJobs, readJobWorkspace } from './read-containers-file.ts';
-import { isEmpty, readArguments, readRouting, uniquelyNamed } from './read-drone08.ts';
-import { type Given, readEncoded, readSettings, settingVariable } from './read-settings.ts';
-import { isGoodName } from './read-step.ts';
-import { refuseBuilder } from './refuse-builder.ts';
+import { readContainerStep } from './read-container.ts';
+import {
+  type ContainerEntry,
+  containerEntries,
+  type JobDocument,
+  readJobs,
+  readJobWorkspace,
+  refuseKeys,
+} from './read-containers-file.ts';
+import { readRouting } from './read-routing.ts';
+import { type Given, readSetting, readSettings } from './read-settings.ts';
 import type { Dependency, StepDraft, WorkflowDraft } from './workflow-draft.ts';
 import { isNull } from './yaml/scalar-type.ts';
-import type { YamlEntry, YamlNode } from './yaml/yaml-node.ts';
+import type { YamlNode } from './yaml/yaml-node.ts';
 
 const topKeys = new Set([
   ...['when', 'workspace', 'clone', 'steps', 'pipeline', 'labels', 'depends_on', 'skip_clone', 'matrix', 'runs_on'],
@@ -32,32 +39,40 @@ const unsupportedStepKeys = new Set([
   ...['cpu_quota', 'cpu_shares', 'cpuset', 'mem_limit', 'memswap_limit', 'shm_size', 'sysctls', 'ulimits', 'cap_add'],
   ...['cap_drop', 'networks'],
 ]);
+/** Names of older versions, and what is written instead. */
+const oldTopKeys = new Map([
+  ['pipeline', '"steps"'],
+  ['branches', '"branch" below "when"'],
+  ['platform', '"platform" below "labels"'],
+  ['runs_on', '"status" below "when"'],
+]);
+const oldStepKeys = new Map([
+  ['secrets', '"from_secret" below "environment" or "settings"'],
+  ['group', '"depends_on"'],
+]);
+
 const stepKeysWithoutEffect = new Set(['ports', 'backend_options']);
 
 /** Reads a workflow file of Woodpecker (pipelines.md 11), of any version from 0.15 on. */
 export function readWoodpecker(file: FileContext, path: string, facts: EnvironmentFacts): readonly WorkflowDraft[] {
   const name = workflowName(path);
-  const jobs = readJobs(file, (matrix) =>
-    substitutionVariables(facts, 'woodpecker', { name, type: 'docker', number: 1, dependsOn: [], matrix }),
+  return readJobs(
+    file,
+    (matrix) => substitutionVariables(facts, 'woodpecker', { name, type: 'docker', number: 1, dependsOn: [], matrix }),
+    (job) => readJob(job, name, facts),
   );
-  return jobs.map((job) => readJob(job, name, facts));
 }
 
 /** The file's name without extension and without a dot at its beginning. */
-export function workflowName(path: string): string {
+function workflowName(path: string): string {
   const base = path.slice(path.lastIndexOf('/') + 1);
   return base.replace(/^\./, '').replace(/\.ya?ml$/, '');
 }
 
 function readJob(job: JobDocument, name: string, facts: EnvironmentFacts): WorkflowDraft {
   const { axes, reader, fields, root } = job;
-  for (const [key, entry] of fields) {
-    if (topKeys.has(key)) continue;
-    if (!unsupportedTopKeys.has(key))
-      reader.add('key.unknown', entry.key, `a workflow of Woodpecker has no key "${key}"`);
-    else if (!isEmpty(entry.value))
-      reader.add('key.unsupported', entry.key, `Gantry does not support "${key}" of a workflow`);
-  }
+  refuseKeys(job, topKeys, unsupportedTopKeys, 'a workflow of Woodpecker');
+  tellOldNames(reader, fields, oldTopKeys);
   const { line } = reader.positionOf(root);
   const stepsEntry = fields.get('steps') ?? fields.get('pipeline');
   const entries = containerEntries(reader, stepsEntry?.value, '"steps"');
@@ -65,7 +80,8 @@ function readJob(job: JobDocument, name: string, facts: EnvironmentFacts): Workf
     reader.add('workflow.no-steps', stepsEntry?.key ?? root, `the workflow "${name}" has no steps`);
   const skipClone = reader.boolean(fields.get('skip_clone')?.value, '"skip_clone"') ?? false;
   const trigger = withBranches(reader, readConditions(reader, fields.get('when')?.value, 'when', false), fields);
-  const steps = uniquelyNamed(entries.flatMap((entry) => readStep(reader, entry) ?? []));
+  const steps = entries.flatMap((entry) => readStep(reader, entry) ?? []);
+  refuseNeeds(reader, steps);
   warnOfEveryEvent(reader, root, trigger, steps);
   return {
     name,
@@ -80,52 +96,59 @@ function readJob(job: JobDocument, name: string, facts: EnvironmentFacts): Workf
     order: 'levels',
     matrix: axes,
     blocked: readRouting(reader, fields, platformOf(facts)),
-    runOn: readRunsOn(reader, fields.get('runs_on')?.value, trigger),
+    runsOn: readRunsOn(reader, fields.get('runs_on')?.value),
   };
+}
+
+/** Names of older versions still work; Woodpecker 3 warns of them too. */
+function tellOldNames(reader: DocumentReader, fields: Fields, old: ReadonlyMap<string, string>): void {
+  for (const [name, { key }] of fields) {
+    const instead = old.get(name);
+    if (instead !== undefined)
+      reader.add('key.deprecated', key, `"${name}" is a name of older versions of Woodpecker: write ${instead}`);
+  }
 }
 
 /** `branches:` is the older spelling of `when.branch`. */
 function withBranches(reader: DocumentReader, trigger: Conditions, fields: Fields): Conditions {
-  const entry = fields.get('branches');
-  if (!entry || isNull(entry.value)) return trigger;
-  const branch: YamlEntry = {
-    key: { kind: 'scalar', text: 'branch', isPlain: true, tag: undefined, offset: entry.key.offset },
-    value: entry.value,
-  };
-  const map: YamlNode = { kind: 'map', entries: [branch], tag: undefined, offset: entry.key.offset };
-  const [set] = readConditions(reader, map, 'when', false).alternatives;
-  const constraint = set?.constraints.get('branch');
-  if (!set || !constraint) return trigger;
-  if (trigger.alternatives.length === 0) return { alternatives: [set] };
+  const branch = readBranches(reader, fields);
+  if (!branch) return trigger;
+  if (trigger.alternatives.length === 0)
+    return { alternatives: [{ constraints: new Map([['branch', branch]]), status: undefined }] };
   return {
-    alternatives: trigger.alternatives.map(
-      (alternative): ConditionSet => ({
-        ...alternative,
-        constraints: new Map([['branch', constraint] as const, ...alternative.constraints]),
-      }),
-    ),
+    alternatives: trigger.alternatives.map((set) => ({
+      ...set,
+      constraints: new Map([['branch', branch] as const, ...set.constraints]),
+    })),
   };
 }
 
-/**
- * When the workflow runs by what it waits for (pipelines.md 11.5): `status: [failure]` in its `when` means "too", and
- * `runs_on: [failure]` alone means "only then".
- */
-function readRunsOn(
-  reader: DocumentReader,
-  node: YamlNode | undefined,
-  { alternatives }: Conditions,
-): RunOn | undefined {
-  const words = readTexts(reader, node, '"runs_on"');
-  for (const word of words)
-    if (node && word !== 'success' && word !== 'failure')
-      reader.add('value.unknown', node, `"runs_on" has "${word}", and takes success and failure`);
-  const isOnFailure = alternatives.some(({ status }) => status?.include.includes('failure'));
-  if (words.length === 0) return isOnFailure ? { success: true, failure: true } : undefined;
-  return {
-    success: words.includes('success') || isOnFailure,
-    failure: words.includes('failure') || isOnFailure,
-  };
+function readRunsOn(reader: DocumentReader, node: YamlNode | undefined): WorkflowDraft['runsOn'] {
+  const words = reader.texts(node, '"runs_on"');
+  for (const { text, node: item } of words)
+    if (text !== 'success' && text !== 'failure')
+      reader.add('value.unknown', item, `"runs_on" has "${text}", and takes success and failure`);
+  return words.length === 0 ? undefined : new Set(words.map(({ text }) => text));
+}
+
+/** What no event can mend: steps that need one which is nowhere, and steps that wait for each other. */
+function refuseNeeds(reader: DocumentReader, steps: readonly StepDraft[]): void {
+  const graph = new Map<string, string[]>();
+  const places = new Map<string, Dependency['at']>();
+  for (const { name, needs = [] } of steps) {
+    graph.set(name, [...(graph.get(name) ?? []), ...needs.map((need) => need.name)]);
+    const [first] = needs;
+    if (first && !places.has(name)) places.set(name, first.at);
+  }
+  for (const { needs = [] } of steps)
+    for (const need of needs)
+      if (!need.isOptional && !graph.has(need.name))
+        reader.report.add('step.dependency-unknown', need.at, `no step is named "${need.name}"`);
+  const cycle = findCycle(graph);
+  const at = cycle && places.get(cycle[0] ?? '');
+  if (!at) return;
+  const names = [...cycle, cycle[0]].map((name) => `"${name}"`).join(' → ');
+  reader.report.add('step.cycle', at, `steps wait for each other: ${names}; take one "depends_on" away`);
 }
 
 /** A filter that names no event runs for tags and pull requests as well, which few mean. */
@@ -141,56 +164,41 @@ function warnOfEveryEvent(
   reader.add('condition.no-event', root, 'neither the workflow nor each of its steps says for which events it runs');
 }
 
-function readStep(reader: DocumentReader, entry: YamlEntry & { readonly name: string }): StepDraft | undefined {
-  const fields = reader.fields(entry.value, `the step "${entry.name}"`);
-  if (!fields) {
-    if (isNull(entry.value))
-      reader.add('value.type', entry.key, `the step "${entry.name}" must be a map, and is empty`);
-    return undefined;
-  }
-  const get = (key: string): YamlNode | undefined => fields.get(key)?.value;
-  const name = reader.text(get('name'), '"name" of a step') || entry.name;
-  if (!isGoodName(name)) reader.add('step.name-invalid', entry.key, 'a name has 1 to 100 printable characters');
-  const image = reader.text(get('image'), `"image" of step "${name}"`)?.trim() ?? '';
-  if (image === '') reader.add('step.image-missing', entry.key, `step "${name}" needs an image`);
-
-  const commands = readTexts(reader, get('commands'), `"commands" of step "${name}"`);
-  const settings = readPluginSettings(reader, fields, name, commands.length > 0);
-  refuseBuilder(reader, entry.key, name, image, commands);
-  const environment = readContainerEnvironment(reader, get('environment'), name);
-  const directory = reader.text(get('directory'), `"directory" of step "${name}"`) ?? '';
+function readStep(reader: DocumentReader, entry: ContainerEntry): StepDraft | undefined {
+  const step = readContainerStep(reader, entry);
+  if (!step) return undefined;
+  const { draft, fields } = step;
+  const { name } = draft;
+  tellOldNames(reader, fields, oldStepKeys);
+  const settings = readPluginSettings(reader, fields, draft);
+  const directory = reader.text(fields.get('directory')?.value, `"directory" of step "${name}"`) ?? '';
   return {
-    name,
-    kind: commands.length > 0 ? 'commands' : 'image',
-    image,
-    pull: (reader.boolean(get('pull'), `"pull" of step "${name}"`) ?? false) ? 'always' : 'default',
-    commands,
-    entrypoint: readArguments(reader, get('entrypoint'), 'entrypoint', name),
-    command: undefined,
-    environment: environment.values,
-    settings: settings.values,
-    secrets: [...environment.secrets, ...settings.secrets, ...readSecretList(reader, get('secrets'), name)],
-    when: readConditions(reader, get('when'), 'when'),
-    onFailure: readFailure(reader, get('failure'), name),
-    timeoutMs: undefined,
-    user: undefined,
+    ...draft,
+    settings: Object.fromEntries(settings.values),
+    secrets: [...settings.secrets, ...draft.secrets],
+    onFailure: readFailure(reader, fields.get('failure')?.value, name),
     workingDirectory: directory === '' ? undefined : directory,
-    dependsOn: [],
-    needs: readNeeds(reader, get('depends_on'), `"depends_on" of step "${name}"`),
-    group: reader.text(get('group'), `"group" of step "${name}"`) ?? '',
-    line: reader.positionOf(entry.key).line,
+    needs: readNeeds(reader, fields.get('depends_on')?.value, `"depends_on" of step "${name}"`),
   };
 }
 
 /** `settings`; in files of 0.15 they stand beside the step's own keys. */
-function readPluginSettings(reader: DocumentReader, fields: Fields, step: string, hasCommands: boolean): Given {
+function readPluginSettings(reader: DocumentReader, fields: Fields, { name: step, commands }: StepDraft): Given {
   const entry = fields.get('settings');
-  const hasSettings = entry !== undefined && !isEmpty(entry.value);
+  const hasCommands = commands.length > 0;
+  const hasSettings = entry !== undefined && !asksForNothing(entry.value);
+  const environment = fields.get('environment');
   if (entry && hasSettings && (hasCommands || fields.has('entrypoint')))
     reader.add(
       'step.settings-and-commands',
       entry.key,
       `step "${step}" has settings of a plugin, and ${hasCommands ? 'commands' : 'an entrypoint'} of its own`,
+    );
+  if (environment && hasSettings && !asksForNothing(environment.value))
+    reader.add(
+      'step.settings-and-environment',
+      environment.key,
+      `step "${step}" has settings and an environment: a plugin reads its settings`,
     );
   const given = readSettings(reader, entry?.value, step);
   const takesInline = !hasSettings && !hasCommands && !fields.has('entrypoint');
@@ -198,16 +206,11 @@ function readPluginSettings(reader: DocumentReader, fields: Fields, step: string
     if (stepKeys.has(name)) continue;
     if (stepKeysWithoutEffect.has(name)) reader.add('key.no-effect', key, `"${name}" of step "${step}" has no effect`);
     else if (unsupportedStepKeys.has(name)) {
-      if (!isEmpty(value)) reader.add('key.unsupported', key, `Gantry does not support "${name}" of a step`);
+      if (!asksForNothing(value)) reader.add('key.unsupported', key, `Gantry does not support "${name}" of a step`);
     } else {
-      reader.add(
-        'key.unknown',
-        key,
-        takesInline
-          ? `a step has no key "${name}": it is read as a setting, so write it below "settings"`
-          : `a step has no key "${name}"`,
-      );
-      if (takesInline) readEncoded(reader, given, settingVariable(reader, name), value, `the setting "${name}"`);
+      const hint = takesInline ? ': it is read as a setting, so write it below "settings"' : '';
+      reader.add('key.unknown', key, `a step has no key "${name}"${hint}`);
+      if (takesInline) readSetting(reader, given, name, key, value);
     }
   }
   return given;

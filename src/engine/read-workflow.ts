@@ -131,7 +131,7 @@ export function readWorkflowBody(
     order: 'graph',
     matrix: {},
     blocked: hasRunner(header.type) ? undefined : `no runner takes pipelines of the type "${header.type}"`,
-    runOn: undefined,
+    runsOn: undefined,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { PullPolicy, RunOn, SecretReference } from '../core/plan.ts';
+import type { PullPolicy, SecretReference } from '../core/plan.ts';
 import type { Conditions } from './conditions.ts';
 import type { Workspace } from './environment.ts';
 import type { Position } from './source-position.ts';
@@ -22,8 +22,8 @@ export interface WorkflowDraft {
   readonly matrix: Readonly<Record<string, string>>;
   /** A sentence when no runner can take it. */
   readonly blocked: string | undefined;
-  /** Given in so many words, and not by `status` of its conditions. */
-  readonly runOn: RunOn | undefined;
+  /** Words of `runs_on`, which Woodpecker has beside `status` of the conditions; `undefined` when it is not there. */
+  readonly runsOn: ReadonlySet<string> | undefined;
 }
 
 /**
@@ -40,6 +40,7 @@ export interface Dependency {
 }
 
 export interface StepDraft {
+  /** As the file has it: in `stages` and `levels` several may have it. */
   readonly name: string;
   readonly kind: 'commands' | 'image';
   readonly image: string;
@@ -60,6 +61,7 @@ export interface StepDraft {
   readonly dependsOn: readonly string[];
   /** In `levels`: what it says it needs; `undefined` when it says nothing. */
   readonly needs: readonly Dependency[] | undefined;
+  /** In `stages` and `levels`: neighbours with the same one run together. Empty = none. */
   readonly group: string;
   readonly line: number;
 }

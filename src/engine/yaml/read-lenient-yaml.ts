@@ -7,7 +7,7 @@ import { YamlTree } from './yaml-tree.ts';
  * Reads what the first reader refused. Only the tree of `yaml` is used, never its values: it would check keys pairwise
  * and expand aliases. Throws `YamlError`; when this reader refuses too, its word counts, else that of the first.
  */
-export function readLenientYaml(text: string, refusal: YamlError): YamlNode | undefined {
+export function readLenientYaml(text: string, refusal: YamlError, splicesLists: boolean): YamlNode | undefined {
   if (nestsDeeply(text)) throw refusal;
   // Loaded only here: nearly every file never needs it, and compilation stays synchronous.
   const yaml = createRequire(import.meta.url)('yaml') as typeof Yaml;
@@ -22,7 +22,7 @@ export function readLenientYaml(text: string, refusal: YamlError): YamlNode | un
   if (error) throw new YamlError(firstLine(error.message), error.pos[0]);
   if (document.contents === null) return undefined;
 
-  const tree = new YamlTree();
+  const tree = new YamlTree(splicesLists);
   const convert = (node: unknown, near: number, depth: number): YamlNode => {
     if (depth > maxYamlDepth) throw new YamlError(`nested deeper than ${maxYamlDepth} levels`, near);
     if (!yaml.isNode(node)) return tree.scalar('', true, undefined, near);

@@ -8,7 +8,10 @@ import { YamlTree } from './yaml-tree.ts';
  * js-yaml reads it; what that refuses is tried once more with `yaml`, which is as lenient as the systems whose files we
  * run about a closing bracket at its parent's indentation and about tabs (pipelines.md 4).
  */
-export function readYaml(text: string): YamlNode | undefined {
+export function readYaml(
+  text: string,
+  { splicesLists = false }: { readonly splicesLists?: boolean } = {},
+): YamlNode | undefined {
   let events: Event[];
   try {
     events = parseEvents(text, { maxDepth: maxYamlDepth });
@@ -18,9 +21,9 @@ export function readYaml(text: string): YamlNode | undefined {
     if (error.reason.startsWith('nesting exceeded')) {
       throw new YamlError(`nested deeper than ${maxYamlDepth} levels`, offset);
     }
-    return readLenientYaml(text, new YamlError(error.reason, offset));
+    return readLenientYaml(text, new YamlError(error.reason, offset), splicesLists);
   }
-  return treeOf(text, events);
+  return treeOf(text, events, splicesLists);
 }
 
 interface OpenNode {
@@ -31,8 +34,8 @@ interface OpenNode {
   readonly offset: number;
 }
 
-function treeOf(text: string, events: readonly Event[]): YamlNode | undefined {
-  const tree = new YamlTree();
+function treeOf(text: string, events: readonly Event[], splicesLists: boolean): YamlNode | undefined {
+  const tree = new YamlTree(splicesLists);
   const open: OpenNode[] = [];
   let root: YamlNode | undefined;
   let lastOffset = 0;

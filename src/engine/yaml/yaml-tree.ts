@@ -13,6 +13,12 @@ interface Measure {
 export class YamlTree {
   readonly #measures = new WeakMap<YamlNode, Measure>();
   readonly #anchors = new Map<string, YamlNode>();
+  readonly #splicesLists: boolean;
+
+  /** `splicesLists`: the item `- <<: *list` stands for the items of that list, as Woodpecker has it (pipelines.md 4). */
+  constructor(splicesLists: boolean) {
+    this.#splicesLists = splicesLists;
+  }
 
   scalar(text: string, isPlain: boolean, tag: string | undefined, offset: number): YamlNode {
     const node: YamlNode = { kind: 'scalar', text, isPlain, tag: shortTag(tag), offset };
@@ -20,7 +26,8 @@ export class YamlTree {
     return node;
   }
 
-  list(items: readonly YamlNode[], tag: string | undefined, offset: number): YamlNode {
+  list(written: readonly YamlNode[], tag: string | undefined, offset: number): YamlNode {
+    const items = this.#splicesLists ? written.flatMap((item) => mergedItems(item) ?? [item]) : written;
     return this.#measured({ kind: 'list', items, tag: shortTag(tag), offset }, items);
   }
 
@@ -57,6 +64,13 @@ export class YamlTree {
     this.#measures.set(node, { visits, depth });
     return node;
   }
+}
+
+/** What `<<: [a, b]`, alone in an item of a list, merges into it. */
+function mergedItems(item: YamlNode): readonly YamlNode[] | undefined {
+  const [entry, ...others] = item.kind === 'map' ? item.entries : [];
+  const isMerge = entry?.key.kind === 'scalar' && entry.key.isPlain && entry.key.text === '<<' && others.length === 0;
+  return isMerge && entry.value.kind === 'list' ? entry.value.items : undefined;
 }
 
 /** `!!str` for each way to write it. */
