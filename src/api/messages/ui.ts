@@ -396,7 +396,7 @@ export const uiEn = {
   nextErrorHint: 'Keys n and p go to the next and the previous error',
   logTimes: 'Times of lines',
   logTimesHint: 'When each line came; key t shows the next kind',
-  logClock: { off: 'No times', step: 'Since start', wall: 'Clock time' },
+  logClock: { off: 'No times', step: 'Since start', wall: 'Local time' },
   wrap: 'Wrap',
   follow: 'Follow',
   expandAll: 'Expand all',

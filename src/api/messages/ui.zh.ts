@@ -384,7 +384,7 @@ export const uiZh = {
   nextErrorHint: '按 n 和 p 跳到下一个、上一个错误',
   logTimes: '行时间',
   logTimesHint: '每行到达的时间；按 t 切换显示方式',
-  logClock: { off: '不显示时间', step: '步骤开始后', wall: '钟表时间' },
+  logClock: { off: '不显示时间', step: '距步骤开始', wall: '本地时间' },
   wrap: '自动换行',
   follow: '跟随',
   expandAll: '全部展开',
