@@ -191,7 +191,8 @@ export const uiEn = {
   apply: 'Apply',
   exportLines: 'Export',
   exportLinesHint: 'All that matches, as JSON lines',
-  chainWhole: 'The chain is whole: every record follows from the one before.',
+  chainWhole: (p: { sequence: number }) =>
+    `The chain is whole up to record ${number(p.sequence)}: every one follows from the one before.`,
   chainBroken: 'The chain is broken: somebody changed the record outside Gantry.',
   chainBrokenAt: (p: { sequence: number }) =>
     `The chain breaks at record ${number(p.sequence)}: somebody changed the record outside Gantry.`,

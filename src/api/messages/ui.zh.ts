@@ -185,7 +185,7 @@ export const uiZh = {
   apply: '筛选',
   exportLines: '导出',
   exportLinesHint: '将所有符合条件的记录导出为 JSON 行',
-  chainWhole: '记录链完整：每条记录都与前一条相接。',
+  chainWhole: (p) => `到第 ${number(p.sequence)} 条为止，记录链完整：每条记录都与前一条相接。`,
   chainBroken: '记录链已断裂：有人在 Gantry 之外改动了记录。',
   chainBrokenAt: (p) => `记录链在第 ${number(p.sequence)} 条断裂：有人在 Gantry 之外改动了记录。`,
   chainChecked: (p) => `从第一条到最后一条，共 ${number(p.count)} 条记录依次相接。`,

@@ -187,7 +187,10 @@ function Records({ query }: { query: AuditQuery }) {
     >
       {(items) => (
         <>
-          <ChainState isUnbroken={pages?.every(({ isUnbroken }) => isUnbroken) ?? true} />
+          <ChainState
+            isUnbroken={pages?.every(({ isUnbroken }) => isUnbroken) ?? true}
+            followedTo={pages?.at(-1)?.followedTo ?? 0}
+          />
           {items.length > 0 ? (
             <AuditList entries={items} showsSubject />
           ) : (
@@ -212,7 +215,7 @@ function Records({ query }: { query: AuditQuery }) {
 }
 
 /** Whether the record is as it was written, as far as was looked; the whole of it when somebody asks. */
-function ChainState({ isUnbroken }: { isUnbroken: boolean }) {
+function ChainState({ isUnbroken, followedTo }: { isUnbroken: boolean; followedTo: number }) {
   const t = useMessages();
   const check = useMutation({ mutationFn: () => call('verifyAudit') });
   const { data } = check;
@@ -225,7 +228,7 @@ function ChainState({ isUnbroken }: { isUnbroken: boolean }) {
       <div className="grow">
         {!data
           ? isWhole
-            ? t.chainWhole
+            ? t.chainWhole({ sequence: followedTo })
             : t.chainBroken
           : data.isUnbroken
             ? t.chainChecked({ count: data.records })
