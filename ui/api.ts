@@ -44,10 +44,9 @@ export function statusOf(error: unknown): number | undefined {
 }
 
 /** As `ask`, for a list that is read page by page with `useInfiniteQuery`. */
-export function askPages<Id extends 'listProjects' | 'listPipelines' | 'listCommits'>(
-  id: Id,
-  request: QueryRequest<Id> = {} as QueryRequest<Id>,
-) {
+export function askPages<
+  Id extends 'listProjects' | 'listPipelines' | 'listCommits' | 'listAudit' | 'listProjectAudit',
+>(id: Id, request: QueryRequest<Id> = {} as QueryRequest<Id>) {
   const { params, query } = request as { params?: object; query?: object };
   return infiniteQueryOptions({
     queryKey: [id, params ?? {}, query ?? {}, 'pages'] as const,

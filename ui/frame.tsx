@@ -9,8 +9,8 @@ import { chooseTheme, useThemeChoice } from './theme/theme.ts';
 
 const Palette = lazy(() => import('./parts/palette.tsx').then((it) => ({ default: it.Palette })));
 
-/** Pages without a way around: signing in and setting up. */
-const bare = new Set(['/login', '/setup']);
+/** Pages without a way around: coming in, and letting a program in. */
+const bare = new Set(['/login', '/setup', '/welcome', '/device']);
 
 /** What stands around every page: the way around, and what is the matter with the connection. */
 export function Frame({ children }: { children: ReactNode }) {
@@ -70,6 +70,7 @@ function Rail() {
           {t.projects}
         </NavLink>
         {name && <ProjectNav name={name} />}
+        {me?.isSiteAdmin && <SiteNav />}
       </nav>
       <div className="rail-foot">
         {me === null ? (
@@ -111,6 +112,22 @@ function ProjectNav({ name }: { name: ProjectName }) {
       </NavLink>
       <NavLink to={settingsAddress(name)} icon="settings" isCurrent={section === 'settings'}>
         {t.settings}
+      </NavLink>
+    </>
+  );
+}
+
+/** For those who look after this Gantry. */
+function SiteNav() {
+  const t = useMessages();
+  return (
+    <>
+      <p className="nav-title">{t.site}</p>
+      <NavLink to="/site/people" icon="people">
+        {t.people}
+      </NavLink>
+      <NavLink to="/site/audit" icon="audit">
+        {t.audit}
       </NavLink>
     </>
   );

@@ -387,8 +387,10 @@ export const accountOperations = {
     status: 200,
     ok: listOf(AuditView).extend({
       isUnbroken: z.boolean().meta({
-        description: 'Whether every record follows from the one before; what was followed already is not read again',
+        description:
+          'Whether every record that was followed so far follows from the one before; verifyAudit follows all',
       }),
+      followedTo: z.int().meta({ description: 'The last record that the chain was followed to so far' }),
     }),
     errors: [],
   },

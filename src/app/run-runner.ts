@@ -65,14 +65,16 @@ function callServer(socketPath: string, logger: Logger): Promise<ServerConnectio
   return new Promise((resolve, reject) => {
     const socket = connect(socketPath);
     socket.once('error', reject);
-    socket.once('connect', () => {
+    // One turn later: what signals said before the server listened is heard by then, and our greeting tells of it.
+    const greet = (): void => {
       socket.removeListener('error', reject);
       resolve(
         framedSocket<ToServer, ToRunner>(socket, {
           onFault: (error) => logger.warn('The line to the server broke', { error }),
         }),
       );
-    });
+    };
+    socket.once('connect', () => setImmediate(greet));
   });
 }
 

@@ -19,7 +19,13 @@ try {
     output: flags.json ? process.stderr : process.stdout,
   });
   const { url, token, project, pipeline, status, durationsMs } = running;
-  const ending = `${status === 'passed' ? '✓' : '✗'} pipeline ${pipeline} of ${project}: ${status}`;
+  const ending = [
+    `${status === 'passed' ? '✓' : '✗'} pipeline ${pipeline} of ${project}: ${status}`,
+    // What a step needs and this host does not have is no fault of the pipeline.
+    ...(status === 'infrastructure'
+      ? ['  next  bin/gantry doctor    (it names what this user lacks here for steps)']
+      : []),
+  ].join('\n');
 
   if (flags.once) {
     progress.say(ending);

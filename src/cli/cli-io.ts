@@ -5,6 +5,9 @@ export interface CliIo {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   readonly stdin: InputStream;
+  /** Shows a page to the person at this computer; answers whether something was there to show it. */
+  openBrowser(address: string): Promise<boolean>;
+  wait(ms: number): Promise<void>;
   /** Calls back for each such signal instead of ending; answers how to stop listening. SIGINT is Ctrl-C. */
   onSignal(signal: 'SIGINT' | 'SIGTERM', listener: () => void): () => void;
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { GantryError } from '../core/errors.ts';
+import { type Scope, scopeLevels, scopeResources } from '../core/permission.ts';
 import { parseDurationMs } from '../lib/duration.ts';
 import type { Cli } from './cli.ts';
 
@@ -31,6 +32,15 @@ export function oneOf<T extends string>(cli: Cli, option: string, text: string, 
   if (found === undefined)
     throw new GantryError('USAGE_WRONG', cli.texts.errors.badChoice(option, text, choices.join(', ')));
   return found;
+}
+
+const scopes: readonly Scope[] = [
+  '*',
+  ...scopeResources.flatMap((resource) => scopeLevels.map((level) => `${resource}:${level}` as const)),
+];
+
+export function scopesOf(cli: Cli, given: readonly string[]): Scope[] {
+  return given.map((scope) => oneOf(cli, '--scope', scope, scopes));
 }
 
 export function wholeNumber(cli: Cli, option: string, text: string): number {

@@ -22,6 +22,8 @@ function world(options: {
     stdout: stream,
     stderr: stream,
     stdin: { isTerminal: false, readAll: async () => '' },
+    openBrowser: async () => false,
+    wait: async () => {},
     onSignal: () => () => {},
   };
   return { out: new Output(io), written: () => text };

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { setTimeout } from 'node:timers/promises';
 import type { CliIo, OutputStream } from './cli-io.ts';
 
 /** The world as this process sees it. */
@@ -15,11 +17,26 @@ export function processIo(environment: CliIo['environment']): CliIo {
         return Buffer.concat(pieces).toString('utf8');
       },
     },
+    openBrowser,
+    wait: (ms) => setTimeout(ms),
     onSignal(signal, listener) {
       process.on(signal, listener);
       return () => void process.off(signal, listener);
     },
   };
+}
+
+/** By the program that the desktop has for it. It gets the address as one word, and goes on without us. */
+function openBrowser(address: string): Promise<boolean> {
+  const program = process.platform === 'darwin' ? 'open' : 'xdg-open';
+  return new Promise((resolve) => {
+    const child = spawn(program, [address], { detached: true, stdio: 'ignore' });
+    child.once('error', () => resolve(false));
+    child.once('spawn', () => {
+      child.unref();
+      resolve(true);
+    });
+  });
 }
 
 function outputStream(stream: NodeJS.WriteStream): OutputStream {

@@ -18,6 +18,11 @@ export class Questions {
     this.#isAllowed = isAllowed;
   }
 
+  /** Whether something may be asked of a person at all, on this terminal or elsewhere. */
+  get mayAsk(): boolean {
+    return this.#isAllowed();
+  }
+
   get canAsk(): boolean {
     return this.#isAllowed() && this.#io.stdin.isTerminal && this.#io.stderr.isTerminal;
   }
@@ -36,16 +41,6 @@ export class Questions {
     const prompts = await this.#prompts(question, flag);
     const answer = await prompts.password({ message: question, output: process.stderr });
     return this.#given(answer, prompts.isCancel(answer));
-  }
-
-  async choose<T extends string>(
-    question: string,
-    flag: string,
-    choices: readonly { readonly value: T; readonly label: string }[],
-  ): Promise<T> {
-    const prompts = await this.#prompts(question, flag);
-    const answer = await prompts.select<string>({ message: question, options: [...choices], output: process.stderr });
-    return this.#given(answer, prompts.isCancel(answer)) as T;
   }
 
   /** A yes, or the command ends: declined (exit code 3), or without a terminal INPUT_NEEDED. */

@@ -63,5 +63,7 @@ const nowhere: CliIo = {
   stdout: { isTerminal: false, columns: 80, write: async () => {} },
   stderr: { isTerminal: false, columns: 80, write: async () => {} },
   stdin: { isTerminal: false, readAll: async () => '' },
+  openBrowser: async () => false,
+  wait: async () => {},
   onSignal: () => () => {},
 };

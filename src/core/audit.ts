@@ -52,8 +52,11 @@ export interface AuditStore {
   /** The first sequence number whose hash does not follow from the one before; `undefined` = unbroken. */
   verify(): Promise<number | undefined>;
   /**
-   * As `verify`, after a record that was followed before: its own hash must still be there. `last` is how far the chain
-   * is whole. Lets others have their turn in between.
+   * As `verify`, after a record that was followed before (its own hash must still be there), and for at most `limit`
+   * records. `last` is how far the chain is whole. Lets others have their turn in between.
    */
-  follow(after: ChainMark | undefined): Promise<{ readonly brokenAt: number | undefined; readonly last: ChainMark }>;
+  follow(
+    after: ChainMark | undefined,
+    limit?: number,
+  ): Promise<{ readonly brokenAt: number | undefined; readonly last: ChainMark }>;
 }

@@ -1,5 +1,7 @@
 import type { MessageLine } from './message-line.ts';
 
+const nothing = Buffer.alloc(0);
+
 interface Parcel {
   readonly text: string;
   readonly payload: Buffer;
@@ -75,7 +77,7 @@ function queue<Message extends object>(): Queue<Message> {
   return {
     push(message, payload) {
       if (isClosing) return;
-      const parcel = { text: JSON.stringify(message), payload: payload ? Buffer.from(payload) : Buffer.alloc(0) };
+      const parcel = { text: JSON.stringify(message), payload: payload ? Buffer.from(payload) : nothing };
       parcels.push(parcel);
       waitingBytes += parcel.text.length + parcel.payload.length;
       schedule();

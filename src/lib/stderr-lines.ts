@@ -16,7 +16,8 @@ export function stderrLines(fd = 2): (line: string) => void {
     }
   };
   return (line) => {
-    const news = lost === 0 ? '' : `${JSON.stringify({ level: 'warn', message: 'Lines of this log were lost', lost })}\n`;
+    const news =
+      lost === 0 ? '' : `${JSON.stringify({ level: 'warn', message: 'Lines of this log were lost', lost })}\n`;
     try {
       writeAll(`${isMidLine ? '\n' : ''}${news}${line}`);
       lost = 0;

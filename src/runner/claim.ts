@@ -6,12 +6,12 @@ import { advance, type Effect, endedSteps, type Occurrence } from '../engine/adv
 import { initialWorkflow, type WorkflowState } from '../engine/advance-state.ts';
 import { machineEnvironment } from '../engine/architecture.ts';
 import { commandScript } from '../engine/command-script.ts';
+import { isTooShortToMask } from '../engine/masking/mask-needles.ts';
+import { MaskSet } from '../engine/masking/masker.ts';
 import type { Assignment, ClaimName, ToRunner, ToServer } from '../engine/runner-protocol.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Timers } from '../lib/timers.ts';
-import { isTooShortToMask } from './mask-needles.ts';
-import { MaskSet } from './masker.ts';
 import type { OutputBudget } from './output-budget.ts';
 import { StepOutput } from './step-output.ts';
 

@@ -1,5 +1,5 @@
 import type { FailureExcerpt } from '../core/pipeline.ts';
-import { buildAutomaton } from './mask-automaton.ts';
+import { buildAutomaton } from '../engine/masking/mask-automaton.ts';
 
 interface Line {
   readonly number: number;

@@ -1,9 +1,9 @@
 import type { LogChunk } from '../drivers/logs/logs.ts';
+import { type MaskSet, StreamMasker } from '../engine/masking/masker.ts';
 import type { Clock } from '../lib/clock.ts';
 import { formatSize } from '../lib/size.ts';
 import type { Timers } from '../lib/timers.ts';
 import { FailureExcerptFinder } from './failure-excerpt.ts';
-import { type MaskSet, StreamMasker } from './masker.ts';
 import type { OutputBudget } from './output-budget.ts';
 
 type Stream = LogChunk['stream'];

@@ -67,7 +67,8 @@ export function createAccess({ store, happenings, clock, logger }: AccessDeps): 
       if (!found) return undefined;
       const person = await store.read.people.find(found.personId);
       if (!person || person.disabledAt) return undefined;
-      if (clock.now().getTime() - (found.lastUsedAt?.getTime() ?? 0) >= markUsedEveryMs) markUsed(via, found.id, person.id);
+      if (clock.now().getTime() - (found.lastUsedAt?.getTime() ?? 0) >= markUsedEveryMs)
+        markUsed(via, found.id, person.id);
       return {
         actor: {
           kind: 'person',

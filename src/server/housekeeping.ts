@@ -12,8 +12,8 @@ const forgottenAtOnce = 500;
 
 /**
  * Forgets, at the start and every hour, what is kept for a day only (happenings, and answers to repeated requests), and
- * what has run out: sessions that ended, limits that are full again, codes and links that were not used in time. None of it means anything any more: all who
- * read it ask for the time as well.
+ * what has run out: sessions that ended, limits that are full again, codes and links that were not used in time. None of
+ * it means anything any more: all who read it ask for the time as well.
  */
 export function housekeeping({
   store,
@@ -40,6 +40,9 @@ export function housekeeping({
       await forget((stores) => stores.rateLimits.prune(now, forgottenAtOnce));
       await forget((stores) => stores.deviceLogins.prune(now, forgottenAtOnce));
       await forget((stores) => stores.passwordLinks.prune(now, forgottenAtOnce));
+      // Kept where logs are kept, it tells later whether the end of the record was cut off (reliability-security 11.8).
+      const [last] = await store.read.audit.list({ limit: 1 });
+      if (last) logger.info('The audit ends here', { sequence: last.sequence, hash: last.hash });
     } catch (error) {
       logger.warn('What has run out was not forgotten; the next hour tries again', { error });
     }

@@ -58,22 +58,26 @@ export function createAuditStore({ db }: Connection): AuditStore {
     follow,
   };
 
-  async function follow(after: ChainMark | undefined): ReturnType<AuditStore['follow']> {
+  async function follow(
+    after: ChainMark | undefined,
+    limit = Number.POSITIVE_INFINITY,
+  ): ReturnType<AuditStore['follow']> {
+    const end = (after?.sequence ?? 0) + limit;
     let { sequence, hash } = after ?? { sequence: 0, hash: genesis };
     if (after && after.sequence > 0) {
       const known = await db.selectFrom('audit').selectAll().where('sequence', '=', sequence).executeTakeFirst();
       if (known?.hash !== hash || hashOf(known) !== hash)
         return { brokenAt: sequence, last: { sequence: 0, hash: genesis } };
     }
-    for (;;) {
+    while (sequence < end) {
       const rows = await db
         .selectFrom('audit')
         .selectAll()
         .where('sequence', '>', sequence)
         .orderBy('sequence')
-        .limit(verifiedAtOnce)
+        .limit(Math.min(verifiedAtOnce, end - sequence))
         .execute();
-      if (rows.length === 0) return { brokenAt: undefined, last: { sequence, hash } };
+      if (rows.length === 0) break;
       for (const row of rows) {
         const follows = row.sequence === sequence + 1 && row.previous_hash === hash && row.hash === hashOf(row);
         if (!follows) return { brokenAt: sequence + 1, last: { sequence, hash } };
@@ -82,6 +86,7 @@ export function createAuditStore({ db }: Connection): AuditStore {
       // Reading and hashing a long record takes this thread; requests must not wait for its end.
       await setImmediate();
     }
+    return { brokenAt: undefined, last: { sequence, hash } };
   }
 }
 

@@ -62,9 +62,14 @@ export function toParameter(value: unknown): Parameter {
   }
 }
 
-/** As `toParameter`, for all values of a statement. */
-export function toParameters(values: readonly unknown[]): Parameter[] {
+/** As `toParameter`, for all values of a statement: the very list where all are plain already. */
+export function toParameters(values: readonly unknown[]): readonly Parameter[] {
+  if (values.every(isPlain)) return values as readonly Parameter[];
   const parameters: Parameter[] = [];
   for (const value of values) parameters.push(toParameter(value));
   return parameters;
+}
+
+function isPlain(value: unknown): boolean {
+  return typeof value === 'string' || value === null || (typeof value === 'number' && Number.isFinite(value));
 }

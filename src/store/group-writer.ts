@@ -70,6 +70,11 @@ export class GroupWriter {
     return this.#commits;
   }
 
+  /** Whether nobody waits and nothing is being written. */
+  get isIdle(): boolean {
+    return this.#state === 'idle';
+  }
+
   /** Whether statements may be run now: within a caller's callback, and never after it. */
   get isOpen(): boolean {
     return this.#isOpen;

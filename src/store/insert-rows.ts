@@ -3,9 +3,9 @@ import type { Connection } from './connection.ts';
 /** Rows per statement, largest first: starting a statement costs as much as writing two rows (10,000 rows: 22 ms one by one, 10 so). */
 const chunks = [64, 8, 1] as const;
 
-/** A table that rows are put into: in which columns, in the order of the values. */
+/** How rows are put into a table. */
 export interface Insertion {
-  readonly table: string;
+  /** In the order of the values. */
   readonly columns: readonly string[];
   /** The statement for so many rows; built once. */
   readonly sqlFor: (rows: number) => string;
@@ -17,7 +17,6 @@ export function insertion(table: string, columns: readonly string[]): Insertion 
   const row = `(${columns.map(() => '?').join(', ')})`;
   const names = columns.map((column) => `"${column}"`).join(', ');
   return {
-    table,
     columns,
     sqlFor(rows) {
       let sql = statements.get(rows);

@@ -66,6 +66,8 @@ export async function openStore(where: StoreLocation, deps: StoreDeps): Promise<
   });
   // The write-ahead log is copied back while nothing else is to be done: in the path of a commit it would cost it 8 ms.
   const tidying = setTimeout(() => {
+    // Busy for longer than that without a pause: it is called again when the pause comes.
+    if (!writer.isIdle) return;
     try {
       writing.tidy?.();
     } catch (error) {

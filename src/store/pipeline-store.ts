@@ -425,8 +425,8 @@ export function createPipelineStore(connection: Connection): PipelineStore {
           outcome: toJson(change.outcome),
           reason: toJson(change.reason),
           failure: toJson(change.failure),
-          startedAt: change.startedAt ?? null,
-          finishedAt: change.finishedAt ?? null,
+          startedAt: change.startedAt?.getTime() ?? null,
+          finishedAt: change.finishedAt?.getTime() ?? null,
         }),
       );
       const atOnce = connection.dialect === 'postgres' && values.length > changedOneByOne;

@@ -17,8 +17,9 @@ export interface StepChangeValues {
   readonly outcome: string | null;
   readonly reason: string | null;
   readonly failure: string | null;
-  readonly startedAt: Date | null;
-  readonly finishedAt: Date | null;
+  /** Milliseconds since 1970, as the database has them. */
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
 }
 
 // PostgreSQL only: where each statement is a round trip, many rows travel as one text.
@@ -58,13 +59,9 @@ export async function changeStepsAtOnce(connection: Connection, changes: readonl
   let round = new Map<number, StepChangeValues>();
   const send = async (): Promise<void> => {
     if (round.size === 0) return;
-    const values = [...round.values()].map((change) => ({
-      ...change,
-      startedAt: change.startedAt?.getTime() ?? null,
-      finishedAt: change.finishedAt?.getTime() ?? null,
-    }));
+    const values = JSON.stringify([...round.values()]);
     round = new Map();
-    await connection.execute(changeSql, [JSON.stringify(values)]);
+    await connection.execute(changeSql, [values]);
   };
   for (const change of changes) {
     // One statement changes a row once.

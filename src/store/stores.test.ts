@@ -305,6 +305,7 @@ describe.each(databases)('stores on $name', ({ create, stop, isMissing }) => {
       expect(whole).toMatchObject({ brokenAt: undefined, last: { sequence: 3 } });
       await store.write((stores) => stores.audit.append(entry(4)));
       expect(await audit.follow(whole.last)).toMatchObject({ brokenAt: undefined, last: { sequence: 4 } });
+      expect(await audit.follow(undefined, 2)).toMatchObject({ brokenAt: undefined, last: { sequence: 2 } });
       expect((await audit.follow({ sequence: 3, hash: 'another' })).brokenAt).toBe(3);
       expect((await audit.follow({ sequence: 9, hash: 'cut off' })).brokenAt).toBe(9);
     });

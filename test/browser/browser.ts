@@ -58,6 +58,13 @@ export async function visit(page: Page, address: string): Promise<void> {
         .locator('h1')
         .first()
         .waitFor({ timeout: attempt < 3 ? 10_000 : 30_000 });
+      // A style sheet that was cut leaves a page that looks like nothing of ours.
+      const isStyled = await page.evaluate(() =>
+        Array.from(document.querySelectorAll('link[rel=stylesheet]')).every(
+          (link) => (link as HTMLLinkElement).sheet !== null,
+        ),
+      );
+      if (!isStyled) throw new Error(`Cannot look at ${address}: its style sheet did not come`);
       return;
     } catch (error) {
       if (attempt === 3) throw error;

@@ -22,6 +22,7 @@ describe('the log viewer', () => {
   beforeEach(() => {
     server.world = makeWorld();
     server.isStreamRefused = false;
+    server.logDownloads = Promise.resolve();
   });
   afterEach(async () => {
     for (const context of contexts.splice(0)) await context.close();
@@ -94,6 +95,87 @@ describe('the log viewer', () => {
     await expect.poll(() => page.locator('.log-row').last().textContent()).toContain('the very last line');
     expect(await page.locator('.log *').count()).toBeLessThan(500);
     expect(problems).toEqual([]);
+  });
+
+  it('shows what one came to see before the rest has come, and any other place that is looked at', async () => {
+    const downloads = Promise.withResolvers<void>();
+    server.logDownloads = downloads.promise;
+    server.world.logs.set(stepId(4127, 'lint + types'), longLog(50_000));
+    const { page } = await open(`${failed}#lint%20%2B%20types:L40000`);
+    await expect.poll(() => row(page, 40_000).evaluate(isInSight)).toBe(true);
+    expect(await page.locator('.log-bar > .number').textContent()).toMatch(/^50,000 lines · \d % loaded$/);
+    const view = page.locator('.log-view');
+    expect(await view.getAttribute('aria-busy')).toBe('true');
+    await view.evaluate((element) => element.scrollTo({ top: element.scrollHeight }));
+    await expect.poll(() => page.locator('.log-row').last().textContent()).toContain('the very last line');
+    await view.evaluate((element) => element.scrollTo({ top: 20 * 10_000 }));
+    await expect.poll(() => row(page, 10_004).textContent()).toContain('number 2');
+    await page.locator('.log-search input').fill('the very last');
+    await expect.poll(() => page.locator('.log-search [role="status"]').textContent()).toBe('1 of 1…');
+    await page.locator('.log-search input').fill('make everything');
+    await expect.poll(() => page.locator('.log-search [role="status"]').textContent()).toBe('no match…');
+    downloads.resolve();
+    await expect.poll(() => view.getAttribute('aria-busy')).toBe('false');
+    await expect.poll(() => page.locator('.log-search [role="status"]').textContent()).toBe('1 of 1');
+    expect(await page.locator('.log-bar > .number').textContent()).toBe('50,000 lines');
+  });
+
+  it('shows when lines came, as chosen by mouse or key, and remembers it', async () => {
+    const { page } = await open(failed);
+    expect(await page.locator('.log-time').count()).toBe(0);
+    await page.getByLabel('Times of lines').selectOption('step');
+    await expect.poll(() => row(page, 1685).locator('.log-time').textContent()).toMatch(/^0:\d\d\.\d$/);
+    // Lines after it came no earlier.
+    const times = await page.locator('.log-row .log-time').allTextContents();
+    expect(times).toEqual(times.toSorted());
+    expect(new Set(times).size).toBeGreaterThan(1);
+    expect(await page.getByRole('link', { name: 'Download' }).getAttribute('href')).toMatch(/\/log\?timestamps=1$/);
+    await page.locator('.log-view').focus();
+    await page.keyboard.press('t');
+    await expect.poll(() => row(page, 1685).locator('.log-time').textContent()).toMatch(/^\d\d:\d\d:\d\d$/);
+    expect(await row(page, 1685).locator('.log-time').getAttribute('title')).toContain('(UTC+8)');
+    await page.reload();
+    await expect.poll(() => row(page, 1685).locator('.log-time').textContent()).toMatch(/^\d\d:\d\d:\d\d$/);
+    await page.locator('.log-view').focus();
+    await page.keyboard.press('t');
+    await expect.poll(() => page.locator('.log-time').count()).toBe(0);
+  });
+
+  it('shows the time of a line that just came', async () => {
+    const { page } = await open(running);
+    await page.getByLabel('Times of lines').selectOption('step');
+    await expect.poll(() => server.viewers.size, { timeout: 5_000 }).toBe(1);
+    server.appendLog(stepId(4128, 'test'), 'a line that just came\n');
+    await expect
+      .poll(() => page.locator('.log-row', { hasText: 'just came' }).locator('.log-time').textContent())
+      .toMatch(/^0:00\.\d$/);
+  });
+
+  it('says how long each command took', async () => {
+    const { page } = await open(failed);
+    await page.locator('.log-view').evaluate((view) => view.scrollTo({ top: 0 }));
+    // Printed in the first chunk; the next command in the one 40 chunks later.
+    await expect.poll(() => page.locator('.log-row.command button').first().textContent()).toMatch(/481 lines\d+s$/);
+  });
+
+  it('copies the chosen lines as a quote, their link, and the command that prints the log', async () => {
+    const { page, context } = await open(`${failed}#unit%20tests:L1685-L1686`);
+    await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    const copied = async (label: string): Promise<string> => {
+      await page.getByRole('button', { name: label }).click();
+      await page.getByRole('button', { name: 'Copied' }).waitFor();
+      const text = await page.evaluate(() => navigator.clipboard.readText());
+      await page.getByRole('button', { name: label }).waitFor();
+      return text;
+    };
+    const link = `${base}${failed}#unit%20tests:L1685-L1686`;
+    expect(await copied('Copy the link')).toBe(link);
+    expect(await copied('Copy as a Markdown quote')).toBe(
+      `\`\`\`\n✗ cart/totals.spec.ts › rounds JPY totals to whole yen\n  AssertionError: expected 1200, received 1199.99\n\`\`\`\n${link}\n`,
+    );
+    expect(await copied('Copy as a command')).toMatch(
+      /^gantry logs 4127 '\w+\/unit tests' --project shop\/storefront$/,
+    );
   });
 
   it('finds what stands in a folded command, and shows it', async () => {

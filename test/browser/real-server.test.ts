@@ -1,4 +1,7 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
@@ -99,5 +102,57 @@ describe('the web UI of a whole Gantry', () => {
     await page.goto(gantry.url);
     await page.getByText('No public projects').waitFor();
     await context.close();
+  });
+
+  it('lets the command line in by a code, and shows site admins that it did', async () => {
+    const { page, context, problems } = await openPage(browser);
+    const home = await mkdtemp(join(tmpdir(), 'gantry-login-'));
+    const cli = spawn(process.execPath, [join(root, 'src/cli/main.ts'), 'login', gantry.url], {
+      env: { PATH: process.env['PATH'], HOME: home, XDG_CONFIG_HOME: home },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    try {
+      const ended = once(cli, 'exit');
+      let notes = '';
+      const whenShown = new Promise<string>((resolve) => {
+        cli.stderr.on('data', (text: Buffer) => {
+          notes += text.toString();
+          const code = /\b[A-Z]{4}-[A-Z]{4}\b/.exec(notes)?.[0];
+          if (code !== undefined) resolve(code);
+        });
+      });
+      const code = await whenShown;
+      const address = /http:\S+\/device/.exec(notes)?.[0];
+      await page.goto(`${address}?code=${code}`);
+      await page.getByLabel('Name').fill('mei');
+      await page.getByLabel('Password').fill(password);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('button', { name: 'Continue' }).click();
+      await page.locator('.device-code', { hasText: code }).waitFor();
+      await page.getByText(hostname()).waitFor();
+      await page.getByRole('button', { name: 'Approve' }).click();
+      await page.getByText('The terminal goes on by itself').waitFor();
+      expect(await ended).toEqual([0, null]);
+      expect(notes).toContain('as mei');
+
+      await page.goto(`${gantry.url}/site/audit`);
+      await page.getByText('approved the login of a program').waitFor();
+      await page.getByRole('button', { name: 'Check the whole record' }).click();
+      await page.getByText('records follow from each other').waitFor();
+      const [download] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByRole('link', { name: 'Export' }).click(),
+      ]);
+      const exported = await readFile(await download.path(), 'utf8');
+      expect(exported.split('\n').some((line) => line.includes('"device-login:approve"'))).toBe(true);
+      await page.goto(`${gantry.url}/site/people`);
+      await page.getByText('last seen').first().waitFor();
+      expect(await findBarriers(page)).toEqual([]);
+      expect(problems).toEqual([]);
+    } finally {
+      cli.kill();
+      await context.close();
+      await rm(home, { recursive: true, force: true });
+    }
   });
 });

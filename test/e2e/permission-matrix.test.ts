@@ -66,7 +66,8 @@ const operationRoutes: readonly Route[] = (Object.entries(operations) as [Operat
       operation.path.replace(/\{(\w+)\}/g, (_, name: string) => {
         if (name === 'project') return '$project';
         if (name === 'owner') return operation.path.includes('{project}') ? 'shop' : 'team';
-        return name === 'number' ? '1' : 'x';
+        // Whatever its schema takes: a name, or else a number.
+        return operation.params?.shape[name]?.safeParse('x').success === false ? '1' : 'x';
       }) + (queries[id] ?? ''),
     body: operation.body ? bodies[id] : undefined,
     action: operation.action,

@@ -60,20 +60,6 @@ describe('a runner process', () => {
     expect(await gantry.runnerPids()).not.toContain(pid);
   });
 
-  it('that was paused beyond its lease reports in vain, lets go of what it had, and works again', async () => {
-    await begun(50);
-    const [pid] = await gantry.runnerPids();
-    process.kill(pid!, 'SIGSTOP');
-    const lost = await gantry.finished('shop', 1, 70_000);
-    expect(lost.status).toBe('infrastructure');
-    process.kill(pid!, 'SIGCONT');
-    await gantry.push('shop', { '.gantry.yml': pipelineOf(0) });
-    expect((await gantry.finished('shop', 2)).status).toBe('passed');
-    const still = await gantry.finished('shop', 1);
-    expect(statuses(still)).toEqual({ long: 'infrastructure', after: 'skipped' });
-    expect(await gantry.runnerPids()).toEqual([pid]);
-  });
-
   it('ends cancelled or passed, and nothing else, when it is cancelled at any moment of its life', async () => {
     gantry = await GantryProcess.start();
     await gantry.createProject('shop');

@@ -92,6 +92,10 @@ export interface RunOptions {
   readonly isTerminal?: boolean;
   /** Given a function that sends the command a signal. */
   readonly onStart?: (send: (signal: 'SIGINT' | 'SIGTERM') => void) => void;
+  /** Told which page is shown; without it there is no browser. */
+  readonly onBrowser?: (address: string) => void;
+  /** Told how long the command waits, which it does not really do. */
+  readonly onWait?: (ms: number) => void | Promise<void>;
   /** Told everything that is written to stderr, as it is. */
   readonly onNote?: (text: string, send: (signal: 'SIGINT' | 'SIGTERM') => void) => void;
 }
@@ -125,6 +129,13 @@ export async function runCommand(words: readonly string[], options: RunOptions =
     stdout: stream('stdout'),
     stderr: stream('stderr'),
     stdin: { isTerminal: false, readAll: async () => options.stdin ?? '' },
+    async openBrowser(address) {
+      options.onBrowser?.(address);
+      return options.onBrowser !== undefined;
+    },
+    async wait(ms) {
+      await options.onWait?.(ms);
+    },
     onSignal(signal, listener) {
       listeners[signal].add(listener);
       return () => void listeners[signal].delete(listener);

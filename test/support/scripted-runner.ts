@@ -83,7 +83,7 @@ export class ScriptedRunner {
       isDraining?: boolean;
       /** A runner with a mistake: it opens the gate without being told that the start is recorded. */
       isHasty?: boolean;
-      /** Its steps print nothing: for measuring what an engine does besides logs. */
+      /** Its steps print nothing, and it keeps no list of them: for measuring what an engine does. */
       isSilent?: boolean;
       onAssigned?: () => void;
       onStarted?: (started: Started) => void;
@@ -313,7 +313,7 @@ export class ScriptedRunner {
     const stepId = job.assignment.stepIds[at]!;
     const { environment, secrets, mask } = given;
     const started: Started = { ...job.claim, stepId, step: name, environment, secrets, mask };
-    this.started.push(started);
+    if (!this.#isSilent) this.started.push(started);
     this.#onStart(started);
     this.#happen(job, { type: 'started', step: at, atMs: 0 });
     this.#send({ type: 'running', ...job.claim, stepId });

@@ -5,6 +5,7 @@ import { type ProjectName, pipelineAddress, pipelinesAddress, projectAddress, se
 import { ask } from '../api.ts';
 import { setLanguage, useLanguage, useMessages } from '../language.ts';
 import { go } from '../router.tsx';
+import { useMe } from '../session.ts';
 import { chooseTheme } from '../theme/theme.ts';
 import { useFocusReturn } from './dialog.tsx';
 
@@ -23,6 +24,7 @@ const shownCommands = 12;
 export function Palette({ project, onClose }: { project?: ProjectName; onClose: () => void }) {
   const t = useMessages();
   const language = useLanguage();
+  const me = useMe();
   useFocusReturn();
   const [query, setQuery] = useState('');
   const [active, setActive] = useState(0);
@@ -60,6 +62,12 @@ export function Palette({ project, onClose }: { project?: ProjectName; onClose: 
         ]
       : []),
     { id: 'projects', label: t.projects, aliases: 'xm xiangmu home', run: () => go('/') },
+    ...(me?.isSiteAdmin
+      ? [
+          { id: 'people', label: t.people, aliases: 'yh yonghu users', hint: t.site, run: () => go('/site/people') },
+          { id: 'audit', label: t.audit, aliases: 'sj shenji log', hint: t.site, run: () => go('/site/audit') },
+        ]
+      : []),
     { id: 'profile', label: t.profile, aliases: 'gr geren token password', run: () => go('/profile') },
     {
       id: 'theme',

@@ -5,17 +5,20 @@ import type { Command } from 'commander';
 import { createClient } from '../../api/client.ts';
 import { GantryError } from '../../core/errors.ts';
 import type { Cli } from '../cli.ts';
+import { type DeviceToken, loginByDevice } from '../device-login.ts';
 import { readHosts, writeHosts } from '../hosts-file.ts';
+import { collect, scopesOf } from '../options.ts';
 
 const run = promisify(execFile);
 
 interface LoginOptions {
   readonly token?: string;
   readonly name?: string;
+  readonly scope?: readonly string[];
   readonly git?: true;
 }
 
-/** `gantry login [address]`: checks the token, remembers it, and lets git use it. */
+/** `gantry login [address]`: gets a token that a person approves, or checks the one given; remembers it, and lets git use it. */
 export function addLogin(parent: Command, cli: Cli): void {
   const { texts } = cli;
   parent
@@ -23,20 +26,20 @@ export function addLogin(parent: Command, cli: Cli): void {
     .description(texts.commands.login)
     .option('--token <token>', texts.options.token)
     .option('--name <name>', texts.options.name)
+    .option('--scope <scope>', texts.options.loginScopes, collect)
     .option('--git', texts.options.git)
     .addHelpText(
       'before',
-      `${texts.examples}\n  gantry login http://127.0.0.1:3000\n  gantry login https://git.example.com --token - < token.txt\n`,
+      `${texts.examples}\n  gantry login http://127.0.0.1:3000\n  gantry login https://git.example.com --scope code:write --scope pipeline:read\n  gantry login https://git.example.com --token - < token.txt\n`,
     )
     .action(async (address: string | undefined, options: LoginOptions) => {
       const url = cli.cleanUrl(
         address ?? (await cli.address())?.url ?? (await cli.ask.text(texts.askUrl, 'gantry login ADDRESS')),
       );
-      const token = await tokenFor(cli, url, options);
-      const me = await cli.sessionWith(url, token).client('getMe');
+      const { token, name } = await tokenFor(cli, url, options);
       const known = readHosts(cli.hostsFile);
-      writeHosts(cli.hostsFile, { hosts: { ...known.hosts, [url]: { token, name: me.name } }, current: url });
-      await cli.out.note(texts.signedIn(me.name, url));
+      writeHosts(cli.hostsFile, { hosts: { ...known.hosts, [url]: { token, name } }, current: url });
+      await cli.out.note(texts.signedIn(name, url));
 
       if (options.git || (cli.ask.canAsk && (await cli.ask.yes(texts.askGit, '--git')))) {
         await setUpGit(url);
@@ -67,21 +70,20 @@ export function addLogout(parent: Command, cli: Cli): void {
     });
 }
 
-async function tokenFor(cli: Cli, url: string, options: LoginOptions): Promise<string> {
-  const { texts, ask, io } = cli;
+async function tokenFor(cli: Cli, url: string, options: LoginOptions): Promise<DeviceToken> {
+  const token = await givenToken(cli, url, options);
+  if (token === undefined) return loginByDevice(cli, url, scopesOf(cli, options.scope ?? ['*']));
+  const { name } = await cli.sessionWith(url, token).client('getMe');
+  return { token, name };
+}
+
+/** `undefined` where none was given, nor a name to get one by. */
+async function givenToken(cli: Cli, url: string, options: LoginOptions): Promise<string | undefined> {
+  const { io } = cli;
   if (options.token === '-') return notEmpty(cli, (await io.stdin.readAll()).trim());
   if (options.token !== undefined) return notEmpty(cli, options.token);
   if (options.name !== undefined) return tokenByPassword(cli, url, options.name);
-  if (!ask.canAsk) {
-    const given = io.environment['GANTRY_TOKEN'];
-    if (given) return given;
-  }
-  const how = await ask.choose(texts.askHow, '--token -', [
-    { value: 'password', label: texts.howPassword },
-    { value: 'token', label: texts.howToken },
-  ]);
-  if (how === 'token') return ask.hidden(texts.askToken, '--token -');
-  return tokenByPassword(cli, url, await ask.text(texts.askName, '--name'));
+  return (!cli.ask.canAsk && io.environment['GANTRY_TOKEN']) || undefined;
 }
 
 /** Signs in as a browser would, makes a token for this host, and signs out again: the password is kept nowhere. */

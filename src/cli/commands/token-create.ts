@@ -1,18 +1,12 @@
 import type { Command } from 'commander';
-import { type Scope, scopeLevels, scopeResources } from '../../core/permission.ts';
 import type { Cli } from '../cli.ts';
-import { addJson, collect, type JsonOption, oneOf, wholeNumber } from '../options.ts';
+import { addJson, collect, type JsonOption, scopesOf, wholeNumber } from '../options.ts';
 
 interface TokenCreateOptions extends JsonOption {
   readonly scope: readonly string[];
   readonly project?: readonly string[];
   readonly expiresInDays: string;
 }
-
-const scopes: readonly Scope[] = [
-  '*',
-  ...scopeResources.flatMap((resource) => scopeLevels.map((level) => `${resource}:${level}` as const)),
-];
 
 /** `gantry token create NAME --scope code:write`: the secret alone goes to stdout. */
 export function addTokenCreate(parent: Command, cli: Cli): void {
@@ -31,7 +25,7 @@ export function addTokenCreate(parent: Command, cli: Cli): void {
       const token = await client('createToken', {
         body: {
           name,
-          scopes: options.scope.map((scope) => oneOf(cli, '--scope', scope, scopes)),
+          scopes: scopesOf(cli, options.scope),
           ...(options.project ? { projects: [...options.project] } : {}),
           expiresInDays: days === 0 ? null : days,
         },

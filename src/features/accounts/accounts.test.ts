@@ -72,7 +72,7 @@ describe('setting up', () => {
     });
     expect(await ensureSetupKey(world)).toBeUndefined();
     expect((await send('GET', '/api/v1/instance')).body).toMatchObject({ needsSetup: false });
-    expect(await auditActions()).toEqual(['anonymous site:set-up person:mei']);
+    expect(await auditActions()).toEqual(['anonymous site:set-up person:mei', 'anonymous site:set-up:refused site']);
   });
 
   it('makes one admin of two that race with the same key', async () => {

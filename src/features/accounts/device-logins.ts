@@ -3,6 +3,7 @@ import { hashOfCredential, isWellFormedCredential, newCredential } from '../../c
 import { type DeviceLogin, deviceLoginLifeMs, pollIntervalMs } from '../../core/device-login.ts';
 import { GantryError } from '../../core/errors.ts';
 import type { Stores } from '../../core/unit-of-work.ts';
+import { failpoint } from '../../lib/failpoint.ts';
 import { networkOf } from '../../lib/network-of.ts';
 import type { OperationHandlers } from '../feature.ts';
 import { auditEntry } from './audit-entry.ts';
@@ -79,11 +80,13 @@ export function deviceLoginOperations(deps: AccountsDeps) {
           remoteAddress: request.remoteAddress,
           requestId: request.requestId,
         });
+        await failpoint('token.beforeCommit');
         return { state: 'approved', interval: null, secret, person: person.name } as const;
       });
       if (outcome === 'invalid')
         throw new GantryError('DEVICE_CODE_INVALID', 'Cannot log in: the code is wrong, was used, or has expired');
       if (outcome === 'refused') throw new GantryError('DEVICE_LOGIN_REFUSED', 'Cannot log in: it was refused');
+      if (outcome.state === 'approved') await failpoint('token.afterCommit');
       return outcome;
     },
 

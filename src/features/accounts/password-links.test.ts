@@ -44,6 +44,7 @@ describe('a one-time link', () => {
     expect((await choose(key, 'another password')).body).toMatchObject({ code: 'PASSWORD_LINK_INVALID' });
     const record = (await world.store.read.audit.list({ limit: 10 })).map((one) => `${one.action} ${one.subject}`);
     expect(record).toEqual([
+      'password:choose:refused site',
       'sign-in:accepted person:mei',
       'password:choose person:mei',
       'sign-in:refused person:mei',
@@ -78,6 +79,8 @@ describe('a one-time link', () => {
     await send('PATCH', '/people/set', { password }, admin);
     for (const key of [disabled, set, 'guessed'])
       expect((await choose(key)).body).toMatchObject({ code: 'PASSWORD_LINK_INVALID' });
+    const refused = await world.store.read.audit.list({ limit: 1, isRefused: true });
+    expect(refused).toMatchObject([{ actor: 'anonymous', action: 'password:choose:refused', subject: 'site' }]);
     world.clock.advance(3 * 24 * 3_600_000);
     expect((await choose(late)).body).toMatchObject({ code: 'PASSWORD_LINK_INVALID' });
   });
@@ -92,6 +95,12 @@ describe('a one-time link', () => {
 });
 
 describe('people', () => {
+  it('are seen from their first sign-in on', async () => {
+    await world.person('mei', { password });
+    await send('POST', '/session', { name: 'mei', password });
+    expect((await world.store.read.people.findByName('mei'))?.lastSeenAt).toEqual(world.clock.now());
+  });
+
   it('show to site admins and to themselves when they were last seen', async () => {
     const mei = await world.person('mei');
     const session = cookie(await world.session(mei));

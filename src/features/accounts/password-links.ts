@@ -55,7 +55,11 @@ export function passwordLinkOperations(deps: AccountsDeps) {
         if (!person || person.disabledAt) throw invalid;
         return person;
       };
-      checkPassword(password, (await find(store.read)).name);
+      const asker = await find(store.read).catch(async (error: unknown) => {
+        await request.noteRefusal('password:choose:refused', 'site');
+        throw error;
+      });
+      checkPassword(password, asker.name);
       const passwordHash = await passwords.hash(password);
 
       const at = clock.now();

@@ -28,8 +28,10 @@ export function peopleOperations(deps: AccountsDeps) {
         await takeTry(deps, name, request);
         const credentials = await store.read.people.findCredentials(name);
         const { isRight } = await passwords.verify(password.current, credentials?.passwordHash);
-        if (!isRight)
+        if (!isRight) {
+          await request.noteRefusal('password:change:refused', `person:${name}`);
           throw new GantryError('CREDENTIALS_INVALID', 'Cannot change the password: the present one is wrong');
+        }
         checkPassword(password.next, name);
       }
       const passwordHash = password && (await passwords.hash(password.next));

@@ -28,6 +28,7 @@ export async function beginSession(
     remoteAddress: request.remoteAddress,
     sha256: hashOfCredential(secret),
   });
+  await stores.people.markSeen(person.id, at);
   return { id, cookie: sessionCookie(publicUrl, secret, sessionLifeMs) };
 }
 

@@ -78,8 +78,10 @@ export function setUpOperations(deps: AccountsDeps) {
       const expected = await store.read.settings.get(keySetting);
       const isRight =
         expected !== undefined && timingSafeEqual(Buffer.from(hashOfCredential(key)), Buffer.from(expected));
-      if (!isRight)
+      if (!isRight) {
+        await request.noteRefusal('site:set-up:refused', 'site');
         throw new GantryError('SETUP_LINK_INVALID', 'Cannot set up: the key of the link is not the present one');
+      }
       checkName(name);
       checkPassword(password, name);
 

@@ -93,9 +93,9 @@ export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
         limits,
         environment: { [ownerVariable]: folders.root },
         signal: stopping.signal,
-        async alone(uses, work) {
-          const wasAlone = await gates.exclude(projectId, uses, work, stopping.signal);
-          if (!wasAlone) logger.info('A repository is in use: its tidying ends another time', { projectId, uses });
+        async alone(work) {
+          const wasAlone = await gates.exclude(projectId, ['push', 'fetch'], work, stopping.signal);
+          if (!wasAlone) logger.info('A repository is in use: its tidying ends another time', { projectId });
           return wasAlone;
         },
       });

@@ -339,8 +339,8 @@ class PushUnderWay {
   async #takeRefs(): Promise<void> {
     const { project, push } = this.#in;
     this.#releaseRefs ??= await this.#deps.locks.acquire(push.commands.map(({ ref }) => `${project.id}:${ref}`));
-    // From here on git moves objects into folders that must not go away under it. While the pack still arrives, it does not:
-    // so tidying waits for no slow client.
+    // From here on git moves what it took in beside the packs that are there, which must not go away under it. While the
+    // pack still arrives it does not: so tidying waits for no slow client.
     this.#leaveRepository ??= await this.#deps.gates.share(project.id, 'push');
   }
 

@@ -1,4 +1,4 @@
-/** What goes on in a repository and must not find files of its objects gone. */
+/** What goes on in a repository and must not find its packs gone. */
 export type RepositoryUse = 'push' | 'fetch';
 
 export interface GatePatience {
@@ -13,7 +13,7 @@ export interface GatePatience {
 const usual: GatePatience = { giveUpMs: 30_000, politeMs: 1_000, insistMs: 100 };
 
 /**
- * One gate for each repository. Pushes and fetches pass side by side; taking files of objects away goes alone. Users never
+ * One gate for each repository. Pushes and fetches pass side by side; taking packs away goes alone. Users never
  * wait for one that only waits, but for the short moments in which it insists: so nobody is held up for longer than that
  * and the exclusive step itself. In memory: what a killed server leaves running is ended before the next opens its gates.
  */

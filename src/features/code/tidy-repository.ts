@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { git } from './git.ts';
-import type { RepositoryUse } from './repository-gates.ts';
+import { PackIndex } from './pack-index.ts';
 import { isMissing, syncFolder } from './sync-folder.ts';
 
 /** From when on a repository is tidied: each costs every reader a little. */
@@ -18,35 +18,37 @@ export interface TidyOptions {
   readonly limits: TidyLimits;
   /** Added to git's environment: whose it is, should it outlive us. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Does the work while the repository is used in none of these ways; `false` when that was not to be had. */
-  readonly alone: (uses: readonly RepositoryUse[], work: () => Promise<void>) => Promise<boolean>;
+  /** Does the work while nobody pushes or fetches; `false` when no such moment was to be had. */
+  readonly alone: (work: () => Promise<void>) => Promise<boolean>;
   readonly signal: AbortSignal;
 }
 
 /**
- * Gathers loose objects into a pack, and many packs into one, beside clones and pushes that go on: only what takes files
- * away is done alone, and left for the next time where it cannot be. No object is ever dropped: what no reference reaches
- * may belong to a push that is about to move one. Answers whether there was anything to do.
+ * Gathers loose objects into a pack, and many packs into one, beside clones and pushes that go on: only packs are taken
+ * away alone, and left for the next time where that cannot be. No object is ever dropped: what no reference reaches may
+ * belong to a push that is about to move one. Answers whether there was anything to do.
  */
 export async function tidyRepository(repository: string, options: TidyOptions): Promise<boolean> {
   const { limits, alone } = options;
   const isScattered = (await countLoose(repository)) > limits.looseObjects;
   if (isScattered) {
+    const before = new Set(await packNames(repository));
     await git(['repack', '-l', '-q'], { ...options, repository, timeoutMs });
-    // The new pack's name must be durable before the loose objects that it replaces go.
-    await syncFolder(join(repository, 'objects/pack'));
-    await alone(['push'], () => dropPackedObjects(repository, options));
+    const made = (await packNames(repository)).filter((name) => !before.has(name));
+    await dropLoose(repository, made);
   }
   const isLayered = (await countPacks(repository)) > limits.packs;
   if (isLayered) {
     const before = await packNames(repository);
     const united = await packEverything(repository, options);
-    await syncFolder(join(repository, 'objects/pack'));
-    const replaced = before.filter((name) => !united.has(name));
-    await alone(['push', 'fetch'], async () => {
-      await dropPacks(repository, replaced);
-      await dropPackedObjects(repository, options);
-    });
+    if (united.length === 0) return isScattered;
+    await dropLoose(repository, united);
+    await alone(() =>
+      dropPacks(
+        repository,
+        before.filter((name) => !united.includes(name)),
+      ),
+    );
   }
   return isScattered || isLayered;
 }
@@ -55,7 +57,7 @@ export async function tidyRepository(repository: string, options: TidyOptions): 
  * One pack of all there is, what no reference reaches included, with a bitmap where git can make one. As `git repack -a -d
  * -k` does it, but for the taking away, which that would do in the same breath. Answers its name.
  */
-async function packEverything(repository: string, options: TidyOptions): Promise<ReadonlySet<string>> {
+async function packEverything(repository: string, options: TidyOptions): Promise<readonly string[]> {
   const what = ['--all', '--reflog', '--indexed-objects', '--keep-unreachable', '--pack-loose-unreachable', '--local'];
   const how = ['--non-empty', '--delta-base-offset', '--keep-true-parents', '--write-bitmap-index-quiet', '--quiet'];
   const made = await git(['pack-objects', ...what, ...how, join(repository, 'objects/pack/pack')], {
@@ -64,12 +66,32 @@ async function packEverything(repository: string, options: TidyOptions): Promise
     timeoutMs,
   });
   const ids = made.toString('latin1').split('\n').filter(Boolean);
-  return new Set(ids.map((id) => `pack-${id}`));
+  return ids.map((id) => `pack-${id}`);
 }
 
-/** git takes a folder away with its last object, in the very moment, it may be, in which a push moves one into it. */
-async function dropPackedObjects(repository: string, options: TidyOptions): Promise<void> {
-  await git(['prune-packed', '-q'], { ...options, repository, timeoutMs });
+/**
+ * Removes the loose objects that these packs hold. Their folders stay: `git prune-packed` takes one away with its last
+ * object, in the very moment, it may be, in which a push moves one into it, and is refused for that.
+ */
+async function dropLoose(repository: string, packs: readonly string[]): Promise<void> {
+  const objects = join(repository, 'objects');
+  // The packs' names must be durable before what they replace goes.
+  await syncFolder(join(objects, 'pack'));
+  for (const pack of packs) {
+    const index = await PackIndex.open(join(objects, 'pack', `${pack}.idx`));
+    if (!index) continue;
+    try {
+      for (let byte = 0; byte < 256; byte += 1) {
+        const folder = join(objects, byte.toString(16).padStart(2, '0'));
+        const loose = await namesIn(folder);
+        if (loose.length === 0) continue;
+        const packed = new Set((await index.idsBeginningWith(byte)).map((id) => id.slice(2)));
+        for (const name of loose) if (packed.has(name)) await rm(join(folder, name), { force: true });
+      }
+    } finally {
+      await index.close();
+    }
+  }
 }
 
 /** Without its pack an index is not looked at; and by it the next time finds what a crash left of them. */
@@ -105,10 +127,14 @@ async function countPacks(repository: string): Promise<number> {
 }
 
 async function countIn(folder: string, suffix = ''): Promise<number> {
+  return (await namesIn(folder)).filter((name) => name.endsWith(suffix)).length;
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
   try {
-    return (await readdir(folder)).filter((name) => name.endsWith(suffix)).length;
+    return await readdir(folder);
   } catch (error) {
-    if (isMissing(error)) return 0;
+    if (isMissing(error)) return [];
     throw error;
   }
 }

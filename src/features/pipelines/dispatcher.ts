@@ -1,3 +1,4 @@
+import type { EventKind } from '../../core/event.ts';
 import { isFinished } from '../../core/pipeline.ts';
 import type { Repository } from '../../core/repository.ts';
 import type { SecretVault } from '../../core/secret-vault.ts';
@@ -11,6 +12,7 @@ import type { EngineRecord } from './engine-record.ts';
 import { FairQueue } from './fair-queue.ts';
 import { endForMissingSecret, needsSecrets } from './missing-secret.ts';
 import { type OpenStep, type OpenWorkflow, stateOf } from './open-pipelines.ts';
+import type { PipelineMasks } from './pipeline-masks.ts';
 import { claimOf, type RunnerSession } from './runner-session.ts';
 import { startEnvironment } from './start-environment.ts';
 
@@ -18,6 +20,7 @@ export interface DispatcherDeps {
   readonly record: EngineRecord;
   readonly repository: Pick<Repository, 'folder'>;
   readonly secrets: SecretVault;
+  readonly masks: PipelineMasks;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly config: {
@@ -36,6 +39,9 @@ export interface DispatcherDeps {
 /** A runner says that it is there every third of its lease; one that has missed two of these is given nothing new. */
 const silentAfterLeases = 2 / 3;
 
+/** The values that steps may have, by the secret's name, and all that is to be masked. */
+type SecretValues = readonly [revealed: ReadonlyMap<string, string>, mask: readonly string[]];
+
 /** A start that a runner asked for. It waits while all slots are taken. */
 interface PendingStart {
   session: RunnerSession;
@@ -53,6 +59,8 @@ export class Dispatcher {
   readonly #queue = new FairQueue<OpenWorkflow>();
   readonly #starts = new FairQueue<PendingStart>();
   readonly #startOf = new Map<number, PendingStart>();
+  /** Secrets that were asked for in this tick. */
+  readonly #secretReads = new Map<string, Promise<SecretValues | undefined>>();
   #startsAsked = 0;
   #isDispatching = false;
   #isWoken = false;
@@ -226,6 +234,8 @@ export class Dispatcher {
       const value = secretValue(reference, revealed);
       if (value !== undefined) given[reference.variable] = value;
     }
+    // Before anybody is told a secret it is known here what to mask.
+    this.#deps.masks.learn(workflow.pipeline, mask);
     session.send({
       type: 'started',
       ...claimOf(workflow),
@@ -237,12 +247,20 @@ export class Dispatcher {
     });
   }
 
-  /** The values that steps of the workflow may have, and all that is to be masked; `undefined` when they cannot be had. */
-  async #secretsFor({
-    pipeline,
-  }: OpenWorkflow): Promise<readonly [ReadonlyMap<string, string>, readonly string[]] | undefined> {
-    const { secrets, logger } = this.#deps;
+  /** Read once for all starts of a tick. `undefined` when they cannot be had. */
+  #secretsFor({ pipeline }: OpenWorkflow): Promise<SecretValues | undefined> {
     const { projectId, event } = pipeline.row;
+    const key = `${projectId}/${event}`;
+    const known = this.#secretReads.get(key);
+    if (known) return known;
+    const reading = this.#readSecrets(projectId, event);
+    this.#secretReads.set(key, reading);
+    queueMicrotask(() => this.#secretReads.delete(key));
+    return reading;
+  }
+
+  async #readSecrets(projectId: number, event: EventKind): Promise<SecretValues | undefined> {
+    const { secrets, logger } = this.#deps;
     try {
       return await Promise.all([secrets.reveal(projectId, event), secrets.maskValues(projectId)]);
     } catch (error) {

@@ -9,6 +9,7 @@ import { Dispatcher } from './dispatcher.ts';
 import type { EngineRecord } from './engine-record.ts';
 import { Losses } from './losses.ts';
 import { advanceOpen, loadPipeline, type OpenPipeline, type OpenWorkflow } from './open-pipelines.ts';
+import type { PipelineMasks } from './pipeline-masks.ts';
 import { Recorder } from './recorder.ts';
 import { claimOf, RunnerSession } from './runner-session.ts';
 import type { StepLogs } from './step-logs.ts';
@@ -18,6 +19,7 @@ export interface EngineDeps {
   readonly repository: Pick<Repository, 'folder'>;
   readonly secrets: SecretVault;
   readonly logs: StepLogs;
+  readonly masks: PipelineMasks;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly config: EngineConfig;

@@ -10,6 +10,7 @@ import type { Feature } from '../feature.ts';
 import { Engine, type EngineConfig } from './engine.ts';
 import { EventPlanner } from './event-planner.ts';
 import { type PipelineLinter, pipelineOperations } from './operations.ts';
+import { PipelineMasks } from './pipeline-masks.ts';
 import type { PipelineCompiler, Planned } from './plan-event.ts';
 import { type Finding, reconcile } from './reconcile.ts';
 import { RunnerDesk } from './runner-desk.ts';
@@ -68,10 +69,20 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
   const { unitOfWork: store, clock, logger, timers = systemTimers } = deps;
   const config = { ...pipelinesDefaults, ...deps.config };
   const logs = new StepLogs(deps.logs);
-  const engine = new Engine({ ...deps, store, logs, config });
+  const masks = new PipelineMasks(deps.secrets);
+  const engine = new Engine({ ...deps, store, logs, masks, config });
   const planner = new EventPlanner({ ...deps, store }, engine);
   const ready = Promise.withResolvers<void>();
-  const desk = new RunnerDesk({ engine, store, logs, clock, logger, leaseMs: config.leaseMs, ready: ready.promise });
+  const desk = new RunnerDesk({
+    engine,
+    store,
+    logs,
+    masks,
+    clock,
+    logger,
+    leaseMs: config.leaseMs,
+    ready: ready.promise,
+  });
   const stopping: (() => void)[] = [];
   let isStopped = false;
   let reconciling: Promise<unknown> = Promise.resolve();

@@ -5,6 +5,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Engine } from './engine.ts';
 import { findStep, loadPipeline, type OpenWorkflow } from './open-pipelines.ts';
+import { maskReport, type PipelineMasks } from './pipeline-masks.ts';
 import { claimOf, type RunnerConnection, RunnerSession } from './runner-session.ts';
 import type { StepLogs } from './step-logs.ts';
 
@@ -12,6 +13,7 @@ export interface RunnerDeskDeps {
   readonly engine: Engine;
   readonly store: UnitOfWork;
   readonly logs: StepLogs;
+  readonly masks: PipelineMasks;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly leaseMs: number;
@@ -125,6 +127,7 @@ export class RunnerDesk {
     do {
       session.hasUnsettledClaims = false;
       disowned = await this.#settleHolds(session, hello.holds);
+      await this.#loadMasks(session);
     } while (session.hasUnsettledClaims);
     if (isClosed() || session.calling !== connection) {
       connection.close();
@@ -139,6 +142,19 @@ export class RunnerDesk {
     }
     engine.dispatcher.wake();
     return session;
+  }
+
+  /** It may have secrets from an earlier server: what it says of them is masked here too. */
+  async #loadMasks({ claims, runnerId }: RunnerSession): Promise<void> {
+    const { masks, logger } = this.#deps;
+    for (const { pipeline } of claims) {
+      if (masks.of(pipeline)) continue;
+      try {
+        await masks.load(pipeline);
+      } catch (error) {
+        logger.warn('What is to be masked could not be read', { error, runnerId });
+      }
+    }
   }
 
   /** Compares what the runner has with what the record says it has; answers what is not its own any more. */
@@ -253,12 +269,11 @@ export class RunnerDesk {
       changes.landmarks.push('outcome');
       const by = message.status === 'skipped' ? undefined : workflow.cancelledBy;
       const isOverruled = by !== undefined && message.status !== 'cancelled';
+      const report = maskReport(message, this.#deps.masks.of(workflow.pipeline));
       changes.setStep(workflow, step, {
         // Marked before it was stopped: whatever came in between, it was cancelled.
         status: isOverruled ? 'cancelled' : message.status,
-        ...(message.outcome ? { outcome: message.outcome } : {}),
-        ...(message.reason ? { reason: message.reason } : {}),
-        ...(message.failure ? { failure: message.failure } : {}),
+        ...report,
         ...(isOverruled
           ? {
               reason: {
@@ -283,16 +298,17 @@ export class RunnerDesk {
     message: Message<'log'> | Message<'log-end'>,
     payload: Buffer,
   ): Promise<void> {
-    const { logs } = this.#deps;
+    const { logs, masks } = this.#deps;
     const { stepId } = message;
     if (!findStep(workflow, stepId)) {
       this.#refuse(session, message);
       await this.#deps.engine.losses.lose(session, workflow);
       return;
     }
+    const known = masks.of(workflow.pipeline) ?? (await masks.load(workflow.pipeline));
     const sequence =
       message.type === 'log'
-        ? await logs.append(message, payload)
+        ? await logs.append(message, payload, known)
         : await logs.end(stepId, message.sequence, message.isCut);
     session.send({ type: 'log-stored', ...claimName(message), stepId, sequence });
     if (message.type === 'log-end' && sequence === message.sequence) await logs.forget(stepId);
@@ -308,7 +324,7 @@ export class RunnerDesk {
       });
       await engine.losses.lose(session, workflow);
     } else if (!(await engine.commit(engine.changes()))) return;
-    await Promise.all(workflow.steps.map(({ id }) => this.#deps.logs.forget(id)));
+    await this.#deps.logs.forgetAll(workflow.steps.map(({ id }) => id));
     session.release(claimName(message));
     session.send({ type: 'released', ...claimName(message) });
     engine.dispatcher.wake();

@@ -244,6 +244,48 @@ describe('a runner that repeats itself', () => {
     expect(await world.log(await world.step(pipeline, 'a'))).toBe('a says hello\ntwo\n');
   });
 
+  it('gets no secret onto the disk that it does not mask, cut by chunks or not, in logs and in reports', async () => {
+    world = await PipelinesWorld.create(
+      droneFile({ build: { a: { environment: { PASSWORD: { from_secret: 'db' } } }, b: {} } }),
+    );
+    world.secrets.set('db', 'correct-horse').set('other', 'battery-staple');
+    const runner = world.connect(new ScriptedRunner(hold));
+    const pipeline = await world.pushed();
+    await runner.until(() => runner.running.includes('a'));
+    runner.print('a', 'it is correct-horse, or corr');
+    runner.print('a', 'ect-horse\nand battery-staple');
+    // A server that comes back knows what to mask before it hears anything.
+    await world.restart();
+    runner.print('a', '\nstill correct-horse\n');
+    world.connect(runner);
+    runner.end('a');
+    await runner.until(() => runner.running.includes('b'));
+    const claim = claimOf(runner);
+    const { id: stepId } = await world.step(pipeline, 'b');
+    runner.repeat({
+      type: 'outcome',
+      ...claim,
+      stepId,
+      status: 'failed',
+      outcome: { kind: 'cannot-start', message: 'no image correct-horse' },
+      reason: {
+        subject: { kind: 'step', workflow: 'build', step: 'b' },
+        rule: 'step.after-failure',
+        verdict: 'failed',
+        values: { step: 'battery-staple' },
+      },
+      failure: { line: 1, lines: [{ number: 1, text: 'error: correct-horse' }] },
+    });
+    runner.end('b', failed);
+    expect((await world.until(pipeline)).status).toBe('failed');
+    const text = await world.log(await world.step(pipeline, 'a'));
+    expect(text).toBe('a says hello\nit is ******, or ******\nand ******\nstill ******\n');
+    const told = JSON.stringify(await world.step(pipeline, 'b'));
+    expect(told).toContain('no image ******');
+    expect(told).toContain('error: ******');
+    expect(told).not.toMatch(/correct-horse|battery-staple/);
+  });
+
   it('that drains starts the steps of what it has, beside each other, and is given nothing new', async () => {
     world = await PipelinesWorld.create(
       droneFile({ build: { a: {}, b: { depends_on: ['a'] }, c: { depends_on: ['a'] } } }),

@@ -1,13 +1,18 @@
 import type { LogBus, LogPiece } from '../../core/events.ts';
-import type { LogStorage, LogWriter } from '../../drivers/logs/logs.ts';
+import type { LogChunk, LogStorage, LogWriter } from '../../drivers/logs/logs.ts';
+import { MaskSet } from '../../engine/masking/masker.ts';
+import { ChunkMasker } from './chunk-masker.ts';
 
 interface OpenLog {
   readonly writer: LogWriter;
+  readonly masker: ChunkMasker;
   /** Highest number taken in, on disk or on its way there. */
   sequence: number;
   /** Where the next chunk will stand. */
   offset: number;
 }
+
+const tokensOnly = new MaskSet([]);
 
 type LogMessage = {
   readonly stepId: number;
@@ -48,9 +53,9 @@ export class StepLogs implements LogBus {
     await Promise.allSettled(stepIds.flatMap((stepId) => [...(this.#underWay.get(stepId) ?? [])]));
   }
 
-  /** Resolves with the number up to which everything is on disk. */
-  append(message: LogMessage, bytes: Buffer): Promise<number> {
-    return this.#watch(message.stepId, this.#append(message, bytes));
+  /** Masks it once more. Resolves with the number up to which everything is on disk. */
+  append(message: LogMessage, bytes: Buffer, masks: MaskSet = tokensOnly): Promise<number> {
+    return this.#watch(message.stepId, this.#append(message, bytes, masks));
   }
 
   /** Resolves with `sequence` once the end mark is on disk, or with where to go on from when chunks are missing. */
@@ -70,23 +75,31 @@ export class StepLogs implements LogBus {
     return work;
   }
 
-  async #append(message: LogMessage, bytes: Buffer): Promise<number> {
-    const log = await this.#openLog(message.stepId);
+  async #append({ stepId, ...message }: LogMessage, bytes: Buffer, masks: MaskSet): Promise<number> {
+    const log = await this.#openLog(stepId);
     if (message.sequence !== log.sequence + 1 || log.writer.state.isEnded) return log.writer.state.sequence;
-    const offset = log.offset;
     log.sequence = message.sequence;
-    log.offset += bytes.length;
-    // Shown on arrival, before it is on disk: a viewer compares offsets, and a resend says the same bytes.
-    this.#publish({ stepId: message.stepId, offset, bytes, isEnd: false });
+    log.masker.useMasks(masks);
+    const { sequence, stream, atMs } = message;
+    return this.#store(stepId, log, log.masker.write({ sequence, stream, atMs, bytes }));
+  }
+
+  /** Offsets count masked bytes: the runner names chunks by their numbers alone. */
+  async #store(stepId: number, log: OpenLog, chunks: readonly LogChunk[]): Promise<number> {
+    let stored: Promise<number> | undefined;
+    // In one turn, so that they share a sync and are on disk together.
+    for (const chunk of chunks) {
+      const { offset } = log;
+      log.offset += chunk.bytes.length;
+      // Shown on arrival, before it is on disk: a viewer compares offsets, and a resend says the same bytes.
+      this.#publish({ stepId, offset, bytes: chunk.bytes, isEnd: false });
+      stored?.catch(() => undefined);
+      stored = log.writer.append(chunk);
+    }
     try {
-      return await log.writer.append({
-        sequence: message.sequence,
-        stream: message.stream,
-        atMs: message.atMs,
-        bytes,
-      });
+      return stored ? await stored : log.writer.state.sequence;
     } catch (error) {
-      this.#open.delete(message.stepId);
+      this.#open.delete(stepId);
       throw error;
     }
   }
@@ -95,8 +108,7 @@ export class StepLogs implements LogBus {
     const log = await this.#openLog(stepId);
     if (!log.writer.state.isEnded) {
       if (sequence !== log.sequence + 1) return log.writer.state.sequence;
-      await log.writer.end(isCut);
-      this.#publish({ stepId, offset: log.offset, bytes: Buffer.alloc(0), isEnd: true });
+      await this.#endLog(stepId, log, isCut);
     }
     return sequence;
   }
@@ -106,10 +118,16 @@ export class StepLogs implements LogBus {
     if (!this.#open.has(stepId) && !(await this.#storage.find(stepId))) return;
     const log = await this.#openLog(stepId);
     if (!log.writer.state.isEnded) {
-      await log.writer.end(false);
-      this.#publish({ stepId, offset: log.offset, bytes: Buffer.alloc(0), isEnd: true });
+      await this.#endLog(stepId, log, false);
     }
     await this.forget(stepId);
+  }
+
+  async #endLog(stepId: number, log: OpenLog, isCut: boolean): Promise<void> {
+    // In one turn as well: the last chunks and the end mark share a sync.
+    const rest = this.#store(stepId, log, log.masker.end());
+    await Promise.all([rest, log.writer.end(isCut)]);
+    this.#publish({ stepId, offset: log.offset, bytes: Buffer.alloc(0), isEnd: true });
   }
 
   /** Gives the writer back; the next chunk opens it anew. */
@@ -117,6 +135,11 @@ export class StepLogs implements LogBus {
     const opening = this.#open.get(stepId);
     this.#open.delete(stepId);
     await (await opening)?.writer.close();
+  }
+
+  /** As `forget`, for all of them that have a writer. */
+  async forgetAll(stepIds: readonly number[]): Promise<void> {
+    await Promise.all(stepIds.filter((stepId) => this.#open.has(stepId)).map((stepId) => this.forget(stepId)));
   }
 
   async closeAll(): Promise<void> {
@@ -132,6 +155,7 @@ export class StepLogs implements LogBus {
     if (!opening) {
       opening = this.#storage.open(stepId).then((writer) => ({
         writer,
+        masker: new ChunkMasker(tokensOnly),
         sequence: writer.state.sequence,
         offset: writer.state.sizeBytes,
       }));

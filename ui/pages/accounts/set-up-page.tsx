@@ -1,11 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
 import { ask, call } from '../../api.ts';
 import { useMessages } from '../../language.ts';
 import { usePageTitle } from '../../page-state.ts';
-import { FormError } from '../../parts/answers.tsx';
+import { CardForm, CardPage } from '../../parts/card-page.tsx';
 import { fieldOf, TextField } from '../../parts/field.tsx';
-import { Logo } from '../../parts/icons.tsx';
 import { go, Link, useSearch } from '../../router.tsx';
 import { changePerson } from '../../session.ts';
 
@@ -14,39 +12,25 @@ export function SetUpPage() {
   const t = useMessages();
   const [search] = useSearch();
   const key = search.get('key') ?? '';
-  const [error, setError] = useState<unknown>();
-  const [isSending, setSending] = useState(false);
   const instance = useQuery(ask('getInstance'));
   usePageTitle(t.setUp);
 
   const setUp = async (form: FormData): Promise<void> => {
-    setSending(true);
-    setError(undefined);
-    try {
-      await call('setUp', {
-        body: {
-          key,
-          name: fieldOf(form, 'name').trim(),
-          displayName: fieldOf(form, 'displayName').trim(),
-          email: fieldOf(form, 'email').trim(),
-          password: fieldOf(form, 'password'),
-        },
-      });
-      changePerson();
-      go('/', { replace: true });
-    } catch (refusal) {
-      setError(refusal);
-      setSending(false);
-    }
+    await call('setUp', {
+      body: {
+        key,
+        name: fieldOf(form, 'name').trim(),
+        displayName: fieldOf(form, 'displayName').trim(),
+        email: fieldOf(form, 'email').trim(),
+        password: fieldOf(form, 'password'),
+      },
+    });
+    changePerson();
+    go('/', { replace: true });
   };
 
   return (
-    <div className="card-page">
-      <div className="brand">
-        <Logo />
-        <b>Gantry</b>
-      </div>
-      <h1>{t.setUp}</h1>
+    <CardPage title={t.setUp}>
       {instance.data?.needsSetup === false ? (
         <>
           <p className="notice">{t.setUpDone}</p>
@@ -57,12 +41,7 @@ export function SetUpPage() {
       ) : key === '' ? (
         <p className="notice">{t.needsSetup}</p>
       ) : (
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            if (!isSending) void setUp(new FormData(event.currentTarget));
-          }}
-        >
+        <CardForm action={t.createAdmin} onSend={setUp}>
           <p className="quiet">{t.setUpHint}</p>
           <TextField
             label={t.name}
@@ -87,12 +66,8 @@ export function SetUpPage() {
             autoComplete="new-password"
             hint={t.passwordHint}
           />
-          <FormError error={error} />
-          <button type="submit" className="button primary wide" aria-disabled={isSending}>
-            {t.createAdmin}
-          </button>
-        </form>
+        </CardForm>
       )}
-    </div>
+    </CardPage>
   );
 }

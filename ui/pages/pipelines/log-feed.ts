@@ -1,6 +1,7 @@
-import type { LogOutline } from '../../../src/api/pipelines.ts';
+import type { LogOutline, StepView } from '../../../src/api/pipelines.ts';
 import type { StreamEvents } from '../../../src/api/stream.ts';
 import { listenToStream, liveState, onLiveState, pollMs, watchTopic } from '../../live/live.ts';
+import { isBad, isFinal } from '../../parts/status.tsx';
 import { askLines, askOutline, type LogAddress, logUrl, type SomeLines } from './log-requests.ts';
 import { LogStore } from './log-store.ts';
 
@@ -13,6 +14,11 @@ interface StepProgress {
 /** What one came to see: a line (from 1), or one of the ends. */
 export type LogAim = number | 'start' | 'end';
 
+/** In a log that has ended without a known failure, its end if it ended badly. */
+export function aimOf(step: StepView): LogAim {
+  return isFinal(step.status) ? (step.failure?.line ?? (isBad(step.status) ? 'end' : 'start')) : 'end';
+}
+
 export type LogState = 'loading' | 'empty' | 'growing' | 'ended' | 'failed' | 'too-large';
 
 /** Above this the rest comes only where one looks at it, and the page says so. */
@@ -22,6 +28,38 @@ const hiddenFrameMs = 200;
 /** Lines that are asked for at once, and how many of them stand above the one that is meant. */
 const openingLines = 400;
 const linesAbove = 150;
+
+interface Opening {
+  readonly key: string;
+  readonly atMs: number;
+  readonly answers: Promise<readonly [SomeLines | undefined, LogOutline | undefined]>;
+}
+
+/** The log that somebody is about to open: asked for while the pointer is on its way, and only one. */
+let expected: Opening | undefined;
+const expectedForMs = 5_000;
+
+/** Asks for what the log of a step that has ended will show first: a click on it then waits for less. */
+export function expectLog(address: LogAddress, aim: LogAim): void {
+  const key = `${logUrl(address)} ${aim}`;
+  if (expected?.key === key && performance.now() - expected.atMs < expectedForMs) return;
+  const answers = ask(address, aim, new AbortController().signal);
+  // Who opens the log hears of it; if nobody does, nothing is lost.
+  answers.catch(() => undefined);
+  expected = { key, atMs: performance.now(), answers };
+}
+
+function takeExpected(address: LogAddress, aim: LogAim): Opening['answers'] | undefined {
+  const found = expected;
+  if (found?.key !== `${logUrl(address)} ${aim}`) return undefined;
+  expected = undefined;
+  return performance.now() - found.atMs < expectedForMs ? found.answers : undefined;
+}
+
+/** What one came to see, and how it lies in the whole. */
+function ask(address: LogAddress, aim: LogAim, signal: AbortSignal): Opening['answers'] {
+  return Promise.all([askLines(address, openingRange(aim), signal), askOutline(address, signal)]);
+}
 
 /**
  * Brings a step's log into a store: first the lines that one came to see together with the outline of the whole, then
@@ -173,12 +211,11 @@ export class LogFeed {
     }
   }
 
-  /** What one came to see and how it lies in the whole come together: it is drawn once, at its place. */
+  /** Both answers are waited for: what one came to see is drawn once, at its place. */
   async #open(): Promise<void> {
-    const [lines, outline] = await Promise.all([
-      askLines(this.#address, openingRange(this.#aim), this.#stop.signal),
-      askOutline(this.#address, this.#stop.signal),
-    ]);
+    const [lines, outline] = await (takeExpected(this.#address, this.#aim) ??
+      ask(this.#address, this.#aim, this.#stop.signal));
+    if (this.#stop.signal.aborted) return;
     // There is none yet, or the step ended without a word.
     if (!lines || !outline) return;
     this.#isOpen = true;

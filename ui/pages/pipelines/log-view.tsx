@@ -12,11 +12,11 @@ import {
 } from 'react';
 import type { StepView } from '../../../src/api/pipelines.ts';
 import { formatClock, useMessages } from '../../language.ts';
-import { isBad, isFinal } from '../../parts/status.tsx';
+import { isFinal } from '../../parts/status.tsx';
 import { FoldedRows, rowHeight } from './folded-rows.ts';
 import { LogBar } from './log-bar.tsx';
 import { chooseLogClock, formatSinceStart, formatWallTime, logClocks, useLogClock } from './log-clock.ts';
-import { type LogAim, LogFeed } from './log-feed.ts';
+import { aimOf, type LogAim, LogFeed } from './log-feed.ts';
 import { type LogAddress, logUrl } from './log-requests.ts';
 import { LogRow } from './log-row.tsx';
 import { includesSorted, type LogStore } from './log-store.ts';
@@ -44,10 +44,7 @@ interface Props {
 export function LogView({ address, step, lines, onChoose }: Props) {
   const t = useMessages();
   const [wasGrowing] = useState(() => !isFinal(step.status));
-  /** What one came to see; in a log that has ended without a known failure, its end if it ended badly. */
-  const [aim] = useState<LogAim>(
-    () => lines?.[0] ?? (wasGrowing ? 'end' : (step.failure?.line ?? (isBad(step.status) ? 'end' : 'start'))),
-  );
+  const [aim] = useState<LogAim>(() => lines?.[0] ?? aimOf(step));
   const [feed] = useState(
     () => new LogFeed(address, { isStarted: step.startedAt !== null, isFinished: isFinal(step.status) }, aim),
   );
@@ -92,7 +89,16 @@ export function LogView({ address, step, lines, onChoose }: Props) {
   /** A very high log is scrolled in a space that browsers can: its ends meet, and between them it is in proportion. */
   const scrollHeight = Math.min(maxHeight, rows.height);
   const scale = scrollHeight === rows.height ? 1 : (scrollHeight - viewHeight) / Math.max(1, rows.height - viewHeight);
-  const topInLog = Math.min(top / scale, Math.max(0, rows.height - rowHeight));
+  const maxTop = Math.max(0, scrollHeight - viewHeight);
+  /** Where it is about to be scrolled to: drawn there at once, and not first where it stands now. */
+  const wantedTop =
+    (isFollowing && !isWrapped) || target.current === 'end'
+      ? maxTop
+      : target.current !== undefined && target.current < store.lineCount
+        ? Math.min(maxTop, topFor(target.current))
+        : undefined;
+  const shownTop = wantedTop ?? top;
+  const topInLog = Math.min(shownTop / scale, Math.max(0, rows.height - rowHeight));
   const firstInSight = rows.rowAt(topInLog);
   const firstRow = isWrapped ? firstInSight : Math.max(0, firstInSight - overscan);
   const drawn = Math.ceil(viewHeight / rowHeight) + 2 * overscan;
@@ -125,7 +131,7 @@ export function LogView({ address, step, lines, onChoose }: Props) {
       }
       target.current = undefined;
       setFollowing(false);
-      scrollTo(Math.max(0, rows.topOf(rows.rowOf(line)) - contextRows * rowHeight) * scale);
+      scrollTo(topFor(line));
     },
     [rows, scale, scrollTo, unfold],
   );
@@ -150,7 +156,7 @@ export function LogView({ address, step, lines, onChoose }: Props) {
   }, [chosenFirst]);
 
   useLayoutEffect(() => {
-    if (isFollowing) scrollTo(scrollHeight);
+    if (isFollowing) scrollTo(box.current?.scrollHeight ?? 0);
   }, [isFollowing, rows]);
 
   useEffect(() => {
@@ -339,7 +345,7 @@ export function LogView({ address, step, lines, onChoose }: Props) {
           onScroll={onScroll}
         >
           <div style={{ height: scrollHeight }} />
-          <div className="log-window" style={{ top: top - topInLog + rows.topOf(firstRow) }}>
+          <div className="log-window" style={{ top: shownTop - topInLog + rows.topOf(firstRow) }}>
             {drawnRows}
           </div>
         </div>
@@ -362,6 +368,11 @@ export function LogView({ address, step, lines, onChoose }: Props) {
       {state === 'too-large' && <p className="log-notice">{t.logTooLarge}</p>}
     </div>
   );
+
+  /** Where the view stands with a line in sight, some rows below its edge. */
+  function topFor(line: number): number {
+    return Math.max(0, rows.topOf(rows.rowOf(line)) - contextRows * rowHeight) * scale;
+  }
 
   function timeOf(line: number): { atMs: number | undefined; text: string; title?: string } {
     const atMs = times.at(line);

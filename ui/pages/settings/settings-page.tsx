@@ -8,11 +8,13 @@ import { Answer, EmptyState } from '../../parts/answers.tsx';
 import { Breadcrumb } from '../../parts/breadcrumb.tsx';
 import { Link } from '../../router.tsx';
 import { isAtLeast } from '../../session.ts';
+import { AuditSettings } from './audit-settings.tsx';
 import { GeneralSettings } from './general-settings.tsx';
 import { MemberSettings } from './member-settings.tsx';
 import { SecretSettings } from './secret-settings.tsx';
 
-const tabs = ['general', 'members', 'secrets'] as const;
+const tabs = ['general', 'members', 'secrets', 'audit'] as const;
+const neededRole = { general: 'admin', members: 'read', secrets: 'maintain', audit: 'admin' } as const;
 
 export function SettingsPage({ owner, project, tab }: { owner: string; project: string; tab: string }) {
   const t = useMessages();
@@ -42,7 +44,7 @@ export function SettingsPage({ owner, project, tab }: { owner: string; project: 
       </nav>
       <Answer query={found}>
         {({ role }) => {
-          const needed = current === 'general' ? 'admin' : current === 'secrets' ? 'maintain' : 'read';
+          const needed = neededRole[current];
           if (!isAtLeast(role, needed) && current !== 'members')
             return (
               <EmptyState title={t.needsRole({ role: t.role[needed] })}>
@@ -53,6 +55,7 @@ export function SettingsPage({ owner, project, tab }: { owner: string; project: 
             );
           if (current === 'members') return <MemberSettings name={name} mayManage={isAtLeast(role, 'admin')} />;
           if (current === 'secrets') return <SecretSettings name={name} />;
+          if (current === 'audit') return <AuditSettings name={name} />;
           return <GeneralSettings name={name} />;
         }}
       </Answer>

@@ -81,6 +81,11 @@ export class StreamMasker {
     return this.#held.length;
   }
 
+  /** Those bytes, as they came. */
+  get held(): Buffer {
+    return this.#held;
+  }
+
   /** Answers what may be shown by now. */
   write(bytes: Buffer): Buffer[] {
     if (bytes.length === 0) return [];

@@ -1,0 +1,22 @@
+import type { StepView } from '../../../src/api/pipelines.ts';
+import { isBad, isFinal } from '../../parts/status.tsx';
+import type { StepAddress } from './step-address.ts';
+
+/** Whether the address means this step, in any of its attempts. */
+export function isAt(step: StepView, address: StepAddress): boolean {
+  return step.name === address.step && (address.workflow === undefined || step.workflow === address.workflow);
+}
+
+/** What one came to see: what failed, what runs, or else what ran last. */
+export function chooseStep(steps: readonly StepView[]): StepView | undefined {
+  return (
+    steps.find((step) => step.status === 'failed' && !step.isIgnored) ??
+    steps.find((step) => isBad(step.status)) ??
+    steps.find((step) => step.status === 'running') ??
+    steps.find((step) => step.status === 'starting') ??
+    // Between two steps, the one that comes next: its image may be on its way already.
+    steps.find((step) => !isFinal(step.status)) ??
+    steps.findLast((step) => step.status === 'passed' && step.name !== 'clone') ??
+    steps[0]
+  );
+}

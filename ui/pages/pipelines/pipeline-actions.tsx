@@ -1,0 +1,88 @@
+import { useMutation } from '@tanstack/react-query';
+import { useRef } from 'react';
+import type { PipelineDetail } from '../../../src/api/pipelines.ts';
+import type { ProjectName } from '../../addresses.ts';
+import { call, newIdempotencyKey, refresh } from '../../api.ts';
+import { useMessages } from '../../language.ts';
+import { isFinal } from '../../parts/status.tsx';
+import { toast, toastError } from '../../parts/toast.tsx';
+
+/** Cancel or rerun. A double click does one thing: while it is sent the buttons wait, and a repetition carries the same key. */
+export function PipelineActions({ name, pipeline }: { name: ProjectName; pipeline: PipelineDetail }) {
+  const t = useMessages();
+  const params = { ...name, number: pipeline.number };
+  const keys = useRef(new Map<string, string>());
+  /** Set with the click itself: the second of a double click comes before anything is drawn. */
+  const isSending = useRef(false);
+  const settled = async (): Promise<void> => {
+    isSending.current = false;
+    await refresh('getPipeline', 'listPipelines', 'explainPipeline');
+  };
+  const once = (send: () => void): void => {
+    if (isSending.current) return;
+    isSending.current = true;
+    send();
+  };
+  const rerun = useMutation({
+    mutationFn: (only: 'all' | 'failed') => {
+      const key = keys.current.get(only) ?? newIdempotencyKey();
+      keys.current.set(only, key);
+      return call('rerunPipeline', { params, body: { only }, idempotencyKey: key });
+    },
+    onSuccess: (_, only) => {
+      keys.current.delete(only);
+      toast(t.rerunStarted({ number: pipeline.number }));
+    },
+    onError: toastError,
+    onSettled: settled,
+  });
+  const cancel = useMutation({
+    mutationFn: () => call('cancelPipeline', { params }),
+    onSuccess: () => toast(t.cancelAsked({ number: pipeline.number })),
+    onError: toastError,
+    onSettled: settled,
+  });
+  const isBusy = rerun.isPending || cancel.isPending;
+  if (!isFinal(pipeline.status))
+    return (
+      <div className="actions">
+        <button
+          type="button"
+          className="button danger"
+          aria-disabled={isBusy}
+          onClick={() => once(() => cancel.mutate())}
+        >
+          {t.cancelPipeline}
+        </button>
+      </div>
+    );
+  const hasFailed = pipeline.status !== 'passed' && pipeline.workflows.some(({ status }) => status === 'passed');
+  return (
+    <div className="actions">
+      <button
+        type="button"
+        className={
+          pipeline.status === 'passed' || pipeline.workflows.length === 0
+            ? 'button'
+            : hasFailed
+              ? 'button'
+              : 'button primary'
+        }
+        aria-disabled={isBusy}
+        onClick={() => once(() => rerun.mutate('all'))}
+      >
+        {t.rerunAll}
+      </button>
+      {hasFailed && (
+        <button
+          type="button"
+          className="button primary"
+          aria-disabled={isBusy}
+          onClick={() => once(() => rerun.mutate('failed'))}
+        >
+          {t.rerunFailed}
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,53 @@
+import type { PipelineDetail, StepView } from '../../../src/api/pipelines.ts';
+import { useMessages } from '../../language.ts';
+import { isBad, StatusMark } from '../../parts/status.tsx';
+import { Duration } from '../../parts/time.tsx';
+
+interface StepListProps {
+  readonly pipeline: PipelineDetail;
+  readonly selectedId: number | undefined;
+  readonly onSelect: (step: StepView) => void;
+  /** The pointer or the focus is on it: it may be selected next. */
+  readonly onApproach: (step: StepView) => void;
+}
+
+/** The steps by workflow; one of them is selected. */
+export function StepList({ pipeline, selectedId, onSelect, onApproach }: StepListProps) {
+  const t = useMessages();
+  const isMany = pipeline.workflows.length > 1;
+  return (
+    <nav className="step-list" aria-label={t.steps} tabIndex={0}>
+      {pipeline.workflows.map((workflow) => (
+        <div key={workflow.name}>
+          {isMany && (
+            <h3>
+              <StatusMark status={workflow.status} bare /> <bdi>{workflow.name}</bdi>
+            </h3>
+          )}
+          <ul>
+            {pipeline.steps
+              .filter((step) => step.workflow === workflow.name)
+              .map((step) => (
+                <li key={step.id}>
+                  <button
+                    type="button"
+                    aria-current={step.id === selectedId ? 'step' : undefined}
+                    onClick={() => onSelect(step)}
+                    onPointerEnter={() => onApproach(step)}
+                    onFocus={() => onApproach(step)}
+                  >
+                    <StatusMark status={step.status} bare />
+                    <bdi className="name">{step.name}</bdi>
+                    {step.isIgnored && isBad(step.status) && <span className="tag">{t.ignored}</span>}
+                    <em>
+                      <Duration from={step.startedAt} to={step.finishedAt} />
+                    </em>
+                  </button>
+                </li>
+              ))}
+          </ul>
+        </div>
+      ))}
+    </nav>
+  );
+}
