@@ -36,10 +36,14 @@ export function isWorkflowFile(path: string): boolean {
 
 /** The dialect of a file: by its path, and by its text where two share the path. */
 export function dialectOf({ path, text }: PipelineFile): Dialect {
-  if (/(^|\/)\.woodpecker(\/[^/]+)?\.ya?ml$/.test(path) || /(^|\/)\.woodpecker\/[^/]+\.ya?ml$/.test(path))
-    return 'woodpecker';
-  if (!/(^|\/)\.?drone(\/[^/]+)?\.ya?ml$/.test(path) && !/(^|\/)\.drone$/.test(path)) return 'gantry';
+  if (/(^|\/)\.woodpecker(\/[^/]+)?\.ya?ml$/.test(path)) return 'woodpecker';
+  if (!/(^|\/)(\.drone|\.?drone(\/[^/]+)?\.ya?ml)$/.test(path)) return 'gantry';
   // "kind" at the top of any document is the newer form, whatever else there is.
-  if (/^["']?kind["']?\s*:/m.test(text) || /^\{\s*["']?kind["']?\s*:/m.test(text)) return 'drone1';
-  return /^["']?pipeline["']?\s*:/m.test(text) ? 'drone08' : 'drone1';
+  if (hasTopKey(text, 'kind')) return 'drone1';
+  return hasTopKey(text, 'pipeline') ? 'drone08' : 'drone1';
+}
+
+/** Whether a line, or the brace at its beginning, begins with this key; in a block or a list it would be indented. */
+function hasTopKey(text: string, key: string): boolean {
+  return new RegExp(`^(?:\\{\\s*)?["']?${key}["']?\\s*:`, 'm').test(text);
 }

@@ -4,7 +4,7 @@ import { chooseFiles } from './choose-files.ts';
 import { type CompileInput, type CompileResult, pipelineFilePaths } from './compile-input.ts';
 import { type ConditionFacts, type Conditions, findMismatch, type Mismatch, runOnOf } from './conditions.ts';
 import { type DialectRules, dialectRules } from './dialect-rules.ts';
-import { platformOf, stepEnvironment, substitutionVariables, type WorkflowIdentity } from './environment.ts';
+import { expressionVariables, platformOf, stepEnvironment, type WorkflowIdentity } from './environment.ts';
 import { ExpressionError } from './expression/expression.ts';
 import { linkWorkflows, type PlacedWorkflow, placeWorkflows } from './link-workflows.ts';
 import type { Finding } from './lint-report.ts';
@@ -116,7 +116,7 @@ class Planning {
       message: event.message,
       matrix: draft.matrix,
       isLocal: false,
-      variables: dialect === 'woodpecker' ? substitutionVariables(this.input, dialect, this.identityOf(workflow)) : {},
+      variables: dialect === 'woodpecker' ? expressionVariables(this.input, this.identityOf(workflow)) : {},
     };
   }
 

@@ -3,10 +3,31 @@ import { type EnvironmentFacts, platformOf } from './environment.ts';
 import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
 import type { Variables } from './substitute.ts';
 
+/** What Drone 0.8 says of the build before where there is none. */
+const previousBuild = {
+  CI_PREV_BUILD_NUMBER: '0',
+  CI_PREV_BUILD_CREATED: '0',
+  CI_PREV_BUILD_STARTED: '0',
+  CI_PREV_BUILD_FINISHED: '0',
+  CI_PREV_BUILD_STATUS: '',
+  CI_PREV_BUILD_EVENT: '',
+  CI_PREV_BUILD_LINK: '',
+  CI_PREV_COMMIT_REF: '',
+  CI_PREV_COMMIT_REFSPEC: '',
+  CI_PREV_COMMIT_BRANCH: '',
+  CI_PREV_COMMIT_MESSAGE: '',
+  CI_PREV_COMMIT_AUTHOR: '',
+  CI_PREV_COMMIT_AUTHOR_NAME: '',
+  CI_PREV_COMMIT_AUTHOR_EMAIL: '',
+  CI_PREV_COMMIT_AUTHOR_AVATAR: '',
+  DRONE_PREV_BUILD_STATUS: '',
+  DRONE_PREV_BUILD_NUMBER: '0',
+};
+
 /** The variables of Drone 0.8, of both families (pipelines.md 12.1); none of a step. */
 export function drone08Variables(facts: EnvironmentFacts): Variables {
   const { event, project, pipeline, instanceUrl } = facts;
-  const { message, tag, pullRequestNumber } = eventText(event);
+  const { message, tag, pullRequestNumber, refspec } = eventText(event);
   const slug = slugOf(project);
   const number = String(pipeline.number);
   const created = unixSeconds(pipeline.createdAt);
@@ -32,13 +53,14 @@ export function drone08Variables(facts: EnvironmentFacts): Variables {
     CI_PARENT_BUILD_NUMBER: parent,
     CI_COMMIT_SHA: event.commit,
     CI_COMMIT_REF: event.ref,
-    CI_COMMIT_REFSPEC: '',
+    CI_COMMIT_REFSPEC: refspec,
     CI_COMMIT_BRANCH: event.branch,
     CI_COMMIT_MESSAGE: message,
     CI_COMMIT_AUTHOR: event.personName,
     CI_COMMIT_AUTHOR_NAME: event.authorName,
     CI_COMMIT_AUTHOR_EMAIL: event.authorEmail,
     CI_COMMIT_AUTHOR_AVATAR: '',
+    ...previousBuild,
     CI_PREV_COMMIT_SHA: event.before,
     CI_JOB_NUMBER: '1',
     CI_SYSTEM: 'drone',
@@ -65,7 +87,7 @@ export function drone08Variables(facts: EnvironmentFacts): Variables {
     DRONE_COMMIT: event.commit,
     DRONE_COMMIT_SHA: event.commit,
     DRONE_COMMIT_REF: event.ref,
-    DRONE_COMMIT_REFSPEC: '',
+    DRONE_COMMIT_REFSPEC: refspec,
     DRONE_COMMIT_BRANCH: event.branch,
     DRONE_COMMIT_LINK: link,
     DRONE_COMMIT_MESSAGE: message,

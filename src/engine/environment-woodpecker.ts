@@ -4,19 +4,26 @@ import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
 import type { Variables } from './substitute.ts';
 
 /**
- * The variables of Woodpecker, of all versions at once, and those of Drone that plugins look for (pipelines.md 12.3, 12.4).
- * Empty ones are left out, as the newest version does.
+ * The variables of Woodpecker, of all versions at once (pipelines.md 12.3). Empty ones are left out, as the newest
+ * version does.
  */
 export function woodpeckerVariables(facts: EnvironmentFacts, workflow: WorkflowIdentity): Variables {
-  const all = {
+  return withoutEmpty({
     ...systemVariables(facts),
     ...repositoryVariables(facts),
     ...pipelineVariables(facts, workflow),
     ...commitVariables(facts),
     ...olderNames(facts),
-    ...droneNames(facts),
-  };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ''));
+  });
+}
+
+/** The same and those that plugins written for Drone look for (pipelines.md 12.4): what a step has, and `${…}` has not. */
+export function woodpeckerStepVariables(facts: EnvironmentFacts, workflow: WorkflowIdentity): Variables {
+  return { ...woodpeckerVariables(facts, workflow), ...withoutEmpty(droneNames(facts)) };
+}
+
+function withoutEmpty(variables: Variables): Variables {
+  return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''));
 }
 
 function wordOf({ event }: EnvironmentFacts): string {
@@ -69,7 +76,7 @@ function pipelineVariables(facts: EnvironmentFacts, workflow: WorkflowIdentity):
   const paths = event.changedPaths ?? [];
   return {
     CI_PIPELINE_NUMBER: String(pipeline.number),
-    CI_PIPELINE_PARENT: event.parentNumber === undefined ? '' : String(event.parentNumber),
+    CI_PIPELINE_PARENT: String(event.parentNumber ?? 0),
     CI_PIPELINE_EVENT: wordOf(facts),
     CI_PIPELINE_URL: pipeline.link,
     CI_PIPELINE_FORGE_URL: `${facts.project.link}/commits/${event.commit}`,
@@ -83,10 +90,13 @@ function pipelineVariables(facts: EnvironmentFacts, workflow: WorkflowIdentity):
 }
 
 function commitVariables({ event, project }: EnvironmentFacts): Variables {
-  const { message, tag, pullRequestNumber } = eventText(event);
+  const { message, tag, pullRequestNumber, refspec } = eventText(event);
+  // A new branch has nothing before it.
+  const before = /^0+$/.test(event.before) ? '' : event.before;
   return {
     CI_COMMIT_SHA: event.commit,
     CI_COMMIT_REF: event.ref,
+    CI_COMMIT_REFSPEC: refspec,
     CI_COMMIT_MESSAGE: message,
     CI_COMMIT_BRANCH: event.branch,
     CI_COMMIT_AUTHOR: event.personName,
@@ -96,7 +106,9 @@ function commitVariables({ event, project }: EnvironmentFacts): Variables {
     CI_COMMIT_TARGET_BRANCH: event.pullRequest?.targetBranch ?? '',
     CI_COMMIT_PULL_REQUEST: pullRequestNumber ?? '',
     CI_COMMIT_URL: `${project.link}/commits/${event.commit}`,
-    CI_PREV_COMMIT_SHA: /^0+$/.test(event.before) ? '' : event.before,
+    CI_PREV_COMMIT_SHA: before,
+    CI_PREV_COMMIT_URL: before === '' ? '' : `${project.link}/commits/${before}`,
+    CI_PREV_COMMIT_LINK: before === '' ? '' : `${project.link}/commits/${before}`,
     CI_PREV_COMMIT_REF: event.ref,
     CI_PREV_COMMIT_BRANCH: event.branch,
   };

@@ -2,7 +2,7 @@ import type { Dialect } from '../core/plan.ts';
 import type { CompileInput } from './compile-input.ts';
 import { dialectRules } from './dialect-rules.ts';
 import { drone08StepEnvironment, drone08Variables } from './environment-drone08.ts';
-import { woodpeckerVariables } from './environment-woodpecker.ts';
+import { woodpeckerStepVariables, woodpeckerVariables } from './environment-woodpecker.ts';
 import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
 import type { Variables } from './substitute.ts';
 import { tagVersionVariables } from './tag-version.ts';
@@ -65,7 +65,9 @@ export function substitutionVariables(
     case 'woodpecker':
       return {
         ...woodpeckerVariables(facts, workflow),
+        // Known only later, and so as good as nothing here, as upstream has it.
         CI_STEP_NUMBER: '0',
+        CI_PIPELINE_FILES: '[]',
         ...gantryVariables(facts, workflow),
         ...facts.event.parameters,
         ...workflow.matrix,
@@ -80,6 +82,11 @@ export function substitutionVariables(
         ...gantryVariables(facts, workflow),
       };
   }
+}
+
+/** What an expression of `evaluate` can name (pipelines.md 11.4). */
+export function expressionVariables(facts: EnvironmentFacts, workflow: WorkflowIdentity): Variables {
+  return { ...substitutionVariables(facts, 'woodpecker', workflow), ...woodpeckerVariables(facts, workflow) };
 }
 
 /** What the environment of a step is made of, beside what the event gives. */
@@ -106,16 +113,17 @@ export function stepEnvironment(
     GANTRY_STEP_NUMBER: String(step.number),
     GANTRY_WORKSPACE: folder,
   };
-  const plugin = step.isPlugin && dialect !== 'woodpecker' ? woodpeckerVariables(facts, workflow) : {};
+  const plugin = step.isPlugin && dialect !== 'woodpecker' ? woodpeckerStepVariables(facts, workflow) : {};
   let merged: Record<string, string>;
   if (dialect === 'drone08') {
     const own = { ...step.environment, ...facts.event.parameters, ...workflow.matrix };
     merged = { ...plugin, ...drone08StepEnvironment(own, drone08Variables(facts), folder, step.settings), ...ownNames };
   } else if (dialect === 'woodpecker')
     merged = {
-      ...woodpeckerVariables(facts, workflow),
+      ...woodpeckerStepVariables(facts, workflow),
       CI_STEP_NAME: step.name,
       CI_STEP_NUMBER: String(step.number),
+      CI_STEP_URL: facts.pipeline.link,
       CI_STEP_TYPE: step.isPlugin ? 'plugin' : 'commands',
       CI_WORKSPACE: folder,
       DRONE_STEP_NUMBER: String(step.number),
@@ -346,17 +354,12 @@ export const executionVariables = [
   'GANTRY_STEP_STARTED',
 ] as const;
 
-/** Names that some other event or place sets: `${…}` on them is no slip, even where they are empty. */
+/** Names that some other event sets: `${…}` on them is no slip, even where they are empty. */
 export const occasionalVariables: ReadonlySet<string> = new Set([
   ...Object.keys(tagVersionVariables('2026.1.2')),
   'DRONE_SEMVER_ERROR',
   'DRONE_PULL_REQUEST',
   'DRONE_PULL_REQUEST_TITLE',
-  'DRONE_STEP_NAME',
-  'DRONE_STEP_NUMBER',
-  'DRONE_WORKSPACE',
-  'DRONE_WORKSPACE_BASE',
-  'DRONE_WORKSPACE_PATH',
   'CI_COMMIT_TAG',
   'CI_TAG',
   'CI_COMMIT_PULL_REQUEST',
@@ -368,9 +371,6 @@ export const occasionalVariables: ReadonlySet<string> = new Set([
   'DRONE_DEPLOY_TO',
   'GANTRY_TARGET',
   'GANTRY_TAG',
-  'GANTRY_STEP',
-  'GANTRY_STEP_NUMBER',
-  'GANTRY_WORKSPACE',
 ]);
 
 /** What others than the file's author write: a branch, a tag, a message, a name. */

@@ -8,11 +8,14 @@ export function eventText(event: EventFacts): {
   readonly message: string;
   readonly tag: string | undefined;
   readonly pullRequestNumber: string | undefined;
+  /** `source:target` of a pull request, else empty. */
+  readonly refspec: string;
 } {
   return {
     message: shortened(event.message),
     tag: tagOf(event.ref),
     pullRequestNumber: event.pullRequest && String(event.pullRequest.number),
+    refspec: event.pullRequest ? `${event.pullRequest.sourceBranch}:${event.pullRequest.targetBranch}` : '',
   };
 }
 

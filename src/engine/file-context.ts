@@ -87,7 +87,10 @@ export class FileContext {
               `"\${${name}}" is replaced before the pipeline starts: write "$${name}" to see its value in the step`,
             );
           } else if (!Object.hasOwn(variables, name)) {
-            if (!hasDefault && !occasionalVariables.has(name)) onUnknown(name, at);
+            // Woodpecker knows no name of Drone here, whatever the event is.
+            const isOccasional =
+              occasionalVariables.has(name) && !(this.rules.dialect === 'woodpecker' && name.startsWith('DRONE_'));
+            if (!hasDefault && !isOccasional) onUnknown(name, at);
           } else if (outsiderVariables.has(name) && isUnsafe(variables[name] ?? '')) {
             this.report.add(
               'substitution.unsafe-value',

@@ -76,6 +76,12 @@ const samples: Readonly<Record<LintCode, readonly [text: string, line: number, p
   'step.settings-and-commands': ['pipeline:\n  s:\n    image: x\n    commands: [ls]\n    comands: [ls]\n', 5],
   'step.dependency-filtered': ['', 0],
   'file.other-document': ['when: {event: push}\nsteps: {s: {image: x}}\n---\na: b\n', 4, '.woodpecker.yml'],
+  'step.settings-and-environment': [
+    'when: {event: push}\nsteps: {s: {image: x, settings: {a: b}, environment: {A: b}}}\n',
+    2,
+    '.woodpecker.yml',
+  ],
+  'key.deprecated': ['when: {event: push}\npipeline: {s: {image: x}}\n', 2, '.woodpecker.yml'],
   'condition.not-evaluated': [`kind: pipeline\ntrigger: {instance: a}\n${step}`, 2],
 };
 

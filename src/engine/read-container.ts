@@ -1,5 +1,6 @@
 import type { SecretReference } from '../core/plan.ts';
 import { type DocumentReader, type Fields, nounOf } from './document-reader.ts';
+import { encodeSetting } from './encode-setting.ts';
 import { readArguments } from './read-arguments.ts';
 import { readCommands } from './read-commands.ts';
 import { readConditions } from './read-conditions.ts';
@@ -26,10 +27,10 @@ export function readContainerStep(reader: DocumentReader, entry: ContainerEntry)
     return undefined;
   }
   const get = (key: string): YamlNode | undefined => fields.get(key)?.value;
-  const name = reader.text(get('name'), '"name" of a step') || entry.name;
+  const name = readField(reader, get('name'), '"name" of a step') || entry.name;
   if (!isGoodName(name)) reader.add('step.name-invalid', entry.key, 'a name has 1 to 100 printable characters');
   const imageNode = get('image');
-  const image = reader.text(imageNode, `"image" of step "${name}"`)?.trim() ?? '';
+  const image = readField(reader, imageNode, `"image" of step "${name}"`)?.trim() ?? '';
   // One mistake, one finding: what has the wrong type is not missing as well.
   if (image === '' && (!imageNode || imageNode.kind === 'scalar'))
     reader.add('step.image-missing', entry.key, `step "${name}" needs an image`);
@@ -57,10 +58,20 @@ export function readContainerStep(reader: DocumentReader, entry: ContainerEntry)
     workingDirectory: undefined,
     dependsOn: [],
     needs: undefined,
-    group: reader.text(get('group'), `"group" of step "${name}"`) ?? '',
+    group: readField(reader, get('group'), `"group" of step "${name}"`) ?? '',
     line: reader.positionOf(entry.key).line,
   };
   return { fields, draft };
+}
+
+/**
+ * The text of a step's own field. Drone 0.8 reads a step twice, and the second time sees what YAML 1.1 made of a plain
+ * scalar: `1.10` is `1.1`, and `y` is `true` (pipelines.md 4).
+ */
+function readField(reader: DocumentReader, node: YamlNode | undefined, what: string): string | undefined {
+  if (reader.rules.dialect !== 'drone08' || node?.kind !== 'scalar' || !node.isPlain) return reader.text(node, what);
+  const encoded = encodeSetting(node, reader.rules);
+  return encoded.kind === 'value' && reader.text(node, what) !== undefined ? encoded.text : undefined;
 }
 
 /** `environment`: a map, or a list of `NAME=value`. Values are texts in Drone 0.8 and settings in Woodpecker. */

@@ -7,6 +7,7 @@ import { type Axes, matrixBlock, readMatrix } from './read-matrix.ts';
 import { type SourceDocument, splitDocuments } from './split-documents.ts';
 import type { Variables } from './substitute.ts';
 import type { WorkflowDraft } from './workflow-draft.ts';
+import { isGoodWorkspace, plainFolder } from './workspace-folder.ts';
 import { readYaml } from './yaml/read-yaml.ts';
 import { isNull } from './yaml/scalar-type.ts';
 import { type YamlEntry, YamlError, type YamlNode } from './yaml/yaml-node.ts';
@@ -194,14 +195,9 @@ export function readJobWorkspace(
 }
 
 function workspaceOr(reader: DocumentReader, node: YamlNode, given: Workspace, defaults: Workspace): Workspace {
-  const parts = `${given.base}/${given.path}`.split('/').filter((part) => part !== '');
-  if (
-    given.base.startsWith('/') &&
-    parts.length > 0 &&
-    !parts.includes('..') &&
-    !/[\0\n]/.test(given.base + given.path)
-  )
-    return { base: `/${given.base.split('/').filter(Boolean).join('/')}`, path: given.path.replace(/^\/+|\/+$/g, '') };
+  const [base, path] = [plainFolder(given.base), plainFolder(given.path).replace(/^\//, '')];
+  const isClimbing = given.path.split('/').includes('..');
+  if (isGoodWorkspace(base) && isGoodWorkspace(plainFolder(`${base}/${path}`)) && !isClimbing) return { base, path };
   reader.add(
     'workflow.workspace-reserved',
     node,

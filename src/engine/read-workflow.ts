@@ -6,6 +6,7 @@ import { orderSteps } from './order-steps.ts';
 import { readConditions } from './read-conditions.ts';
 import { isGoodName, isVariableName, readStep, readVariable } from './read-step.ts';
 import type { WorkflowDraft } from './workflow-draft.ts';
+import { isGoodWorkspace, plainFolder } from './workspace-folder.ts';
 import { isNull } from './yaml/scalar-type.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 
@@ -163,13 +164,6 @@ function readClone(reader: DocumentReader, fields: Fields, documentLine: number)
   return { isDisabled, depth, line: entry ? reader.positionOf(entry.key).line : documentLine };
 }
 
-/** Folders that an image needs for itself: a workspace there would hide them. */
-const reservedFolders = new Set(
-  '/ /bin /boot /dev /etc /lib /lib64 /proc /root /run /run/drone /sbin /sys /usr /usr/bin /usr/lib /usr/local /usr/local/bin /usr/sbin /var'.split(
-    ' ',
-  ),
-);
-
 function readWorkspace(reader: DocumentReader, node: YamlNode | undefined): Workspace {
   const fields = reader.fields(node, '"workspace"');
   if (!node || !fields) return defaultWorkspace;
@@ -182,10 +176,10 @@ function readWorkspace(reader: DocumentReader, node: YamlNode | undefined): Work
   };
   // A path that begins with "/" is the whole folder.
   const isAbsolute = given.path.startsWith('/');
-  const base = folderOf(isAbsolute ? given.path : given.base || defaultWorkspace.base);
-  const path = isAbsolute ? '' : folderOf(given.path).replace(/^\//, '');
-  const whole = folderOf(`${base}/${path}`);
-  if (!base.startsWith('/') || reservedFolders.has(base) || reservedFolders.has(whole) || /[\0\n]/.test(whole)) {
+  const base = plainFolder(isAbsolute ? given.path : given.base || defaultWorkspace.base);
+  const path = isAbsolute ? '' : plainFolder(given.path).replace(/^\//, '');
+  const whole = plainFolder(`${base}/${path}`);
+  if (!isGoodWorkspace(base) || !isGoodWorkspace(whole)) {
     reader.add(
       'workflow.workspace-reserved',
       node,
@@ -194,16 +188,6 @@ function readWorkspace(reader: DocumentReader, node: YamlNode | undefined): Work
     return defaultWorkspace;
   }
   return { base, path };
-}
-
-/** Without doubled or ending slashes; `.` and `..` are resolved, and nothing leaves the root. */
-function folderOf(path: string): string {
-  const parts: string[] = [];
-  for (const part of path.split('/')) {
-    if (part === '..') parts.pop();
-    else if (part !== '' && part !== '.') parts.push(part);
-  }
-  return (path.startsWith('/') ? '/' : '') + parts.join('/');
 }
 
 function readEnvironment(reader: DocumentReader, node: YamlNode | undefined): Record<string, string> {

@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
-import type { StepPlan, WorkflowPlan } from '../../src/core/plan.ts';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { Dialect, StepPlan, WorkflowPlan } from '../../src/core/plan.ts';
 import { compilePipeline } from '../../src/engine/compile.ts';
 import type { CompileInput, CompileResult, CompileRules, EventFacts } from '../../src/engine/compile-input.ts';
+import { executionEnvironment } from '../../src/engine/execution-environment.ts';
 import { lintPipelineFile } from '../../src/engine/lint.ts';
 
 /**
@@ -20,6 +21,7 @@ interface Scenario {
   };
   readonly expect: {
     readonly verdict: CompileResult['kind'];
+    readonly dialect?: Dialect;
     /** The error's place and part of its text. */
     readonly error?: { readonly line?: number; readonly column?: number; readonly message?: string };
     /** Entries that must be there, in this order among themselves. */
@@ -28,6 +30,10 @@ interface Scenario {
     readonly noTrace?: readonly string[];
     /** All findings of lint for the first file, as `code:line`. */
     readonly lint?: readonly string[];
+    /** Names of all workflows that are planned, in their order. */
+    readonly planned?: readonly string[];
+    /** `workflow` → the steps whose conditions match, without the checkout. */
+    readonly runs?: Readonly<Record<string, readonly string[]>>;
     /** `workflow` or `workflow/step` → what its plan must contain. */
     readonly workflows?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
     readonly steps?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -35,6 +41,8 @@ interface Scenario {
     readonly order?: Readonly<Record<string, readonly (readonly [string, ...string[]])[]>>;
     /** `workflow/step` → values of its environment; `null` = not set. */
     readonly env?: Readonly<Record<string, Readonly<Record<string, string | null>>>>;
+    /** `workflow/step` → the names of all variables of its environment but Gantry's own, those of its start included. */
+    readonly variables?: Readonly<Record<string, readonly string[]>>;
   };
 }
 
@@ -95,6 +103,7 @@ function check(scenario: Scenario): void {
   const result = compilePipeline(inputOf(scenario));
   const explanation = result.kind === 'failed' ? result.error.message : JSON.stringify(result.trace);
   expect(result.kind, explanation).toBe(wanted.verdict);
+  if (wanted.dialect) expect(result).toMatchObject({ plan: { dialect: wanted.dialect } });
   if (wanted.error) {
     const { message, ...place } = wanted.error;
     const error = result.kind === 'failed' ? result.error : undefined;
@@ -116,6 +125,14 @@ function check(scenario: Scenario): void {
     const { findings } = lintPipelineFile(path, lines.join('\n'));
     expect(findings.map((finding) => `${finding.code}:${finding.line}`)).toEqual(wanted.lint);
   }
+  if (wanted.planned) {
+    const workflows = result.kind === 'planned' ? result.plan.workflows : [];
+    expect(workflows.map(({ name }) => name)).toEqual(wanted.planned);
+  }
+  for (const [name, steps] of Object.entries(wanted.runs ?? {})) {
+    const running = workflowNamed(result, name).steps.filter((step) => step.kind !== 'clone' && !step.skipped);
+    expect(running.map((step) => step.name)).toEqual(steps);
+  }
   for (const [name, workflow] of Object.entries(wanted.workflows ?? {})) {
     expect(workflowNamed(result, name)).toMatchObject(workflow);
   }
@@ -129,7 +146,21 @@ function check(scenario: Scenario): void {
       expect(Object.hasOwn(environment, variable) ? environment[variable] : null, `${path} ${variable}`).toBe(value);
     }
   }
+  for (const [path, names] of Object.entries(wanted.variables ?? {})) {
+    const planned = Object.keys(stepNamed(result, path).environment).filter((name) => !/^GANTRY(_|$)/.test(name));
+    expect([...planned, ...addedAtStart.filter((name) => names.includes(name))].toSorted()).toEqual(names);
+  }
 }
+
+/** What the server adds to every environment when a step starts; a list of variables names those of its dialect. */
+const addedAtStart = Object.keys(
+  executionEnvironment({
+    pipeline: { startedAt: new Date(0), failedWorkflows: [] },
+    workflow: { startedAt: new Date(0), failedSteps: [] },
+    step: { startedAt: new Date(0) },
+    runnerName: 'one',
+  }),
+);
 
 function matches(actual: unknown, wanted: unknown): boolean {
   if (typeof wanted !== 'object' || wanted === null) return actual === wanted;
@@ -149,7 +180,16 @@ describe('pipeline file scenarios', () => {
     return [`${name.replace(/\.json$/, '')}: ${scenario.note}`, scenario] as const;
   });
 
-  it('are at least forty', () => expect(scenarios.length).toBeGreaterThanOrEqual(40));
+  // How many there are by letter, for whoever reads the run: `E 30 L 12 O 40 …`.
+  afterAll(() => {
+    const byLetter = Map.groupBy(names, (name) => name.charAt(0));
+    const counts = [...byLetter].map(([letter, files]) => `${letter} ${files.length}`);
+    process.stdout.write(`${names.length} scenarios of pipeline files: ${counts.join(' ')}\n`);
+  });
+
+  it('are of every letter that a compiler answers for', () => {
+    expect(new Set(names.map((name) => name.charAt(0)))).toEqual(new Set('ELOPRTW'));
+  });
 
   it.each(scenarios)('%s', (_title, scenario) => check(scenario));
 });
