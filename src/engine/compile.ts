@@ -4,7 +4,8 @@ import { chooseFiles } from './choose-files.ts';
 import { type CompileInput, type CompileResult, pipelineFilePaths } from './compile-input.ts';
 import { type ConditionFacts, type Conditions, findMismatch, type Mismatch, runOnOf } from './conditions.ts';
 import { type DialectRules, dialectRules } from './dialect-rules.ts';
-import { expressionVariables, platformOf, stepEnvironment, type WorkflowIdentity } from './environment.ts';
+import { expressionVariables, stepEnvironment } from './environment.ts';
+import { platformOf, type WorkflowIdentity } from './environment-facts.ts';
 import { ExpressionError } from './expression/expression.ts';
 import { linkWorkflows, type PlacedWorkflow, placeWorkflows } from './link-workflows.ts';
 import type { Finding } from './lint-report.ts';
@@ -126,24 +127,35 @@ class Planning {
   }
 
   /** Judges conditions; an expression without an answer is found at its line, and then nothing is run. */
-  judge(conditions: Conditions, facts: ConditionFacts, file: PipelineFileDraft, line: number): Mismatch | undefined {
+  judge(conditions: Conditions, facts: ConditionFacts, file: PipelineFileDraft, line: number): Judgement {
     try {
-      return findMismatch(conditions, facts, this.rules);
+      return {
+        mismatch: findMismatch(conditions, facts, this.rules),
+        runOn: runOnOf(conditions, facts, this.rules),
+      };
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
       file.report.add('condition.expression', { line, column: 1 }, `an expression has no answer: ${error.message}`);
-      return undefined;
+      return { mismatch: undefined, runOn: { success: true, failure: false } };
     }
   }
+}
+
+/** What conditions say at an event. */
+interface Judgement {
+  readonly mismatch: Mismatch | undefined;
+  readonly runOn: RunOn;
 }
 
 function planWorkflows(planning: Planning, files: readonly PipelineFileDraft[]): WorkflowPlan[] {
   const placed = placeWorkflows(files);
   const matched = new Set<PlacedWorkflow>();
+  const runOns = new Map<PlacedWorkflow, RunOn>();
   for (const workflow of placed) {
     const { draft, file, name } = workflow;
     const subject = { kind: 'workflow', workflow: name } as const;
-    const mismatch = planning.judge(draft.trigger, planning.factsOf(workflow), file, draft.line);
+    const { mismatch, runOn } = planning.judge(draft.trigger, planning.factsOf(workflow), file, draft.line);
+    runOns.set(workflow, runOn);
     if (mismatch) planning.trace.push({ subject, verdict: 'skipped', ...mismatchRule('trigger', mismatch) });
     else {
       matched.add(workflow);
@@ -151,10 +163,15 @@ function planWorkflows(planning: Planning, files: readonly PipelineFileDraft[]):
     }
   }
   const linked = linkWorkflows(placed, matched, planning.rules.dialect, planning.trace);
-  return linked.map(({ workflow, dependsOn }) => planWorkflow(planning, workflow, dependsOn));
+  return linked.map(({ workflow, dependsOn }) => planWorkflow(planning, workflow, dependsOn, runOns.get(workflow)!));
 }
 
-function planWorkflow(planning: Planning, workflow: PlacedWorkflow, dependsOn: readonly string[]): WorkflowPlan {
+function planWorkflow(
+  planning: Planning,
+  workflow: PlacedWorkflow,
+  dependsOn: readonly string[],
+  runOn: RunOn,
+): WorkflowPlan {
   const { input, rules, trace } = planning;
   const { draft, name } = workflow;
   const subject = { kind: 'workflow', workflow: name } as const;
@@ -187,14 +204,14 @@ function planWorkflow(planning: Planning, workflow: PlacedWorkflow, dependsOn: r
     });
   }
   const facts = planning.factsOf(workflow);
-  const mismatches = new Map(
+  const judgements = new Map(
     draft.steps.map((step) => [step, planning.judge(step.when, facts, workflow.file, step.line)]),
   );
-  const order = orderOf(planning, workflow, new Set(draft.steps.filter((step) => !mismatches.get(step))));
+  const order = orderOf(planning, workflow, new Set(draft.steps.filter((step) => !judgements.get(step)?.mismatch)));
   for (const step of draft.steps) {
     const named = { ...step, name: order.names.get(step) ?? step.name };
     steps.push({
-      ...planStep(planning, name, named, mismatches.get(step), facts),
+      ...planStep(planning, name, named, judgements.get(step)!),
       dependsOn: order.dependsOn.get(step) ?? [],
       environment: environmentOf(named.name, steps.length + 1, step),
     });
@@ -207,7 +224,7 @@ function planWorkflow(planning: Planning, workflow: PlacedWorkflow, dependsOn: r
   return {
     name,
     dependsOn,
-    runOn: runOnOfWorkflow(draft, facts, rules),
+    runOn: rules.dialect === 'woodpecker' ? runOnWith(runOn, draft) : runOn,
     ...(rules.dialect === 'woodpecker' ? { runOnJudges: 'dependencies' } : {}),
     ...(Object.keys(draft.matrix).length === 0 ? {} : { matrix: draft.matrix }),
     workspace: draft.workspace,
@@ -220,12 +237,10 @@ function planWorkflow(planning: Planning, workflow: PlacedWorkflow, dependsOn: r
 }
 
 /**
- * When a workflow runs by what it waits for. In Woodpecker `status: [failure]` of its `when` means "too", and
+ * When a workflow of Woodpecker runs by what it waits for: `status: [failure]` of its `when` means "too", and
  * `runs_on: [failure]` alone means "only then" (pipelines.md 11.5).
  */
-function runOnOfWorkflow({ trigger, runsOn }: WorkflowDraft, facts: ConditionFacts, rules: DialectRules): RunOn {
-  const byStatus = runOnOf(trigger, facts, rules);
-  if (rules.dialect !== 'woodpecker') return byStatus;
+function runOnWith(byStatus: RunOn, { runsOn }: WorkflowDraft): RunOn {
   return {
     success: byStatus.failure || !runsOn || runsOn.has('success'),
     failure: byStatus.failure || runsOn?.has('failure') === true,
@@ -246,11 +261,10 @@ function orderOf(
 }
 
 function planStep(
-  { input, rules, trace }: Planning,
+  { input, trace }: Planning,
   workflow: string,
   step: StepDraft,
-  mismatch: Mismatch | undefined,
-  facts: ConditionFacts,
+  { mismatch, runOn }: Judgement,
 ): Omit<StepPlan, 'environment' | 'dependsOn'> {
   const subject = { kind: 'step', workflow, step: step.name } as const;
   const skipped: TraceEntry | undefined = mismatch && {
@@ -274,7 +288,7 @@ function planStep(
     ...(step.entrypoint === undefined ? {} : { entrypoint: step.entrypoint }),
     ...(step.command === undefined ? {} : { command: step.command }),
     secrets: step.secrets,
-    runOn: runOnOf(step.when, facts, rules),
+    runOn,
     onFailure: step.onFailure,
     ...(skipped ? { skipped } : {}),
     timeoutMs: step.timeoutMs ?? input.stepTimeoutMs,

@@ -1,5 +1,5 @@
 import { dialectRules } from './dialect-rules.ts';
-import { type EnvironmentFacts, platformOf, type WorkflowIdentity } from './environment.ts';
+import { type EnvironmentFacts, platformOf, type WorkflowIdentity } from './environment-facts.ts';
 import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
 import type { Variables } from './substitute.ts';
 

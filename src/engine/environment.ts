@@ -1,34 +1,16 @@
 import type { Dialect } from '../core/plan.ts';
-import type { CompileInput } from './compile-input.ts';
 import { dialectRules } from './dialect-rules.ts';
 import { drone08StepEnvironment, drone08Variables } from './environment-drone08.ts';
+import type { EnvironmentFacts, WorkflowIdentity } from './environment-facts.ts';
 import { woodpeckerStepVariables, woodpeckerVariables } from './environment-woodpecker.ts';
 import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
 import type { Variables } from './substitute.ts';
 import { tagVersionVariables } from './tag-version.ts';
 
-/** What the environment is made of: the part of a compilation's input that is no file. */
-export type EnvironmentFacts = Pick<CompileInput, 'event' | 'project' | 'pipeline' | 'instanceUrl' | 'architecture'>;
-
-export interface WorkflowIdentity {
-  readonly name: string;
-  readonly type: string;
-  /** Counts from 1 in the file. */
-  readonly number: number;
-  readonly dependsOn: readonly string[];
-  /** Its axis values, when it is one of a matrix. */
-  readonly matrix: Variables;
-}
-
 export interface StepIdentity {
   readonly name: string;
   /** Counts from 1 in the workflow, the checkout included. */
   readonly number: number;
-}
-
-/** `linux/amd64`: where steps run, as the systems write it. */
-export function platformOf({ architecture = 'amd64' }: EnvironmentFacts): string {
-  return `linux/${architecture}`;
 }
 
 /** Where the workspace is in each step. */

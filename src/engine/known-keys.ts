@@ -1,6 +1,8 @@
+import type { Dialect } from '../core/plan.ts';
+
 /**
  * Keys that a dialect knows and Gantry does not support: each is refused at its line, since a file that asks for a
- * service or a volume must not run without it (pipelines.md 10.2, 10.3).
+ * service or a volume must not run without it (pipelines.md 9.1, 9.2, 10.2, 10.3, 11.2, 11.3).
  */
 interface KnownKeys {
   readonly workflow: ReadonlySet<string>;
@@ -42,7 +44,41 @@ const droneStep = [
   'resources',
 ];
 
-export const unsupportedKeys: Readonly<Record<'drone1' | 'gantry', KnownKeys>> = {
+/** Of a container in Drone 0.8 and in older Woodpecker. */
+const containerKeys = [
+  'detach',
+  'privileged',
+  'volumes',
+  'devices',
+  'extra_hosts',
+  'tmpfs',
+  'network_mode',
+  'networks',
+  'dns',
+  'dns_search',
+  'cpu_quota',
+  'cpu_shares',
+  'cpuset',
+  'mem_limit',
+  'memswap_limit',
+  'shm_size',
+  'sysctls',
+  'ulimits',
+  'cap_add',
+  'cap_drop',
+];
+
+export const unsupportedKeys: Readonly<Record<Dialect, KnownKeys>> = {
+  drone08: {
+    workflow: new Set(['services', 'networks', 'volumes', 'cache', 'secrets']),
+    step: new Set([...containerKeys, 'auth_config', 'isolation', 'ipc_mode', 'mem_swappiness', 'labels']),
+    withoutEffect: { workflow: new Set(), step: new Set() },
+  },
+  woodpecker: {
+    workflow: new Set(['services', 'concurrency', 'networks', 'volumes', 'cache']),
+    step: new Set(containerKeys),
+    withoutEffect: { workflow: new Set(), step: new Set(['ports', 'backend_options']) },
+  },
   drone1: {
     workflow: new Set(droneWorkflow),
     step: new Set(droneStep),

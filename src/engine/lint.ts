@@ -1,6 +1,6 @@
 import { dialectOf } from './choose-files.ts';
 import type { EventFacts } from './compile-input.ts';
-import type { EnvironmentFacts } from './environment.ts';
+import type { EnvironmentFacts } from './environment-facts.ts';
 import { type LintResult, refuseLargeText } from './lint-result.ts';
 import { cloneStepName } from './order-steps.ts';
 import { readPipelineFile } from './read-pipeline-file.ts';

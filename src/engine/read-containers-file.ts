@@ -1,7 +1,9 @@
 import { asksForNothing } from './asks-for-nothing.ts';
 import type { DocumentReader, Fields } from './document-reader.ts';
-import type { EnvironmentFacts, Workspace } from './environment.ts';
+import type { Workspace } from './environment.ts';
+import type { EnvironmentFacts } from './environment-facts.ts';
 import type { FileContext, Locate } from './file-context.ts';
+import { unsupportedKeys } from './known-keys.ts';
 import { maxStepsOfFile } from './pipeline-file-size.ts';
 import { type Axes, matrixBlock, readMatrix } from './read-matrix.ts';
 import { type SourceDocument, splitDocuments } from './split-documents.ts';
@@ -128,12 +130,8 @@ function firstDocument(file: FileContext): SourceDocument | undefined {
 }
 
 /** Finds the keys of a file that its system does not know, and those that Gantry does not support. */
-export function refuseKeys(
-  { reader, fields }: JobDocument,
-  known: ReadonlySet<string>,
-  unsupported: ReadonlySet<string>,
-  what: string,
-): void {
+export function refuseKeys({ reader, fields }: JobDocument, known: ReadonlySet<string>, what: string): void {
+  const unsupported = unsupportedKeys[reader.rules.dialect].workflow;
   for (const [name, { key, value }] of fields) {
     if (known.has(name)) continue;
     if (!unsupported.has(name)) reader.add('key.unknown', key, `${what} has no key "${name}"`);

@@ -1,8 +1,10 @@
 import { asksForNothing } from './asks-for-nothing.ts';
 import { noConditions } from './conditions.ts';
 import type { DocumentReader, Fields } from './document-reader.ts';
-import { type EnvironmentFacts, platformOf, substitutionVariables } from './environment.ts';
+import { substitutionVariables } from './environment.ts';
+import { type EnvironmentFacts, platformOf } from './environment-facts.ts';
 import type { FileContext } from './file-context.ts';
+import { unsupportedKeys } from './known-keys.ts';
 import { readArguments } from './read-arguments.ts';
 import { readBranches } from './read-branches.ts';
 import { readCloneContainers } from './read-clone.ts';
@@ -21,17 +23,18 @@ import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
 import { isNull } from './yaml/scalar-type.ts';
 
 const topKeys = new Set(['pipeline', 'clone', 'workspace', 'branches', 'matrix', 'platform', 'labels']);
-const unsupportedTopKeys = new Set(['services', 'networks', 'volumes', 'cache', 'secrets']);
 
 const stepKeys = new Set([
-  ...['name', 'image', 'commands', 'command', 'entrypoint', 'environment', 'secrets', 'pull', 'group', 'when'],
-]);
-
-/** Known, and asked for by a file that must not run without it (pipelines.md 9.2). */
-const unsupportedStepKeys = new Set([
-  ...['detach', 'privileged', 'volumes', 'auth_config', 'cap_add', 'cap_drop', 'devices', 'tmpfs', 'extra_hosts'],
-  ...['dns', 'dns_search', 'cpu_quota', 'cpu_shares', 'cpuset', 'isolation', 'network_mode', 'ipc_mode', 'mem_limit'],
-  ...['memswap_limit', 'mem_swappiness', 'shm_size', 'labels', 'sysctls', 'networks', 'ulimits'],
+  'name',
+  'image',
+  'commands',
+  'command',
+  'entrypoint',
+  'environment',
+  'secrets',
+  'pull',
+  'group',
+  'when',
 ]);
 
 /** Reads a file of Drone 0.8 (pipelines.md 9): `pipeline:` is a map of containers, and keys of a step are its settings. */
@@ -46,7 +49,7 @@ export function readDrone08(file: FileContext, facts: EnvironmentFacts): readonl
 
 function readJob(job: JobDocument, facts: EnvironmentFacts): WorkflowDraft {
   const { axes, reader, fields, root } = job;
-  refuseKeys(job, topKeys, unsupportedTopKeys, 'a pipeline of Drone 0.8');
+  refuseKeys(job, topKeys, 'a pipeline of Drone 0.8');
   const { line } = reader.positionOf(root);
   const pipeline = fields.get('pipeline');
   const entries = containerEntries(reader, pipeline?.value, '"pipeline"');
@@ -105,7 +108,7 @@ function readInlineSettings(reader: DocumentReader, fields: Fields, step: string
     if (stepKeys.has(name)) {
       if (hasCommands && (name === 'entrypoint' || name === 'command') && !isNull(value))
         reader.add('step.commands-and-entrypoint', key, `"${name}" has no effect beside "commands"`);
-    } else if (unsupportedStepKeys.has(name)) {
+    } else if (unsupportedKeys.drone08.step.has(name)) {
       if (!asksForNothing(value)) reader.add('key.unsupported', key, `Gantry does not support "${name}" of a step`);
     } else if (hasCommands)
       reader.add(

@@ -1,5 +1,5 @@
 import type { DocumentReader, Fields } from './document-reader.ts';
-import type { WorkflowIdentity } from './environment.ts';
+import type { WorkflowIdentity } from './environment-facts.ts';
 import type { FileContext } from './file-context.ts';
 import { findCycle } from './find-cycle.ts';
 import { maxStepsOfFile } from './pipeline-file-size.ts';

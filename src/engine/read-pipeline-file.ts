@@ -1,6 +1,7 @@
 import type { Dialect } from '../core/plan.ts';
 import { dialectRules } from './dialect-rules.ts';
-import { type EnvironmentFacts, substitutionVariables } from './environment.ts';
+import { substitutionVariables } from './environment.ts';
+import type { EnvironmentFacts } from './environment-facts.ts';
 import { FileContext } from './file-context.ts';
 import { LintReport } from './lint-report.ts';
 import { readDrone1 } from './read-drone1.ts';

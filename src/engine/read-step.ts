@@ -108,7 +108,7 @@ export function isGoodName(name: string): boolean {
 }
 
 function refuseKeys(reader: DocumentReader, fields: Fields): void {
-  const known = unsupportedKeys[reader.rules.dialect === 'drone1' ? 'drone1' : 'gantry'];
+  const known = unsupportedKeys[reader.rules.dialect];
   for (const [name, { key, value }] of fields) {
     if (stepKeys.has(name) || (name === 'timeout' && reader.rules.dialect === 'gantry')) continue;
     if (known.withoutEffect.step.has(name)) {

@@ -1,9 +1,11 @@
 import { asksForNothing } from './asks-for-nothing.ts';
 import type { Conditions } from './conditions.ts';
 import type { DocumentReader, Fields } from './document-reader.ts';
-import { type EnvironmentFacts, platformOf, substitutionVariables } from './environment.ts';
+import { substitutionVariables } from './environment.ts';
+import { type EnvironmentFacts, platformOf } from './environment-facts.ts';
 import type { FileContext } from './file-context.ts';
 import { findCycle } from './find-cycle.ts';
+import { unsupportedKeys } from './known-keys.ts';
 import { readBranches } from './read-branches.ts';
 import { readCloneContainers } from './read-clone.ts';
 import { readConditions } from './read-conditions.ts';
@@ -23,22 +25,37 @@ import { isNull } from './yaml/scalar-type.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 
 const topKeys = new Set([
-  ...['when', 'workspace', 'clone', 'steps', 'pipeline', 'labels', 'depends_on', 'skip_clone', 'matrix', 'runs_on'],
-  ...['variables', 'branches', 'platform'],
+  'when',
+  'workspace',
+  'clone',
+  'steps',
+  'pipeline',
+  'labels',
+  'depends_on',
+  'skip_clone',
+  'matrix',
+  'runs_on',
+  'variables',
+  'branches',
+  'platform',
 ]);
-const unsupportedTopKeys = new Set(['services', 'concurrency', 'networks', 'volumes', 'cache']);
 
 const stepKeys = new Set([
-  ...['name', 'image', 'commands', 'entrypoint', 'settings', 'environment', 'secrets', 'group', 'depends_on', 'when'],
-  ...['failure', 'pull', 'directory'],
+  'name',
+  'image',
+  'commands',
+  'entrypoint',
+  'settings',
+  'environment',
+  'secrets',
+  'group',
+  'depends_on',
+  'when',
+  'failure',
+  'pull',
+  'directory',
 ]);
 
-/** Known, and asked for by a file that must not run without it (pipelines.md 11.3). */
-const unsupportedStepKeys = new Set([
-  ...['detach', 'privileged', 'volumes', 'devices', 'extra_hosts', 'tmpfs', 'network_mode', 'dns', 'dns_search'],
-  ...['cpu_quota', 'cpu_shares', 'cpuset', 'mem_limit', 'memswap_limit', 'shm_size', 'sysctls', 'ulimits', 'cap_add'],
-  ...['cap_drop', 'networks'],
-]);
 /** Names of older versions, and what is written instead. */
 const oldTopKeys = new Map([
   ['pipeline', '"steps"'],
@@ -50,8 +67,6 @@ const oldStepKeys = new Map([
   ['secrets', '"from_secret" below "environment" or "settings"'],
   ['group', '"depends_on"'],
 ]);
-
-const stepKeysWithoutEffect = new Set(['ports', 'backend_options']);
 
 /** Reads a workflow file of Woodpecker (pipelines.md 11), of any version from 0.15 on. */
 export function readWoodpecker(file: FileContext, path: string, facts: EnvironmentFacts): readonly WorkflowDraft[] {
@@ -71,7 +86,7 @@ function workflowName(path: string): string {
 
 function readJob(job: JobDocument, name: string, facts: EnvironmentFacts): WorkflowDraft {
   const { axes, reader, fields, root } = job;
-  refuseKeys(job, topKeys, unsupportedTopKeys, 'a workflow of Woodpecker');
+  refuseKeys(job, topKeys, 'a workflow of Woodpecker');
   tellOldNames(reader, fields, oldTopKeys);
   const { line } = reader.positionOf(root);
   const stepsEntry = fields.get('steps') ?? fields.get('pipeline');
@@ -201,11 +216,13 @@ function readPluginSettings(reader: DocumentReader, fields: Fields, { name: step
       `step "${step}" has settings and an environment: a plugin reads its settings`,
     );
   const given = readSettings(reader, entry?.value, step);
+  const known = unsupportedKeys.woodpecker;
   const takesInline = !hasSettings && !hasCommands && !fields.has('entrypoint');
   for (const [name, { key, value }] of fields) {
     if (stepKeys.has(name)) continue;
-    if (stepKeysWithoutEffect.has(name)) reader.add('key.no-effect', key, `"${name}" of step "${step}" has no effect`);
-    else if (unsupportedStepKeys.has(name)) {
+    if (known.withoutEffect.step.has(name))
+      reader.add('key.no-effect', key, `"${name}" of step "${step}" has no effect`);
+    else if (known.step.has(name)) {
       if (!asksForNothing(value)) reader.add('key.unsupported', key, `Gantry does not support "${name}" of a step`);
     } else {
       const hint = takesInline ? ': it is read as a setting, so write it below "settings"' : '';

@@ -42,7 +42,7 @@ const workflowKeys = new Set([
 
 /** Reads the raw part of a document, and refuses keys of it that nobody or only others know. */
 export function readWorkflowHeader(reader: DocumentReader, root: YamlNode, fields: Fields): WorkflowHeader {
-  const known = unsupportedKeys[reader.rules.dialect === 'drone1' ? 'drone1' : 'gantry'];
+  const known = unsupportedKeys[reader.rules.dialect];
   for (const [name, { key, value }] of fields) {
     if (workflowKeys.has(name)) continue;
     if (known.withoutEffect.workflow.has(name)) {
