@@ -157,7 +157,7 @@ function findPathMismatch(
 /** When something runs, by the `status` of its conditions. */
 export function runOnOf(conditions: Conditions, facts: ConditionFacts, rules: DialectRules): RunOn {
   const onlySuccess = { success: true, failure: false };
-  if (conditions.alternatives.length === 0) return onlySuccess;
+  if (conditions.alternatives.every(({ status }) => status === undefined)) return onlySuccess;
   if (rules.status === 'woodpecker') {
     const matching = conditions.alternatives.filter((set) => !findMismatchOfSet(set, facts, rules));
     const lists = (set: ConditionSet, word: string): boolean =>

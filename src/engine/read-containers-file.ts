@@ -6,6 +6,7 @@ import type { FileContext, Locate } from './file-context.ts';
 import { unsupportedKeys } from './known-keys.ts';
 import { maxStepsOfFile } from './pipeline-file-size.ts';
 import { type Axes, matrixBlock, readMatrix } from './read-matrix.ts';
+import type { Position } from './source-position.ts';
 import { type SourceDocument, splitDocuments } from './split-documents.ts';
 import type { Variables } from './substitute.ts';
 import type { WorkflowDraft } from './workflow-draft.ts';
@@ -46,7 +47,7 @@ export function readJobs(
     file.report.add('file.empty', { line: 1, column: 1 }, 'the file has no pipeline');
     return [];
   }
-  const sets = readAxes(file, document);
+  const { sets, at } = readAxes(file, document);
   const workflows: WorkflowDraft[] = [];
   let last: ReadText | undefined;
   let [steps, textLength] = [0, 0];
@@ -57,7 +58,7 @@ export function readJobs(
     textLength += read.text.length;
     if (textLength > maxTextOfJobs) {
       const message = `a matrix may make ${maxTextOfJobs} characters of its file, and this one makes more`;
-      file.report.add('workflow.too-many', file.positionOf(document.offset), message);
+      file.report.add('workflow.too-many', at, message);
       break;
     }
     const { reader, root } = read;
@@ -140,18 +141,21 @@ export function refuseKeys({ reader, fields }: JobDocument, known: ReadonlySet<s
 }
 
 /** From the raw text: what `${…}` stands for depends on it. */
-function readAxes(file: FileContext, document: SourceDocument): readonly Axes[] {
+function readAxes(
+  file: FileContext,
+  document: SourceDocument,
+): { readonly sets: readonly Axes[]; readonly at: Position } {
   const locate: Locate = (offset) => file.positionOf(document.offset + offset);
-  const root = loaded(document.text) ?? loaded(matrixBlock(document.text) ?? '');
-  if (root?.kind !== 'map') return [];
-  const entry = root.entries.findLast(({ key }) => key.kind === 'scalar' && key.text === 'matrix');
-  return entry ? readMatrix(file.readerAt(locate), entry) : [];
+  const root = loaded(document.text, file) ?? loaded(matrixBlock(document.text) ?? '', file);
+  const entries = root?.kind === 'map' ? root.entries : [];
+  const entry = entries.findLast(({ key }) => key.kind === 'scalar' && key.text === 'matrix');
+  return { sets: entry ? readMatrix(file.readerAt(locate), entry) : [], at: locate(entry?.key.offset ?? 0) };
 }
 
 /** The tree of a text that may be no YAML before `${…}` is replaced. */
-function loaded(text: string): YamlNode | undefined {
+function loaded(text: string, { rules }: FileContext): YamlNode | undefined {
   try {
-    return readYaml(text);
+    return readYaml(text, rules);
   } catch (error) {
     if (error instanceof YamlError) return undefined;
     throw error;

@@ -9,6 +9,9 @@ export interface Given {
   readonly secrets: SecretReference[];
 }
 
+/** Each of them carries the whole value with it, so their number is limited. */
+const maxSecretsOfValue = 32;
+
 /** `PLUGIN_<NAME>`: in upper case, `-` and `.` as the dialect has them (pipelines.md 4). */
 function settingVariable(reader: DocumentReader, name: string): string {
   const upper = name.toUpperCase();
@@ -37,11 +40,13 @@ export function readEncoded(
       if (encoded.name.trim() === '') reader.add('secret.name', node, `"from_secret" of ${what} names no secret`);
       else given.secrets.push({ variable, secret: encoded.name, isRequired });
       return;
-    case 'composed':
-      for (const part of encoded.parts)
-        if (typeof part !== 'string')
-          given.secrets.push({ variable, secret: part.secret, isRequired, parts: encoded.parts });
+    case 'composed': {
+      const secrets = new Set(encoded.parts.flatMap((part) => (typeof part === 'string' ? [] : [part.secret])));
+      if (secrets.size > maxSecretsOfValue)
+        reader.add('value.type', node, `${what} holds ${secrets.size} secrets, and may hold ${maxSecretsOfValue}`);
+      else for (const secret of secrets) given.secrets.push({ variable, secret, isRequired, parts: encoded.parts });
       return;
+    }
     case 'error':
       reader.add('value.type', node, `${what} has no form as a variable: ${encoded.message}`);
   }
