@@ -34,9 +34,16 @@ export function isWorkflowFile(path: string): boolean {
   return path.startsWith(workflowFolder) && /^[^/]+\.ya?ml$/.test(path.slice(workflowFolder.length));
 }
 
+/** The command that makes a pipeline file of a program which Drone would run first; `undefined` for a plain file. */
+export function renderingCommand(path: string): string | undefined {
+  if (path.endsWith('.jsonnet')) return 'drone jsonnet --stream --stdout > .drone.yml';
+  return /\.(star|starlark|script)$/.test(path) ? 'drone starlark --stdout > .drone.yml' : undefined;
+}
+
 /** The dialect of a file: by its path, and by its text where two share the path. */
 export function dialectOf({ path, text }: PipelineFile): Dialect {
   if (/(^|\/)\.woodpecker(\/[^/]+)?\.ya?ml$/.test(path)) return 'woodpecker';
+  if (renderingCommand(path) !== undefined) return 'drone1';
   if (!/(^|\/)(\.drone|\.?drone(\/[^/]+)?\.ya?ml)$/.test(path)) return 'gantry';
   // "kind" at the top of any document is the newer form, whatever else there is.
   if (hasTopKey(text, 'kind')) return 'drone1';

@@ -97,4 +97,6 @@ export const pipelineFilePaths = [
   '.woodpecker.yml',
   '.drone.yml',
   '.drone.yaml',
+  '.drone.star',
+  '.drone.jsonnet',
 ] as const;

@@ -1,4 +1,5 @@
 import type { Dialect } from '../core/plan.ts';
+import { renderingCommand } from './choose-files.ts';
 import { dialectRules } from './dialect-rules.ts';
 import { substitutionVariables } from './environment.ts';
 import type { EnvironmentFacts } from './environment-facts.ts';
@@ -24,6 +25,12 @@ export function readPipelineFile(
 ): PipelineFileDraft {
   const report = new LintReport(dialect);
   const file = new FileContext(text.replace(/^\uFEFF/, ''), dialectRules[dialect], report);
+  const command = renderingCommand(path);
+  if (command !== undefined) {
+    const message = `Gantry does not run programs that write pipeline files: commit what "${command}" writes`;
+    report.add('dialect.unsupported', { line: 1, column: 1 }, message);
+    return { path, workflows: [], report };
+  }
   const workflows = readIn(dialect, file, path, facts);
   return { path, workflows, report };
 }

@@ -20,7 +20,10 @@ import { StepLogs } from './step-logs.ts';
 export interface PipelinesFeatureDeps {
   readonly unitOfWork: UnitOfWork;
   readonly happenings: HappeningBus;
-  readonly repository: Pick<Repository, 'resolve' | 'commit' | 'readFile' | 'listFolder' | 'changedPaths' | 'mergeBase' | 'folder'>;
+  readonly repository: Pick<
+    Repository,
+    'resolve' | 'commit' | 'readFile' | 'listFolder' | 'changedPaths' | 'mergeBase' | 'folder'
+  >;
   /** The process that reads pipeline files under the limits of R5. */
   readonly compiler: PipelineCompiler & PipelineLinter;
   readonly secrets: SecretVault;

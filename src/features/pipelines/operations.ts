@@ -3,6 +3,7 @@ import type { Pipeline, Workflow } from '../../core/pipeline.ts';
 import { type Project, projectSlug } from '../../core/project.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
+import { isWorkflowFile } from '../../engine/choose-files.ts';
 import { pipelineFilePaths } from '../../engine/compile-input.ts';
 import type { LintResult } from '../../engine/lint-result.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -188,6 +189,8 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
 
 /** Any other name is read as the dialect that its ending tells. */
 function dialectPath(path: string): string {
+  if (isWorkflowFile(path)) return path;
+  if (/(^|\/)\.woodpecker\b/.test(path)) return '.woodpecker.yml';
   return /(^|\/)\.?drone\b/.test(path) ? '.drone.yml' : '.gantry.yml';
 }
 

@@ -23,7 +23,10 @@ export interface PipelineCompiler {
 
 export interface PlanEventDeps {
   readonly store: UnitOfWork;
-  readonly repository: Pick<Repository, 'resolve' | 'commit' | 'readFile' | 'listFolder' | 'changedPaths' | 'mergeBase'>;
+  readonly repository: Pick<
+    Repository,
+    'resolve' | 'commit' | 'readFile' | 'listFolder' | 'changedPaths' | 'mergeBase'
+  >;
   readonly compiler: PipelineCompiler;
   readonly secrets: Pick<SecretVault, 'names'>;
   readonly clock: Clock;
@@ -170,7 +173,10 @@ async function readChangedPaths(
   commit: string,
   files: readonly ReadFile[],
 ): Promise<readonly string[] | undefined> {
-  if (event.kind !== 'push' || !files.some(({ text }) => text !== undefined && /\bpaths?\b|CI_PIPELINE_FILES/.test(text)))
+  if (
+    event.kind !== 'push' ||
+    !files.some(({ text }) => text !== undefined && /\bpaths?\b|CI_PIPELINE_FILES/.test(text))
+  )
     return undefined;
   let { before } = event;
   if (allZeros.test(before)) {
