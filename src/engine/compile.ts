@@ -13,6 +13,7 @@ import { type OrderedJob, orderJob } from './order-jobs.ts';
 import { cloneStepName } from './order-steps.ts';
 import { refuseLargeFile } from './pipeline-file-size.ts';
 import { type PipelineFileDraft, readPipelineFile } from './read-pipeline-file.ts';
+import { hasRunner } from './read-workflow.ts';
 import { findSkipMarker } from './skip-marker.ts';
 import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
 
@@ -220,7 +221,12 @@ function planWorkflow(
   const runnable = steps.filter((step) => step.kind !== 'clone' && !step.skipped);
   if (runnable.length === 0) trace.push({ subject, rule: 'workflow.nothing-to-do', verdict: 'noted', values: {} });
   if (draft.blocked !== undefined)
-    trace.push({ subject, rule: 'workflow.no-runner', verdict: 'blocked', values: { type: draft.type } });
+    trace.push({
+      subject,
+      rule: 'workflow.no-runner',
+      verdict: 'blocked',
+      values: { type: hasRunner(draft.type) ? draft.blocked : draft.type },
+    });
   return {
     name,
     dependsOn,
