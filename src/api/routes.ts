@@ -54,7 +54,10 @@ export const routes = {
   cancelPipeline: { method: 'POST', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/cancel' },
   rerunPipeline: { method: 'POST', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/rerun' },
   listStepAttempts: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/attempts' },
-  getLogOutline: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/steps/{step}/log/outline' },
+  getLogOutline: {
+    method: 'GET',
+    path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/steps/{step}/log/outline',
+  },
   listLogTimes: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/steps/{step}/log/times' },
   lintPipelineFile: { method: 'POST', path: '/api/v1/lint' },
 } as const satisfies Record<OperationId, { method: string; path: string }>;
