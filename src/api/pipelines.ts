@@ -54,7 +54,10 @@ export const WorkflowView = z
     status: z.enum(workflowStatuses),
     attempt: z.int(),
     dependsOn: z.array(z.string()),
-    waitsFor: z.string().nullable().meta({ description: 'A sentence while it waits or is blocked' }),
+    waitsFor: z
+      .string()
+      .nullable()
+      .meta({ description: 'A sentence while it waits, is blocked, or its runner says nothing' }),
     startedAt: instant.nullable(),
     finishedAt: instant.nullable(),
   })

@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import {
+  basic,
   bearer,
   cookie,
   heldClock,
@@ -9,6 +10,7 @@ import {
 } from '../../test/support/server-world.ts';
 import type { Actor } from '../core/permission.ts';
 import type { Person } from '../core/person.ts';
+import type { RawRoute } from '../features/feature.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { RefusalRecord } from './refusal-record.ts';
 
@@ -149,6 +151,36 @@ describe('the server', () => {
     });
     expect(JSON.stringify(entries)).not.toContain('s3cr3t-value');
     expect(await world.store.read.audit.verify()).toBeUndefined();
+  });
+
+  it('records a refused push, and no refused fetch', async () => {
+    const route = (path: string, action: 'code:read' | 'code:write'): RawRoute => ({
+      method: 'GET',
+      path: `/:owner/:project/${path}`,
+      summary: path,
+      challenge: 'basic',
+      policy: ({ params }) => ({
+        action,
+        resource: { on: 'project', owner: params['owner'] ?? '', name: params['project'] ?? '' },
+      }),
+      handle: () => new Response('reached'),
+    });
+    const git = await openServerWorld({ routes: [route('fetch', 'code:read'), route('push', 'code:write')] });
+    onTestFinished(() => git.close());
+    await git.organisation('shop');
+    const web = await git.project('shop', 'web');
+    const li = await git.person('li');
+    await git.setRole(web, li, 'read');
+    const asLi = basic(await git.token(li));
+    const asEve = basic(await git.token(await git.person('eve')));
+    for (const headers of [asLi, asEve, {}])
+      for (const path of ['fetch', 'push']) await git.request(`/shop/web/${path}`, { headers });
+    const refused = (await git.store.read.audit.list({ limit: 10, isRefused: true })).toReversed();
+    expect(refused.map(({ actor, action, subject }) => `${actor} ${action} ${subject}`)).toEqual([
+      'li code:write:refused shop/web',
+      'eve code:write:refused shop/web',
+    ]);
+    expect(refused[0]).toMatchObject({ projectId: web.id, details: { route: 'GET /:owner/:project/push' } });
   });
 
   it('records nothing of reading, and nothing of strangers', async () => {

@@ -110,13 +110,17 @@ describe('the log viewer', () => {
     await expect.poll(() => page.locator('.log-row').last().textContent()).toContain('the very last line');
     await view.evaluate((element) => element.scrollTo({ top: 20 * 10_000 }));
     await expect.poll(() => row(page, 10_004).textContent()).toContain('number 2');
-    await page.locator('.log-search input').fill('the very last');
-    await expect.poll(() => page.locator('.log-search [role="status"]').textContent()).toBe('1 of 1…');
+    const matches = page.locator('.log-search [role="status"]');
     await page.locator('.log-search input').fill('make everything');
-    await expect.poll(() => page.locator('.log-search [role="status"]').textContent()).toBe('no match…');
+    await expect.poll(() => matches.textContent()).toBe('no match…');
+    await page.locator('.log-search input').fill('ver');
+    await expect.poll(() => matches.textContent()).toBe('1 of 1…');
+    await expect.poll(() => page.locator('.log-row.current').textContent()).toContain('the very last line');
     downloads.resolve();
     await expect.poll(() => view.getAttribute('aria-busy')).toBe('false');
-    await expect.poll(() => page.locator('.log-search [role="status"]').textContent()).toBe('1 of 1');
+    // What is found before it does not move it.
+    await expect.poll(() => matches.textContent()).toBe('2 of 2');
+    expect(await page.locator('.log-row.current').textContent()).toContain('the very last line');
     expect(await page.locator('.log-bar > .number').textContent()).toBe('50,000 lines');
   });
 
@@ -135,7 +139,9 @@ describe('the log viewer', () => {
     await expect.poll(() => row(page, 1685).locator('.log-time').textContent()).toMatch(/^\d\d:\d\d:\d\d$/);
     expect(await row(page, 1685).locator('.log-time').getAttribute('title')).toContain('(UTC+8)');
     await page.reload();
-    await expect.poll(() => row(page, 1685).locator('.log-time').textContent()).toMatch(/^\d\d:\d\d:\d\d$/);
+    await expect
+      .poll(() => row(page, 1685).locator('.log-time').textContent(), { timeout: 10_000 })
+      .toMatch(/^\d\d:\d\d:\d\d$/);
     await page.locator('.log-view').focus();
     await page.keyboard.press('t');
     await expect.poll(() => page.locator('.log-time').count()).toBe(0);

@@ -1,13 +1,19 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { generationHash, generationName, startTicksOf } from '../../src/drivers/runtime/sandbox/generation.ts';
+import {
+  type Generation,
+  generationHash,
+  generationName,
+  startTicksOf,
+} from '../../src/drivers/runtime/sandbox/generation.ts';
 import { createSandboxRuntime } from '../../src/drivers/runtime/sandbox/sandbox-runtime.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
+import { VirtualClock } from '../../src/lib/virtual-clock.ts';
 import {
   findSandboxHindrance,
   listLeftovers,
@@ -71,6 +77,66 @@ for (const launcher of ['bubblewrap', 'runc'] as const) {
     });
   });
 }
+
+describe.skipIf(findSandboxHindrance('bubblewrap'))('a runner of another instance', () => {
+  it('that was killed is cleared away by any runner of the host after a while; one that lives is not', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gantry-killed-'));
+    makeBusyboxLayer(join(folder, 'layer'));
+    const mark = String(randomInt(30_000_000, 39_999_999));
+    const start = async (name: string): Promise<{ process: ChildProcess; generation: Generation; folder: string }> => {
+      const own = join(folder, name);
+      cpSync(join(folder, 'layer'), join(own, 'layer'), { recursive: true, verbatimSymlinks: true });
+      const runner = spawn(process.execPath, [child, 'bubblewrap', own, 'staged', mark], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await lineOf(runner, 'at staged');
+      const { pid } = runner;
+      return {
+        process: runner,
+        folder: own,
+        generation: { ...ownGeneration('killed'), pid: pid!, startTicks: startTicksOf(pid!)! },
+      };
+    };
+    const [dead, living] = [await start('dead'), await start('living')];
+    const clock = new VirtualClock();
+    const next = await createSandboxRuntime({
+      launcher: 'bubblewrap',
+      folder: join(folder, 'data'),
+      runFolder: join(folder, 'run'),
+      generation: ownGeneration('another'),
+      images: testImages(join(folder, 'layer')),
+      network: { isEnabled: true },
+      clock,
+      logger: silentLogger,
+    });
+    const onHost = ({ generation }: { generation: Generation }): readonly string[] =>
+      findGeneration(join(folder, 'nowhere'), generation);
+    const ended = new Promise((resolve) => dead.process.once('exit', resolve));
+    try {
+      dead.process.kill('SIGKILL');
+      await ended;
+      const traces = [onHost(dead), onHost(living)];
+      expect(traces.map((found) => found.length > 2)).toEqual([true, true]);
+
+      // Its own next runner comes first.
+      expect((await next.reap()).join()).not.toContain(generationName(dead.generation));
+      expect(onHost(dead)).toEqual(traces[0]);
+      clock.jump(60_000);
+      expect((await next.reap()).join()).toContain(`network of the runner ${generationName(dead.generation)}`);
+      await eventually(() => expect(onHost(dead)).toEqual([]));
+      expect(onHost(living)).toEqual(traces[1]);
+    } finally {
+      const alsoEnded = new Promise((resolve) => living.process.once('exit', resolve));
+      living.process.kill('SIGKILL');
+      await alsoEnded;
+      await next.reap();
+      clock.jump(60_000);
+      await next.reap();
+      await next.close();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
 
 function findGeneration(folder: string, generation: Parameters<typeof generationName>[0]): readonly string[] {
   const name = generationName(generation);

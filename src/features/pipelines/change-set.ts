@@ -16,6 +16,8 @@ import { isActive, type OpenPipeline, type OpenStep, type OpenWorkflow, slotsTak
 
 type PipelineChange = { status: PipelineStatus; startedAt?: Date; finishedAt?: Date };
 
+const none: readonly never[] = [];
+
 /** A step of the way at which a test may make the program die: `start` = `start.beforeCommit`, `start.afterCommit`. */
 export type Landmark = 'claim' | 'start' | 'outcome' | 'workflow.end' | 'pipeline.end';
 
@@ -25,25 +27,46 @@ export type Landmark = 'claim' | 'start' | 'outcome' | 'workflow.end' | 'pipelin
  */
 export class ChangeSet {
   readonly at: Date;
-  // Lists and no maps: nearly all of them hold one entry or none, and there is one of these per message of a runner.
-  readonly landmarks: Landmark[] = [];
-  readonly pipelines: OpenPipeline[] = [];
-  /** Workflows that may be claimed now. */
-  readonly queued: OpenWorkflow[] = [];
+  #landmarks: readonly Landmark[] = none;
+  #pipelines: readonly OpenPipeline[] = none;
+  #queued: readonly OpenWorkflow[] = none;
   /** The workflows concerned, under the tokens that the record has for them. */
-  readonly #claims: WorkflowClaim[] = [];
-  readonly #steps: StepChange[] = [];
-  readonly #workflows: WorkflowChange[] = [];
-  readonly #pipelineRows: (PipelineChange & { readonly id: number })[] = [];
-  readonly #traces: { readonly pipelineId: number; readonly entry: TraceEntry }[] = [];
-  readonly #happenings: Happening[] = [];
+  #claims: readonly WorkflowClaim[] = none;
+  #steps: readonly StepChange[] = none;
+  #workflows: readonly WorkflowChange[] = none;
+  #pipelineRows: readonly (PipelineChange & { readonly id: number })[] = none;
+  #traces: readonly { readonly pipelineId: number; readonly entry: TraceEntry }[] = none;
+  #happenings: readonly Happening[] = none;
 
   constructor(at: Date) {
     this.at = at;
   }
 
+  get landmarks(): readonly Landmark[] {
+    return this.#landmarks;
+  }
+
+  get pipelines(): readonly OpenPipeline[] {
+    return this.#pipelines;
+  }
+
+  /** Workflows that may be claimed now. */
+  get queued(): readonly OpenWorkflow[] {
+    return this.#queued;
+  }
+
   get isEmpty(): boolean {
     return this.#steps.length + this.#workflows.length + this.#pipelineRows.length + this.#traces.length === 0;
+  }
+
+  /** Passes a place at which a test may stop the program. */
+  pass(landmark: Landmark): void {
+    this.#landmarks = withOneMore(this.#landmarks, landmark);
+  }
+
+  /** Lets the workflow be claimed. */
+  queue(workflow: OpenWorkflow): void {
+    this.#queued = withOneMore(this.#queued, workflow);
   }
 
   setStep(workflow: OpenWorkflow, step: OpenStep, change: Omit<StepChange, 'id'>): void {
@@ -56,10 +79,10 @@ export class ChangeSet {
     workflow.openSteps += Number(isFinished(step.status)) - Number(isFinished(change.status));
     Object.assign(step, change);
     workflow.holder?.recount(workflow.activeSteps - wereActive, slotsTaken(workflow) - wereTaken);
-    this.#steps.push({ ...change, id: step.id });
+    this.#steps = withOneMore(this.#steps, { ...change, id: step.id });
     // `starting` lasts milliseconds: viewers hear of the start itself.
     if (isNews)
-      this.#happenings.push({
+      this.#happenings = withOneMore(this.#happenings, {
         type: 'step-changed',
         projectId: pipeline.row.projectId,
         pipelineId: pipeline.row.id,
@@ -93,10 +116,10 @@ export class ChangeSet {
     const wereTaken = slotsTaken(workflow);
     for (const [key, value] of Object.entries(change)) Object.assign(workflow, { [key]: value ?? undefined });
     workflow.holder?.recount(0, slotsTaken(workflow) - wereTaken);
-    this.#workflows.push({ ...change, id: workflow.id });
+    this.#workflows = withOneMore(this.#workflows, { ...change, id: workflow.id });
     if (!isNews) return;
-    if (isFinished(workflow.status)) this.landmarks.push('workflow.end');
-    this.#happenings.push({
+    if (isFinished(workflow.status)) this.pass('workflow.end');
+    this.#happenings = withOneMore(this.#happenings, {
       type: 'workflow-changed',
       projectId: pipeline.row.projectId,
       pipelineId: pipeline.row.id,
@@ -115,7 +138,7 @@ export class ChangeSet {
     values: TraceEntry['values'],
   ): void {
     this.#touch(workflow.pipeline);
-    this.#traces.push({
+    this.#traces = withOneMore(this.#traces, {
       pipelineId: workflow.pipeline.row.id,
       entry: { subject: { kind: 'workflow', workflow: workflow.name }, rule, verdict, values },
     });
@@ -146,14 +169,14 @@ export class ChangeSet {
     const hasBegun = status !== 'blocked' && status !== 'queued';
     const startedAt = hasBegun && !pipeline.startedAt ? this.at : undefined;
     if (startedAt) pipeline.startedAt = startedAt;
-    this.#pipelineRows.push({
+    this.#pipelineRows = withOneMore(this.#pipelineRows, {
       id: pipeline.row.id,
       status,
       ...(startedAt ? { startedAt } : {}),
       ...(isFinished(status) ? { finishedAt: this.at } : {}),
     });
-    if (isFinished(status)) this.landmarks.push('pipeline.end');
-    this.#happenings.push({
+    if (isFinished(status)) this.pass('pipeline.end');
+    this.#happenings = withOneMore(this.#happenings, {
       type: 'pipeline-changed',
       projectId: pipeline.row.projectId,
       pipelineId: pipeline.row.id,
@@ -163,13 +186,13 @@ export class ChangeSet {
   }
 
   #touch(pipeline: OpenPipeline): void {
-    if (!this.pipelines.includes(pipeline)) this.pipelines.push(pipeline);
+    if (!this.#pipelines.includes(pipeline)) this.#pipelines = withOneMore(this.#pipelines, pipeline);
   }
 
   /** Before the change: its own may be to the token. */
   #claim({ id, attempt, token }: OpenWorkflow): void {
     for (const { workflowId } of this.#claims) if (workflowId === id) return;
-    this.#claims.push({ workflowId: id, attempt, token });
+    this.#claims = withOneMore(this.#claims, { workflowId: id, attempt, token });
   }
 
   /** Whether the workflow moved. */
@@ -222,7 +245,7 @@ export class ChangeSet {
       ...(isFinished(status) ? { finishedAt: this.at } : {}),
       ...(status === 'queued' ? { queuedAt: workflow.queuedAt ?? this.at } : {}),
     });
-    if (status === 'queued') this.queued.push(workflow);
+    if (status === 'queued') this.queue(workflow);
   }
 
   /**
@@ -295,6 +318,17 @@ function withoutOvertaken(happenings: readonly Happening[]): readonly Happening[
   return happenings.filter(
     (happening) => happening.type !== 'step-changed' || last.get(happening.stepId) === happening,
   );
+}
+
+/**
+ * The list with one more. Nearly all lists of a change set hold one entry or none, and there is a set for each message of
+ * a runner: a list that is made with its entry has room for just that, an empty one that grows for sixteen.
+ */
+function withOneMore<T>(list: readonly T[], item: T): readonly T[] {
+  if (list.length === 0) return [item];
+  // Ours alone: nobody adds to the shared empty one.
+  (list as T[]).push(item);
+  return list;
 }
 
 /** Every step was filtered out by its condition: a checkout alone is no work. */

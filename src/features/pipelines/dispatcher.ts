@@ -211,7 +211,7 @@ export class Dispatcher {
     const { record, clock } = this.#deps;
     const changes = record.changes();
     if (step.status !== 'starting') {
-      changes.landmarks.push('start');
+      changes.pass('start');
       changes.setStep(workflow, step, { status: 'starting', startedAt: changes.at });
       changes.settle(workflow);
     }
@@ -286,7 +286,7 @@ export class Dispatcher {
 
   async #claim(session: RunnerSession, workflow: OpenWorkflow): Promise<void> {
     const changes = this.#deps.record.changes();
-    changes.landmarks.push('claim');
+    changes.pass('claim');
     changes.setWorkflow(workflow, { status: 'claimed', runnerId: session.runnerId, token: workflow.token + 1 });
     changes.trace(workflow, 'workflow.claimed', 'ran', { runner: session.runnerId });
     changes.settlePipeline(workflow.pipeline);

@@ -84,7 +84,7 @@ export class Losses {
     changes.apply(workflow, lost);
     if (isBack) {
       changes.setWorkflow(workflow, { status: 'queued' });
-      changes.queued.push(workflow);
+      changes.queue(workflow);
       changes.settlePipeline(workflow.pipeline);
     } else changes.settle(workflow);
   }

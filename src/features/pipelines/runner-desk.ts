@@ -197,11 +197,19 @@ export class RunnerDesk {
       this.#refuse(session, message);
       return;
     }
-    this.#handle(session, workflow, message, payload).catch((error: unknown) => {
-      // It was not answered, so it comes again: over a new line, from a known state.
-      this.#deps.logger.error('What a runner said could not be worked on', { error, type: message.type });
-      session.connection?.close();
-    });
+    try {
+      this.#handle(session, workflow, message, payload)?.catch((error: unknown) => {
+        this.#hangUp(session, message, error);
+      });
+    } catch (error) {
+      this.#hangUp(session, message, error);
+    }
+  }
+
+  /** What was not answered comes again: over a new line, from a known state. */
+  #hangUp(session: RunnerSession, { type }: ToServer, error: unknown): void {
+    this.#deps.logger.error('What a runner said could not be worked on', { error, type });
+    session.connection?.close();
   }
 
   #handle(
@@ -209,7 +217,7 @@ export class RunnerDesk {
     workflow: OpenWorkflow,
     message: Exclude<ToServer, { type: 'hello' | 'heartbeat' }>,
     payload: Buffer,
-  ): Promise<unknown> {
+  ): Promise<unknown> | undefined {
     switch (message.type) {
       case 'start':
         return this.#onStart(session, workflow, message);
@@ -230,24 +238,24 @@ export class RunnerDesk {
     }
   }
 
-  async #onStart(session: RunnerSession, workflow: OpenWorkflow, message: Message<'start'>): Promise<void> {
+  #onStart(session: RunnerSession, workflow: OpenWorkflow, message: Message<'start'>): Promise<unknown> | undefined {
     const step = findStep(workflow, message.stepId);
     if (!step) {
       this.#refuse(session, message);
-      await this.#deps.engine.losses.lose(session, workflow);
-      return;
+      return this.#deps.engine.losses.lose(session, workflow);
     }
     // After a cancel nothing starts; that it was cancelled is told by a message of its own.
-    if (workflow.cancelledBy !== undefined || isFinished(step.status) || step.status === 'running') return;
+    if (workflow.cancelledBy !== undefined || isFinished(step.status) || step.status === 'running') return undefined;
     this.#deps.engine.dispatcher.requestStart(session, workflow, step, message.request);
+    return undefined;
   }
 
-  async #onRunning(workflow: OpenWorkflow, message: Message<'running'>): Promise<void> {
+  #onRunning(workflow: OpenWorkflow, message: Message<'running'>): Promise<unknown> | undefined {
     const step = findStep(workflow, message.stepId);
-    if (step?.status !== 'starting') return;
+    if (step?.status !== 'starting') return undefined;
     const changes = this.#deps.engine.changes();
     changes.setStep(workflow, step, { status: 'running' });
-    await this.#deps.engine.commit(changes);
+    return this.#deps.engine.commit(changes);
   }
 
   async #onOutcome(session: RunnerSession, workflow: OpenWorkflow, message: Message<'outcome'>): Promise<void> {
@@ -266,7 +274,7 @@ export class RunnerDesk {
     }
     const changes = engine.changes();
     if (!isFinished(step.status)) {
-      changes.landmarks.push('outcome');
+      changes.pass('outcome');
       const by = message.status === 'skipped' ? undefined : workflow.cancelledBy;
       const isOverruled = by !== undefined && message.status !== 'cancelled';
       const report = maskReport(message, this.#deps.masks.of(workflow.pipeline));

@@ -133,9 +133,8 @@ export class LogSegment {
     let starts = new Uint32Array(Math.max(64, bytes.length >> 5));
     let count = 0;
     let start = 0;
-    // A plain loop: a call per line costs more than looking at its bytes.
-    for (let at = 0; at < bytes.length; at++) {
-      if (bytes[at] !== lineBreak) continue;
+    // The engine's own search is as quick at the first lines that one waits for as at the millionth; a loop is not.
+    for (let at = bytes.indexOf(lineBreak); at >= 0; at = bytes.indexOf(lineBreak, start)) {
       if (count === starts.length) {
         const larger = new Uint32Array(starts.length * 2);
         larger.set(starts);

@@ -314,7 +314,7 @@ function withSorted(all: number[], added: readonly number[]): number[] {
 }
 
 /** Index of the first of these ascending values that is not below `value`. */
-function lowerBound(values: readonly number[], value: number): number {
+export function lowerBound(values: readonly number[], value: number): number {
   let [low, high] = [0, values.length];
   while (low < high) {
     const middle = (low + high) >> 1;

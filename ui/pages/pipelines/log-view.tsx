@@ -19,7 +19,7 @@ import { chooseLogClock, formatSinceStart, formatWallTime, logClocks, useLogCloc
 import { aimOf, type LogAim, LogFeed } from './log-feed.ts';
 import { type LogAddress, logUrl } from './log-requests.ts';
 import { LogRow } from './log-row.tsx';
-import { includesSorted, type LogStore } from './log-store.ts';
+import { includesSorted, type LogStore, lowerBound } from './log-store.ts';
 import { LogTimes } from './log-times.ts';
 
 const overscan = 6;
@@ -64,7 +64,8 @@ export function LogView({ address, step, lines, onChoose }: Props) {
   const [isFollowing, setFollowing] = useState(wasGrowing && lines === undefined);
   const [leftAt, setLeftAt] = useState<number>();
   const [query, setQuery] = useState('');
-  const [hit, setHit] = useState(0);
+  /** The hit that is shown: a line, since more may be found before it. */
+  const [hit, setHit] = useState<number>();
   const [folds, setFolds] = useState<{ all?: boolean; some: ReadonlyMap<number, boolean> }>({ some: new Map() });
   /** A line (from 0), or the end, that is to be shown as soon as it is known where it stands. */
   const target = useRef<number | 'end'>(
@@ -167,10 +168,11 @@ export function LogView({ address, step, lines, onChoose }: Props) {
     return () => observer.disconnect();
   }, []);
 
-  useEffect(() => store.search(query.length < 2 ? '' : query), [query, store]);
-  const currentHit = useSyncExternalStore(store.subscribe, () => store.hits[hit]);
+  const currentHit = hit ?? store.hits[0];
   useEffect(() => {
-    if (currentHit !== undefined) scrollToLine(currentHit);
+    if (currentHit === undefined) return;
+    setHit(currentHit);
+    scrollToLine(currentHit);
   }, [currentHit]);
 
   const onScroll = (): void => {
@@ -244,7 +246,8 @@ export function LogView({ address, step, lines, onChoose }: Props) {
 
   const moveHit = (by: 1 | -1): void => {
     const { length } = store.hits;
-    if (length > 0) setHit((hit + by + length) % length);
+    if (length > 0 && currentHit !== undefined)
+      setHit(store.hits[(lowerBound(store.hits, currentHit) + by + length) % length]);
   };
 
   const choose = useCallback(
@@ -313,10 +316,11 @@ export function LogView({ address, step, lines, onChoose }: Props) {
         search={{
           field: searchField,
           query,
-          hit,
+          hit: currentHit === undefined ? 0 : lowerBound(store.hits, currentHit),
           onQuery(next) {
+            store.search(next.length < 2 ? '' : next);
             setQuery(next);
-            setHit(0);
+            setHit(undefined);
           },
           onMove: moveHit,
         }}

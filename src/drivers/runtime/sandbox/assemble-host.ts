@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GantryError } from '../../../core/errors.ts';
 import type { Images } from '../../../core/image.ts';
@@ -307,12 +307,17 @@ function createWaiting(host: LaunchHost, folder: string, logger: Logger): Waitin
         name: 'that comes next',
         cgroupName: `waiting-${holder.name}/${number}`,
         folder: join(folder, holder.name, String(number)),
+        onRemoved() {
+          // With the last one of a holder goes what held them.
+          host.cgroups?.removeJob(`waiting-${holder.name}`);
+          removeIfEmpty(join(folder, holder.name));
+        },
       }),
-    onDismissed(holder) {
-      host.cgroups?.removeJob(`waiting-${holder.name}`);
-      host.removal.remove(join(folder, holder.name));
-    },
   });
+}
+
+function removeIfEmpty(folder: string): void {
+  if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
 }
 
 function refuseUnenforceable(step: StageSpec, cgroups: Cgroups | undefined): void {

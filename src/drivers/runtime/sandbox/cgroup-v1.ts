@@ -102,6 +102,9 @@ export function removeTree(folder: string, depth = 0): number {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     if (entry.isDirectory()) removed += removeTree(join(folder, entry.name), depth + 1);
   }
-  for (const pid of readPids(folder)) killPid(pid);
+  const pids = readPids(folder);
+  for (const pid of pids) killPid(pid);
+  // Left frozen by a runner that died meanwhile: only what runs can be killed.
+  if (pids.length > 0) writeControl(join(folder, 'freezer.state'), 'THAWED');
   return removeGroup(folder) ? removed + 1 : removed;
 }

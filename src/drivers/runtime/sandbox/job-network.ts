@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { GantryError } from '../../../core/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
+import { routedInterfaces, switchOffForwarding, switchOnForwarding } from './forwarding.ts';
 import { generationHash } from './generation.ts';
 import { runProgram } from './run-program.ts';
 
@@ -38,11 +39,19 @@ export class JobNetwork {
   readonly #names: NetworkNames;
   readonly #firstAddress: number;
   readonly #resolvers: readonly string[];
+  /** Interfaces that we let forward. */
+  readonly #uplinks: readonly string[];
   readonly #free: number[] = [];
   #next = 2;
   #veths = 0;
 
-  private constructor(options: JobNetworkOptions, firstAddress: number, resolver: Resolver) {
+  private constructor(
+    options: JobNetworkOptions,
+    firstAddress: number,
+    resolver: Resolver,
+    uplinks: readonly string[],
+  ) {
+    this.#uplinks = uplinks;
     this.#options = options;
     this.#names = networkNames(options.generation);
     this.#firstAddress = firstAddress;
@@ -65,8 +74,8 @@ export class JobNetwork {
       throw cannotMake('the rules of the job network', rules.stderr);
     }
     await letThroughDocker(options, names);
-    switchOnForwarding(options.logger);
-    return new JobNetwork(options, firstAddress, resolver);
+    const uplinks = await letForward(options, names);
+    return new JobNetwork(options, firstAddress, resolver, uplinks);
   }
 
   /** Gives a network namespace its own link and address. Answers how to give both back. */
@@ -131,6 +140,8 @@ export class JobNetwork {
   /** Takes bridge and rules away; the links of jobs go with their namespaces. */
   async close(): Promise<void> {
     await removeNetwork(this.#options);
+    // Another runner on this host relies on them too.
+    if (!readdirSync('/sys/class/net').some(isBridgeName)) switchOffForwarding(this.#uplinks);
   }
 }
 
@@ -154,6 +165,26 @@ interface NetworkNames {
 function networkNames(generation: string): NetworkNames {
   const hash = generationHash(generation);
   return { bridge: `gantry${hash}`, vethPrefix: `gv${hash}`, table: `gantry_${hash}` };
+}
+
+function isBridgeName(name: string): boolean {
+  return /^gantry[0-9a-f]{8}$/.test(name);
+}
+
+/**
+ * Removes rules whose bridge is gone: of runners that died between the two, or whose bridge somebody else removed. A
+ * bridge is made before its rules, so that no living runner has rules alone. Answers how many tables it removed.
+ */
+export async function removeRulesWithoutBridge(nft: string): Promise<number> {
+  const tables = await runProgram([nft, 'list', 'tables', 'inet']);
+  const hashes = [...tables.stdout.matchAll(/^table inet gantry_([0-9a-f]{8})$/gm)].map(([, hash]) => hash!);
+  let removed = 0;
+  for (const hash of hashes) {
+    if (existsSync(`/sys/class/net/gantry${hash}`)) continue;
+    const { code } = await runProgram([nft, 'delete', 'table', 'inet', `gantry_${hash}`]);
+    if (code === 0) removed += 1;
+  }
+  return removed;
 }
 
 /** Removes what a generation's network left on the host; answers whether there was anything. */
@@ -223,13 +254,19 @@ async function removeDockerRules(nft: string, names: NetworkNames): Promise<void
   }
 }
 
-function switchOnForwarding(logger: Logger): void {
-  const path = '/proc/sys/net/ipv4/ip_forward';
-  if (readFileSync(path, 'utf8').trim() === '1') return;
+/** Answers the interfaces that it was switched on for, beside the bridge. */
+async function letForward(options: JobNetworkOptions, names: NetworkNames): Promise<readonly string[]> {
+  const routes = await runProgram([options.ip, '-4', 'route', 'show', 'table', 'main']);
   try {
-    writeFileSync(path, '1');
-    logger.info('IPv4 forwarding was switched on for the network of jobs');
+    const changed = switchOnForwarding(names.bridge, routedInterfaces(routes.stdout));
+    if (changed.length > 0) {
+      options.logger.info('IPv4 forwarding was switched on for the ways out of the network of jobs', {
+        interfaces: changed,
+      });
+    }
+    return changed;
   } catch (error) {
+    await removeNetwork(options);
     throw cannotMake('forwarding for the job network', String(error));
   }
 }

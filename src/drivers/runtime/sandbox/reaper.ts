@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Clock } from '../../../lib/clock.ts';
 import type { BackgroundRemoval } from './background-removal.ts';
 import { type Cgroups, generationPrefix } from './cgroups.ts';
-import { type Generation, generationName, isDeadGeneration } from './generation.ts';
-import { removeNetwork } from './job-network.ts';
+import { type Generation, isDeadGeneration, isOfInstance } from './generation.ts';
+import { removeNetwork, removeRulesWithoutBridge } from './job-network.ts';
 
 export interface ReaperOptions {
   readonly own: Generation;
@@ -12,35 +13,70 @@ export interface ReaperOptions {
   readonly runFolder: string;
   readonly cgroups: Cgroups | undefined;
   readonly removal: BackgroundRemoval;
+  readonly clock: Clock;
   /** Absent where there is no network to clean. */
   readonly network: { readonly ip: string; readonly nft: string } | undefined;
 }
 
+/** A dead runner of another instance is left to its own for so long: its next runner would miss what it expects. */
+const foreignAfterMs = 45_000;
+
 /**
- * Removes what runners of this instance left behind when they died: processes and control groups, network, folders.
- * Only generations whose process is gone are touched. All are tried, also when one removal fails. Answers in words.
+ * Removes what runners left behind when they died: processes and control groups, network, folders. Those of other
+ * instances on this host too, as of a test that was killed or an installation that was deleted: nobody else would. Only
+ * generations whose process is gone are touched.
  */
-export async function reapDeadGenerations(options: ReaperOptions): Promise<readonly string[]> {
+export class Reaper {
+  readonly #options: ReaperOptions;
+  /** Dead runners of other instances, and when they were first seen so. */
+  readonly #foreign = new Map<string, number>();
+  #hasLookedForRules = false;
+
+  constructor(options: ReaperOptions) {
+    this.#options = options;
+  }
+
+  /** All are tried, also when one removal fails. Answers in words. */
+  async reap(): Promise<readonly string[]> {
+    const { own, removal, network } = this.#options;
+    const removed: string[] = [];
+    const dead = [...findGenerations(this.#options)].filter((name) => isDeadGeneration(name, own));
+    for (const name of this.#foreign.keys()) if (!dead.includes(name)) this.#foreign.delete(name);
+    for (const name of dead) if (this.#isDue(name)) removed.push(...(await reapGeneration(name, this.#options)));
+    if (network && !this.#hasLookedForRules) {
+      this.#hasLookedForRules = true;
+      const tables = await removeRulesWithoutBridge(network.nft);
+      if (tables > 0) removed.push(`${tables} tables of rules without a network`);
+    }
+    removal.sweep();
+    return removed;
+  }
+
+  #isDue(name: string): boolean {
+    const { own, clock } = this.#options;
+    if (isOfInstance(name, own)) return true;
+    const nowMs = clock.monotonicMs();
+    const sinceMs = this.#foreign.get(name) ?? nowMs;
+    this.#foreign.set(name, sinceMs);
+    return nowMs - sinceMs >= foreignAfterMs;
+  }
+}
+
+async function reapGeneration(name: string, options: ReaperOptions): Promise<readonly string[]> {
   const removed: string[] = [];
-  for (const name of findGenerations(options)) {
-    if (name === generationName(options.own) || !isDeadGeneration(name, options.own)) continue;
-    const attempts: readonly (readonly [string, () => boolean | Promise<boolean>])[] = [
-      ['control groups', () => removeGroups(options.cgroups, name)],
-      ['network', async () => !!options.network && removeNetwork({ generation: name, ...options.network })],
-      ['files', () => removeFolder(options, join(options.generationsFolder, name))],
-      ['pipes', () => removePipes(join(options.runFolder, name))],
-    ];
-    for (const [what, attempt] of attempts) {
-      try {
-        if (await attempt()) removed.push(`${what} of the runner ${name}`);
-      } catch (error) {
-        removed.push(
-          `not the ${what} of the runner ${name}: ${error instanceof Error ? error.message : String(error)}`,
-        );
-      }
+  const attempts: readonly (readonly [string, () => boolean | Promise<boolean>])[] = [
+    ['control groups', () => removeGroups(options.cgroups, name)],
+    ['network', async () => !!options.network && removeNetwork({ generation: name, ...options.network })],
+    ['files', () => removeFolder(options, join(options.generationsFolder, name))],
+    ['pipes', () => removePipes(join(options.runFolder, name))],
+  ];
+  for (const [what, attempt] of attempts) {
+    try {
+      if (await attempt()) removed.push(`${what} of the runner ${name}`);
+    } catch (error) {
+      removed.push(`not the ${what} of the runner ${name}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  options.removal.sweep();
   return removed;
 }
 

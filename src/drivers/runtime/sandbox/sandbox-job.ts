@@ -161,6 +161,8 @@ export class SandboxJob implements RuntimeJob {
   /** All objects are tried, also when one removal fails: the first failure is told at the end. */
   async #destroy(): Promise<void> {
     this.#ending.abort(endedMeanwhile());
+    // What the runner has to tell of the end is on its way before this keeps it busy.
+    await new Promise((resolve) => setImmediate(resolve));
     const failures: unknown[] = [];
     const attempt = async (removal: () => Promise<void> | void): Promise<void> => {
       try {

@@ -29,6 +29,8 @@ export interface GateSpec {
   readonly layers: readonly string[];
   readonly skeleton: string;
   readonly binds: readonly Bind[];
+  /** Called once, when its group and folder are gone. */
+  readonly onRemoved?: (() => void) | undefined;
 }
 
 /** What a step brings along to the sandbox that it gets. */
@@ -53,6 +55,7 @@ export async function launchGate(host: LaunchHost, spec: GateSpec): Promise<Sand
   const cleanUp = async (): Promise<void> => {
     if (cgroup) await removeWhenIdle(cgroup);
     host.removal.remove(folder);
+    spec.onRemoved?.();
   };
   let staged: SandboxStep;
   try {

@@ -1,5 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
 import { GantryError } from '../../../core/errors.ts';
+import { routedInterfaces, switchOffForwarding, switchOnForwarding } from './forwarding.ts';
 import { encodeFrame } from './frames.ts';
 import { encodeRelease } from './gate.ts';
 import { type Generation, generationName, isDeadGeneration, startTicksOf } from './generation.ts';
@@ -47,13 +51,66 @@ describe('isDeadGeneration', () => {
     expect(isDeadGeneration(generationName({ ...own, startTicks: own.startTicks - 1 }), own)).toBe(true);
   });
 
-  it('takes everything of another boot for dead', () => {
-    expect(isDeadGeneration(generationName({ ...own, bootId: 'other' }), own)).toBe(true);
+  it('takes what its own instance named on another boot for dead, unless just such a process lives', () => {
+    const before = { ...own, bootId: 'other' };
+    expect(isDeadGeneration(generationName({ ...before, startTicks: own.startTicks - 1 }), own)).toBe(true);
+    expect(isDeadGeneration(generationName(before), own)).toBe(false);
   });
 
-  it('never touches what belongs to another instance or was not named by us', () => {
-    expect(isDeadGeneration(generationName({ ...own, instanceId: 'two', bootId: 'other' }), own)).toBe(false);
-    expect(isDeadGeneration('gantry-one', own)).toBe(false);
+  it('takes another instance for dead only when its process is provably gone', () => {
+    const other = { ...own, instanceId: 'two' };
+    const gone = { ...other, startTicks: own.startTicks - 1 };
+    expect(isDeadGeneration(generationName(other), own)).toBe(false);
+    expect(isDeadGeneration(generationName(gone), own)).toBe(true);
+    // Of another boot, or of a process namespace that we do not see into.
+    expect(isDeadGeneration(generationName({ ...gone, bootId: 'other' }), own)).toBe(false);
+  });
+
+  it('never touches what was not named by us', () => {
+    const [, , , host] = generationName(own).split('.');
+    for (const name of ['gantry-one', `gantry-one.0.1.${host}`, `gantry-one.1.x.${host}`, `other.1.1.${host}`])
+      expect(isDeadGeneration(name, own)).toBe(false);
+  });
+});
+
+describe('switchOnForwarding', () => {
+  const settings = (values: Readonly<Record<string, string>>): string => {
+    const folder = mkdtempSync(join(tmpdir(), 'gantry-forwarding-'));
+    folders.push(folder);
+    for (const [name, value] of Object.entries(values)) {
+      const path = name === 'ip_forward' ? join(folder, name) : join(folder, 'conf', name, 'forwarding');
+      mkdirSync(join(path, '..'), { recursive: true });
+      writeFileSync(path, `${value}\n`);
+    }
+    return folder;
+  };
+  const folders: string[] = [];
+  afterAll(() => {
+    for (const folder of folders) rmSync(folder, { recursive: true });
+  });
+  const read = (folder: string, name: string): string =>
+    readFileSync(join(folder, name === 'ip_forward' ? name : `conf/${name}/forwarding`), 'utf8').trim();
+
+  it('lets bridge and ways out forward, the rest of the host not, and takes back what it changed', () => {
+    const folder = settings({ ip_forward: '0', bridge: '0', eth0: '0', tun0: '1' });
+    expect(switchOnForwarding('bridge', ['eth0', 'tun0', 'gone'], folder)).toEqual(['eth0']);
+    expect(['bridge', 'eth0', 'ip_forward'].map((name) => read(folder, name))).toEqual(['1', '1', '0']);
+    switchOffForwarding(['eth0'], folder);
+    expect(['eth0', 'tun0'].map((name) => read(folder, name))).toEqual(['0', '1']);
+  });
+
+  it('changes nothing but the bridge where the host forwards, nor when it was told to meanwhile', () => {
+    const folder = settings({ ip_forward: '1', bridge: '0', eth0: '0' });
+    expect(switchOnForwarding('bridge', ['eth0'], folder)).toEqual([]);
+    writeFileSync(join(folder, 'conf/eth0/forwarding'), '1');
+    switchOffForwarding(['eth0'], folder);
+    expect(read(folder, 'eth0')).toBe('1');
+  });
+
+  it('finds the interfaces that have routes, but for the loopback and networks of jobs', () => {
+    const routes =
+      'default via 192.0.2.1 dev eth0 \n10.213.4.0/22 dev gantry0a1b2c3d proto kernel\n10.8.0.0/24 dev wg0.5 scope link\n127.0.0.0/8 dev lo\n192.0.2.0/24 dev eth0';
+    expect(routedInterfaces(routes)).toEqual(['eth0', 'wg0.5']);
   });
 });
 

@@ -5,7 +5,7 @@ import { GantryError } from '../../../core/errors.ts';
 import type { JobSpec, Runtime, RuntimeJob, RuntimeProbe } from '../runtime.ts';
 import { type AssembledHost, assembleHost, generationsFolder, type SandboxRuntimeOptions } from './assemble-host.ts';
 import { generationName } from './generation.ts';
-import { reapDeadGenerations } from './reaper.ts';
+import { Reaper } from './reaper.ts';
 import { fileName, SandboxJob } from './sandbox-job.ts';
 import { findWorkspaceFault } from './skeleton.ts';
 
@@ -31,6 +31,7 @@ class SandboxRuntime implements Runtime {
   readonly #assembled: AssembledHost;
   readonly #jobs = new Map<string, Promise<SandboxJob>>();
   #lookupFault: Promise<string | undefined> | undefined;
+  #reaper: Reaper | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: SandboxRuntimeOptions, assembled: AssembledHost) {
@@ -72,14 +73,16 @@ class SandboxRuntime implements Runtime {
   async reap(): Promise<readonly string[]> {
     const { cgroups, removal, networkPrograms } = this.#assembled;
     if (!removal) return [];
-    return reapDeadGenerations({
+    this.#reaper ??= new Reaper({
       own: this.#options.generation,
       generationsFolder: generationsFolder(this.#options),
       runFolder: this.#options.runFolder,
       cgroups,
       removal,
       network: networkPrograms,
+      clock: this.#options.clock,
     });
+    return this.#reaper.reap();
   }
 
   close(): Promise<void> {

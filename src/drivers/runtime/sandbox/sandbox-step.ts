@@ -11,6 +11,8 @@ import { StepPipes } from './step-pipes.ts';
 const drainIdleMs = 2_000;
 /** The next step begins first; what the ended one held is given back after it. */
 const restMs = 25;
+/** How long the end of a launcher's process namespace may take before its control group is ended as well. */
+const killPatienceMs = 500;
 
 export interface SandboxStepOptions {
   readonly launched: Launched;
@@ -209,9 +211,15 @@ export class SandboxStep implements StagedStep {
     };
   }
 
+  /**
+   * The launcher takes its process namespace along. The control group is for a holder that does not get to it: version 1
+   * freezes before it kills, and whoever dies in between leaves processes that cannot die.
+   */
   #kill(): void {
-    this.#options.cgroup?.kill();
-    this.#options.launched.kill();
+    const { cgroup, launched } = this.#options;
+    launched.kill();
+    const timer = setTimeout(() => cgroup?.kill(), killPatienceMs);
+    void launched.exited.then(() => clearTimeout(timer));
   }
 
   async #rest(): Promise<void> {

@@ -40,7 +40,6 @@ interface Place {
  */
 export class WaitingSandboxes {
   readonly #launch: (holder: NamespaceHolder, kind: SandboxKind, number: number) => Promise<SandboxStep>;
-  readonly #onDismissed: (holder: NamespaceHolder) => void;
   readonly #logger: Logger;
   readonly #waiting = new Map<NamespaceHolder, Place>();
   #kinds: readonly SandboxKind[] = [];
@@ -49,12 +48,9 @@ export class WaitingSandboxes {
 
   constructor(options: {
     readonly launch: (holder: NamespaceHolder, kind: SandboxKind, number: number) => Promise<SandboxStep>;
-    /** Gives back what was made for all sandboxes of a holder together. */
-    readonly onDismissed: (holder: NamespaceHolder) => void;
     readonly logger: Logger;
   }) {
     this.#launch = options.launch;
-    this.#onDismissed = options.onDismissed;
     this.#logger = options.logger;
   }
 
@@ -65,19 +61,25 @@ export class WaitingSandboxes {
     this.#forgetting = setTimeout(() => this.#forget(), forgetAfterMs).unref();
   }
 
-  /** Makes in the holder what the next job is expected to want. */
+  /** Makes in the holder what the next job is expected to want, and ends what it is not. */
   async furnish(holder: NamespaceHolder): Promise<void> {
-    const wanted = this.#kinds;
-    const keys = wanted.map(keyOf);
     const found = this.#waiting.get(holder);
-    if (found?.isTaken || keys.join() === (found?.sandboxes ?? []).map(({ key }) => key).join()) return;
-    if (found) await this.#discard(found);
+    if (found?.isTaken || (!found && this.#kinds.length === 0)) return;
     const place: Place = found ?? { sandboxes: [], isTaken: false, discarded: Promise.resolve() };
     if (!found) {
       this.#waiting.set(holder, place);
       void holder.died.then(() => this.dismiss(holder));
     }
-    for (const [index, kind] of wanted.entries()) {
+    const missing = this.#kinds.map((kind) => ({ kind, key: keyOf(kind) }));
+    const kept = place.sandboxes.splice(0).filter((waiting) => {
+      const index = missing.findIndex(({ key }) => key === waiting.key);
+      if (index >= 0) missing.splice(index, 1);
+      else this.#discard(place, [waiting]);
+      return index >= 0;
+    });
+    place.sandboxes.push(...kept);
+    await place.discarded;
+    for (const { kind, key } of missing) {
       // One after the other, and no more once a job is there: it has its own to launch.
       if (place.isTaken) return;
       this.#launched += 1;
@@ -85,7 +87,7 @@ export class WaitingSandboxes {
         this.#logger.warn('A sandbox could not be made ready ahead', { error });
         return undefined;
       });
-      place.sandboxes.push({ key: keys[index]!, made });
+      place.sandboxes.push({ key, made });
       await made;
     }
   }
@@ -103,7 +105,7 @@ export class WaitingSandboxes {
     const key = keyOf(kind);
     const index = place.sandboxes.findIndex((waiting) => waiting.key === key);
     if (index < 0) {
-      void this.#discard(place);
+      this.#discard(place, place.sandboxes.splice(0));
       return undefined;
     }
     const [waiting] = place.sandboxes.splice(index, 1);
@@ -113,13 +115,14 @@ export class WaitingSandboxes {
     return undefined;
   }
 
-  /** Ends what still waits in the holder and gives back what it took. May be called twice. */
+  /** Ends what still waits in the holder. May be called twice. */
   async dismiss(holder: NamespaceHolder): Promise<void> {
     const place = this.#waiting.get(holder);
     if (!place) return;
     place.isTaken = true;
-    await this.#discard(place);
-    if (this.#waiting.delete(holder)) this.#onDismissed(holder);
+    this.#discard(place, place.sandboxes.splice(0));
+    await place.discarded;
+    this.#waiting.delete(holder);
   }
 
   /** Settles when nothing waits any more. */
@@ -129,9 +132,9 @@ export class WaitingSandboxes {
     await Promise.all([...this.#waiting.keys()].map((holder) => this.dismiss(holder)));
   }
 
-  /** All that waits there; settles when it is gone, with all that was discarded before. */
-  #discard(place: Place): Promise<void> {
-    const discards = place.sandboxes.splice(0).map(async ({ made }) => {
+  /** `discarded` of the place settles when they are gone, with all that was discarded before. */
+  #discard(place: Place, sandboxes: readonly Waiting[]): void {
+    const discards = sandboxes.map(async ({ made }) => {
       try {
         await (await made)?.discard();
       } catch (error) {
@@ -139,12 +142,11 @@ export class WaitingSandboxes {
       }
     });
     place.discarded = Promise.all([place.discarded, ...discards]).then(() => undefined);
-    return place.discarded;
   }
 
   #forget(): void {
     this.#kinds = [];
-    for (const place of this.#waiting.values()) if (!place.isTaken) void this.#discard(place);
+    for (const place of this.#waiting.values()) if (!place.isTaken) this.#discard(place, place.sandboxes.splice(0));
   }
 }
 

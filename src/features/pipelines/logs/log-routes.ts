@@ -17,7 +17,7 @@ export interface LogRoutesDeps {
   readonly logBus: LogBus;
 }
 
-const readBytes = 256 * 2 ** 10;
+const readBytes = 2 ** 20;
 const defaultLines = 1_000;
 const maxLines = 10_000;
 /** How often a stream that goes on asks whether its viewer still may see it. */
