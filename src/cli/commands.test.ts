@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -799,6 +799,18 @@ describe('gantry lint', () => {
     const { code, stderr } = await runCommand(['lint'], { folder });
     expect([code, stderr]).toEqual([1, expect.stringContaining('PIPELINE_FILE_MISSING')]);
     expect((await runCommand(['lint', 'no.yml'], { folder })).code).toBe(6);
+  });
+
+  it('reads every workflow of a .woodpecker folder, in its own dialect', async () => {
+    mkdirSync(join(folder, '.woodpecker'));
+    writeFileSync(join(folder, '.drone.yml'), 'kind: nonsense\n');
+    const workflow = 'when: {event: push}\nsteps: {unit: {image: base/busybox, commands: echo}}\n';
+    writeFileSync(join(folder, '.woodpecker/test.yml'), workflow);
+    writeFileSync(join(folder, '.woodpecker/check.yaml'), `${workflow}foo: 1\n`);
+    const { code, stdout } = await runCommand(['lint'], { folder });
+    expect(code).toBe(0);
+    expect(stdout).toContain('.woodpecker/check.yaml:3:1:');
+    expect(stdout).not.toContain('nonsense');
   });
 });
 

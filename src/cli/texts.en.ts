@@ -235,7 +235,7 @@ export const textsEn = {
     noConfirmation: (question: string) => `Cannot go on without a yes to "${question}". Use --yes`,
     emptyInput: (what: string) => `Cannot use an empty ${what}`,
     timedOut: (number: number, limit: string) => `Pipeline ${number} has not ended within ${limit}; it goes on`,
-    noPipelineFile: 'Cannot find a pipeline file: there is no .gantry.yml and no .drone.yml here',
+    noPipelineFile: 'Cannot find a pipeline file: there is no .gantry.yml, .woodpecker/ or .drone.yml here',
     noFile: (path: string, why: string) => `Cannot read ${path}: ${why}`,
     noShell: (shell: string) => `Cannot complete for "${shell}": bash, zsh and fish are known`,
     noServerOn: (folder: string) => `Cannot run steps: no server is running on the data folder ${folder}`,

@@ -233,7 +233,7 @@ export const textsZh: Texts = {
     noConfirmation: (question) => `没有对“${question}”的确认，无法继续。请使用 --yes`,
     emptyInput: (what) => `${what} 不能为空`,
     timedOut: (number, limit) => `流水线 ${number} 在 ${limit} 内没有结束；它仍在继续`,
-    noPipelineFile: '找不到流水线文件：这里没有 .gantry.yml，也没有 .drone.yml',
+    noPipelineFile: '找不到流水线文件：这里没有 .gantry.yml、.woodpecker/ 或 .drone.yml',
     noFile: (path, why) => `无法读取 ${path}：${why}`,
     noShell: (shell) => `无法为“${shell}”提供补全：支持 bash、zsh 和 fish`,
     noServerOn: (folder) => `无法运行步骤：没有服务器在使用数据目录 ${folder}`,

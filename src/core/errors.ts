@@ -68,7 +68,7 @@ export const errorCatalogue = {
   PIPELINE_ALREADY_FINISHED: { kind: 'conflict', hint: 'Rerun the pipeline instead of cancelling it.' },
   PIPELINE_NOT_FINISHED: { kind: 'conflict', hint: 'Wait for its end, or cancel it first.' },
   NOTHING_TO_RERUN: { kind: 'conflict', hint: 'Every workflow passed: rerun the whole pipeline instead.' },
-  PIPELINE_FILE_MISSING: { kind: 'rule', hint: 'Commit a .gantry.yml or .drone.yml first.' },
+  PIPELINE_FILE_MISSING: { kind: 'rule', hint: 'Commit a .gantry.yml, .woodpecker/ or .drone.yml first.' },
   PIPELINE_FILE_INVALID: {
     kind: 'rule',
     hint: 'Mend the file at the line named; gantry lint checks it before a push.',

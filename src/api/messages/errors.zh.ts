@@ -117,7 +117,7 @@ export const errorsZh: ErrorTexts = {
   PIPELINE_ALREADY_FINISHED: { title: '流水线已结束', hint: '请重新运行流水线，而不是取消它。' },
   PIPELINE_NOT_FINISHED: { title: '流水线尚未结束', hint: '请等待它结束，或先取消它。' },
   NOTHING_TO_RERUN: { title: '没有可重新运行的内容', hint: '所有工作流均已通过，请重新运行整条流水线。' },
-  PIPELINE_FILE_MISSING: { title: '没有流水线文件', hint: '请先提交 .gantry.yml 或 .drone.yml。' },
+  PIPELINE_FILE_MISSING: { title: '没有流水线文件', hint: '请先提交 .gantry.yml、.woodpecker/ 或 .drone.yml。' },
   PIPELINE_FILE_INVALID: {
     title: '流水线文件有误',
     hint: '请修正提示中所指的行；gantry lint 可在推送前检查文件。',

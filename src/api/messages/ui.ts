@@ -286,7 +286,7 @@ export const uiEn = {
   noPublicProjectsHint: 'Sign in to see the projects that you are a member of.',
   firstCreate: 'Create a project',
   orFromTerminal: 'or from a terminal:',
-  thenPush: 'Push a repository with a .gantry.yml or .drone.yml',
+  thenPush: 'Push a repository with a .gantry.yml, .drone.yml or .woodpecker/',
   thenWatch: 'Watch its pipeline: the log moves before your prompt is back',
 
   // Code
@@ -344,7 +344,7 @@ export const uiEn = {
   noPipelineMatches: 'No pipeline matches these filters',
   noPipelineYet: 'No pipeline yet',
   noPipelineHint:
-    'Commit a .gantry.yml or .drone.yml and push. If you did: the events say what came of each push, and why.',
+    'Commit a .gantry.yml, .drone.yml or .woodpecker/ and push. If you did: the events say what came of each push, and why.',
   seeWhy: 'See the events',
   noEvents: 'Nothing has happened yet',
   noEventsHint: 'Each push, tag and manual start is listed here with what came of it, also when it started nothing.',

@@ -276,7 +276,7 @@ export const uiZh = {
   noPublicProjectsHint: '登录后可以看到你参与的项目。',
   firstCreate: '新建一个项目',
   orFromTerminal: '或者在终端里：',
-  thenPush: '推送一个带有 .gantry.yml 或 .drone.yml 的仓库',
+  thenPush: '推送一个带有 .gantry.yml、.drone.yml 或 .woodpecker/ 的仓库',
   thenWatch: '观看流水线：命令行提示符还没回来，日志已经在滚动',
 
   // 代码
@@ -331,7 +331,8 @@ export const uiZh = {
   clearFilters: '清除筛选',
   noPipelineMatches: '没有符合条件的流水线',
   noPipelineYet: '还没有流水线',
-  noPipelineHint: '提交 .gantry.yml 或 .drone.yml 并推送即可。如果已经推送：事件列表会说明每次推送的结果和原因。',
+  noPipelineHint:
+    '提交 .gantry.yml、.drone.yml 或 .woodpecker/ 并推送即可。如果已经推送：事件列表会说明每次推送的结果和原因。',
   seeWhy: '查看事件',
   noEvents: '还没有发生任何事件',
   noEventsHint: '每次推送、打标签和手动触发都会列在这里，并说明结果；没有触发流水线的也不例外。',

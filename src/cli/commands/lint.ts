@@ -1,14 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, resolve, sep } from 'node:path';
 import type { Command } from 'commander';
 import { GantryError } from '../../core/errors.ts';
 import type { Cli } from '../cli.ts';
 import { Exit, exitCodes } from '../exit-codes.ts';
 import { addJson, type JsonOption } from '../options.ts';
 import { printable } from '../text-width.ts';
-
-/** What is looked for where no file is named, in the order in which the server looks. */
-const usualFiles = ['.gantry.yml', '.drone.yml'] as const;
 
 /** `gantry lint [file…]`: the server's own reader, here. Exit code 1 when a file would not run. */
 export function addLint(parent: Command, cli: Cli): void {
@@ -17,8 +14,11 @@ export function addLint(parent: Command, cli: Cli): void {
     .addHelpText('before', `${texts.examples}\n  gantry lint\n  gantry lint .gantry.yml --json\n`)
     .action(async (given: readonly string[], options: JsonOption) => {
       const { lintPipelineFile } = await import('../../engine/lint.ts');
-      const files = given.length > 0 ? given : [usualFile(cli)];
-      const results = files.map((path) => ({ path, ...lintPipelineFile(basename(path), readText(cli, path)) }));
+      const files = given.length > 0 ? given : await usualFiles(cli);
+      const results = files.map((path) => ({
+        path,
+        ...lintPipelineFile(path.replaceAll(sep, '/'), readText(cli, path)),
+      }));
       if (options.json !== undefined) await out.json({ items: results }, options.json);
       else
         for (const { path, isValid, findings, workflows } of results) {
@@ -36,10 +36,20 @@ export function addLint(parent: Command, cli: Cli): void {
     });
 }
 
-function usualFile(cli: Cli): string {
-  const found = usualFiles.find((name) => existsSync(join(cli.io.workingFolder, name)));
-  if (found === undefined) throw new GantryError('PIPELINE_FILE_MISSING', cli.texts.errors.noPipelineFile);
-  return found;
+/** The files that the server would take here: the first that is there, or all of a folder of workflows. */
+async function usualFiles(cli: Cli): Promise<readonly string[]> {
+  const { pipelineFilePaths } = await import('../../engine/compile-input.ts');
+  const { isWorkflowFile } = await import('../../engine/choose-files.ts');
+  for (const path of pipelineFilePaths) {
+    const place = join(cli.io.workingFolder, path);
+    if (!existsSync(place)) continue;
+    if (!path.endsWith('/')) return [path];
+    const workflows = readdirSync(place)
+      .map((name) => `${path}${name}`)
+      .filter(isWorkflowFile);
+    if (workflows.length > 0) return workflows.toSorted();
+  }
+  throw new GantryError('PIPELINE_FILE_MISSING', cli.texts.errors.noPipelineFile);
 }
 
 function readText(cli: Cli, path: string): string {
