@@ -1,15 +1,16 @@
 import { type ErrorCode, GantryError } from '../core/errors.ts';
-import { type Action, actions } from '../core/permission.ts';
+import type { Action } from '../core/permission.ts';
 import type { UnitOfWork } from '../core/unit-of-work.ts';
 import type { RequestContext, ResourceName } from '../features/feature.ts';
 import type { RefusalRecord } from './refusal-record.ts';
 
-/** Refusals by rights: `can` said no, or said that there is nothing to see. */
+/** Refusals by rights: `can` said no, or said that there is nothing to see; a token of another is none of one's own. */
 const byRights: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ACCESS_DENIED',
   'SCOPE_MISSING',
   'PROJECT_NOT_FOUND',
   'ORGANISATION_NOT_FOUND',
+  'TOKEN_NOT_FOUND',
 ]);
 
 interface Denial {
@@ -24,11 +25,12 @@ interface Denial {
 
 /**
  * Records that a signed-in person or a token was refused something that changes or discloses what matters: whatever
- * rights forbade, and in accounts, settings and secrets also what was not there. Anything else passes by.
+ * rights forbade, as something forbidden or as something that is not there. Who may do it and names what does not exist
+ * was not refused.
  */
 export async function noteDenial({ error, action, resource, request, details, deps }: Denial): Promise<void> {
   const { actor, remoteAddress, requestId } = request;
-  if (actor.kind === 'anonymous' || !(error instanceof GantryError) || !isDenial(error, action)) return;
+  if (actor.kind === 'anonymous' || !(error instanceof GantryError) || !isDenial(error)) return;
   const project =
     resource.on === 'project' ? await deps.store.read.projects.findBySlug(resource.owner, resource.name) : undefined;
   await deps.refusals.note({
@@ -48,11 +50,8 @@ export async function noteDenial({ error, action, resource, request, details, de
   });
 }
 
-function isDenial(error: GantryError, action: Action): boolean {
-  if (byRights.has(error.code)) return true;
-  // Who mistypes the number of a pipeline tries nothing.
-  const isAboutRights = !/^(code|pipeline):/.test(actions[action].scope);
-  return isAboutRights && (error.kind === 'forbidden' || error.kind === 'not-found');
+function isDenial(error: GantryError): boolean {
+  return byRights.has(error.code) || error.kind === 'forbidden';
 }
 
 /** In the words that the records of what was done use. */
