@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { eventKinds } from '../core/event.ts';
 import { pipelineStatuses, stepStatuses, workflowStatuses } from '../core/pipeline.ts';
 import { traceRules } from '../core/trace.ts';
 import { instant, listOf, type Operation, pageQuery } from './operation.ts';
@@ -25,13 +26,15 @@ export const PipelineView = z
   .object({
     number: z.int(),
     status: z.enum(pipelineStatuses).meta({ description: 'Where the pipeline stands' }),
-    event: z.enum(['push', 'tag', 'manual']),
+    event: z.enum(eventKinds),
     ref: z.string(),
     branch: z.string().meta({ description: 'The branch; for a tag, the name of the tag' }),
     commit: z.string(),
     subject: z.string(),
     authorName: z.string(),
     personName: z.string().meta({ description: 'Who pushed or started it' }),
+    target: z.string().nullable().meta({ description: 'Where a promotion or rollback goes' }),
+    parent: z.int().nullable().meta({ description: 'Number of the pipeline that a promotion or rollback repeats' }),
     error: z
       .object({
         message: z.string(),
@@ -119,6 +122,9 @@ export type LogOutline = z.infer<typeof LogOutline>;
 
 const status = z.union([z.enum(pipelineStatuses), z.array(z.enum(pipelineStatuses))]);
 
+/** Become variables of every step. */
+const parameters = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(8_192)).default({});
+
 export const pipelineOperations = {
   listPipelines: {
     method: 'get',
@@ -129,7 +135,7 @@ export const pipelineOperations = {
     query: pageQuery.extend({
       status: status.optional(),
       branch: z.string().max(300).optional(),
-      event: z.enum(['push', 'tag', 'manual']).optional(),
+      event: z.enum(eventKinds).optional(),
     }),
     status: 200,
     ok: listOf(PipelineView),
@@ -143,7 +149,7 @@ export const pipelineOperations = {
     params: ProjectPath,
     body: z.object({
       ref: z.string().min(1).max(300).optional().meta({ description: 'Branch or tag; default: the default branch' }),
-      parameters: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(8_192)).default({}),
+      parameters,
     }),
     status: 202,
     ok: PipelineView,
@@ -181,11 +187,12 @@ export const pipelineOperations = {
     ok: z.object({
       items: z.array(
         z.object({
-          kind: z.enum(['push', 'tag', 'manual']),
+          kind: z.enum(eventKinds),
           ref: z.string(),
           before: z.string(),
           after: z.string(),
           personName: z.string(),
+          target: z.string().nullable(),
           createdAt: instant,
           pipeline: z.int().nullable(),
           why: z.array(TraceView),
@@ -193,6 +200,28 @@ export const pipelineOperations = {
       ),
     }),
     errors: ['PROJECT_NOT_FOUND'],
+  },
+  promotePipeline: {
+    method: 'post',
+    path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/promote',
+    summary: 'Run the same commit once more, towards a target',
+    action: 'pipeline:run',
+    params: PipelinePath,
+    body: z.object({
+      target: z
+        .string()
+        .regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/)
+        .meta({ description: 'Name of the environment, e.g. "production": what conditions on "target" compare with' }),
+      event: z
+        .enum(['promote', 'rollback'])
+        .default('promote')
+        .meta({ description: 'Whether the target goes on to this commit or back to it' }),
+      parameters,
+    }),
+    status: 202,
+    ok: PipelineView,
+    errors: ['PIPELINE_NOT_FOUND', 'PIPELINE_FILE_MISSING', 'NO_PIPELINE_MATCHED', 'PROJECT_ARCHIVED'],
+    isIdempotent: true,
   },
   cancelPipeline: {
     method: 'post',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { eventKinds } from '../core/event.ts';
 import { visibilities } from '../core/visibility.ts';
 import { Role } from './accounts.ts';
 import { instant, listOf, type Operation, pageQuery } from './operation.ts';
@@ -68,7 +69,7 @@ export const SecretView = z
 export type SecretView = z.infer<typeof SecretView>;
 
 const name = z.string().min(1).max(63);
-const eventName = z.enum(['push', 'tag', 'manual']);
+const eventName = z.enum(eventKinds);
 
 export const projectOperations = {
   listProjects: {
@@ -240,7 +241,10 @@ export const projectOperations = {
     params: ProjectPath.extend({ name: z.string().min(1).max(100) }),
     body: z.object({
       value: z.string().min(1).max(65_536),
-      events: z.array(eventName).min(1).default(['push', 'tag', 'manual']),
+      events: z
+        .array(eventName)
+        .min(1)
+        .default([...eventKinds]),
     }),
     status: 200,
     ok: SecretView.extend({

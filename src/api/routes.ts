@@ -51,6 +51,7 @@ export const routes = {
   getPipeline: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}' },
   explainPipeline: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/why' },
   listEvents: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/events' },
+  promotePipeline: { method: 'POST', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/promote' },
   cancelPipeline: { method: 'POST', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/cancel' },
   rerunPipeline: { method: 'POST', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/rerun' },
   listStepAttempts: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/attempts' },

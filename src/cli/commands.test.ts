@@ -28,6 +28,8 @@ const pipeline: PipelineView = {
   subject: 'fix(cart): 按币种取整',
   authorName: '李梅',
   personName: 'mei',
+  target: null,
+  parent: null,
   error: null,
   createdAt: '2026-03-01T08:00:00.000Z',
   startedAt: '2026-03-01T08:00:01.000Z',
@@ -527,6 +529,19 @@ describe('gantry pipeline', () => {
       `POST ${project}/pipelines/12/rerun`,
       { only: 'failed' },
     ]);
+  });
+
+  it('promote and rollback take the number and the target', async () => {
+    const answers = { ...list, [`POST ${project}/pipelines/12/promote`]: () => ({ ...pipeline, number: 13 }) };
+    const promoted = await gantry(answers, ['pipeline', 'promote', '12', 'production', '-P', 'A=b=c', ...inProject]);
+    expect([promoted.code, promoted.stdout]).toEqual([0, '13\n']);
+    expect(lastRequest()?.body).toEqual({ target: 'production', event: 'promote', parameters: { A: 'b=c' } });
+    expect(lastRequest()?.headers['idempotency-key']).toBeTruthy();
+    await server?.close();
+    expect((await gantry(answers, ['pipeline', 'rollback', '#12', 'staging', ...inProject])).code).toBe(0);
+    expect(lastRequest()?.body).toEqual({ target: 'staging', event: 'rollback', parameters: {} });
+    await server?.close();
+    expect((await gantry(answers, ['pipeline', 'promote', '12', ...inProject])).code).toBe(2);
   });
 
   it('why prints every decision as a sentence', async () => {

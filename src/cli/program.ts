@@ -103,13 +103,14 @@ async function loadProject(): Promise<readonly AddCommand[]> {
 }
 
 async function loadPipeline(): Promise<readonly AddCommand[]> {
-  const [list, start, view, watch, cancel, rerun, why] = await Promise.all([
+  const [list, start, view, watch, cancel, rerun, promote, why] = await Promise.all([
     import('./commands/pipeline-list.ts'),
     import('./commands/pipeline-start.ts'),
     import('./commands/pipeline-view.ts'),
     import('./commands/pipeline-watch.ts'),
     import('./commands/pipeline-cancel.ts'),
     import('./commands/pipeline-rerun.ts'),
+    import('./commands/pipeline-promote.ts'),
     import('./commands/pipeline-why.ts'),
   ]);
   return [
@@ -119,6 +120,7 @@ async function loadPipeline(): Promise<readonly AddCommand[]> {
     watch.addPipelineWatch,
     cancel.addPipelineCancel,
     rerun.addPipelineRerun,
+    promote.addPipelinePromote,
     why.addPipelineWhy,
   ];
 }

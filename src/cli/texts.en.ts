@@ -24,6 +24,8 @@ export const textsEn = {
     pipeline: 'Pipelines',
     pipelineList: 'Pipelines of a project, newest first',
     pipelineStart: 'Start a pipeline by hand',
+    pipelinePromote: 'Run the commit of a pipeline again, towards a target',
+    pipelineRollback: 'Take a target back to the commit of an earlier pipeline',
     pipelineView: 'Show a pipeline and its steps',
     pipelineWatch: 'Follow a pipeline to its end',
     pipelineCancel: 'Stop a pipeline',

@@ -26,6 +26,8 @@ export const textsZh: Texts = {
     pipeline: '流水线',
     pipelineList: '项目的流水线，最新的在前',
     pipelineStart: '手动启动流水线',
+    pipelinePromote: '将流水线的提交再次运行，发布到目标环境',
+    pipelineRollback: '将目标环境回滚到较早流水线的提交',
     pipelineView: '显示流水线及其步骤',
     pipelineWatch: '跟随流水线直到结束',
     pipelineCancel: '停止流水线',

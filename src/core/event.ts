@@ -1,6 +1,8 @@
 import type { TraceEntry } from './trace.ts';
 
-export type EventKind = 'push' | 'tag' | 'manual';
+/** What can start a pipeline. A promotion and a rollback repeat an earlier one, towards a target. */
+export const eventKinds = ['push', 'tag', 'manual', 'promote', 'rollback'] as const;
+export type EventKind = (typeof eventKinds)[number];
 
 /**
  * Something that happened and may start a pipeline. Stored before it is acted on, under a unique key,
@@ -23,6 +25,10 @@ export interface Event {
   readonly personId?: number | undefined;
   /** Values a person gave for a manual run. */
   readonly parameters: Readonly<Record<string, string>>;
+  /** Where a promotion or rollback goes. */
+  readonly target?: string | undefined;
+  /** Number of the pipeline that a promotion or rollback repeats. */
+  readonly parentNumber?: number | undefined;
   readonly createdAt: Date;
   /** Set once planned: with a pipeline, or with none and the trace that says why. */
   readonly plannedAt?: Date | undefined;

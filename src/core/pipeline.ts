@@ -98,6 +98,10 @@ export interface Pipeline {
   readonly authorEmail: string;
   readonly personName: string;
   readonly parameters: Readonly<Record<string, string>>;
+  /** Where a promotion or rollback goes. */
+  readonly target?: string | undefined;
+  /** Number of the pipeline that a promotion or rollback repeats. */
+  readonly parentNumber?: number | undefined;
   /** Why the file did not compile. Such a pipeline has no workflows and has failed. */
   readonly error?: PipelineError | undefined;
   readonly path: string;

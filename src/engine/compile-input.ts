@@ -31,7 +31,7 @@ export interface CompileRules {
 }
 
 /** Events that files can name. Those beyond `EventKind` have no source yet but the vectors and a person's terminal. */
-export type FileEvent = EventKind | 'pull_request' | 'cron' | 'promote' | 'rollback';
+export type FileEvent = EventKind | 'pull_request' | 'cron';
 
 export interface EventFacts {
   readonly kind: FileEvent;

@@ -22,6 +22,8 @@ export function createEventStore(connection: Connection): EventStore {
     'person_name',
     'person_id',
     'parameters',
+    'target',
+    'parent_number',
     'created_at',
     'planned_at',
     'pipeline_id',
@@ -42,6 +44,8 @@ export function createEventStore(connection: Connection): EventStore {
     personName: string;
     personId: number | undefined;
     parameters: string;
+    target: string | undefined;
+    parentNumber: number | undefined;
     createdAt: Date;
   }>()(connection, (_, value) =>
     db
@@ -56,6 +60,8 @@ export function createEventStore(connection: Connection): EventStore {
         person_name: value.personName,
         person_id: value.personId,
         parameters: value.parameters,
+        target: value.target,
+        parent_number: value.parentNumber,
         created_at: value.createdAt,
       })
       .onConflict((conflict) => conflict.column('key').doNothing())
@@ -109,6 +115,8 @@ export function createEventStore(connection: Connection): EventStore {
         ...event,
         personId: event.personId,
         parameters: JSON.stringify(event.parameters),
+        target: event.target,
+        parentNumber: event.parentNumber,
       });
       if (inserted) return { event: toEvent(inserted), isNew: true };
       const [known] = await byKey.run({ key: event.key });
@@ -193,6 +201,8 @@ function toEvent(row: Omit<Selectable<Tables['event']>, 'trace'>): Event {
     personName: row.person_name,
     personId: row.person_id ?? undefined,
     parameters: fromJson<Record<string, string>>(row.parameters),
+    target: row.target ?? undefined,
+    parentNumber: row.parent_number ?? undefined,
     createdAt: new Date(row.created_at),
     plannedAt: toDate(row.planned_at),
     pipelineId: row.pipeline_id ?? undefined,

@@ -125,6 +125,32 @@ describe.each(databases)('openStore on $name', ({ name, create, stop, isMissing 
     await store.close();
   });
 
+  it('gives secrets that every event had to promotions as well, and others not', async () => {
+    const where = await create();
+    await withConnection(where, async (connection) => {
+      await migrate(connection, migrations.slice(0, 4), systemClock);
+      const bytes = connection.dialect === 'sqlite' ? "x'00'" : "'\\x00'";
+      await connection.script(`
+        insert into "owner" ("kind", "name", "name_key", "display_name", "created_at") values ('person', 'mei', 'mei', '', 0);
+        insert into "project" ("owner_id", "name", "name_key", "description", "visibility", "default_branch",
+          "protected_refs", "step_timeout_ms", "created_at", "activity_at", "last_number")
+          values (1, 'shop', 'shop', '', 'private', 'main', '[]', 1, 0, 0, 0);
+        insert into "secret" ("project_id", "name", "events", "created_at", "updated_at", "updated_by", "key_id",
+          "wrapped_key", "nonce", "ciphertext")
+          values (1, 'all', '["manual","push","tag"]', 0, 0, 'mei', 'k', ${bytes}, ${bytes}, ${bytes}),
+            (1, 'some', '["push","tag"]', 0, 0, 'mei', 'k', ${bytes}, ${bytes}, ${bytes})`);
+    });
+    const store = await openStore(where, deps);
+    const secrets = await store.read.secrets.list(1);
+    expect(new Map(secrets.map(({ name, events }) => [name, events]))).toEqual(
+      new Map([
+        ['all', ['push', 'tag', 'manual', 'promote', 'rollback']],
+        ['some', ['push', 'tag']],
+      ]),
+    );
+    await store.close();
+  });
+
   it('lets a request be made again that a server left without an answer when it died', async () => {
     const where = await create();
     const key = { personId: 1, operation: 'startPipeline', key: 'abc' };

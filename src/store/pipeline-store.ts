@@ -49,8 +49,11 @@ const stepInsertion = insertion('step', [
   'reason',
 ]);
 
-interface NewPipelineValues extends Omit<NewPipeline, 'parameters' | 'error' | 'startedAt' | 'finishedAt'> {
+interface NewPipelineValues
+  extends Omit<NewPipeline, 'parameters' | 'target' | 'parentNumber' | 'error' | 'startedAt' | 'finishedAt'> {
   readonly parametersJson: string;
+  readonly target: string | undefined;
+  readonly parentNumber: number | undefined;
   readonly errorJson: string | null;
   readonly startedAt: Date | undefined;
   readonly finishedAt: Date | undefined;
@@ -124,6 +127,8 @@ export function createPipelineStore(connection: Connection): PipelineStore {
         author_email: value.authorEmail,
         person_name: value.personName,
         parameters: value.parametersJson,
+        target: value.target,
+        parent_number: value.parentNumber,
         error: value.errorJson,
         path: value.path,
         dialect: value.dialect,
@@ -344,6 +349,8 @@ export function createPipelineStore(connection: Connection): PipelineStore {
       const [row] = await insertPipeline.run({
         ...pipeline,
         parametersJson: JSON.stringify(pipeline.parameters),
+        target: pipeline.target,
+        parentNumber: pipeline.parentNumber,
         errorJson: toJson(pipeline.error),
         startedAt: pipeline.startedAt,
         finishedAt: pipeline.finishedAt,
@@ -472,6 +479,8 @@ function toPipeline(row: Selectable<Tables['pipeline']>): Pipeline {
     authorEmail: row.author_email,
     personName: row.person_name,
     parameters: fromJson<Record<string, string>>(row.parameters),
+    target: row.target ?? undefined,
+    parentNumber: row.parent_number ?? undefined,
     error: fromJson<PipelineError>(row.error),
     path: row.path,
     dialect: row.dialect,

@@ -112,6 +112,8 @@ export interface Tables {
     person_name: string;
     person_id: MaybeNumber;
     parameters: Json;
+    target: MaybeText;
+    parent_number: MaybeNumber;
     created_at: Instant;
     planned_at: MaybeInstant;
     pipeline_id: MaybeNumber;
@@ -147,6 +149,8 @@ export interface Tables {
     author_email: string;
     person_name: string;
     parameters: Json;
+    target: MaybeText;
+    parent_number: MaybeNumber;
     error: MaybeText;
     path: string;
     dialect: string;

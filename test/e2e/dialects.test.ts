@@ -83,6 +83,14 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
     ]);
     expect(await gantry.log('old', 1, chinese[2]!.id)).toContain('你好 from main in /go/src/shop');
     expect(await gantry.log('old', 1, chinese[3]!.id)).toContain('status success of old');
+
+    const promoted = await gantry.client('promotePipeline', {
+      params: { owner: 'admin', project: 'old', number: 1 },
+      body: { target: 'production', parameters: {} },
+    });
+    const { status, steps, target } = await gantry.finished('old', promoted.number);
+    expect([status, target]).toEqual(['passed', 'production']);
+    expect(steps.filter(({ name }) => name === 'deploy').map((step) => step.status)).toEqual(['passed', 'passed']);
   });
 
   it('of Woodpecker: a folder of workflows, alternatives, paths, expressions and secrets', async () => {

@@ -14,6 +14,8 @@ export function pipelineView(pipeline: Pipeline): PipelineView {
     subject: pipeline.message.split('\n', 1)[0] ?? '',
     authorName: pipeline.authorName,
     personName: pipeline.personName,
+    target: pipeline.target ?? null,
+    parent: pipeline.parentNumber ?? null,
     error: error
       ? { message: error.message, path: error.path ?? null, line: error.line ?? null, column: error.column ?? null }
       : null,

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { eventKinds } from '../../core/event.ts';
 import { pipelineStatuses } from '../../core/pipeline.ts';
 import type { Cli } from '../cli.ts';
 import { ago } from '../instants.ts';
@@ -34,10 +35,7 @@ export function addPipelineList(parent: Command, cli: Cli): void {
         limit: wholeNumber(cli, '--limit', options.limit),
         status,
         branch: options.branch,
-        event:
-          options.event === undefined
-            ? undefined
-            : oneOf(cli, '--event', options.event, ['push', 'tag', 'manual'] as const),
+        event: options.event === undefined ? undefined : oneOf(cli, '--event', options.event, eventKinds),
         after: options.after,
       };
       const params = await cli.project(options.project);

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
-import { GantryError } from '../../core/errors.ts';
 import type { Cli } from '../cli.ts';
 import { addJson, addProject, collect, type JsonOption, type ProjectOption } from '../options.ts';
+import { parametersOf } from '../parameters.ts';
 import { watchPipeline } from '../watch-pipeline.ts';
 
 interface PipelineStartOptions extends JsonOption, ProjectOption {
@@ -20,7 +20,7 @@ export function addPipelineStart(parent: Command, cli: Cli): void {
     .option('-w, --watch', texts.options.watch)
     .addHelpText('before', `${texts.examples}\n  gantry pipeline start --ref main --parameter TARGET=staging --watch\n`)
     .action(async (options: PipelineStartOptions) => {
-      const parameters = Object.fromEntries((options.parameter ?? []).map((text) => parameterOf(cli, text)));
+      const parameters = parametersOf(cli, options.parameter);
       const params = await cli.project(options.project);
       const session = await cli.connect();
       const pipeline = await session.client('startPipeline', {
@@ -35,10 +35,4 @@ export function addPipelineStart(parent: Command, cli: Cli): void {
       await out.line(String(pipeline.number));
       await out.note(`  ${texts.next}  ${texts.watchHow(pipeline.number)}`);
     });
-}
-
-function parameterOf(cli: Cli, text: string): readonly [string, string] {
-  const found = /^([A-Za-z_]\w*)=([\s\S]*)$/.exec(text);
-  if (!found?.[1]) throw new GantryError('USAGE_WRONG', cli.texts.errors.badParameter(text));
-  return [found[1], found[2] ?? ''];
 }

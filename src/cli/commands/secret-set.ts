@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { GantryError } from '../../core/errors.ts';
+import { eventKinds } from '../../core/event.ts';
 import type { Cli } from '../cli.ts';
 import { addJson, addProject, collect, type JsonOption, oneOf, type ProjectOption } from '../options.ts';
 
@@ -21,7 +22,7 @@ export function addSecretSet(parent: Command, cli: Cli): void {
       `${texts.examples}\n  gantry secret set deploy_key --from key.pem\n  printf %s "$KEY" | gantry secret set deploy_key\n`,
     )
     .action(async (name: string, options: SecretSetOptions) => {
-      const events = options.event?.map((event) => oneOf(cli, '--event', event, ['push', 'tag', 'manual'] as const));
+      const events = options.event?.map((event) => oneOf(cli, '--event', event, eventKinds));
       const params = await cli.project(options.project);
       const { client } = await cli.connect();
       const value = await readValue(cli, name, options.from);

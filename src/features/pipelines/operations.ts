@@ -1,3 +1,4 @@
+import { pipelineView } from '../../api/views/pipeline-view.ts';
 import { GantryError } from '../../core/errors.ts';
 import type { Pipeline, Workflow } from '../../core/pipeline.ts';
 import { type Project, projectSlug } from '../../core/project.ts';
@@ -10,9 +11,9 @@ import type { Clock } from '../../lib/clock.ts';
 import type { OperationHandlers, RequestContext } from '../feature.ts';
 import { cancelPipeline } from './cancel-pipeline.ts';
 import type { Engine } from './engine.ts';
-import { pipelineDetail, pipelineView, stepViews, traceView } from './pipeline-views.ts';
+import { pipelineDetail, stepViews, traceView } from './pipeline-views.ts';
 import { rerunPipeline } from './rerun-pipeline.ts';
-import { type StartPipelineDeps, startPipeline } from './start-pipeline.ts';
+import { promotePipeline, type StartPipelineDeps, startPipeline } from './start-pipeline.ts';
 
 /** Checks a pipeline file within the limits of R5. */
 export interface PipelineLinter {
@@ -68,6 +69,19 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
       return pipelineView(pipeline);
     },
 
+    async promotePipeline({ params, body }, request) {
+      deps.linter.warm?.();
+      const [project, pipeline] = await Promise.all([getProject(store, params), getPipeline(store, params)]);
+      const promoted = await promotePipeline(deps, {
+        ...body,
+        project,
+        pipeline,
+        person: personOf(request),
+        idempotencyKey: request.idempotencyKey,
+      });
+      return pipelineView(promoted);
+    },
+
     async getPipeline({ params }, request) {
       const pipeline = await getPipeline(store, params);
       return describe(pipeline, request);
@@ -112,6 +126,7 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
             before: event.before,
             after: event.after,
             personName: event.personName,
+            target: event.target ?? null,
             createdAt: event.createdAt.toISOString(),
             pipeline: pipeline?.number ?? null,
             why: trace.map((entry) => traceView(entry, language)),

@@ -1,32 +1,12 @@
 import { traceSentence } from '../../api/messages/trace-sentences.ts';
-import type { PipelineDetail, PipelineView, StepView, TraceView, WorkflowView } from '../../api/pipelines.ts';
+import type { PipelineDetail, StepView, TraceView, WorkflowView } from '../../api/pipelines.ts';
+import { pipelineView } from '../../api/views/pipeline-view.ts';
 import type { Pipeline, Step, Workflow } from '../../core/pipeline.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 
 type Language = 'en' | 'zh';
 
 const instant = (at: Date | undefined): string | null => at?.toISOString() ?? null;
-
-export function pipelineView(pipeline: Pipeline): PipelineView {
-  const { error } = pipeline;
-  return {
-    number: pipeline.number,
-    status: pipeline.status,
-    event: pipeline.event,
-    ref: pipeline.ref,
-    branch: pipeline.branch,
-    commit: pipeline.commit,
-    subject: pipeline.message.split('\n', 1)[0]!,
-    authorName: pipeline.authorName,
-    personName: pipeline.personName,
-    error: error
-      ? { message: error.message, path: error.path ?? null, line: error.line ?? null, column: error.column ?? null }
-      : null,
-    createdAt: pipeline.createdAt.toISOString(),
-    startedAt: instant(pipeline.startedAt),
-    finishedAt: instant(pipeline.finishedAt),
-  };
-}
 
 export function pipelineDetail(
   pipeline: Pipeline,

@@ -201,6 +201,83 @@ describe('a manual start', () => {
   });
 });
 
+describe('a promotion', () => {
+  const file = droneFile(
+    { build: { compile: {} }, ship: { go: {}, other: { when: { target: ['staging'] } } } },
+    {
+      build: { trigger: { event: ['push'] } },
+      ship: { trigger: { event: ['promote', 'rollback'], target: { exclude: ['forbidden'] } } },
+    },
+  );
+  const promote = (
+    number: number,
+    body: { target: string; event?: 'promote' | 'rollback'; parameters?: Record<string, string> },
+    key?: string,
+  ) =>
+    world.feature.operations!.promotePipeline!(
+      {
+        params: { ...world.path, number },
+        query: undefined,
+        body: { event: 'promote', parameters: {}, ...body },
+      },
+      world.request({ idempotencyKey: key }),
+    );
+
+  it('runs the same commit once more, what the file says for its target', async () => {
+    world = await PipelinesWorld.create(file);
+    const runner = new ScriptedRunner();
+    world.connect(runner);
+    const first = await world.pushed();
+    await world.until(first);
+    const promoted = await promote(1, { target: 'production', parameters: { REASON: 'release day' } });
+    expect(promoted).toMatchObject({
+      number: 2,
+      event: 'promote',
+      target: 'production',
+      parent: 1,
+      commit: first.commit,
+      branch: 'main',
+    });
+    const stored = (await world.store.read.pipelines.findByNumber(world.project.id, 2))!;
+    await world.until(stored);
+    const [ship] = await world.store.read.pipelines.workflows(stored.id);
+    expect(ship?.plan.steps.find(({ name }) => name === 'go')?.environment).toMatchObject({
+      DRONE_BUILD_EVENT: 'promote',
+      DRONE_DEPLOY_TO: 'production',
+      DRONE_BUILD_PARENT: '1',
+      GANTRY_TARGET: 'production',
+      REASON: 'release day',
+    });
+    expect(runner.started.map(({ step }) => step)).not.toContain('other');
+  });
+
+  it('hands its parameters on to the next one, and goes back as a rollback', async () => {
+    world = await PipelinesWorld.create(file);
+    world.connect(new ScriptedRunner());
+    await world.until(await world.pushed());
+    await promote(1, { target: 'staging', parameters: { A: '1', B: '1' } });
+    const back = await promote(2, { target: 'production', event: 'rollback', parameters: { B: '2' } });
+    expect(back).toMatchObject({ number: 3, event: 'rollback', parent: 2 });
+    const stored = await world.store.read.pipelines.findByNumber(world.project.id, 3);
+    expect(stored).toMatchObject({ parameters: { A: '1', B: '2' }, target: 'production', parentNumber: 2 });
+  });
+
+  it('is one for one key, and refused without a trigger, a pipeline, or a project that may be changed', async () => {
+    world = await PipelinesWorld.create(file);
+    world.connect(new ScriptedRunner());
+    await world.until(await world.pushed());
+    const numbers = await Promise.all(Array.from({ length: 20 }, () => promote(1, { target: 'production' }, 'same')));
+    expect(new Set(numbers.map(({ number }) => number))).toEqual(new Set([2]));
+    await expect(promote(1, { target: 'forbidden' })).rejects.toMatchObject({
+      code: 'NO_PIPELINE_MATCHED',
+      message: expect.stringMatching(
+        /^Cannot promote pipeline 1 of \S+: no trigger matches a promotion to "forbidden"$/,
+      ),
+    });
+    await expect(promote(99, { target: 'production' })).rejects.toMatchObject({ code: 'PIPELINE_NOT_FOUND' });
+  });
+});
+
 describe('dispatch', () => {
   it('takes turns between projects, whoever pushed more', async () => {
     world = await PipelinesWorld.create(droneFile({ a: { step: {} } }));

@@ -262,6 +262,8 @@ function compileInput(
       authorEmail: facts.authorEmail,
       personName: event.personName,
       parameters: event.parameters,
+      target: event.target,
+      parentNumber: event.parentNumber,
       changedPaths: facts.changedPaths,
     },
     project: {
@@ -377,6 +379,8 @@ function newPipeline(
     authorEmail: input.event.authorEmail,
     personName: event.personName,
     parameters: event.parameters,
+    target: event.target,
+    parentNumber: event.parentNumber,
     path,
     dialect: planOf(result).dialect,
     createdAt,

@@ -2,7 +2,8 @@ import { nouns } from './0001-nouns.ts';
 import { tokenProjectIds } from './0002-token-project-ids.ts';
 import { auditByProject } from './0003-audit-by-project.ts';
 import { waysIn } from './0004-ways-in.ts';
+import { promotions } from './0005-promotions.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, oldest first. One that was released is never changed: add another. */
-export const migrations: readonly Migration[] = [nouns, tokenProjectIds, auditByProject, waysIn];
+export const migrations: readonly Migration[] = [nouns, tokenProjectIds, auditByProject, waysIn, promotions];

@@ -26,8 +26,17 @@ export function EventList({ name }: { name: ProjectName }) {
             {items.map((event, i) => (
               <li key={`${i} ${event.createdAt}`} className="event-row">
                 <div className="meta">
-                  <Icon name={event.kind === 'tag' ? 'tag' : event.kind === 'manual' ? 'play' : 'commit'} />
+                  <Icon
+                    name={
+                      event.kind === 'tag'
+                        ? 'tag'
+                        : ['manual', 'promote', 'rollback'].includes(event.kind)
+                          ? 'play'
+                          : 'commit'
+                    }
+                  />
                   <b>{t.eventKind[event.kind]}</b>
+                  {event.target !== null && <bdi>{t.towards({ target: event.target })}</bdi>}
                   <bdi className="mono">{event.ref.replace(/^refs\/(heads|tags)\//, '')}</bdi>
                   {/^0+$/.test(event.after) ? (
                     <span className="tag">{t.deleted}</span>

@@ -1,16 +1,18 @@
 import { useMutation } from '@tanstack/react-query';
-import { useRef } from 'react';
+import { useRef, useState } from 'react';
 import type { PipelineDetail } from '../../../src/api/pipelines.ts';
 import type { ProjectName } from '../../addresses.ts';
 import { call, newIdempotencyKey, refresh } from '../../api.ts';
 import { useMessages } from '../../language.ts';
 import { isFinal } from '../../parts/status.tsx';
 import { toast, toastError } from '../../parts/toast.tsx';
+import { PromoteDialog } from './promote-dialog.tsx';
 
-/** Cancel or rerun. A double click does one thing: while it is sent the buttons wait, and a repetition carries the same key. */
+/** Cancel, rerun or promote. A double click does one thing: while it is sent the buttons wait, and a repetition carries the same key. */
 export function PipelineActions({ name, pipeline }: { name: ProjectName; pipeline: PipelineDetail }) {
   const t = useMessages();
   const params = { ...name, number: pipeline.number };
+  const [isPromoting, setPromoting] = useState(false);
   const keys = useRef(new Map<string, string>());
   /** Set with the click itself: the second of a double click comes before anything is drawn. */
   const isSending = useRef(false);
@@ -83,6 +85,12 @@ export function PipelineActions({ name, pipeline }: { name: ProjectName; pipelin
           {t.rerunFailed}
         </button>
       )}
+      {pipeline.status === 'passed' && (
+        <button type="button" className="button" onClick={() => setPromoting(true)}>
+          {t.promote}
+        </button>
+      )}
+      {isPromoting && <PromoteDialog name={name} number={pipeline.number} onClose={() => setPromoting(false)} />}
     </div>
   );
 }

@@ -1,12 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import type { PipelineDetail } from '../../../src/api/pipelines.ts';
-import type { ProjectName } from '../../addresses.ts';
+import { type ProjectName, pipelineAddress } from '../../addresses.ts';
 import { ask } from '../../api.ts';
 import { useMessages } from '../../language.ts';
 import { CommitLink, RefLabel } from '../../parts/commit-link.tsx';
 import { StatusMark } from '../../parts/status.tsx';
 import { Ago, Duration } from '../../parts/time.tsx';
+import { Link } from '../../router.tsx';
 import { isAtLeast } from '../../session.ts';
 import { PipelineActions } from './pipeline-actions.tsx';
 
@@ -30,6 +31,7 @@ export function PipelineHead({ name, pipeline }: { name: ProjectName; pipeline: 
         <CommitLink name={name} commit={pipeline.commit} />
         <span>
           <bdi>{pipeline.authorName}</bdi> · {t.eventKind[pipeline.event]}
+          <Promotion name={name} pipeline={pipeline} />
           {pipeline.personName !== pipeline.authorName && (
             <>
               {' '}
@@ -49,6 +51,25 @@ export function PipelineHead({ name, pipeline }: { name: ProjectName; pipeline: 
         {attempt > 1 && <span>{t.attempt({ number: attempt })}</span>}
       </div>
       <Announcement number={pipeline.number} status={pipeline.status} />
+    </>
+  );
+}
+
+/** Where a promotion or rollback goes, and which pipeline it repeats. */
+function Promotion({ name, pipeline: { target, parent } }: { name: ProjectName; pipeline: PipelineDetail }) {
+  const t = useMessages();
+  if (target === null) return null;
+  return (
+    <>
+      {' '}
+      <b>
+        <bdi>{t.towards({ target })}</bdi>
+      </b>{' '}
+      {parent !== null && (
+        <Link to={pipelineAddress(name, parent)} className="link">
+          {t.repeats({ number: parent })}
+        </Link>
+      )}
     </>
   );
 }

@@ -6,6 +6,7 @@ import { useMessages } from '../../language.ts';
 import { FormDialog } from '../../parts/dialog.tsx';
 import { fieldOf, SelectField, TextArea } from '../../parts/field.tsx';
 import { go } from '../../router.tsx';
+import { readParameters } from './read-parameters.ts';
 
 interface Props {
   readonly name: ProjectName;
@@ -48,18 +49,5 @@ export function StartPipelineDialog({ name, defaultBranch, onClose }: Props) {
         spellCheck={false}
       />
     </FormDialog>
-  );
-}
-
-/** `NAME=value` per line. What is no such line is sent as it is, and the server says what is wrong with it. */
-function readParameters(text: string): Record<string, string> {
-  return Object.fromEntries(
-    text
-      .split('\n')
-      .filter((line) => line.trim() !== '')
-      .map((line) => {
-        const at = line.indexOf('=');
-        return at < 0 ? [line.trim(), ''] : [line.slice(0, at).trim(), line.slice(at + 1)];
-      }),
   );
 }

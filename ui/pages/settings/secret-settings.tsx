@@ -12,7 +12,7 @@ import { Icon } from '../../parts/icons.tsx';
 import { Ago } from '../../parts/time.tsx';
 import { toast } from '../../parts/toast.tsx';
 
-const events = ['push', 'tag', 'manual'] as const;
+const events = ['push', 'tag', 'manual', 'promote', 'rollback'] as const;
 
 /** Values go in and never come out. */
 export function SecretSettings({ name }: { name: ProjectName }) {
