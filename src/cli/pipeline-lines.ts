@@ -33,6 +33,7 @@ export function pipelineLines(cli: Cli, paint: Paint): PipelineLines {
         paint('bold', `#${pipeline.number}`),
         paint('cyan', printable(pipeline.branch)),
         paint('dim', pipeline.commit.slice(0, 8)),
+        ...(pipeline.target === null ? [] : [paint('bold', `${pipeline.event} ${pipeline.target}`)]),
         printable(pipeline.subject),
       ].join('  '),
 

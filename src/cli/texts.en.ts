@@ -79,14 +79,14 @@ export const textsEn = {
     timeout: 'give up waiting after this long, e.g. 10m',
     status: 'only of this status; repeat for several',
     branch: 'only of this branch',
-    event: 'only for this event: push, tag or manual',
+    event: 'only for this event: push, tag, manual, promote or rollback',
     onlyFailed: 'only the workflows that did not pass',
     failedSteps: 'only steps that failed',
     timestamps: 'put in front of each line when it came, in UTC; "-" before the step started',
     attempt: 'which attempt (default: the newest)',
     follow: 'go on until the step ends',
     value: 'read the value from this file; "-" is stdin',
-    events: 'events whose steps may have it: push, tag, manual; repeat for several',
+    events: 'events whose steps may have it: push, tag, manual, promote, rollback; repeat for several',
   },
 
   columns: {

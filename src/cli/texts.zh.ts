@@ -81,14 +81,14 @@ export const textsZh: Texts = {
     timeout: '等待多久后放弃，例如 10m',
     status: '只列出此状态的；可重复',
     branch: '只列出此分支的',
-    event: '只列出此事件的：push、tag 或 manual',
+    event: '只列出此事件的：push、tag、manual、promote 或 rollback',
     onlyFailed: '只重新运行未通过的工作流',
     failedSteps: '只包括失败的步骤',
     timestamps: '在每行前显示其到达时间（UTC）；步骤开始之前的行显示“-”',
     attempt: '第几次尝试（默认：最新一次）',
     follow: '持续输出直到步骤结束',
     value: '从此文件读取值；“-”为标准输入',
-    events: '允许使用它的事件：push、tag、manual；可重复',
+    events: '允许使用它的事件：push、tag、manual、promote、rollback；可重复',
   },
 
   columns: {

@@ -12,7 +12,7 @@ import type { Finding } from './lint-report.ts';
 import { type OrderedJob, orderJob } from './order-jobs.ts';
 import { cloneStepName } from './order-steps.ts';
 import { refuseLargeFile } from './pipeline-file-size.ts';
-import { type PipelineFileDraft, readPipelineFile } from './read-pipeline-file.ts';
+import { type PipelineFileDraft, readPipelineFile, refuseTooManySteps } from './read-pipeline-file.ts';
 import { hasRunner } from './read-workflow.ts';
 import { findSkipMarker } from './skip-marker.ts';
 import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
@@ -45,6 +45,7 @@ export function compilePipeline(input: CompileInput): CompileResult {
   }
 
   const files = chosen.files.map((file) => readPipelineFile(file, dialect, input));
+  refuseTooManySteps(files);
   const decisions: TraceEntry[] = [];
   const plans = files.some(({ report }) => report.hasError)
     ? []

@@ -5,6 +5,7 @@ import { substitutionVariables } from './environment.ts';
 import type { EnvironmentFacts } from './environment-facts.ts';
 import { FileContext } from './file-context.ts';
 import { LintReport } from './lint-report.ts';
+import { maxStepsOfFile } from './pipeline-file-size.ts';
 import { readDrone1 } from './read-drone1.ts';
 import { readDrone08 } from './read-drone08.ts';
 import { readWoodpecker } from './read-woodpecker.ts';
@@ -33,6 +34,19 @@ export function readPipelineFile(
   }
   const workflows = readIn(dialect, file, path, facts);
   return { path, workflows, report };
+}
+
+/** The workflows of a folder may have as many steps together as one file may; one file alone is checked as it is read. */
+export function refuseTooManySteps(files: readonly PipelineFileDraft[]): void {
+  if (files.some(({ report }) => report.hasError)) return;
+  let steps = 0;
+  for (const { workflows, report } of files) {
+    steps += workflows.reduce((sum, workflow) => sum + workflow.steps.length, 0);
+    if (steps <= maxStepsOfFile) continue;
+    const message = `all workflows together may have ${maxStepsOfFile} steps, and with this file they have ${steps}`;
+    report.add('workflow.too-many', { line: 1, column: 1 }, message);
+    return;
+  }
 }
 
 function readIn(dialect: Dialect, file: FileContext, path: string, facts: EnvironmentFacts): readonly WorkflowDraft[] {

@@ -56,7 +56,7 @@ export function addPipelineList(parent: Command, cli: Cli): void {
           plain: (pipeline) => pipeline.status,
           colour: (pipeline) => statusColour(pipeline.status),
         },
-        { title: texts.columns.event, text: ({ event }) => event },
+        { title: texts.columns.event, text: ({ event, target }) => (target === null ? event : `${event} ${target}`) },
         { title: texts.columns.branch, text: ({ branch }) => branch },
         { title: texts.columns.commit, text: ({ commit }) => commit.slice(0, 8), plain: ({ commit }) => commit },
         {
