@@ -74,6 +74,16 @@ describe('advance', () => {
     expect(advance(advance(state, start(3)).workflow, end(3)[0]!).workflow.status).toBe('running');
   });
 
+  it('lets those of the same stage start after a failure, and skips the stages behind it', () => {
+    const steps = [step('a'), step('b'), step('c', ['a', 'b']), step('mail', ['c'], { runOn: onFailure })];
+    const plan = workflow(steps, { failureSkips: 'later' });
+    const failing = play(plan, [claimed, start(0), ...end(0, failed)]);
+    expect(statuses(failing.state)).toEqual(['failed', 'ready', 'waiting', 'waiting']);
+    const whole = play(plan, [claimed, start(0), ...end(0, failed), ...run(1), ...run(3)]);
+    expect(statuses(whole.state)).toEqual(['failed', 'passed', 'skipped', 'passed']);
+    expect(whole.state.status).toBe('failed');
+  });
+
   it('goes on after a failure that is ignored, shows it, and passes', () => {
     const plan = workflow([step('a', [], { onFailure: 'ignore' }), step('b', ['a'])]);
     const { state } = play(plan, [claimed, ...run(0, failed), ...run(1)]);
@@ -189,16 +199,19 @@ describe('advance', () => {
 
 /** Graphs whose edges lead to earlier steps, with every condition that a file can ask for. */
 const plans: fc.Arbitrary<WorkflowPlan> = fc
-  .array(
-    fc.record({
-      edges: fc.array(fc.nat(7), { maxLength: 3 }),
-      runOn: fc.constantFrom(onSuccess, onSuccess, onSuccess, onFailure, always),
-      onFailure: fc.constantFrom('fail' as const, 'fail' as const, 'ignore' as const),
-      filterDice: fc.nat(5),
-    }),
-    { minLength: 1, maxLength: 8 },
-  )
-  .map((rows) =>
+  .record({
+    failureSkips: fc.constantFrom('unstarted' as const, 'later' as const),
+    rows: fc.array(
+      fc.record({
+        edges: fc.array(fc.nat(7), { maxLength: 3 }),
+        runOn: fc.constantFrom(onSuccess, onSuccess, onSuccess, onFailure, always),
+        onFailure: fc.constantFrom('fail' as const, 'fail' as const, 'ignore' as const),
+        filterDice: fc.nat(5),
+      }),
+      { minLength: 1, maxLength: 8 },
+    ),
+  })
+  .map(({ rows, failureSkips }) =>
     workflow(
       rows.map((row, position) =>
         step(`s${position}`, position === 0 ? [] : [...new Set(row.edges.map((edge) => `s${edge % position}`))], {
@@ -216,6 +229,7 @@ const plans: fc.Arbitrary<WorkflowPlan> = fc
             : {}),
         }),
       ),
+      { failureSkips },
     ),
   );
 

@@ -229,8 +229,10 @@ function settleStep(draft: Draft, position: number): boolean {
     draft.end(position, 'skipped', draft.reason(position, 'step.early-success', 'skipped', values));
     return true;
   }
-  // In stages and levels one whose turn has come belongs to those that are running already.
-  const isSpared = step.status === 'ready' && workflow.plan.failureSkips === 'later';
+  // In stages and levels one whose turn has come belongs to those that are running already, and one whose turn has not
+  // come waits for them: whoever comes after it must not pass them.
+  const isSpared =
+    workflow.plan.failureSkips === 'later' && (step.status === 'ready' || !draft.haveDependenciesEnded(position));
   if (workflow.failedStep !== undefined && !runOn.failure && !isSpared) {
     const values = { step: draft.plan(workflow.failedStep).name };
     draft.end(position, 'skipped', draft.reason(position, 'step.after-failure', 'skipped', values));

@@ -242,7 +242,11 @@ export class PipelinesWorld {
                 ? { commit: headCommit }
                 : undefined,
           ),
-        listFolder: () => Promise.resolve(undefined),
+        listFolder: (projectId, _, path) => {
+          const inside = Object.keys(this.files.get(projectId) ?? {}).filter((file) => file.startsWith(`${path}/`));
+          const entries = inside.map((file) => file.slice(path.length + 1)).filter((name) => !name.includes('/'));
+          return Promise.resolve(entries.map((name) => ({ name, kind: 'file', mode: '100644', object: name })));
+        },
         changedPaths: () => Promise.resolve(undefined),
         mergeBase: () => Promise.resolve(undefined),
         commit: (_, id) =>

@@ -68,6 +68,39 @@ describe('a push', () => {
     expect(mail?.environment).toMatchObject({ DRONE_BUILD_STATUS: 'failure', DRONE_FAILED_STAGES: 'build' });
   });
 
+  it('judges a workflow of Woodpecker by what it waits for, skipped ones too', async () => {
+    const workflow = (more: object, step = 's'): string =>
+      JSON.stringify({
+        skip_clone: true,
+        when: { event: 'push' },
+        steps: [{ name: step, image: 'base/busybox', commands: ['true'] }],
+        ...more,
+      });
+    world = await PipelinesWorld.create(undefined);
+    world.files.set(world.project.id, {
+      '.woodpecker/broken.yml': workflow({}, 'broken'),
+      '.woodpecker/after.yml': workflow({ depends_on: ['broken'] }),
+      '.woodpecker/further.yml': workflow({ depends_on: ['after'] }),
+      '.woodpecker/mail.yml': workflow({ depends_on: ['after'], runs_on: ['failure'] }),
+      '.woodpecker/apart.yml': workflow({}),
+      '.woodpecker/tidy.yml': workflow({ depends_on: ['apart'], runs_on: ['success', 'failure'] }),
+      '.woodpecker/gone.yml': workflow({ when: { event: 'tag' } }),
+      '.woodpecker/needs-gone.yml': workflow({ depends_on: ['gone'] }),
+    });
+    world.connect(new ScriptedRunner({ script: (step) => ({ kind: 'exited', exitCode: step === 'broken' ? 1 : 0 }) }));
+    const pipeline = await world.pushed();
+    expect((await world.until(pipeline)).status).toBe('failed');
+    const workflows = await world.store.read.pipelines.workflows(pipeline.id);
+    expect(Object.fromEntries(workflows.map(({ name, status }) => [name, status]))).toEqual({
+      broken: 'failed',
+      after: 'skipped',
+      further: 'skipped',
+      mail: 'passed',
+      apart: 'passed',
+      tidy: 'passed',
+    });
+  });
+
   it('starts exactly one pipeline, however often its event is planned', async () => {
     world = await PipelinesWorld.create(droneFile({ build: { compile: {} } }));
     const event = await world.push();

@@ -18,6 +18,8 @@ export function randomPlan(random: Random): PipelinePlan {
       clone: { isDisabled: true, depth: 0 },
       steps: randomSteps(random, `w${at}`),
       earlySuccessExitCodes: [78],
+      failureSkips: random.chance(0.3) ? 'later' : 'unstarted',
+      runOnJudges: random.chance(0.3) ? 'dependencies' : 'pipeline',
     });
   }
   return { dialect: 'drone1', path: '.drone.yml', workflows };
