@@ -167,7 +167,7 @@ export const lintRules = {
   'condition.glob': { severity: 'warning', summary: 'A pattern is malformed, so it never matches.' },
   'condition.paths': {
     severity: 'warning',
-    summary: 'Drone does not look at `paths`. A project can say that they count.',
+    summary: 'Drone does not look at `paths`, so they decide nothing. In `.gantry.yml` they do.',
   },
   'condition.expression': {
     severity: 'error',

@@ -157,11 +157,7 @@ function warnOfBareValue(reader: DocumentReader, name: string, value: YamlNode):
 
 function readPaths(reader: DocumentReader, key: YamlNode, node: YamlNode, what: string): PathConstraint | undefined {
   if (reader.rules.dialect === 'drone1')
-    reader.add(
-      'condition.paths',
-      key,
-      `Drone does not look at ${what}, so it decides nothing unless the project says that paths count`,
-    );
+    reader.add('condition.paths', key, `Drone does not look at ${what}, so it decides nothing: in .gantry.yml it does`);
   if (node.kind !== 'map') {
     const include = readPatterns(reader, node, what);
     return { include, exclude: [], ignoreMessage: '', onEmpty: true };
