@@ -39,19 +39,6 @@ describe('the web UI', () => {
   };
   const countOf = (line: string): number => server.requests.filter((request) => request.line === line).length;
 
-  it('promotes a pipeline that passed to a target, once, and shows where it went', async () => {
-    const { page } = await open('/shop/storefront/pipelines/4126');
-    await page.getByRole('button', { name: 'Promote…' }).click();
-    const dialog = page.getByRole('dialog');
-    await dialog.getByLabel('Target').fill('production');
-    await dialog.getByLabel('Parameters').fill('REASON=release day');
-    await dialog.getByRole('button', { name: 'Promote' }).dblclick();
-    await page.getByText('promotion to production').waitFor();
-    await page.getByRole('link', { name: 'of #4126' }).waitFor();
-    expect(page.url()).toMatch(/pipelines\/\d+$/);
-    expect(countOf('POST /api/v1/projects/shop/storefront/pipelines/4126/promote')).toBe(1);
-  });
-
   it('leads by keyboard alone from the sign-in to the failing line and to a rerun', async () => {
     server.world.me = undefined;
     const { page } = await open('/login?next=%2Fshop%2Fstorefront%2Fpipelines%2F4127');

@@ -52,6 +52,7 @@ const bodies: { readonly [Id in OperationId]?: unknown } = {
   setMember: { role: 'read' },
   setSecret: { value: 'x' },
   startPipeline: {},
+  promotePipeline: { target: 'production' },
   rerunPipeline: {},
   lintPipelineFile: { text: '' },
 };

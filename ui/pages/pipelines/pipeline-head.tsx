@@ -31,7 +31,12 @@ export function PipelineHead({ name, pipeline }: { name: ProjectName; pipeline: 
         <CommitLink name={name} commit={pipeline.commit} />
         <span>
           <bdi>{pipeline.authorName}</bdi> · {t.eventKind[pipeline.event]}
-          <Promotion name={name} pipeline={pipeline} />
+          {pipeline.target !== null && (
+            <b>
+              {' '}
+              <bdi>{t.towards({ target: pipeline.target })}</bdi>
+            </b>
+          )}
           {pipeline.personName !== pipeline.authorName && (
             <>
               {' '}
@@ -39,6 +44,11 @@ export function PipelineHead({ name, pipeline }: { name: ProjectName; pipeline: 
             </>
           )}
         </span>
+        {pipeline.parent !== null && (
+          <Link to={pipelineAddress(name, pipeline.parent)} className="link">
+            {t.repeats({ number: pipeline.parent })}
+          </Link>
+        )}
         <Ago at={pipeline.createdAt} />
         {pipeline.startedAt !== null && (
           <span>
@@ -51,25 +61,6 @@ export function PipelineHead({ name, pipeline }: { name: ProjectName; pipeline: 
         {attempt > 1 && <span>{t.attempt({ number: attempt })}</span>}
       </div>
       <Announcement number={pipeline.number} status={pipeline.status} />
-    </>
-  );
-}
-
-/** Where a promotion or rollback goes, and which pipeline it repeats. */
-function Promotion({ name, pipeline: { target, parent } }: { name: ProjectName; pipeline: PipelineDetail }) {
-  const t = useMessages();
-  if (target === null) return null;
-  return (
-    <>
-      {' '}
-      <b>
-        <bdi>{t.towards({ target })}</bdi>
-      </b>{' '}
-      {parent !== null && (
-        <Link to={pipelineAddress(name, parent)} className="link">
-          {t.repeats({ number: parent })}
-        </Link>
-      )}
     </>
   );
 }

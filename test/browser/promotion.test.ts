@@ -1,0 +1,72 @@
+import { mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { findBarriers, launchBrowser, openPage, sidewaysPx, visit } from './browser.ts';
+import { FixtureServer } from './fixtures/fixture-server.ts';
+import { makeWorld, presentMs } from './fixtures/world.ts';
+
+const pictures = process.env['GANTRY_PICTURES'] ?? join(tmpdir(), 'gantry-pictures');
+const looks = ['zh-CN', 'en-GB'].flatMap((locale) =>
+  (['light', 'dark'] as const).flatMap((colorScheme) => [1440, 390].map((width) => ({ locale, colorScheme, width }))),
+);
+const passed = '/shop/storefront/pipelines/4126';
+
+describe('a promotion', () => {
+  let server: FixtureServer;
+  let base: string;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    server = new FixtureServer(inject('uiFolder'));
+    base = await server.start();
+    browser = await launchBrowser();
+    await mkdir(pictures, { recursive: true });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+  beforeEach(() => {
+    server.world = makeWorld();
+    server.requests.length = 0;
+  });
+
+  it.each(looks)('is asked for in every look: $locale $colorScheme $width', async ({ locale, colorScheme, width }) => {
+    const { page, context, problems } = await openPage(browser, {
+      locale,
+      colorScheme,
+      viewport: { width, height: 900 },
+    });
+    await page.clock.setFixedTime(presentMs);
+    await visit(page, base + passed);
+    await page.getByRole('button', { name: locale === 'zh-CN' ? '发布…' : 'Promote…' }).click();
+    await page.locator('.dialog input[name=target]').waitFor();
+    const look = `${locale.slice(0, 2)}-${colorScheme}-${width}`;
+    await page.screenshot({ caret: 'initial', path: join(pictures, `promote-${look}.png`) });
+    expect(await findBarriers(page)).toEqual([]);
+    expect(await sidewaysPx(page)).toBe(0);
+    await page.locator('.dialog input[name=target]').fill('production');
+    await page.locator('.dialog button[type=submit]').click();
+    await page.locator('.pipeline-meta a[href$="/pipelines/4126"]').waitFor();
+    await page.screenshot({ caret: 'initial', path: join(pictures, `promoted-${look}.png`) });
+    expect(await findBarriers(page)).toEqual([]);
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+
+  it('is sent once for a double click, with its target and parameters, and shows where it went', async () => {
+    const { page, context } = await openPage(browser, { viewport: { width: 1440, height: 900 } });
+    await visit(page, base + passed);
+    await page.getByRole('button', { name: 'Promote…' }).click();
+    await page.locator('.dialog input[name=target]').fill('production');
+    await page.locator('.dialog input[value=rollback]').check();
+    await page.locator('.dialog textarea[name=parameters]').fill('REASON=release day');
+    await page.locator('.dialog button[type=submit]').dblclick();
+    await page.getByText('rollback to production').waitFor();
+    const sent = server.requests.filter(({ line }) => line.endsWith('/4126/promote'));
+    expect(sent).toHaveLength(1);
+    await context.close();
+  });
+});
