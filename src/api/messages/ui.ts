@@ -355,7 +355,6 @@ export const uiEn = {
   promotePipeline: ({ number }: { number: number }) => `Promote pipeline #${number}`,
   promoteNote: 'The same commit runs once more: what runs is what the pipeline file says for this target.',
   promoteAction: 'Promote',
-  rollBack: 'Roll back',
   direction: 'Direction',
   forward: 'Forward',
   back: 'Back',

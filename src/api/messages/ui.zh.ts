@@ -343,7 +343,6 @@ export const uiZh = {
   promotePipeline: ({ number }) => `发布流水线 #${number}`,
   promoteNote: '同一提交会再运行一次：执行流水线文件中为该目标环境写明的步骤。',
   promoteAction: '发布',
-  rollBack: '回滚',
   direction: '方向',
   forward: '向前',
   back: '向后',
