@@ -5,37 +5,11 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { compileInputOf } from '../../test/support/compile-input.ts';
 import { isAlive, ownIdentity, type ProcessIdentity, startTicksOf } from '../lib/process-identity.ts';
-import type { CompileInput } from './compile-input.ts';
 import { CompileProcess, type CompileProcessOptions } from './compile-process.ts';
 
-const input = (text: string, path = '.gantry.yml'): CompileInput => ({
-  files: [{ path, text }],
-  event: {
-    kind: 'push',
-    ref: 'refs/heads/main',
-    branch: 'main',
-    before: 'a'.repeat(40),
-    commit: 'b'.repeat(40),
-    message: 'Mend the crane',
-    authorName: 'Mei',
-    authorEmail: 'mei@example.com',
-    personName: 'mei',
-    parameters: {},
-  },
-  project: {
-    owner: 'shop',
-    name: 'store',
-    visibility: 'private',
-    defaultBranch: 'main',
-    link: 'http://gantry.example/shop/store',
-    cloneUrl: 'http://gantry.example/shop/store.git',
-  },
-  pipeline: { number: 1, createdAt: new Date(0), link: 'http://gantry.example/shop/store/pipelines/1' },
-  instanceUrl: 'http://gantry.example',
-  secretNames: [],
-  stepTimeoutMs: 3_600_000,
-});
+const input = (text: string, path = '.gantry.yml') => compileInputOf(path, text);
 
 const small = `kind: pipeline
 steps:

@@ -1,11 +1,11 @@
 import { mkdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { findBarriers, launchBrowser, openPage, sidewaysPx, visit } from './browser.ts';
 import { FixtureServer } from './fixtures/fixture-server.ts';
 import { presentMs } from './fixtures/world.ts';
+import { looks, pictures } from './looks.ts';
 
 const pages: Record<string, string> = {
   'set-up': '/setup?key=one-time',
@@ -49,15 +49,6 @@ const pages: Record<string, string> = {
   'not found': '/a/b/c/d/e',
   'unknown project': '/shop/nothing',
 };
-
-const looks = ['zh-CN', 'en-GB'].flatMap((locale) =>
-  (['light', 'dark'] as const).flatMap((colorScheme) =>
-    [1440, 390].map((width) => ({ locale, colorScheme, width, height: width > 500 ? 900 : 844 })),
-  ),
-);
-
-/** Where the pictures are kept for whoever looks. */
-const pictures = process.env['GANTRY_PICTURES'] ?? join(tmpdir(), 'gantry-pictures');
 
 describe('every page', () => {
   let server: FixtureServer;

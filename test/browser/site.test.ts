@@ -1,16 +1,11 @@
 import { mkdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { findBarriers, launchBrowser, openPage, sidewaysPx, visit } from './browser.ts';
 import { FixtureServer } from './fixtures/fixture-server.ts';
 import { makeWorld, presentMs } from './fixtures/world.ts';
-
-const pictures = process.env['GANTRY_PICTURES'] ?? join(tmpdir(), 'gantry-pictures');
-const looks = ['zh-CN', 'en-GB'].flatMap((locale) =>
-  (['light', 'dark'] as const).flatMap((colorScheme) => [1440, 390].map((width) => ({ locale, colorScheme, width }))),
-);
+import { looks, pictures } from './looks.ts';
 
 let server: FixtureServer;
 let base: string;

@@ -1,43 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { compilePipeline } from '../../src/engine/compile.ts';
-import type { CompileInput, CompileResult } from '../../src/engine/compile-input.ts';
+import type { CompileResult } from '../../src/engine/compile-input.ts';
+import { compileInputOf } from '../support/compile-input.ts';
 
 /** What the process that compiles is given on the server, before it is ended. */
 const deadlineMs = 1_000;
 
-function inputOf(path: string, text: string): CompileInput {
-  return {
-    files: [{ path, text }],
-    event: {
-      kind: 'push',
-      ref: 'refs/heads/main',
-      branch: 'main',
-      before: 'a'.repeat(40),
-      commit: 'b'.repeat(40),
-      message: 'Mend the crane',
-      authorName: 'Mei',
-      authorEmail: 'mei@example.com',
-      personName: 'mei',
-      parameters: {},
-    },
-    project: {
-      owner: 'shop',
-      name: 'store',
-      visibility: 'private',
-      defaultBranch: 'main',
-      link: 'http://gantry.example/shop/store',
-      cloneUrl: 'http://gantry.example/shop/store.git',
-    },
-    pipeline: { number: 1, createdAt: new Date(0), link: 'http://gantry.example/shop/store/pipelines/1' },
-    instanceUrl: 'http://gantry.example',
-    secretNames: [],
-    stepTimeoutMs: 60_000,
-  };
-}
-
 /** Compiles three times; the least CPU time counts, since others use the machine too. */
 function compileWithin(path: string, text: string): CompileResult {
-  const input = inputOf(path, text);
+  const input = compileInputOf(path, text);
   let result = compilePipeline(input);
   let leastMs = Infinity;
   for (let run = 0; run < 3; run += 1) {

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { compilePipeline } from '../../src/engine/compile.ts';
-import type { CompileInput } from '../../src/engine/compile-input.ts';
 import { dialectRules } from '../../src/engine/dialect-rules.ts';
 import { DocumentReader } from '../../src/engine/document-reader.ts';
 import { type EncodedSetting, encodeSetting } from '../../src/engine/encode-setting.ts';
@@ -12,6 +11,7 @@ import { secretValue } from '../../src/engine/secret-value.ts';
 import { SubstitutionError, substitute } from '../../src/engine/substitute.ts';
 import { readYaml } from '../../src/engine/yaml/read-yaml.ts';
 import type { YamlNode } from '../../src/engine/yaml/yaml-node.ts';
+import { compileInputOf } from '../support/compile-input.ts';
 
 function loadVectors<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(`../vectors/pipelines/${name}`, import.meta.url), 'utf8')) as T;
@@ -95,7 +95,7 @@ describe('settings vectors, Drone 1.x', () => {
   it.each(rows)('as a variable: %j', (yaml, { environment: cell }) => {
     const indented = yaml.replaceAll(/^(?=.)/gm, '    ');
     const text = `kind: pipeline\nsteps:\n- name: s\n  image: x\n  environment:\n${indented}`;
-    const result = compilePipeline(plainInput(text));
+    const result = compilePipeline(compileInputOf('.drone.yml', text));
     const step = result.kind === 'planned' ? result.plan.workflows[0]?.steps[1] : undefined;
     if ('error' in cell) {
       expect(result.kind).toBe('failed');
@@ -191,34 +191,4 @@ function settingOf(yaml: string): YamlNode {
   const node = root?.kind === 'map' ? root.entries[0]?.value : undefined;
   if (!node) throw new Error('The document has no key');
   return node;
-}
-
-function plainInput(text: string): CompileInput {
-  return {
-    files: [{ path: '.drone.yml', text }],
-    event: {
-      kind: 'push',
-      ref: 'refs/heads/main',
-      branch: 'main',
-      before: 'a'.repeat(40),
-      commit: 'b'.repeat(40),
-      message: 'Mend the crane',
-      authorName: 'Mei',
-      authorEmail: 'mei@example.com',
-      personName: 'mei',
-      parameters: {},
-    },
-    project: {
-      owner: 'shop',
-      name: 'store',
-      visibility: 'private',
-      defaultBranch: 'main',
-      link: 'http://gantry.example/shop/store',
-      cloneUrl: 'http://gantry.example/shop/store.git',
-    },
-    pipeline: { number: 1, createdAt: new Date(0), link: 'http://gantry.example/shop/store/pipelines/1' },
-    instanceUrl: 'http://gantry.example',
-    secretNames: [],
-    stepTimeoutMs: 60_000,
-  };
 }
