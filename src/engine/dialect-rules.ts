@@ -6,8 +6,6 @@ import type { ScalarRules } from './yaml/resolve-scalar.ts';
 /** What differs between the dialects of pipeline files (pipelines.md 13): everything that is a value, not a way to read. */
 export interface DialectRules {
   readonly dialect: Dialect;
-  /** How messages name the system whose rules these are. */
-  readonly title: string;
   readonly glob: GlobMode;
   readonly scalars: ScalarRules;
   /** The item `- <<: *list` stands for the items of that list. */
@@ -43,7 +41,6 @@ const drone1Words = {
 export const dialectRules: Readonly<Record<Dialect, DialectRules>> = {
   drone08: {
     dialect: 'drone08',
-    title: 'Drone 0.8',
     glob: 'drone08',
     scalars: { booleans: 'yaml-1.1', floats: 'all', hasTimes: false },
     splicesLists: false,
@@ -60,7 +57,6 @@ export const dialectRules: Readonly<Record<Dialect, DialectRules>> = {
   },
   drone1: {
     dialect: 'drone1',
-    title: 'Drone',
     glob: 'drone1',
     scalars: { booleans: 'yaml-1.1', floats: 'few', hasTimes: false },
     splicesLists: false,
@@ -76,7 +72,6 @@ export const dialectRules: Readonly<Record<Dialect, DialectRules>> = {
   },
   woodpecker: {
     dialect: 'woodpecker',
-    title: 'Woodpecker',
     glob: 'woodpecker',
     scalars: { booleans: 'yaml-1.2', floats: 'all', hasTimes: true },
     splicesLists: true,
@@ -92,7 +87,6 @@ export const dialectRules: Readonly<Record<Dialect, DialectRules>> = {
   },
   gantry: {
     dialect: 'gantry',
-    title: '.gantry.yml',
     glob: 'woodpecker',
     scalars: { booleans: 'yaml-1.2', floats: 'few', hasTimes: false },
     splicesLists: false,

@@ -33,6 +33,15 @@ const names: Readonly<Record<Dialect, Readonly<Record<string, ConditionKey>>>> =
   gantry: sameNames('action', 'cron', 'ref', 'repo', 'instance', 'target', 'event', 'branch'),
 };
 
+/** What else it can look at. */
+const otherKeys: Readonly<Record<Dialect, ReadonlySet<string>>> = {
+  drone08: new Set(['status', 'matrix', 'local', 'changed']),
+  drone1: new Set(['status', 'paths']),
+  woodpecker: new Set(['status', 'path', 'matrix', 'local', 'evaluate']),
+  gantry: new Set(['status', 'paths']),
+};
+const ofStepsOnly: ReadonlySet<string> = new Set(['matrix', 'local']);
+
 function sameNames(...keys: ConditionKey[]): Record<string, ConditionKey> {
   return Object.fromEntries(keys.map((key) => [key, key]));
 }
@@ -82,42 +91,32 @@ function readSet(
       else if (constraint) constraints.set(conditionKey, constraint);
       continue;
     }
+    if (!otherKeys[dialect].has(name) || (ofStepsOnly.has(name) && !isOfStep)) {
+      reader.add('key.unknown', key, `"${where}" has no key "${name}"`);
+      continue;
+    }
     switch (name) {
       case 'status':
         rest.status = readStatus(reader, value, what);
         break;
       case 'paths':
       case 'path':
-        if (name === (dialect === 'woodpecker' ? 'path' : 'paths') && dialect !== 'drone08')
-          rest.paths = readPaths(reader, key, value, what);
-        else reader.add('key.unknown', key, unknownKey(where, name));
+        rest.paths = readPaths(reader, key, value, what);
         break;
       case 'matrix':
-        if ((dialect === 'drone08' || dialect === 'woodpecker') && isOfStep)
-          rest.matrix = readMatrixCondition(reader, value, what);
-        else reader.add('key.unknown', key, unknownKey(where, name));
+        rest.matrix = readMatrixCondition(reader, value, what);
         break;
       case 'local':
-        if ((dialect === 'drone08' || dialect === 'woodpecker') && isOfStep) rest.local = reader.boolean(value, what);
-        else reader.add('key.unknown', key, unknownKey(where, name));
+        rest.local = reader.boolean(value, what);
         break;
       case 'evaluate':
-        if (dialect === 'woodpecker') rest.evaluate = readExpression(reader, value, what);
-        else reader.add('key.unknown', key, unknownKey(where, name));
+        rest.evaluate = readExpression(reader, value, what);
         break;
       case 'changed':
-        if (dialect === 'drone08') reader.add('key.no-effect', key, `${what} has no effect, as in Drone`);
-        else reader.add('key.unknown', key, unknownKey(where, name));
-        break;
-      default:
-        reader.add('key.unknown', key, unknownKey(where, name));
+        reader.add('key.no-effect', key, `${what} has no effect, as in Drone`);
     }
   }
   return { constraints, ...rest };
-}
-
-function unknownKey(where: ConditionPlace, name: string): string {
-  return `"${where}" has no key "${name}"`;
 }
 
 function readStatus(reader: DocumentReader, node: YamlNode, what: string): Constraint | undefined {
