@@ -8,5 +8,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 60_000,
     maxWorkers: 1,
+    // What is waited for is never a matter of one second: a busy machine draws late, and a lost piece never comes.
+    expect: { poll: { timeout: 15_000 } },
   },
 });

@@ -138,7 +138,7 @@ describe('the web UI', () => {
 
   it('shows a step’s change at once, in the page, the tab and the list', async () => {
     const { page } = await open('/shop/storefront/pipelines/4128');
-    await expect.poll(() => server.viewers.size, { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => server.viewers.size).toBe(1);
     expect(await page.title()).toContain('● #4128');
     const pipeline = server.world.pipelines.get('shop/storefront')?.find(({ number }) => number === 4128);
     const step = pipeline?.steps.find(({ name }) => name === 'test');
@@ -171,7 +171,7 @@ describe('the web UI', () => {
       await tab.locator('.log-row').first().waitFor();
       tabs.push(tab);
     }
-    await expect.poll(() => server.viewers.size, { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => server.viewers.size).toBe(1);
     const step = server.world.pipelines.get('shop/storefront')?.[0]?.steps.find(({ name }) => name === 'test');
     server.appendLog(step?.id ?? 0, 'for everybody\n');
     for (const tab of tabs)
@@ -188,7 +188,7 @@ describe('the web UI', () => {
       await tab.locator('.log-row').first().waitFor();
     }
     const step = server.world.pipelines.get('shop/storefront')?.[0]?.steps.find(({ name }) => name === 'test');
-    await expect.poll(() => server.viewers.size, { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => server.viewers.size).toBe(1);
     server.appendLog(step?.id ?? 0, 'by the leader\n');
     for (const tab of tabs)
       await expect.poll(() => tab.locator('.log-window').textContent()).toContain('by the leader');
@@ -297,7 +297,7 @@ describe('the web UI', () => {
       false,
       false,
     ]);
-    await expect.poll(() => server.viewers.size, { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => server.viewers.size).toBe(1);
     await page.goto(`${base.replace('127.0.0.1', 'gantry.test')}/shop/storefront/pipelines/4127`);
     await page.getByRole('button', { name: 'Rerun all' }).click();
     await page.getByText('#4127 runs again').waitFor();

@@ -150,7 +150,7 @@ describe('the log viewer', () => {
   it('shows the time of a line that just came', async () => {
     const { page } = await open(running);
     await page.getByLabel('Times of lines').selectOption('step');
-    await expect.poll(() => server.viewers.size, { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => server.viewers.size).toBe(1);
     server.appendLog(stepId(4128, 'test'), 'a line that just came\n');
     await expect
       .poll(() => page.locator('.log-row', { hasText: 'just came' }).locator('.log-time').textContent())
@@ -284,7 +284,7 @@ describe('the log viewer', () => {
   it('goes on answering while 10,000 lines a second come in', async () => {
     const { page } = await open(running);
     const id = stepId(4128, 'test');
-    await expect.poll(() => server.viewers.size, { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => server.viewers.size).toBe(1);
     const frames = page.evaluate(async () => {
       const deltas: number[] = [];
       let last = performance.now();
@@ -305,16 +305,14 @@ describe('the log viewer', () => {
     clearInterval(timer);
     console.log(`following ${line} lines in 3 s: p95 frame ${Math.round(p95Ms)} ms`);
     expect(p95Ms).toBeLessThan(250);
-    await expect
-      .poll(() => page.locator('.log-row').last().textContent(), { timeout: 5_000 })
-      .toContain(`line ${line - 1} of`);
+    await expect.poll(() => page.locator('.log-row').last().textContent()).toContain(`line ${line - 1} of`);
     expect(await page.locator('.log *').count()).toBeLessThan(500);
   });
 
   it('has no gap and no double after lost pieces, repeated ones and a cut stream', async () => {
     const { page } = await open(running);
     const id = stepId(4128, 'test');
-    await expect.poll(() => server.viewers.size, { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => server.viewers.size).toBe(1);
     const expected = ['+ npm test', 'starting the suite'];
     const say = (text: string, options?: { isTold?: boolean; isEnd?: boolean }): void => {
       expected.push(text);
