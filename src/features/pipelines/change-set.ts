@@ -7,10 +7,10 @@ import {
   type WorkflowClaim,
   type WorkflowStatus,
 } from '../../core/pipeline.ts';
-import type { RunOn } from '../../core/plan.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { Stores } from '../../core/unit-of-work.ts';
 import type { WorkflowState } from '../../engine/advance-state.ts';
+import { hasNoWork, judgeWorkflow } from '../../engine/judge-workflow.ts';
 import { pipelineStatusOf, workflowStatusOf } from '../../engine/level-status.ts';
 import { isActive, type OpenPipeline, type OpenStep, type OpenWorkflow, slotsTaken } from './open-pipelines.ts';
 
@@ -202,22 +202,14 @@ export class ChangeSet {
       this.#moveTo(workflow, 'passed');
       return true;
     }
-    if (workflow.status !== 'blocked' || workflow.plan.blocked !== undefined) return false;
-    const { workflows } = workflow.pipeline;
-    const dependencies = workflows.filter((other) => workflow.plan.dependsOn.includes(other.name));
-    if (dependencies.some(({ status }) => !isFinished(status))) return false;
-
-    const { runOn, runOnJudges } = workflow.plan;
-    const culprit = runOnJudges === 'dependencies' ? findUnmet(dependencies, runOn) : findFailed(workflows);
-    const runs = runOnJudges === 'dependencies' ? !culprit : culprit ? runOn.failure : runOn.success;
-    if (runs) {
+    if (workflow.status !== 'blocked') return false;
+    const verdict = judgeWorkflow(workflow.plan, workflow.pipeline.workflows);
+    if (verdict.kind === 'waits') return false;
+    if (verdict.kind === 'runs') {
       this.#moveTo(workflow, 'queued');
       return true;
     }
-    const rule = culprit ? 'workflow.dependency-failed' : 'trigger.status';
-    const values: TraceEntry['values'] = culprit
-      ? { workflow: culprit.name, status: culprit.status }
-      : { value: 'success' };
+    const { rule, values } = verdict;
     this.trace(workflow, rule, 'skipped', values);
     this.#skipOpenSteps(workflow, rule, values);
     this.#moveTo(workflow, 'skipped');
@@ -331,23 +323,7 @@ function withOneMore<T>(list: readonly T[], item: T): readonly T[] {
   return list;
 }
 
-/** Every step was filtered out by its condition: a checkout alone is no work. */
-/** Drone looks at every workflow that has ended by now, not at the dependencies alone (pipelines.md 10.6). */
-function findFailed(workflows: readonly OpenWorkflow[]): OpenWorkflow | undefined {
-  return workflows.find(({ status }) => isFinished(status) && status !== 'passed' && status !== 'skipped');
-}
-
-/**
- * The dependency that keeps a workflow of Woodpecker from running (pipelines.md 11.5): for one that runs after success,
- * any that did not pass, a skipped one too; for one that runs after failures only, any that passed.
- */
-function findUnmet(dependencies: readonly OpenWorkflow[], runOn: RunOn): OpenWorkflow | undefined {
-  if (runOn.success && runOn.failure) return undefined;
-  return dependencies.find(({ status }) => (status === 'passed') === runOn.failure);
-}
-
+/** A workflow that was run before is not looked at again: its checkout has ended. */
 function hasNothingToDo({ plan, steps }: OpenWorkflow): boolean {
-  return (
-    plan.steps.every(({ kind, skipped }) => kind === 'clone' || skipped) && !steps.some(({ startedAt }) => startedAt)
-  );
+  return hasNoWork(plan) && !steps.some(({ startedAt }) => startedAt);
 }
