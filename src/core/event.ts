@@ -1,7 +1,7 @@
 import type { TraceEntry } from './trace.ts';
 
 /** What can start a pipeline. A promotion and a rollback repeat an earlier one, towards a target. */
-export const eventKinds = ['push', 'tag', 'manual', 'promote', 'rollback'] as const;
+export const eventKinds = ['push', 'tag', 'manual', 'promote', 'rollback', 'cron'] as const;
 export type EventKind = (typeof eventKinds)[number];
 
 /**
@@ -12,7 +12,10 @@ export interface Event {
   readonly id: number;
   readonly projectId: number;
   readonly kind: EventKind;
-  /** `push:<project>:<ref>:<old>:<new>:<push id>`, `manual:<idempotency key or id>`: the same event never twice. */
+  /**
+   * `push:<project>:<ref>:<old>:<new>:<push id>`, `manual:<idempotency key or id>`, `cron:<cron id>:<slot in UTC>`: the
+   * same event never twice.
+   */
   readonly key: string;
   /** `refs/heads/main`, `refs/tags/v1`. */
   readonly ref: string;
@@ -27,8 +30,12 @@ export interface Event {
   readonly parameters: Readonly<Record<string, string>>;
   /** Where a promotion or rollback goes. */
   readonly target?: string | undefined;
-  /** Number of the pipeline that a promotion or rollback repeats. */
+  /** Number of the pipeline that a promotion, a rollback or a rerun with other parameters repeats. */
   readonly parentNumber?: number | undefined;
+  /** Name of the cron that started it. */
+  readonly cron?: string | undefined;
+  /** What the push asked for: `git push -o ci.skip`. */
+  readonly pushOptions?: readonly string[] | undefined;
   readonly createdAt: Date;
   /** Set once planned: with a pipeline, or with none and the trace that says why. */
   readonly plannedAt?: Date | undefined;
@@ -47,6 +54,7 @@ export interface PushIntent {
   readonly after: string;
   readonly personName: string;
   readonly personId?: number | undefined;
+  readonly pushOptions?: readonly string[] | undefined;
   readonly createdAt: Date;
   /** Process that git runs in, known once it was started: pid and its start time in clock ticks. */
   readonly receivePid?: number | undefined;

@@ -100,8 +100,10 @@ export interface Pipeline {
   readonly parameters: Readonly<Record<string, string>>;
   /** Where a promotion or rollback goes. */
   readonly target?: string | undefined;
-  /** Number of the pipeline that a promotion or rollback repeats. */
+  /** Number of the pipeline that a promotion, a rollback or a rerun with other parameters repeats. */
   readonly parentNumber?: number | undefined;
+  /** Name of the cron that started it. */
+  readonly cron?: string | undefined;
   /** Why the file did not compile. Such a pipeline has no workflows and has failed. */
   readonly error?: PipelineError | undefined;
   readonly path: string;

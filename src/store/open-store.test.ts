@@ -50,7 +50,7 @@ describe.each(databases)('openStore on $name', ({ name, create, stop, isMissing 
   it('refuses a schema that a newer Gantry wrote, and leaves it as it is', async () => {
     const where = await create();
     await (await openStore(where, deps)).close();
-    const newer = { version: migrations.length + 1, name: 'from-the-future', up: async () => {} };
+    const newer = { version: (migrations.at(-1)?.version ?? 0) + 1, name: 'from-the-future', up: async () => {} };
     await withConnection(where, (connection) => migrate(connection, [...migrations, newer], systemClock));
     await expect(openStore(where, deps)).rejects.toMatchObject({
       code: 'SCHEMA_TOO_NEW',
@@ -62,7 +62,7 @@ describe.each(databases)('openStore on $name', ({ name, create, stop, isMissing 
     const where = await create();
     await (await openStore(where, deps)).close();
     const broken = {
-      version: migrations.length + 1,
+      version: (migrations.at(-1)?.version ?? 0) + 1,
       name: 'broken',
       up: async (connection: { script(sql: string): Promise<void> }) => {
         await connection.script('create table half_made (a text)');
