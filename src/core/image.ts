@@ -1,4 +1,4 @@
-import type { PullPolicy } from './plan.ts';
+import type { PortPlan, PullPolicy } from './plan.ts';
 
 /** An image unpacked in the local store: what an overlay mount and the start of a process need. */
 export interface UnpackedImage {
@@ -19,6 +19,8 @@ export interface ImageConfig {
   readonly user: string;
   readonly workingDirectory: string;
   readonly volumes: readonly string[];
+  /** Ports that its program listens on, says the image; absent = none. */
+  readonly exposedPorts?: readonly PortPlan[];
 }
 
 export interface RegistryCredentials {

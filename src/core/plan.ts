@@ -27,6 +27,8 @@ export interface WorkflowPlan {
   readonly matrix?: Readonly<Record<string, string>>;
   readonly workspace: { readonly base: string; readonly path: string };
   readonly clone: { readonly isDisabled: boolean; readonly depth: number };
+  /** Temp volumes that its steps may share; gone with it. Absent = none. */
+  readonly volumes?: readonly VolumePlan[];
   /** The first is the checkout, named `clone`, unless it is disabled. Order is that of the file. */
   readonly steps: readonly StepPlan[];
   /** A sentence when no runner can take it: it is blocked while the others run. */
@@ -58,12 +60,45 @@ export interface StepPlan {
   readonly onFailure: 'fail' | 'ignore';
   /** A step whose condition did not match never runs, and counts as ended for those that wait for it. */
   readonly skipped?: TraceEntry | undefined;
+  /**
+   * Runs beside the others: they wait until it is up and not for its end, and it is ended when the last of them has
+   * ended. A `service` is up when its ports answer, a `detached` step once it has started. `onFailure` is `ignore`.
+   */
+  readonly background?: 'service' | 'detached';
+  /** Name by which the other steps of the workflow reach it; only of background steps. */
+  readonly hostName?: string;
+  /** Ports that the file says it listens on. */
+  readonly ports?: readonly PortPlan[];
+  readonly volumes?: readonly VolumeMountPlan[];
   readonly timeoutMs: number;
   readonly user?: string | undefined;
-  /** Folder in which the step starts; absent = the workspace. */
+  /** Folder in which the step starts; absent = `startsIn`. */
   readonly workingDirectory?: string | undefined;
+  /** Absent = the workspace; `image` = the folder that its image names. */
+  readonly startsIn?: 'image';
   /** Line of the step in the file, for links. */
   readonly line: number;
+}
+
+export interface PortPlan {
+  readonly port: number;
+  readonly protocol: 'tcp' | 'udp';
+}
+
+/** A folder that is empty when its workflow starts and gone when it ends. */
+export interface VolumePlan {
+  readonly name: string;
+  readonly medium: 'disk' | 'memory';
+  /** Only of those in memory; absent = what the runtime allows by default. */
+  readonly sizeBytes?: number;
+}
+
+/** Where a step sees one of its workflow's volumes. */
+export interface VolumeMountPlan {
+  readonly name: string;
+  /** Absolute path in the step. */
+  readonly target: string;
+  readonly isReadOnly?: boolean;
 }
 
 /** always · if-not-present · never; `default` = by the tag (executors 2.6: version-like or digest → if-not-present). */

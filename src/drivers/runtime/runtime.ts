@@ -1,6 +1,6 @@
 import type { RegistryCredentials } from '../../core/image.ts';
 import type { Outcome } from '../../core/pipeline.ts';
-import type { PullPolicy } from '../../core/plan.ts';
+import type { PortPlan, PullPolicy, VolumeMountPlan, VolumePlan } from '../../core/plan.ts';
 
 /**
  * Runs the steps of workflows somewhere: in sandboxes on this host, or by a script in tests.
@@ -33,6 +33,10 @@ export interface RuntimeProbe {
     readonly oomReport: boolean;
     readonly diskLimit: boolean;
     readonly network: boolean;
+    /** Steps of a job reach each other by `hostNames` and on localhost, and `waitForPorts` tells what answers. */
+    readonly services: boolean;
+    /** Temp volumes on disk and in memory. */
+    readonly volumes: boolean;
     /** Real processes: a scripted runtime has none, and skips the cases that need them. */
     readonly processes: boolean;
   };
@@ -45,6 +49,13 @@ export interface JobSpec {
   readonly workspace: string;
   /** Where the checkout comes from; absent when the clone is disabled. */
   readonly repository?: RepositorySpec | undefined;
+  /** Temp volumes: empty at first, writable for every user, gone with the job. Names are unique within the job. */
+  readonly volumes?: readonly VolumePlan[] | undefined;
+  /**
+   * Names under which steps find those that run beside them (services, detached steps), from the first step on. All
+   * share the job's network, so a name stands for 127.0.0.1 unless the driver gave its step an address of its own.
+   */
+  readonly hostNames?: readonly string[] | undefined;
 }
 
 export interface RepositorySpec {
@@ -65,8 +76,29 @@ export interface RuntimeJob {
    * `unavailable` kinds are infrastructure).
    */
   stage(step: StageSpec): Promise<StagedStep>;
+  /**
+   * Waits, inside the job's network, until a running step listens on its ports. Rejects with the signal's reason when
+   * that aborts, and with RUNTIME_UNAVAILABLE when the job's network cannot be looked into any more.
+   */
+  waitForPorts(wait: PortWait): Promise<PortAnswers>;
   /** Ends what runs and removes everything; tries all objects even if one removal fails. */
   destroy(): Promise<void>;
+}
+
+export interface PortWait {
+  /** `StageSpec.id` of the step that is to listen. */
+  readonly stepId: string;
+  readonly ports: readonly PortPlan[];
+  /** How long none of them may answer. */
+  readonly timeoutMs: number;
+  /** How long the others are waited for once one has answered: an image names more ports than it listens on. */
+  readonly settleMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface PortAnswers {
+  readonly answered: readonly PortPlan[];
+  readonly silent: readonly PortPlan[];
 }
 
 export interface StageSpec {
@@ -83,6 +115,14 @@ export interface StageSpec {
   readonly command?: readonly string[] | undefined;
   readonly user?: string | undefined;
   readonly workingDirectory?: string | undefined;
+  /** Where it starts without `workingDirectory`: in the workspace, or (services) in the folder that its image names. */
+  readonly startsIn?: 'workspace' | 'image' | undefined;
+  /** The one of the job's `hostNames` that stands for this step. */
+  readonly hostName?: string | undefined;
+  /** Ports that the file says it listens on; those of the image come to them (`StagedStep.ports`). */
+  readonly ports?: readonly PortPlan[] | undefined;
+  /** Which of the job's `volumes` it sees, and where. */
+  readonly volumes?: readonly VolumeMountPlan[] | undefined;
   readonly limits: StepLimits;
   /** `none` cuts the step off the job's network. */
   readonly network: 'job' | 'none';
@@ -100,6 +140,8 @@ export interface StepLimits {
 }
 
 export interface StagedStep {
+  /** Ports that its image exposes; absent or empty when it names none. */
+  readonly ports?: readonly PortPlan[] | undefined;
   /** Opens the gate. Called at most once, and not after `discard`. */
   release(release: ReleaseSpec): RunningStep;
   discard(): Promise<void>;

@@ -1,5 +1,6 @@
 import { GantryError } from '../../../core/errors.ts';
 import type { ImageConfig } from '../../../core/image.ts';
+import { parsePort } from '../../../lib/parse-port.ts';
 
 /** A descriptor as manifests write it (image-spec 1.1, descriptor.md). */
 export interface Descriptor {
@@ -67,8 +68,22 @@ export function readConfig(
       user: typeof config['User'] === 'string' ? config['User'] : '',
       workingDirectory: typeof config['WorkingDir'] === 'string' ? config['WorkingDir'] : '',
       volumes: isObject(config['Volumes']) ? Object.keys(config['Volumes']) : [],
+      ...exposedPorts(config['ExposedPorts']),
     },
   };
+}
+
+/** More than any image that was seen names; the rest is not waited for. */
+const portLimit = 64;
+
+/** `{"5432/tcp": {}}`: what is no port of TCP or UDP is left out. */
+function exposedPorts(value: unknown): Pick<ImageConfig, 'exposedPorts'> {
+  const ports = isObject(value)
+    ? Object.keys(value)
+        .slice(0, portLimit)
+        .flatMap((text) => parsePort(text) ?? [])
+    : [];
+  return ports.length === 0 ? {} : { exposedPorts: ports };
 }
 
 function readDescriptor(value: unknown, name: string): Descriptor {

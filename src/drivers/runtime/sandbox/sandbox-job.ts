@@ -1,10 +1,13 @@
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { GantryError } from '../../../core/errors.ts';
-import type { JobSpec, RuntimeJob, StagedStep, StageSpec } from '../runtime.ts';
+import { awaitPorts } from '../await-ports.ts';
+import type { JobSpec, PortAnswers, PortWait, RuntimeJob, StagedStep, StageSpec } from '../runtime.ts';
 import type { Checkout } from './checkout-cache.ts';
 import { CloneStep } from './clone-step.ts';
+import { listeningPorts } from './listening-ports.ts';
 import type { NamespaceHolder } from './namespace-holder.ts';
 import { overlayMount } from './overlay.ts';
 import type { SandboxHost } from './sandbox-host.ts';
@@ -80,6 +83,20 @@ export class SandboxJob implements RuntimeJob {
       this.#staging -= 1;
       if (this.#staging === 0) this.#onStagingDone?.();
     }
+  }
+
+  /** All steps share one network: what listens there is seen by all, whichever step it is. */
+  waitForPorts(wait: PortWait): Promise<PortAnswers> {
+    const signal = AbortSignal.any([wait.signal, this.#ending.signal]);
+    return awaitPorts(
+      { ...wait, signal },
+      {
+        answering: (ports) => listeningPorts(this.#holder.pid, ports),
+        nowMs: () => performance.now(),
+        // The end of the wait is the loop's own affair: a pause that is cut short only looks once more.
+        pause: (ms) => delay(ms, undefined, { signal }).catch(() => undefined),
+      },
+    );
   }
 
   destroy(): Promise<void> {

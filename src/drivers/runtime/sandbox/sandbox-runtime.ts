@@ -55,6 +55,8 @@ class SandboxRuntime implements Runtime {
         oomReport: isUsable && (limits?.memory ?? false),
         diskLimit: isUsable,
         network: isUsable && network !== undefined,
+        services: isUsable,
+        volumes: isUsable,
         processes: isUsable,
       },
     };

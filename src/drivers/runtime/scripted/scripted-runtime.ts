@@ -1,8 +1,20 @@
 import { GantryError } from '../../../core/errors.ts';
 import type { Outcome } from '../../../core/pipeline.ts';
+import type { PortPlan } from '../../../core/plan.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { Timers } from '../../../lib/timers.ts';
-import type { JobSpec, ReleaseSpec, RunningStep, Runtime, RuntimeJob, StagedStep, StageSpec } from '../runtime.ts';
+import { awaitPorts } from '../await-ports.ts';
+import type {
+  JobSpec,
+  PortAnswers,
+  PortWait,
+  ReleaseSpec,
+  RunningStep,
+  Runtime,
+  RuntimeJob,
+  StagedStep,
+  StageSpec,
+} from '../runtime.ts';
 import { type Act, actsFromEnvironment, type ScriptRule } from './scripted-step.ts';
 
 export interface ScriptedRuntimeOptions {
@@ -10,6 +22,8 @@ export interface ScriptedRuntimeOptions {
   readonly timers: Timers;
   /** What steps do. Those that no rule matches follow the `STEP_…` variables of their environment, or echo their commands. */
   readonly rules?: readonly ScriptRule[];
+  /** Ports that images expose, by their name. */
+  readonly exposedPorts?: Readonly<Record<string, readonly PortPlan[]>>;
   /** What goes wrong at the boundary. */
   readonly faults?: {
     /** `prepare` of this job throws, once. */
@@ -53,6 +67,8 @@ export class ScriptedRuntime implements Runtime {
         oomReport: false,
         diskLimit: false,
         network: false,
+        services: true,
+        volumes: false,
         processes: false,
       },
     });
@@ -118,6 +134,7 @@ class ScriptedJob implements RuntimeJob {
 
     let state: 'staged' | 'released' | 'discarded' = 'staged';
     return {
+      ports: this.#options.exposedPorts?.[step.image] ?? [],
       release: (release) => {
         if (state !== 'staged') throw new TypeError(`Cannot release step ${step.id}: it was ${state} before`);
         if (this.#isDestroyed) throw new TypeError(`Cannot release step ${step.id}: job ${job} is destroyed`);
@@ -137,6 +154,27 @@ class ScriptedJob implements RuntimeJob {
         this.#runtime.record({ call: 'discard', job, step: step.id });
       },
     };
+  }
+
+  waitForPorts(wait: PortWait): Promise<PortAnswers> {
+    const { clock, timers } = this.#options;
+    return awaitPorts(wait, {
+      answering: (ports) =>
+        Promise.resolve(ports.filter((port) => [...this.#running].some((performance) => performance.listensOn(port)))),
+      nowMs: () => clock.monotonicMs(),
+      pause: (ms, signal) =>
+        new Promise((resolve) => {
+          const takeBack = timers.after(ms, resolve);
+          signal.addEventListener(
+            'abort',
+            () => {
+              takeBack();
+              resolve();
+            },
+            { once: true },
+          );
+        }),
+    });
   }
 
   async destroy(): Promise<void> {
@@ -159,12 +197,22 @@ class ScriptedJob implements RuntimeJob {
         (candidate.image ?? step.image) === step.image,
     );
     if (rule) return rule.acts;
-    const acts = actsFromEnvironment(release.environment);
+    const acts = withItsPorts(step, actsFromEnvironment(release.environment));
     if (step.kind === 'clone')
       return [{ do: 'write', text: `HEAD is now at ${this.spec.repository?.commit ?? 'nothing'}\n` }, ...acts];
     const text = step.kind === 'commands' ? echoedCommands(release.script ?? '') : '';
     return text === '' ? acts : [{ do: 'write', text }, ...acts];
   }
+}
+
+/** A step that others reach by name answers on its ports and goes on until it is ended, unless its script ends it. */
+function withItsPorts({ hostName, ports }: StageSpec, acts: readonly Act[]): readonly Act[] {
+  if (hostName === undefined || acts.some((act) => act.do === 'end' || act.do === 'hang')) return acts;
+  return [...(acts.some((act) => act.do === 'listen') ? acts : [...acts, listening(ports)]), { do: 'hang' }];
+}
+
+function listening(ports: readonly PortPlan[] = []): Act {
+  return { do: 'listen', ports };
 }
 
 /** The `+ command` lines that the script would print before each of its commands. */
@@ -181,6 +229,7 @@ class Performance implements RunningStep {
   readonly #onCancel: () => void;
   readonly #takeBackTimeout: () => void;
   #isIgnoringSigterm = false;
+  #ports: readonly PortPlan[] = [];
   #settle: (outcome: Outcome) => void = () => {};
   #isEnded = false;
   /** Why it is being ended: what an exit within the grace period counts as, too. */
@@ -204,6 +253,10 @@ class Performance implements RunningStep {
       (error: unknown) =>
         this.#end({ kind: 'infrastructure', message: error instanceof Error ? error.message : String(error) }),
     );
+  }
+
+  listensOn({ port, protocol }: PortPlan): boolean {
+    return this.#ports.some((one) => one.port === port && one.protocol === protocol);
   }
 
   cancel(reason: string): void {
@@ -260,6 +313,9 @@ class Performance implements RunningStep {
           break;
         case 'ignore-sigterm':
           this.#isIgnoringSigterm = true;
+          break;
+        case 'listen':
+          this.#ports = act.ports;
           break;
         case 'hang':
           await this.#ended;

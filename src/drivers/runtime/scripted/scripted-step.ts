@@ -1,5 +1,7 @@
 import type { Outcome } from '../../../core/pipeline.ts';
+import type { PortPlan } from '../../../core/plan.ts';
 import { parseDurationMs } from '../../../lib/duration.ts';
+import { parsePort } from '../../../lib/parse-port.ts';
 
 /** What a scripted step does, one act after the other. Without an ending it exits with 0. */
 export type Act =
@@ -15,6 +17,8 @@ export type Act =
   | { readonly do: 'sleep'; readonly ms: number }
   /** From here on SIGTERM is ignored: only the end of the grace period ends the step. */
   | { readonly do: 'ignore-sigterm' }
+  /** From here to its end the step answers on these ports. */
+  | { readonly do: 'listen'; readonly ports: readonly PortPlan[] }
   /** Waits until it is cancelled or timed out. */
   | { readonly do: 'hang' }
   | { readonly do: 'end'; readonly outcome: Outcome };
@@ -30,7 +34,7 @@ export interface ScriptRule {
 /**
  * Acts from the step's environment, for pipelines that drive this runtime by themselves:
  * `STEP_OUTPUT` and `STEP_ERROR_OUTPUT` (text), `STEP_OUTPUT_LINES` (count), `STEP_OUTPUT_BYTES`, `STEP_SLEEP` (`500ms`),
- * `STEP_IGNORE_SIGTERM`, `STEP_HANG`, and one ending: `STEP_EXIT_CODE`, `STEP_SIGNAL`, `STEP_OOM_KILLED`,
+ * `STEP_IGNORE_SIGTERM`, `STEP_LISTEN` (ports with commas between them), `STEP_HANG`, and one ending: `STEP_EXIT_CODE`, `STEP_SIGNAL`, `STEP_OOM_KILLED`,
  * `STEP_CANNOT_START` (message), `STEP_INFRASTRUCTURE` (message). `STEP_ACTS` is the whole list as JSON instead.
  */
 export function actsFromEnvironment(environment: Readonly<Record<string, string>>): readonly Act[] {
@@ -52,6 +56,10 @@ export function actsFromEnvironment(environment: Readonly<Record<string, string>
   if (isOn('STEP_IGNORE_SIGTERM')) acts.push({ do: 'ignore-sigterm' });
   const sleepMs = parseDurationMs(given('STEP_SLEEP') ?? '');
   if (sleepMs) acts.push({ do: 'sleep', ms: sleepMs });
+  const ports = given('STEP_LISTEN')
+    ?.split(',')
+    .flatMap((text) => parsePort(text) ?? []);
+  if (ports) acts.push({ do: 'listen', ports });
   if (isOn('STEP_HANG')) acts.push({ do: 'hang' });
 
   const outcome = endingFromEnvironment(given, isOn);
