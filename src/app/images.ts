@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { ComposedImages } from '../core/image.ts';
 import { ComposedSource } from '../drivers/images/composed/composed-source.ts';
 import { RegistrySource } from '../drivers/images/registry/registry-source.ts';
 import { ImageStore } from '../drivers/images/store/image-store.ts';
@@ -12,23 +13,48 @@ export interface ImageSettings {
   readonly hostEnvironment: Readonly<Record<string, string>>;
 }
 
+const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+
 /** Base images composed here, all others pulled, both unpacked into one store that data folders share. */
 export function createImages(settings: ImageSettings): ImageStore {
-  const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
   return new ImageStore({
     folder: join(settings.cacheFolder, 'images'),
     sources: [
-      new ComposedSource({
-        folder: join(settings.cacheFolder, 'composed'),
-        architecture,
-        hostEnvironment: settings.hostEnvironment,
-      }),
+      composedSource(settings),
       new RegistrySource({
         defaultHost: settings.defaultRegistry ?? 'docker.io',
         plainHttpHosts: settings.plainHttpRegistries,
         architecture,
       }),
     ],
+  });
+}
+
+/** The base images as bytes, for engines that keep images themselves. */
+export function createComposedImages(settings: Pick<ImageSettings, 'cacheFolder' | 'hostEnvironment'>): ComposedImages {
+  const source = composedSource(settings);
+  return {
+    serves: (reference) => source.serves(reference),
+    async open(reference, { progress }) {
+      const image = await source.resolve(reference, { progress });
+      return {
+        digest: image.digest,
+        architecture,
+        config: image.config,
+        layers: image.layers.map((layer) => ({
+          diffId: layer.diffId,
+          open: () => source.openLayer(image, layer),
+        })),
+      };
+    },
+  };
+}
+
+function composedSource(settings: Pick<ImageSettings, 'cacheFolder' | 'hostEnvironment'>): ComposedSource {
+  return new ComposedSource({
+    folder: join(settings.cacheFolder, 'composed'),
+    architecture,
+    hostEnvironment: settings.hostEnvironment,
   });
 }
 

@@ -49,3 +49,30 @@ export interface Images {
     },
   ): Promise<UnpackedImage>;
 }
+
+/**
+ * The bytes of images that are composed here, for engines that keep images themselves: what no registry serves has to be
+ * brought into them.
+ */
+export interface ComposedImages {
+  /** Whether the name is one of ours. */
+  serves(reference: string): boolean;
+  /** Composes the image where it is not there yet. Throws as `Images.provide` does. */
+  open(reference: string, options: { readonly progress?: (line: string) => void }): Promise<ComposedImage>;
+}
+
+export interface ComposedImage {
+  /** Digest of the manifest: the same digest is the same image. */
+  readonly digest: string;
+  readonly architecture: 'amd64' | 'arm64';
+  readonly config: ImageConfig;
+  /** Lowest first. */
+  readonly layers: readonly ComposedLayer[];
+}
+
+export interface ComposedLayer {
+  /** SHA-256 of the uncompressed tar. */
+  readonly diffId: string;
+  /** The uncompressed tar, from its beginning; may be opened again. */
+  open(): Promise<NodeJS.ReadableStream>;
+}

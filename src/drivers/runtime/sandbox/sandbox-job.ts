@@ -13,7 +13,7 @@ import { overlayMount } from './overlay.ts';
 import type { SandboxHost } from './sandbox-host.ts';
 import { gateOf, launchGate, sandboxUse } from './sandbox-launch.ts';
 import type { SandboxStep } from './sandbox-step.ts';
-import { Turns } from './turns.ts';
+import { Turns } from '../../../lib/turns.ts';
 import type { SandboxKind, WaitingSandboxes } from './waiting-sandboxes.ts';
 import { writeWorkTreeSettings } from './work-tree-settings.ts';
 
