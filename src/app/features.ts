@@ -2,6 +2,9 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { LogStorage } from '../drivers/logs/logs.ts';
 import { CompileProcess } from '../engine/compile-process.ts';
+import { ConvertingCompiler } from '../engine/convert/converting-compiler.ts';
+import { ProgramConverter } from '../engine/convert/program-converter.ts';
+import { sampleFacts } from '../engine/sample-facts.ts';
 import { accountsFeature, createPasswords } from '../features/accounts/index.ts';
 import { type CodeFeature, codeFeature } from '../features/code/index.ts';
 import type { Feature } from '../features/feature.ts';
@@ -14,6 +17,7 @@ import type { Logger } from '../lib/logger.ts';
 import { housekeeping } from '../server/housekeeping.ts';
 import type { Store } from '../store/open-store.ts';
 import type { Config } from './config.ts';
+import { rootFolder } from './root-folder.ts';
 
 export interface Features {
   /** In the order of their start. */
@@ -53,11 +57,12 @@ export function createFeatures(deps: {
     publicUrl: () => publicUrl,
     onPushBegin: () => compiler.warm(),
   });
+  const converter = new ProgramConverter({ wasmPath: join(rootFolder, 'dist/convert/convert.wasm') });
   const pipelines = pipelinesFeature({
     unitOfWork: store,
     happenings: store.happenings,
     repository: code.repository,
-    compiler,
+    compiler: new ConvertingCompiler(compiler, converter, sampleFacts),
     secrets: secrets.vault,
     logs,
     clock,

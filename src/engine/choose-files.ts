@@ -1,9 +1,5 @@
 import type { Dialect } from '../core/plan.ts';
-
-interface PipelineFile {
-  readonly path: string;
-  readonly text: string;
-}
+import type { PipelineFile } from './compile-input.ts';
 
 /** The files of a commit that say what is run, and those that are left aside. */
 export interface ChosenFiles {

@@ -4,10 +4,17 @@ import type { PipelinePlan } from '../core/plan.ts';
 import type { TraceEntry } from '../core/trace.ts';
 import type { Visibility } from '../core/visibility.ts';
 
+export interface PipelineFile {
+  readonly path: string;
+  readonly text: string;
+  /** Whether `text` is what a program wrote that stands under `path`. */
+  readonly isConverted?: boolean;
+}
+
 /** Everything that a compilation may depend on: the same input gives the same plan, on the server and in the CLI. */
 export interface CompileInput {
   /** Those that exist at the commit, in the order of precedence: the first counts, the others are named in the trace. */
-  readonly files: readonly { readonly path: string; readonly text: string }[];
+  readonly files: readonly PipelineFile[];
   readonly event: EventFacts;
   readonly project: ProjectFacts;
   readonly pipeline: { readonly number: number; readonly createdAt: Date; readonly link: string };

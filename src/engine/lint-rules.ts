@@ -18,6 +18,10 @@ export interface LintRule {
 export const lintRules = {
   'file.empty': { severity: 'error', summary: 'The file has no pipeline document.' },
   'file.too-large': { severity: 'error', summary: 'A pipeline file may have 256 KiB.' },
+  'file.program': {
+    severity: 'error',
+    summary: 'The file is a program (Jsonnet, Starlark) that does not run to its end, or nothing here runs it.',
+  },
   'file.findings-cut': {
     severity: 'warning',
     summary: 'The file has more findings than are shown: mend the first ones.',

@@ -9,6 +9,7 @@ const step = 'steps: [{name: s, image: x, commands: [ls]}]\n';
 const samples: Readonly<Record<LintCode, readonly [text: string, line: number, path?: string]>> = {
   'file.empty': ['# nothing\n', 1],
   'file.too-large': [`# ${'x'.repeat(262_143)}`, 1],
+  'file.program': ['{}', 1, '.drone.jsonnet'],
   'file.findings-cut': [`kind: pipeline\n${'k: v\n'.repeat(200)}${step}`, 102],
   'yaml.syntax': ['kind: pipeline\nsteps: }\n', 2],
   'yaml.limit': [`kind: pipeline\nsteps: ${'['.repeat(200)}${']'.repeat(200)}\n`, 2],

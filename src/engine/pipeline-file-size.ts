@@ -4,25 +4,29 @@ import type { CompileInput, CompileResult } from './compile-input.ts';
 /** Size that a pipeline file may have as it is written (reliability R5). */
 export const maxPipelineFileBytes = 256 * 1024;
 
+/** Size of all documents that a program writes (reliability R5). */
+export const maxConvertedBytes = 1024 * 1024;
+
 /** Steps that one file may have, over all its workflows. */
 export const maxStepsOfFile = 1_000;
 
 /** The answer to a file that is too large to be read, after `trace`; `undefined` when none is. */
 export function refuseLargeFile(files: CompileInput['files'], trace: readonly TraceEntry[]): CompileResult | undefined {
-  for (const { path, text } of files) {
+  for (const { path, text, isConverted } of files) {
     const bytes = Buffer.byteLength(text);
-    if (bytes <= maxPipelineFileBytes) continue;
+    const limit = isConverted ? maxConvertedBytes : maxPipelineFileBytes;
+    if (bytes <= limit) continue;
     return {
       kind: 'failed',
       path,
-      error: { message: `Cannot run ${path}: it has ${bytes} bytes, and may have ${maxPipelineFileBytes}`, path },
+      error: { message: `Cannot run ${path}: it has ${bytes} bytes, and may have ${limit}`, path },
       trace: [
         ...trace,
         {
           subject: { kind: 'file' },
           rule: 'file.too-large',
           verdict: 'failed',
-          values: { path, bytes, limit: maxPipelineFileBytes },
+          values: { path, bytes, limit },
         },
       ],
     };

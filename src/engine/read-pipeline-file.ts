@@ -1,5 +1,6 @@
 import type { Dialect } from '../core/plan.ts';
 import { renderingCommand } from './choose-files.ts';
+import type { PipelineFile } from './compile-input.ts';
 import { dialectRules } from './dialect-rules.ts';
 import { substitutionVariables } from './environment.ts';
 import type { EnvironmentFacts } from './environment-facts.ts';
@@ -20,16 +21,16 @@ export interface PipelineFileDraft {
 
 /** Reads and types a file in its dialect. Never throws for what it contains. */
 export function readPipelineFile(
-  { path, text }: { readonly path: string; readonly text: string },
+  { path, text, isConverted = false }: PipelineFile,
   dialect: Dialect,
   facts: EnvironmentFacts,
 ): PipelineFileDraft {
   const report = new LintReport(dialect);
   const file = new FileContext(text.replace(/^\uFEFF/, ''), dialectRules[dialect], report);
-  const command = renderingCommand(path);
+  const command = isConverted ? undefined : renderingCommand(path);
   if (command !== undefined) {
-    const message = `Gantry does not run programs that write pipeline files: commit what "${command}" writes`;
-    report.add('dialect.unsupported', { line: 1, column: 1 }, message);
+    const message = `the file is a program that writes pipelines, and nothing here runs it: commit what "${command}" writes`;
+    report.add('file.program', { line: 1, column: 1 }, message);
     return { path, workflows: [], report };
   }
   const workflows = readIn(dialect, file, path, facts);

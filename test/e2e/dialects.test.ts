@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { whyNoConverter } from '../support/converter.ts';
 import { GantryProcess } from '../support/gantry-process.ts';
 import { findSandboxHindrance } from '../support/sandbox-world.ts';
 
@@ -55,6 +56,15 @@ steps:
     image: base/busybox
     commands: [echo published]
     when: {path: 'src/**'}
+`;
+
+const program = `
+def main(ctx):
+  return [workflow(name, ctx.build.branch) for name in ["fast", "slow"]]
+
+def workflow(name, branch):
+  say = {"name": "say", "image": "base/busybox", "commands": ["echo %s on %s" % (name, branch)]}
+  return {"kind": "pipeline", "name": name, "steps": [say]}
 `;
 
 describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : title, () => {
@@ -117,5 +127,23 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
     ]);
     const check = pipeline.steps.find(({ name }) => name === 'check')!;
     expect(await gantry.log('shop', 2, check.id)).toContain('lint main fast,420');
+  });
+
+  it.skipIf(whyNoConverter)('that are programs: Starlark asks for the branch, and writes two documents', async () => {
+    await gantry.createProject('program');
+    await gantry.push('program', { '.drone.star': program });
+    const pipeline = await gantry.finished('program', 1);
+    expect(pipeline.status, JSON.stringify(pipeline)).toBe('passed');
+    expect(pipeline.steps.map(({ workflow, name }) => `${workflow}/${name}`)).toEqual([
+      'fast/clone',
+      'fast/say',
+      'slow/clone',
+      'slow/say',
+    ]);
+    expect(await gantry.log('program', 1, pipeline.steps[3]!.id)).toContain('slow on main');
+
+    await gantry.push('program', { '.drone.star': 'def main(ctx):\n  return absent\n' });
+    const failed = await gantry.finished('program', 2);
+    expect(failed.error).toMatchObject({ message: 'Cannot run .drone.star: undefined: absent', line: 2 });
   });
 });
