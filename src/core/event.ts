@@ -4,6 +4,11 @@ import type { TraceEntry } from './trace.ts';
 export const eventKinds = ['push', 'tag', 'manual', 'promote', 'rollback', 'cron'] as const;
 export type EventKind = (typeof eventKinds)[number];
 
+/** Whether an option of `git push -o` asks for no pipeline: `ci.skip`, the word that other systems know. */
+export function isSkippingOption(option: string): boolean {
+  return option.trim().toLowerCase() === 'ci.skip';
+}
+
 /**
  * Something that happened and may start a pipeline. Stored before it is acted on, under a unique key,
  * so that it starts exactly one.

@@ -28,6 +28,10 @@ export const traceRules = [
   'event.skip-marker', // marker
   'event.nothing-matched', // path
   'event.archived', //
+  'event.switched-off', // event
+  'event.branch-missing', // branch, cron
+  'event.push-option', // option
+  'event.repeats', // number, by, parameters
   'trigger.matched', //
   'trigger.event', // pattern, value
   'trigger.branch', // pattern, value
@@ -53,13 +57,21 @@ export const traceRules = [
   'workflow.runner-lost', // runner
   'workflow.requeued', // runner
   'workflow.stale-refused', // runner, token, current
+  'workflow.superseded', // number, ref
+  'workflow.pipeline-timed-out', // timeoutMs
   'step.after-failure', // step
   'step.workflow-lost', // step
   'step.cancelled', // by
   'step.timed-out', // timeoutMs
   'step.secret-missing', // secret
+  'step.secret-refused', // secret, limit, value
   'step.early-success', // step, exitCode
+  'step.nothing-beside', //
+  'step.dismissed', //
+  'service.not-ready', // ports, limitMs
+  'service.ended-early', //
   'runtime.chosen', // runtime, reason
+  'pipeline.rerun', // by, what, again, kept
 ] as const;
 
 export type TraceRule = (typeof traceRules)[number];

@@ -1,4 +1,5 @@
 import type { AuditStore } from './audit.ts';
+import type { CronStore } from './cron.ts';
 import type { DeviceLoginStore } from './device-login.ts';
 import type { EventStore } from './event.ts';
 import type { HappeningStore } from './events.ts';
@@ -9,8 +10,10 @@ import type { PersonStore } from './person.ts';
 import type { PipelineStore } from './pipeline.ts';
 import type { ProjectStore } from './project.ts';
 import type { RateLimitStore } from './rate-limit.ts';
+import type { RegistryLoginStore } from './registry-login.ts';
 import type { SecretStore } from './secret-record.ts';
 import type { SessionStore, TokenStore } from './token.ts';
+import type { VariableStore } from './variable.ts';
 
 /** All stores, over one connection. */
 export interface Stores {
@@ -24,8 +27,11 @@ export interface Stores {
   readonly audit: AuditStore;
   readonly projects: ProjectStore;
   readonly events: EventStore;
+  readonly crons: CronStore;
   readonly pipelines: PipelineStore;
   readonly secrets: SecretStore;
+  readonly variables: VariableStore;
+  readonly registryLogins: RegistryLoginStore;
   readonly happenings: HappeningStore;
   readonly idempotency: IdempotencyStore;
   readonly settings: SettingStore;

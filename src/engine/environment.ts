@@ -299,6 +299,7 @@ function gantryVariables(
     GANTRY_PIPELINE_CREATED: unixSeconds(pipeline.createdAt),
     GANTRY_WORKFLOW: workflow.name,
     ...(event.target === undefined ? {} : { GANTRY_TARGET: event.target }),
+    ...(event.schedule === undefined ? {} : { GANTRY_CRON: event.schedule }),
   };
 }
 
@@ -352,6 +353,7 @@ export const occasionalVariables: ReadonlySet<string> = new Set([
   'CI_DEPLOY_TO',
   'DRONE_DEPLOY_TO',
   'GANTRY_TARGET',
+  'GANTRY_CRON',
   'GANTRY_TAG',
 ]);
 

@@ -2,7 +2,7 @@ import type { Selectable } from 'kysely';
 import type { Event, EventKind, EventStore, NewEvent, NewPushIntent, PushIntent } from '../core/event.ts';
 import type { TraceEntry } from '../core/trace.ts';
 import type { Connection } from './connection.ts';
-import { fromJson, toDate } from './json-column.ts';
+import { fromJson, toDate, toJson } from './json-column.ts';
 import { prepare } from './prepare.ts';
 import type { Tables } from './tables.ts';
 
@@ -24,6 +24,8 @@ export function createEventStore(connection: Connection): EventStore {
     'parameters',
     'target',
     'parent_number',
+    'cron',
+    'push_options',
     'created_at',
     'planned_at',
     'pipeline_id',
@@ -46,6 +48,8 @@ export function createEventStore(connection: Connection): EventStore {
     parameters: string;
     target: string | undefined;
     parentNumber: number | undefined;
+    cron: string | undefined;
+    pushOptions: string | null;
     createdAt: Date;
   }>()(connection, (_, value) =>
     db
@@ -62,6 +66,8 @@ export function createEventStore(connection: Connection): EventStore {
         parameters: value.parameters,
         target: value.target,
         parent_number: value.parentNumber,
+        cron: value.cron,
+        push_options: value.pushOptions,
         created_at: value.createdAt,
       })
       .onConflict((conflict) => conflict.column('key').doNothing())
@@ -86,6 +92,7 @@ export function createEventStore(connection: Connection): EventStore {
     after: string;
     personName: string;
     personId: number | undefined;
+    pushOptions: string | null;
     createdAt: Date;
   }>()(connection, (_, value) =>
     db
@@ -98,6 +105,7 @@ export function createEventStore(connection: Connection): EventStore {
         after: value.after,
         person_name: value.personName,
         person_id: value.personId,
+        push_options: value.pushOptions,
         created_at: value.createdAt,
       })
       .returningAll(),
@@ -117,6 +125,8 @@ export function createEventStore(connection: Connection): EventStore {
         parameters: JSON.stringify(event.parameters),
         target: event.target,
         parentNumber: event.parentNumber,
+        cron: event.cron,
+        pushOptions: optionsText(event.pushOptions),
       });
       if (inserted) return { event: toEvent(inserted), isNew: true };
       const [known] = await byKey.run({ key: event.key });
@@ -147,7 +157,11 @@ export function createEventStore(connection: Connection): EventStore {
     async createIntents(intents: readonly NewPushIntent[]) {
       const created: PushIntent[] = [];
       for (const intent of intents) {
-        const rows = await insertIntent.run({ ...intent, personId: intent.personId });
+        const rows = await insertIntent.run({
+          ...intent,
+          personId: intent.personId,
+          pushOptions: optionsText(intent.pushOptions),
+        });
         created.push(...rows.map(toIntent));
       }
       return created;
@@ -203,10 +217,17 @@ function toEvent(row: Omit<Selectable<Tables['event']>, 'trace'>): Event {
     parameters: fromJson<Record<string, string>>(row.parameters),
     target: row.target ?? undefined,
     parentNumber: row.parent_number ?? undefined,
+    cron: row.cron ?? undefined,
+    pushOptions: fromJson<string[]>(row.push_options),
     createdAt: new Date(row.created_at),
     plannedAt: toDate(row.planned_at),
     pipelineId: row.pipeline_id ?? undefined,
   };
+}
+
+/** None is as good as an empty list. */
+function optionsText(options: readonly string[] | undefined): string | null {
+  return toJson(options?.length === 0 ? undefined : options);
 }
 
 function toIntent(row: Selectable<Tables['push_intent']>): PushIntent {
@@ -219,6 +240,7 @@ function toIntent(row: Selectable<Tables['push_intent']>): PushIntent {
     after: row.after,
     personName: row.person_name,
     personId: row.person_id ?? undefined,
+    pushOptions: fromJson<string[]>(row.push_options),
     createdAt: new Date(row.created_at),
     receivePid: row.receive_pid ?? undefined,
     receiveStartedTicks: row.receive_started_ticks ?? undefined,

@@ -50,10 +50,11 @@ const stepInsertion = insertion('step', [
 ]);
 
 interface NewPipelineValues
-  extends Omit<NewPipeline, 'parameters' | 'target' | 'parentNumber' | 'error' | 'startedAt' | 'finishedAt'> {
+  extends Omit<NewPipeline, 'parameters' | 'target' | 'parentNumber' | 'cron' | 'error' | 'startedAt' | 'finishedAt'> {
   readonly parametersJson: string;
   readonly target: string | undefined;
   readonly parentNumber: number | undefined;
+  readonly cron: string | undefined;
   readonly errorJson: string | null;
   readonly startedAt: Date | undefined;
   readonly finishedAt: Date | undefined;
@@ -129,6 +130,7 @@ export function createPipelineStore(connection: Connection): PipelineStore {
         parameters: value.parametersJson,
         target: value.target,
         parent_number: value.parentNumber,
+        cron: value.cron,
         error: value.errorJson,
         path: value.path,
         dialect: value.dialect,
@@ -351,6 +353,7 @@ export function createPipelineStore(connection: Connection): PipelineStore {
         parametersJson: JSON.stringify(pipeline.parameters),
         target: pipeline.target,
         parentNumber: pipeline.parentNumber,
+        cron: pipeline.cron,
         errorJson: toJson(pipeline.error),
         startedAt: pipeline.startedAt,
         finishedAt: pipeline.finishedAt,
@@ -481,6 +484,7 @@ function toPipeline(row: Selectable<Tables['pipeline']>): Pipeline {
     parameters: fromJson<Record<string, string>>(row.parameters),
     target: row.target ?? undefined,
     parentNumber: row.parent_number ?? undefined,
+    cron: row.cron ?? undefined,
     error: fromJson<PipelineError>(row.error),
     path: row.path,
     dialect: row.dialect,

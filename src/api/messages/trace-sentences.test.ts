@@ -37,6 +37,14 @@ const values = {
   exitCode: 78,
   runtime: 'sandbox',
   reason: 'it is there',
+  cron: 'nightly',
+  branch: 'main',
+  option: 'ci.skip',
+  number: 12,
+  parameters: 'COLOUR=red',
+  what: 'failed',
+  again: 'test, deploy',
+  kept: 'build',
 };
 
 describe('traceSentence', () => {

@@ -22,6 +22,13 @@ const en = {
   'event.skip-marker': (v) => `Nothing ran: the commit message says ${q(v['marker'])}.`,
   'event.nothing-matched': (v) => `Nothing ran: no trigger in ${v['path']} matches this event.`,
   'event.archived': () => 'Nothing ran: the project is archived.',
+  'event.switched-off': (v) =>
+    `Nothing ran: the settings of the project have switched off the event ${q(v['event'])}.`,
+  'event.branch-missing': (v) =>
+    `Nothing ran: the cron ${q(v['cron'])} is for the branch ${q(v['branch'])}, which is not there.`,
+  'event.push-option': (v) => `Nothing ran: the push asked for it with ${q(`-o ${v['option']}`)}.`,
+  'event.repeats': (v) =>
+    `This is pipeline #${v['number']} once more, started by ${v['by']} with other parameters: ${v['parameters']}.`,
   'trigger.matched': (_, s) => `${s} was triggered.`,
   'trigger.event': (v, s) =>
     `${s} was skipped: its trigger wants the event ${q(v['pattern'])}, and this is ${q(v['value'])}.`,
@@ -62,17 +69,42 @@ const en = {
     `${s} waits in the queue again: the runner ${v['runner']} is gone, and nothing had started.`,
   'workflow.stale-refused': (v, s) =>
     `A late report about ${s} was refused: the runner ${v['runner']} named token ${v['token']}, the present one is ${v['current']}.`,
+  'workflow.superseded': (v, s) => `${s} was cancelled: pipeline #${v['number']} is newer on ${v['ref']}.`,
+  'workflow.pipeline-timed-out': (v, s) =>
+    `${s} was cancelled: a pipeline of this project may run for ${seconds(v['timeoutMs'])} s.`,
   'step.after-failure': (v, s) => `${s} was skipped: ${q(v['step'])} had failed.`,
   'step.workflow-lost': (v, s) => `${s} was skipped: the runner was lost while ${q(v['step'])} was its turn.`,
   'step.cancelled': (v, s) => `${s} was cancelled by ${v['by']}.`,
   'step.timed-out': (v, s) => `${s} was stopped after ${seconds(v['timeoutMs'])} s: its time was over.`,
   'step.secret-missing': (v, s) => `${s} could not start: there is no secret ${q(v['secret'])} for this event.`,
+  'step.secret-refused': (v, s) => `${s}: secret ${q(v['secret'])} is not given to ${refusedTo(v)}.`,
   'step.early-success': (v, s) =>
     v['step'] === undefined || s.includes(q(v['step']))
       ? `${s} ended the workflow early with success (exit code ${v['exitCode']}).`
       : `${s} was skipped: ${q(v['step'])} ended the workflow early with success (exit code ${v['exitCode']}).`,
+  'step.nothing-beside': (_, s) => `${s} was not needed: no step was left that it would run beside.`,
+  'step.dismissed': (_, s) => `${s} was ended: the last of the other steps had ended.`,
+  'service.not-ready': (v, s) =>
+    `${s} was not ready: nothing answered on port ${v['ports']} for ${seconds(v['limitMs'])} s, and the steps went on without it.`,
+  'service.ended-early': (_, s) => `${s} ended by itself before the steps did.`,
   'runtime.chosen': (v, s) => `${s} runs on ${v['runtime']}: ${v['reason']}.`,
+  'pipeline.rerun': (v) => {
+    const kept = v['kept'] === '' ? '' : ` Kept as they were: ${v['kept']}.`;
+    return `Run again by ${v['by']}: ${rerunParts[String(v['what'])] ?? v['what']} (${v['again']}).${kept}`;
+  },
 } satisfies Sentences;
+
+/** What was run again, as `core/trace.ts` says it. */
+const rerunParts: Readonly<Record<string, string>> = {
+  all: 'the whole pipeline',
+  failed: 'what had not passed',
+  workflow: 'a workflow and what hangs on it',
+};
+const rerunPartsZh: Readonly<Record<string, string>> = {
+  all: '整条流水线',
+  failed: '未通过的部分',
+  workflow: '一个工作流及依赖它的部分',
+};
 
 const zh = {
   'file.chosen': (v) => `流水线文件为 ${v['path']}。`,
@@ -86,6 +118,10 @@ const zh = {
   'event.skip-marker': (v) => `没有运行：提交说明中含有${z(v['marker'])}。`,
   'event.nothing-matched': (v) => `没有运行：${v['path']} 中没有与此事件匹配的触发条件。`,
   'event.archived': () => '没有运行：项目已归档。',
+  'event.switched-off': (v) => `没有运行：项目设置中已关闭事件${z(v['event'])}。`,
+  'event.branch-missing': (v) => `没有运行：定时任务${z(v['cron'])}所用的分支${z(v['branch'])}不存在。`,
+  'event.push-option': (v) => `没有运行：推送时使用了${z(`-o ${v['option']}`)}选项。`,
+  'event.repeats': (v) => `这是流水线 #${v['number']} 的再次运行，由 ${v['by']} 更换参数后启动：${v['parameters']}。`,
   'trigger.matched': (_, s) => `${s}已触发。`,
   'trigger.event': (v, s) => `${s}已跳过：触发条件要求事件${z(v['pattern'])}，实际为${z(v['value'])}。`,
   'trigger.branch': (v, s) => `${s}已跳过：触发条件要求分支${z(v['pattern'])}，实际为${z(v['value'])}。`,
@@ -117,17 +153,41 @@ const zh = {
   'workflow.requeued': (v, s) => `${s}重新排队：运行器 ${v['runner']} 已离开，尚无步骤开始。`,
   'workflow.stale-refused': (v, s) =>
     `已拒绝关于${s}的过期报告：运行器 ${v['runner']} 使用令牌 ${v['token']}，当前令牌为 ${v['current']}。`,
+  'workflow.superseded': (v, s) => `${s}已取消：${v['ref']} 上有更新的流水线 #${v['number']}。`,
+  'workflow.pipeline-timed-out': (v, s) => `${s}已取消：此项目的流水线最多运行 ${seconds(v['timeoutMs'])} 秒。`,
   'step.after-failure': (v, s) => `${s}已跳过：步骤${z(v['step'])}已失败。`,
   'step.workflow-lost': (v, s) => `${s}已跳过：轮到步骤${z(v['step'])}时运行器丢失。`,
   'step.cancelled': (v, s) => `${s}已被 ${v['by']} 取消。`,
   'step.timed-out': (v, s) => `${s}运行 ${seconds(v['timeoutMs'])} 秒后超时，已停止。`,
   'step.secret-missing': (v, s) => `${s}无法启动：此事件没有名为${z(v['secret'])}的密钥。`,
+  'step.secret-refused': (v, s) => `${s}：密钥${z(v['secret'])}${refusedToZh(v)}。`,
   'step.early-success': (v, s) =>
     s.includes(z(v['step']))
       ? `${s}提前成功结束了工作流（退出码 ${v['exitCode']}）。`
       : `${s}已跳过：步骤${z(v['step'])}提前成功结束了工作流（退出码 ${v['exitCode']}）。`,
+  'step.nothing-beside': (_, s) => `${s}无需运行：没有其他步骤与它同时运行。`,
+  'step.dismissed': (_, s) => `${s}已结束：其他步骤都已完成。`,
+  'service.not-ready': (v, s) =>
+    `${s}未就绪：${seconds(v['limitMs'])} 秒内端口 ${v['ports']} 没有响应，后续步骤已继续运行。`,
+  'service.ended-early': (_, s) => `${s}在其他步骤完成之前自行退出。`,
   'runtime.chosen': (v, s) => `${s}在 ${v['runtime']} 上运行：${v['reason']}。`,
+  'pipeline.rerun': (v) => {
+    const kept = v['kept'] === '' ? '' : `保留原结果：${v['kept']}。`;
+    return `${v['by']} 重新运行了${rerunPartsZh[String(v['what'])] ?? v['what']}（${v['again']}）。${kept}`;
+  },
 } satisfies Sentences;
+
+/** Whom the limits of a secret keep it from. */
+function refusedTo({ limit, value }: Values): string {
+  return limit === 'plugin' ? 'steps with commands or an environment of their own' : `${limit} ${value}`;
+}
+
+function refusedToZh({ limit, value }: Values): string {
+  const words: Record<string, string> = { event: '事件', branch: '分支', image: '镜像' };
+  return limit === 'plugin'
+    ? '只提供给插件，不提供给自带命令或环境变量的步骤'
+    : `不提供给${words[String(limit)] ?? String(limit)} ${value}`;
+}
 
 function endZh(status: unknown): string {
   const words: Record<string, string> = { failed: '失败', cancelled: '已取消', infrastructure: '因基础设施故障结束' };

@@ -274,9 +274,20 @@ describe('Smart HTTP', () => {
     expect(bomb.length).toBeLessThan(100_000);
   });
 
-  it('shows a push option that nobody uses no ill will', async () => {
-    const { tree } = await projectWithTree();
-    await mustGit(['push', '--quiet', '--push-option=ci.skip', 'origin', 'main'], tree);
+  it('keeps what a push asks for with its event, and says which option means nothing', async () => {
+    const { project, tree, commit } = await projectWithTree();
+    await mustGit(['push', '--quiet', 'origin', 'main'], tree);
+    await commit('second');
+    const pushed = await gitClient(['push', '-o', 'ci.skip', '-o', 'ci.variable=A=b', 'origin', 'main'], tree);
+    expect(pushed.exitCode, pushed.stderr).toBe(0);
+    expect(pushed.stderr).toContain('remote: The push option ci.variable=A=b means nothing here: only ci.skip does');
+    expect(pushed.stderr).not.toContain('option ci.skip means');
+    const [second, first] = await server.store.read.events.listByProject(project.id, 10);
+    expect(second?.pushOptions).toEqual(['ci.skip', 'ci.variable=A=b']);
+    expect(first?.pushOptions).toBeUndefined();
+
+    const tooLong = await gitClient(['push', '-o', 'x'.repeat(2_000), 'origin', 'main:other'], tree);
+    expect(tooLong.exitCode).not.toBe(0);
   });
 });
 

@@ -18,7 +18,13 @@ export interface PushRequest {
   readonly sizeBytes: number;
 }
 
-export const pushLimits = { commands: 1_000, shallows: 1_000, options: 64, headBytes: 1_048_576 } as const;
+export const pushLimits = {
+  commands: 1_000,
+  shallows: 1_000,
+  options: 64,
+  optionBytes: 1_024,
+  headBytes: 1_048_576,
+} as const;
 
 /**
  * Reads the lines before the pack (gitprotocol-pack, "Reference Update Request"). `undefined` when more bytes are needed.
@@ -76,6 +82,8 @@ export function readPushRequest(bytes: Buffer): PushRequest | undefined {
       offset = next.end;
       if (next.line.kind === 'flush') break;
       if (next.line.kind !== 'data') throw refused('it has a section that a push does not have');
+      if (next.line.payload.length > pushLimits.optionBytes)
+        throw refused(`it has a push option of more than ${pushLimits.optionBytes} bytes`);
       options.push(next.line.payload.toString('utf8').replace(/\n$/, ''));
       if (options.length > pushLimits.options) throw refused(`it has more than ${pushLimits.options} push options`);
     }

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { GantryError } from '../../core/errors.ts';
-import type { PushIntent } from '../../core/event.ts';
+import { isSkippingOption, type PushIntent } from '../../core/event.ts';
 import type { Project } from '../../core/project.ts';
 import { projectSlug } from '../../core/project.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
@@ -136,7 +136,7 @@ export class PushReceiver {
       end();
     };
     try {
-      const intents = await this.#recordIntents(project, pushId, push.commands, pusher);
+      const intents = await this.#recordIntents(project, pushId, push, pusher);
       await failpoint('event.afterIntent');
       const work = new PushUnderWay(this.#deps, { project, push, pushId, intents, pusher, chunks, rest });
       return work.start(isDone);
@@ -168,7 +168,7 @@ export class PushReceiver {
   #recordIntents(
     project: Project,
     pushId: string,
-    commands: readonly PushCommand[],
+    { commands, options }: PushRequest,
     pusher: Pusher,
   ): Promise<readonly PushIntent[]> {
     const createdAt = this.#deps.clock.now();
@@ -182,6 +182,7 @@ export class PushReceiver {
           after,
           personName: pusher.personName,
           personId: pusher.personId,
+          pushOptions: options,
           createdAt,
         })),
       ),
@@ -239,6 +240,7 @@ class PushUnderWay {
       const report = await this.#letGitWork().finally(() => this.#leaveRepository?.());
       if (!report) throw new GantryError('GIT_FAILED', 'Cannot take the push: git ended without a report');
       await this.#settle(report, wasEmpty);
+      this.#nameUnknownOptions();
       this.#send(this.#answer.rest());
     } catch (error) {
       const isOurs = error instanceof GantryError;
@@ -425,7 +427,7 @@ class PushUnderWay {
         stores,
         project.id,
         accepted,
-        { pushId, personName: pusher.personName, personId: pusher.personId },
+        { pushId, personName: pusher.personName, personId: pusher.personId, pushOptions: push.options },
         at,
       );
       await stores.events.removeIntents(pushId);
@@ -436,6 +438,13 @@ class PushUnderWay {
 
   #send(bytes: Buffer): void {
     if (bytes.length > 0) this.#client?.enqueue(bytes);
+  }
+
+  /** Whoever asked for something must not believe that it was done. */
+  #nameUnknownOptions(): void {
+    if (!this.#usesSideBand) return;
+    for (const option of this.#in.push.options.filter((one) => !isSkippingOption(one)))
+      this.#send(sideBand(2, `The push option ${printable(option)} means nothing here: only ci.skip does\n`));
   }
 
   #sayFailure(message: string): void {

@@ -10,7 +10,12 @@ export async function storePush(
   stores: Stores,
   projectId: number,
   moved: readonly PushCommand[],
-  by: { readonly pushId: string; readonly personName: string; readonly personId: number | undefined },
+  by: {
+    readonly pushId: string;
+    readonly personName: string;
+    readonly personId: number | undefined;
+    readonly pushOptions?: readonly string[] | undefined;
+  },
   at: Date,
 ): Promise<number> {
   let made = 0;
@@ -28,6 +33,7 @@ export async function storePush(
       personName: by.personName,
       personId: by.personId,
       parameters: {},
+      pushOptions: by.pushOptions,
       createdAt: at,
     });
     await stores.events.setLastSeenRef(projectId, ref, after);

@@ -1,11 +1,11 @@
 import { GantryError } from '../../core/errors.ts';
-import type { Event } from '../../core/event.ts';
+import { type Event, isSkippingOption } from '../../core/event.ts';
 import type { Happening } from '../../core/events.ts';
 import type { NewPipeline, Pipeline } from '../../core/pipeline.ts';
 import type { PipelinePlan } from '../../core/plan.ts';
 import { type Project, projectSlug } from '../../core/project.ts';
 import type { Repository } from '../../core/repository.ts';
-import type { SecretVault } from '../../core/secret-vault.ts';
+import type { LimitedSecret, SecretVault } from '../../core/secret-vault.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import { architectureName } from '../../engine/architecture.ts';
@@ -15,6 +15,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { type OpenPipeline, openPipeline } from './open-pipelines.ts';
+import { traceRefusedSecrets } from './secret-refusals.ts';
 
 /** Compiles in a process of its own, under the limits of R5. */
 export interface PipelineCompiler {
@@ -28,7 +29,7 @@ export interface PlanEventDeps {
     'resolve' | 'commit' | 'readFile' | 'listFolder' | 'changedPaths' | 'mergeBase'
   >;
   readonly compiler: PipelineCompiler;
-  readonly secrets: Pick<SecretVault, 'names'>;
+  readonly secrets: Pick<SecretVault, 'list'>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Address of this Gantry, without a slash at its end. */
@@ -78,10 +79,21 @@ export async function planEvent(deps: PlanEventDeps, eventId: number): Promise<P
     const input = compileInput(deps, event, project, facts, { number, createdAt });
     const result = facts.tooLarge ?? (await deps.compiler.compile(input));
     if (result.kind === 'nothing') return writeNothing(deps, event, result.trace);
-    const planned = await writePipeline(deps, event, project, input, result);
+    const planned = await writePipeline(deps, event, project, input, withRefusedSecrets(result, event, facts));
     if (planned) return planned;
   }
   throw new GantryError('SERVER_BUSY', `Cannot plan event ${eventId}: the number of its pipeline was taken each time`);
+}
+
+/** The trace tells which secrets are there and yet not given: the compiler knows names alone. */
+function withRefusedSecrets(
+  result: Exclude<CompileResult, { kind: 'nothing' }>,
+  event: Event,
+  { secrets }: EventReading,
+): Exclude<CompileResult, { kind: 'nothing' }> {
+  if (result.kind !== 'planned') return result;
+  const use = { event: event.kind, branch: branchOf(event.ref) };
+  return { ...result, trace: [...result.trace, ...traceRefusedSecrets(result.plan, { secrets, use })] };
 }
 
 /** Ends the planning of an event that cannot be planned: a pipeline that failed says so. */
@@ -89,7 +101,7 @@ export async function failEvent(deps: PlanEventDeps, eventId: number, message: s
   const failing: PlanEventDeps = {
     ...deps,
     repository: noRepository,
-    secrets: { names: () => Promise.resolve([]) },
+    secrets: { list: () => Promise.resolve([]) },
     compiler: {
       compile: () => Promise.resolve({ kind: 'failed', path: pipelineFilePaths[0], error: { message }, trace: [] }),
     },
@@ -121,8 +133,13 @@ function refuseEvent(event: Event, project: Project): TraceEntry | undefined {
     verdict: 'skipped',
     values,
   });
-  if (allZeros.test(event.after)) return entry('event.deleted-ref', { ref: event.ref });
-  return project.archivedAt ? entry('event.archived', {}) : undefined;
+  if (allZeros.test(event.after))
+    return event.kind === 'cron'
+      ? entry('event.branch-missing', { branch: branchOf(event.ref), cron: event.cron ?? '' })
+      : entry('event.deleted-ref', { ref: event.ref });
+  if (project.archivedAt) return entry('event.archived', {});
+  const asked = event.pushOptions?.find(isSkippingOption);
+  return asked === undefined ? undefined : entry('event.push-option', { option: asked });
 }
 
 interface EventReading {
@@ -131,7 +148,7 @@ interface EventReading {
   readonly authorName: string;
   readonly authorEmail: string;
   readonly files: CompileInput['files'];
-  readonly secretNames: readonly string[];
+  readonly secrets: readonly LimitedSecret[];
   readonly changedPaths: readonly string[] | undefined;
   /** A file too large to be read at all. */
   readonly tooLarge: CompileResult | undefined;
@@ -144,9 +161,9 @@ async function readFacts(deps: PlanEventDeps, event: Event, project: Project): P
     event.kind === 'tag'
       ? ((await repository.resolve(event.projectId, event.after))?.commit ?? event.after)
       : event.after;
-  const [details, secretNames, ...found] = await Promise.all([
+  const [details, known, ...found] = await Promise.all([
     repository.commit(event.projectId, commit),
-    secrets.names(event.projectId, event.kind),
+    secrets.list(event.projectId),
     ...pipelineFilePaths.map((path) => readPipelineFiles(deps, event.projectId, commit, path)),
   ]);
   const files = found.flat();
@@ -157,7 +174,7 @@ async function readFacts(deps: PlanEventDeps, event: Event, project: Project): P
     authorName: details?.authorName ?? '',
     authorEmail: details?.authorEmail ?? '',
     files: files.flatMap(({ path, text }) => (text === undefined ? [] : [{ path, text }])),
-    secretNames,
+    secrets: known,
     changedPaths: await readChangedPaths(deps, event, project, commit, files),
     tooLarge: first && first.text === undefined ? refuseFile(first.path) : undefined,
   };
@@ -263,6 +280,7 @@ function compileInput(
       personName: event.personName,
       parameters: event.parameters,
       target: event.target,
+      schedule: event.cron,
       parentNumber: event.parentNumber,
       changedPaths: facts.changedPaths,
     },
@@ -278,7 +296,7 @@ function compileInput(
     instanceUrl,
     // Runners are on this host.
     architecture: architectureName(process.arch),
-    secretNames: facts.secretNames,
+    secretNames: facts.secrets.map(({ name }) => name),
     stepTimeoutMs: project.stepTimeoutMs,
   };
 }
@@ -381,6 +399,7 @@ function newPipeline(
     parameters: event.parameters,
     target: event.target,
     parentNumber: event.parentNumber,
+    cron: event.cron,
     path,
     dialect: planOf(result).dialect,
     createdAt,

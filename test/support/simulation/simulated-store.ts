@@ -138,6 +138,7 @@ export class SimulatedStore {
       idempotency: absent('idempotency'),
       settings: absent('settings'),
       projects: this.#projectStore(),
+      crons: absent('crons'),
       events: this.#eventStore(),
       pipelines: this.#pipelineStore(),
       happenings: this.#happeningStore(),
