@@ -55,8 +55,9 @@ export class Draft {
     return { subject: { kind: 'step', workflow: plan.name, step: plan.steps[position]!.name }, rule, verdict, values };
   }
 
+  /** Whether all that it waits for has ended; of those that run beside the others, whether they are up. */
   haveDependenciesEnded(position: number): boolean {
-    return this.#everyDependency(position, (step) => isFinished(step.status));
+    return this.#everyDependency(position, (step) => isFinished(step.status) || step.isUp === true);
   }
 
   /** Whether all that it waits for has ended, runs, or is staged itself: it may be next. */

@@ -26,6 +26,12 @@ export interface StepState {
   readonly isReleased: boolean;
   readonly startedAtMs?: number | undefined;
   readonly hasOutputEnded: boolean;
+  /** Of a step that runs beside the others: they need not wait for it any more. */
+  readonly isUp?: boolean | undefined;
+  /** It never answered on these ports, and the others went on after so long. */
+  readonly silence?: { readonly ports: string; readonly limitMs: number } | undefined;
+  /** It was told to stop because no step is left that it would run beside. */
+  readonly isDismissed?: boolean | undefined;
   /** How its process ended; the step ends with it once the output has ended too. */
   readonly exit?: { readonly outcome: Outcome; readonly atMs: number } | undefined;
   /** It was told to stop because its time was over. */
@@ -44,7 +50,7 @@ export type Effect =
   /** Tear down what was staged: its gate stays shut, and an answer that allows the start comes too late. */
   | { readonly type: 'discard'; readonly step: number }
   /** SIGTERM, grace, SIGKILL. */
-  | { readonly type: 'cancel'; readonly step: number; readonly reason: 'cancelled' | 'timed-out' }
+  | { readonly type: 'cancel'; readonly step: number; readonly reason: 'cancelled' | 'timed-out' | 'dismissed' }
   /** Every step has ended: destroy the surroundings and tell. */
   | { readonly type: 'finish'; readonly status: FinishedStatus };
 

@@ -1,4 +1,5 @@
 import { isFinished, type Outcome } from '../core/pipeline.ts';
+import type { TraceEntry } from '../core/trace.ts';
 import { Draft } from './advance-draft.ts';
 import { type Effect, hasStarted, initialStep, isRunning, type WorkflowState } from './advance-state.ts';
 import { endOf } from './level-status.ts';
@@ -10,6 +11,15 @@ export type Occurrence =
   | { readonly type: 'claimed' }
   /** The start is recorded and the gate was opened. */
   | { readonly type: 'started'; readonly step: number; readonly atMs: number }
+  /**
+   * A step that runs beside the others has come as far as they wait for. `silence`: it has not, and they go on all the
+   * same.
+   */
+  | {
+      readonly type: 'up';
+      readonly step: number;
+      readonly silence?: { readonly ports: string; readonly limitMs: number } | undefined;
+    }
   | { readonly type: 'output-ended'; readonly step: number; readonly atMs: number }
   /** Its process ended, or it could not be staged (which counts once its turn has come). */
   | { readonly type: 'exited'; readonly step: number; readonly outcome: Outcome; readonly atMs: number }
@@ -33,7 +43,8 @@ const outputGraceMs = 2_000;
  * Pure and total: an occurrence that does not fit (twice, too late, of no step) answers the very same state and no
  * effect. Order is a graph of steps; after a failure that is not ignored no on-success step starts, whatever branch it is
  * on (Drone 1.x, pipelines.md 10.5), or none of a later stage (`failureSkips`); a step whose condition did not match
- * counts as ended; after a cancel nothing starts.
+ * counts as ended; after a cancel nothing starts. Steps that run beside the others (services, detached ones) are waited
+ * for until they are up, and are told to stop when the last of the others has ended.
  */
 export function advance(workflow: WorkflowState, occurrence: Occurrence): Advance {
   if (isFinished(workflow.status)) return { workflow, effects: [] };
@@ -73,6 +84,15 @@ function happen(draft: Draft, occurrence: Occurrence): void {
       draft.setStep(occurrence.step, { status: 'running', startedAtMs: occurrence.atMs });
       return;
     }
+    case 'up': {
+      const step = draft.step(occurrence.step);
+      if (step?.status !== 'running' || step.isUp || !draft.plan(occurrence.step).background) return;
+      draft.setStep(occurrence.step, {
+        isUp: true,
+        ...(occurrence.silence ? { silence: occurrence.silence } : {}),
+      });
+      return;
+    }
     case 'output-ended': {
       const step = draft.step(occurrence.step);
       if (step?.status !== 'running' || step.hasOutputEnded) return;
@@ -110,7 +130,7 @@ function happen(draft: Draft, occurrence: Occurrence): void {
 
 function timeOut(draft: Draft, position: number): void {
   const step = draft.step(position);
-  if (step?.status !== 'running' || step.isTimedOut || step.exit) return;
+  if (step?.status !== 'running' || step.isTimedOut || step.isDismissed || step.exit) return;
   draft.setStep(position, { isTimedOut: true });
   draft.effects.push({ type: 'cancel', step: position, reason: 'timed-out' });
 }
@@ -189,6 +209,7 @@ function settle(draft: Draft, from: number): void {
     for (let position = first; position < count; position += 1) if (settleStep(draft, position)) isAgain = true;
   }
 
+  dismissBackground(draft);
   const hasEnded = draft.workflow.steps.every(({ status }) => isFinished(status));
   const end =
     hasEnded &&
@@ -204,6 +225,23 @@ function settle(draft: Draft, from: number): void {
     return;
   }
   stageNext(draft);
+}
+
+/** Ends what runs beside the others once there are no others; what has not started is not needed any more. */
+function dismissBackground(draft: Draft): void {
+  const { plan, steps } = draft.workflow;
+  if (!steps.every(({ status }, position) => plan.steps[position]!.background || isFinished(status))) return;
+  steps.forEach((step, position) => {
+    if (isFinished(step.status) || step.isDismissed) return;
+    if (step.status !== 'running' && step.status !== 'starting') {
+      draft.end(position, 'skipped', draft.reason(position, 'step.nothing-beside', 'skipped', {}));
+      return;
+    }
+    // One that has exited by itself ends by that.
+    if (step.exit) return;
+    draft.setStep(position, { isDismissed: true });
+    draft.effects.push({ type: 'cancel', step: position, reason: 'dismissed' });
+  });
 }
 
 function stageNext(draft: Draft): void {
@@ -256,6 +294,11 @@ function endByExit(draft: Draft, position: number, outcome: Outcome): void {
     draft.end(position, 'cancelled', draft.reason(position, 'step.cancelled', 'failed', values), outcome);
     return;
   }
+  const end = endOfBackground(draft, position, outcome);
+  if (end) {
+    draft.end(position, end.status, end.reason, end.outcome);
+    return;
+  }
   if (step.isTimedOut || outcome.kind === 'timed-out') {
     const { timeoutMs } = outcome.kind === 'timed-out' ? outcome : plan;
     const reason = draft.reason(position, 'step.timed-out', 'failed', { timeoutMs });
@@ -276,6 +319,36 @@ function endByExit(draft: Draft, position: number, outcome: Outcome): void {
   const ended = draft.workflow.steps[position]!.status;
   const isFailure = ended !== 'passed' && !(ended === 'failed' && plan.onFailure === 'ignore');
   if (isFailure && workflow.failedStep === undefined) draft.set({ failedStep: position });
+}
+
+/**
+ * How a step that ran beside the others ends where that is its own affair: dismissed, it did what it was for, unless it
+ * never came up; a service that ends by itself says so. What is nobody's verdict counts as it does for every step.
+ */
+function endOfBackground(
+  draft: Draft,
+  position: number,
+  outcome: Outcome,
+): { readonly status: 'passed' | 'failed'; readonly reason: TraceEntry; readonly outcome: Outcome } | undefined {
+  const { background } = draft.plan(position);
+  const { isDismissed, silence } = draft.step(position)!;
+  if (!background || outcome.kind === 'infrastructure') return undefined;
+  if (silence) {
+    const reason = draft.reason(position, 'service.not-ready', 'failed', silence);
+    return { status: 'failed', reason, outcome: isDismissed ? timedOut(silence.limitMs) : outcome };
+  }
+  if (isDismissed) return { status: 'passed', reason: draft.reason(position, 'step.dismissed', 'ran', {}), outcome };
+  if (background === 'detached' || outcome.kind === 'timed-out' || outcome.kind === 'cannot-start') return undefined;
+  const status = statusOf(outcome) === 'passed' ? 'passed' : 'failed';
+  return {
+    status,
+    reason: draft.reason(position, 'service.ended-early', status === 'passed' ? 'noted' : 'failed', {}),
+    outcome,
+  };
+}
+
+function timedOut(timeoutMs: number): Outcome {
+  return { kind: 'timed-out', timeoutMs };
 }
 
 /** What an outcome makes of its step. */

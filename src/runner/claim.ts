@@ -12,6 +12,7 @@ import type { Assignment, ClaimName, ToRunner, ToServer } from '../engine/runner
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Timers } from '../lib/timers.ts';
+import { awaitService, defaultServiceReadyLimitMs } from './await-service.ts';
 import type { OutputBudget } from './output-budget.ts';
 import { StepOutput } from './step-output.ts';
 
@@ -23,6 +24,8 @@ export interface ClaimDeps {
   readonly budget: OutputBudget;
   readonly stepLimits: StepLimits;
   readonly graceMs: number;
+  /** How long a service may stay silent before the steps go on without it; absent = one minute. */
+  readonly serviceReadyLimitMs?: number | undefined;
   /** Sends to the server; dropped while there is none, since all that matters is sent again. */
   readonly send: (message: ToServer, payload?: Uint8Array) => void;
 }
@@ -51,6 +54,8 @@ interface ClaimStep {
 
 /** How long after its time limit a step is waited for. */
 const endlessMs = 60_000;
+/** A service may run for days; to make it ready may not take as long. */
+const maxBackgroundStagingMs = 3_600_000;
 /** Lines of progress that are kept of a step whose turn has not come. */
 const maxEarlyLines = 200;
 
@@ -94,6 +99,8 @@ export class Claim {
       id: this.jobId,
       workspace: workspacePath(assignment.plan.workspace),
       ...(assignment.plan.clone.isDisabled ? {} : { repository: assignment.repository }),
+      ...(assignment.plan.volumes ? { volumes: assignment.plan.volumes } : {}),
+      hostNames: assignment.plan.steps.flatMap(({ hostName, skipped }) => (hostName && !skipped ? [hostName] : [])),
     });
     // Each step that is staged hears of it; a claim without steps to stage must not bring the process down.
     this.#job.catch(() => undefined);
@@ -103,9 +110,11 @@ export class Claim {
     return `w${this.name.workflowId}-a${this.name.attempt}-t${this.name.token}`;
   }
 
-  /** Slots that it takes at this moment. */
+  /** Slots that it takes at this moment; what runs beside the steps takes none. */
   get runningSteps(): number {
-    return this.#state.steps.filter(({ status }) => status === 'running').length;
+    return this.#state.steps.filter(
+      ({ status }, position) => status === 'running' && !this.#steps[position]!.plan.background,
+    ).length;
   }
 
   begin(): void {
@@ -158,9 +167,11 @@ export class Claim {
     }
     this.#happen({ type: 'started', step: position, atMs: this.#nowMs() });
     this.#send({ type: 'running', ...this.name, stepId: step.id });
+    if (plan.background) void this.#watchUntilUp(step, position);
     const end = (outcome: Outcome): void => {
       takeBackNet();
       step.running = undefined;
+      step.stop.abort(new Error('The step has ended'));
       this.#happen({ type: 'output-ended', step: position, atMs: this.#nowMs() });
       this.#happen({ type: 'exited', step: position, outcome: this.#masked(outcome), atMs: this.#nowMs() });
     };
@@ -268,12 +279,13 @@ export class Claim {
   async #stage(step: ClaimStep, position: number): Promise<void> {
     const { plan } = step;
     // A pull that never ends must not hold the workflow for ever; what waits behind the gate has all the time there is.
-    const takeBackLimit = this.#deps.timers.after(plan.timeoutMs, () => step.stop.abort(stagingTimedOut(plan)));
+    const limitMs = plan.background ? Math.min(plan.timeoutMs, maxBackgroundStagingMs) : plan.timeoutMs;
+    const takeBackLimit = this.#deps.timers.after(limitMs, () => step.stop.abort(stagingTimedOut(plan.name, limitMs)));
     try {
       const job = await Promise.race([this.#job, whenAborted(step.stop.signal)]);
       if (step.isDiscarded || this.#isDisowned) return;
       const staged = await job.stage({
-        id: `${this.jobId}-s${step.id}`,
+        id: this.#stageId(step),
         name: plan.name,
         kind: plan.kind,
         image: plan.image,
@@ -282,6 +294,10 @@ export class Claim {
         command: plan.command,
         user: plan.user,
         workingDirectory: plan.workingDirectory,
+        startsIn: plan.startsIn ?? 'workspace',
+        hostName: plan.hostName,
+        ports: plan.ports,
+        volumes: plan.volumes,
         limits: this.#deps.stepLimits,
         network: 'job',
         progress: (line) => this.#showProgress(step, line),
@@ -302,6 +318,26 @@ export class Claim {
     } finally {
       takeBackLimit();
     }
+  }
+
+  /** The others wait until it is up, or until it has ended. */
+  async #watchUntilUp(step: ClaimStep, position: number): Promise<void> {
+    const readiness = await awaitService({
+      job: await this.#job,
+      stepId: this.#stageId(step),
+      plan: step.plan,
+      imagePorts: step.staged?.ports,
+      limitMs: this.#deps.serviceReadyLimitMs ?? defaultServiceReadyLimitMs,
+      signal: step.stop.signal,
+    });
+    if (!readiness || !step.running) return;
+    const { line, silence } = readiness;
+    if (line !== undefined) step.output.writeLine(line);
+    this.#happen({ type: 'up', step: position, silence });
+  }
+
+  #stageId(step: ClaimStep): string {
+    return `${this.jobId}-s${step.id}`;
   }
 
   #showProgress(step: ClaimStep, line: string): void {
@@ -421,7 +457,7 @@ function whenAborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-function stagingTimedOut({ name, timeoutMs }: StepPlan): GantryError {
+function stagingTimedOut(name: string, timeoutMs: number): GantryError {
   return new GantryError(
     'RUNTIME_UNAVAILABLE',
     `Cannot start step "${name}": making it ready took longer than ${Math.round(timeoutMs / 1_000)} s`,

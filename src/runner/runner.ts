@@ -28,6 +28,8 @@ export interface RunnerOptions {
   readonly stepLimits?: StepLimits;
   /** Between SIGTERM and SIGKILL. */
   readonly graceMs?: number;
+  /** How long a service may stay silent before the steps go on without it; absent = one minute. */
+  readonly serviceReadyLimitMs?: number | undefined;
   readonly outputLimits?: OutputBudgetLimits;
   /** An idle runner without a server leaves after this time. Absent = it stays. */
   readonly leaveAfterMs?: number;
@@ -223,7 +225,7 @@ class ConnectedRunner implements Runner {
       this.#giveBack(name);
       return;
     }
-    const { clock, graceMs, logger, runtime, stepLimits, timers } = this.#options;
+    const { clock, graceMs, logger, runtime, serviceReadyLimitMs, stepLimits, timers } = this.#options;
     const claim = new Claim(name, assignment, {
       runtime,
       clock,
@@ -232,6 +234,7 @@ class ConnectedRunner implements Runner {
       budget: this.#budget,
       stepLimits: stepLimits ?? {},
       graceMs: graceMs ?? 10_000,
+      serviceReadyLimitMs,
       send: (message, payload) => this.#send(message, payload),
     });
     this.#claims.set(key, claim);

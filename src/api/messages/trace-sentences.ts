@@ -22,8 +22,7 @@ const en = {
   'event.skip-marker': (v) => `Nothing ran: the commit message says ${q(v['marker'])}.`,
   'event.nothing-matched': (v) => `Nothing ran: no trigger in ${v['path']} matches this event.`,
   'event.archived': () => 'Nothing ran: the project is archived.',
-  'event.switched-off': (v) =>
-    `Nothing ran: the settings of the project have switched off the event ${q(v['event'])}.`,
+  'event.switched-off': (v) => `Nothing ran: the settings of the project have switched off the event ${q(v['event'])}.`,
   'event.branch-missing': (v) =>
     `Nothing ran: the cron ${q(v['cron'])} is for the branch ${q(v['branch'])}, which is not there.`,
   'event.push-option': (v) => `Nothing ran: the push asked for it with ${q(`-o ${v['option']}`)}.`,

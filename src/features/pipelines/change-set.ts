@@ -12,7 +12,7 @@ import type { Stores } from '../../core/unit-of-work.ts';
 import type { WorkflowState } from '../../engine/advance-state.ts';
 import { hasNoWork, judgeWorkflow } from '../../engine/judge-workflow.ts';
 import { pipelineStatusOf, workflowStatusOf } from '../../engine/level-status.ts';
-import { isActive, type OpenPipeline, type OpenStep, type OpenWorkflow, slotsTaken } from './open-pipelines.ts';
+import { type OpenPipeline, type OpenStep, type OpenWorkflow, slotsTaken, takesSlot } from './open-pipelines.ts';
 
 type PipelineChange = { status: PipelineStatus; startedAt?: Date; finishedAt?: Date };
 
@@ -75,7 +75,7 @@ export class ChangeSet {
     this.#claim(workflow);
     const isNews = change.status !== step.status && change.status !== 'starting';
     const [wereActive, wereTaken] = [workflow.activeSteps, slotsTaken(workflow)];
-    workflow.activeSteps += Number(isActive(change.status)) - Number(isActive(step.status));
+    workflow.activeSteps += Number(takesSlot(step, change.status)) - Number(takesSlot(step, step.status));
     workflow.openSteps += Number(isFinished(step.status)) - Number(isFinished(change.status));
     Object.assign(step, change);
     workflow.holder?.recount(workflow.activeSteps - wereActive, slotsTaken(workflow) - wereTaken);

@@ -65,6 +65,8 @@ export interface OpenStep {
   readonly position: number;
   readonly name: string;
   readonly isIgnored: boolean;
+  /** A service or a detached step: it runs beside the others. */
+  readonly isBackground: boolean;
   status: StepStatus;
   outcome: Outcome | undefined;
   reason: TraceEntry | undefined;
@@ -73,9 +75,12 @@ export interface OpenStep {
   finishedAt: Date | undefined;
 }
 
-/** Whether the step takes a slot: its start is recorded and its end is not. */
-export function isActive(status: StepStatus): boolean {
-  return status === 'starting' || status === 'running';
+/**
+ * Whether a step takes a slot in this status: its start is recorded and its end is not. What runs beside the others takes
+ * none: they could wait for ever for the one that it has.
+ */
+export function takesSlot({ isBackground }: Pick<OpenStep, 'isBackground'>, status: StepStatus): boolean {
+  return !isBackground && (status === 'starting' || status === 'running');
 }
 
 /** How many slots a workflow takes on its runner: one for being there, or one for each step that runs. */
@@ -98,6 +103,7 @@ export function openPipeline(
   const workflows: OpenWorkflow[] = [];
   const open: OpenPipeline = { row: pipeline, slug, workflows, status: pipeline.status, startedAt: pipeline.startedAt };
   for (const { workflow, steps } of rows) {
+    const openSteps = steps.map((step) => openStep(workflow.plan, step));
     workflows.push({
       id: workflow.id,
       pipeline: open,
@@ -112,24 +118,30 @@ export function openPipeline(
       startedAt: workflow.startedAt,
       isAssigned: workflow.runnerId !== undefined && (workflow.status === 'claimed' || workflow.status === 'running'),
       isBeingLost: false,
-      activeSteps: steps.filter(({ status }) => isActive(status)).length,
+      activeSteps: openSteps.filter((step) => takesSlot(step, step.status)).length,
       openSteps: steps.filter(({ status }) => !isFinished(status)).length,
       holder: undefined,
-      steps: steps.map((step) => ({
-        id: step.id,
-        position: step.position,
-        name: step.name,
-        isIgnored: workflow.plan.steps[step.position]?.onFailure === 'ignore',
-        status: step.status,
-        outcome: step.outcome,
-        reason: step.reason,
-        failure: step.failure,
-        startedAt: step.startedAt,
-        finishedAt: step.finishedAt,
-      })),
+      steps: openSteps,
     });
   }
   return open;
+}
+
+function openStep(plan: WorkflowPlan, step: Step): OpenStep {
+  const planned = plan.steps[step.position];
+  return {
+    id: step.id,
+    position: step.position,
+    name: step.name,
+    isIgnored: planned?.onFailure === 'ignore',
+    isBackground: planned?.background !== undefined,
+    status: step.status,
+    outcome: step.outcome,
+    reason: step.reason,
+    failure: step.failure,
+    startedAt: step.startedAt,
+    finishedAt: step.finishedAt,
+  };
 }
 
 /** The workflow as the state machine sees it. */
