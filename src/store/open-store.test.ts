@@ -125,7 +125,7 @@ describe.each(databases)('openStore on $name', ({ name, create, stop, isMissing 
     await store.close();
   });
 
-  it('gives secrets that every event had to promotions as well, and others not', async () => {
+  it('gives secrets that every event had to promotions and scheduled runs as well, and others not', async () => {
     const where = await create();
     await withConnection(where, async (connection) => {
       await migrate(connection, migrations.slice(0, 4), systemClock);
@@ -144,7 +144,7 @@ describe.each(databases)('openStore on $name', ({ name, create, stop, isMissing 
     const secrets = await store.read.secrets.list(1);
     expect(new Map(secrets.map(({ name, events }) => [name, events]))).toEqual(
       new Map([
-        ['all', ['push', 'tag', 'manual', 'promote', 'rollback']],
+        ['all', ['push', 'tag', 'manual', 'promote', 'rollback', 'cron']],
         ['some', ['push', 'tag']],
       ]),
     );

@@ -35,7 +35,8 @@ alter table "event" add column "push_options" text;
 alter table "pipeline" add column "cron" text;
 alter table "push_intent" add column "push_options" text;
 update "secret" set "events" = '["push","tag","manual","promote","rollback","cron"]'
-  where "events" = '["push","tag","manual","promote","rollback"]';
+  where "events" like '%"push"%' and "events" like '%"tag"%' and "events" like '%"manual"%'
+    and "events" like '%"promote"%' and "events" like '%"rollback"%';
 `);
   },
 };
