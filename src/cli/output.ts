@@ -1,12 +1,14 @@
 import type { CliIo, OutputStream } from './cli-io.ts';
 import { cutToWidth, padToWidth, printable, textWidth } from './text-width.ts';
 
-export type Colour = 'red' | 'green' | 'yellow' | 'dim' | 'bold' | 'cyan';
+export type Colour = 'red' | 'green' | 'yellow' | 'blue' | 'magenta' | 'dim' | 'bold' | 'cyan';
 
 const codes: Readonly<Record<Colour, readonly [number, number]>> = {
   red: [31, 39],
   green: [32, 39],
   yellow: [33, 39],
+  blue: [34, 39],
+  magenta: [35, 39],
   cyan: [36, 39],
   dim: [2, 22],
   bold: [1, 22],

@@ -26,6 +26,7 @@ const entries: Readonly<Record<string, Entry>> = {
   pipeline: { text: 'pipeline', isGroup: true, load: loadPipeline },
   logs: { text: 'logs', load: async () => [(await import('./commands/logs.ts')).addLogs] },
   secret: { text: 'secret', isGroup: true, load: loadSecret },
+  exec: { text: 'exec', load: async () => [(await import('./commands/exec.ts')).addExec] },
   lint: { text: 'lint', load: async () => [(await import('./commands/lint.ts')).addLint] },
   config: { text: 'config', load: async () => [(await import('./commands/config.ts')).addConfig] },
   completion: { text: 'completion', load: async () => [(await import('./commands/completion.ts')).addCompletion] },

@@ -37,7 +37,7 @@ function section(command: Command): string {
     `## ${names.join(' ')}`,
     `${command.description()}.`,
     `    ${[...names, usage].filter((word) => word !== '').join(' ')}`,
-    ...(command.options.length > 0 ? [optionTable(command.options)] : []),
+    ...(command.options.length > 0 ? [optionTable(command.options.filter(({ hidden }) => !hidden))] : []),
   ].join('\n\n');
 }
 

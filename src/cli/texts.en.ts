@@ -38,6 +38,7 @@ export const textsEn = {
     secretUnset: 'Remove a secret',
     doctor: 'Check what this host offers to steps',
     lint: 'Check pipeline files as the server reads them',
+    exec: 'Run the pipeline of this working tree here, as the server would',
     config: 'Every setting, its value and where it came from',
     completion: 'Print a completion script for the shell',
     version: 'Print the version',
@@ -86,6 +87,20 @@ export const textsEn = {
     attempt: 'which attempt (default: the newest)',
     follow: 'go on until the step ends',
     value: 'read the value from this file; "-" is stdin',
+    execEvent: 'event to try: push, tag, manual, promote, rollback, cron or pull_request',
+    execBranch: 'branch of the event; for a tag its name, for a pull request its target (default: what is checked out)',
+    execRef: 'whole reference instead of --branch, e.g. refs/heads/main',
+    execTarget: 'target of a promotion or rollback; without --event a promotion',
+    execCron: 'name of the schedule; means --event cron',
+    execSecretFile: 'file of NAME=value lines; "-" is stdin; repeat for several',
+    execSecret: 'ask for the value of this secret, without showing it; repeat for several',
+    execAt: 'run this commit instead of the working tree',
+    execWorkflow: 'only this workflow and those it waits for; repeat for several',
+    execOnly: 'only the named steps and workflows, without what they wait for',
+    execChanged: 'paths that count as changed, separated by commas; repeat for several (default: what git finds)',
+    execFile: 'pipeline file instead of the usual ones',
+    execRuntime: 'what steps run on (default: GANTRY_RUNTIME, else sandbox)',
+    execLike: 'event, branch, parameters and target of this pipeline of the server',
     events: 'events whose steps may have it: push, tag, manual, promote, rollback; repeat for several',
   },
 
@@ -200,6 +215,18 @@ export const textsEn = {
   secretSet: (name: string, slug: string) => `Secret ${name} of ${slug} set`,
   secretUnset: (name: string, slug: string) => `Secret ${name} of ${slug} removed`,
 
+  exec: {
+    withChanges: 'with uncommitted changes',
+    nothing: 'Nothing to run',
+    missing: 'Secrets that were not given, their variables stay unset:',
+    missingOf: (name: string, steps: string) => `${name} (${steps})`,
+    running: (took: string, steps: string) => `${took}  ${steps}`,
+    cancelling: 'Cancelling. Ctrl-C again does not wait for the steps.',
+    again: (step: string) => `gantry exec ${step}`,
+    againLabel: 'again',
+    blocked: (workflow: string, why: string) => `${workflow}: blocked: ${why}`,
+  },
+
   lintClean: (path: string, workflows: number, steps: number) =>
     `${path}: good, ${workflows} ${workflows === 1 ? 'workflow' : 'workflows'} with ${steps} ${steps === 1 ? 'step' : 'steps'}`,
   lintError: 'error',
@@ -238,6 +265,15 @@ export const textsEn = {
     emptyInput: (what: string) => `Cannot use an empty ${what}`,
     timedOut: (number: number, limit: string) => `Pipeline ${number} has not ended within ${limit}; it goes on`,
     noPipelineFile: 'Cannot find a pipeline file: there is no .gantry.yml, .woodpecker/ or .drone.yml here',
+    missingSecrets: (secrets: string) =>
+      `Cannot run the pipeline: it asks for secrets that were not given: ${secrets}. Give them with --secret-file FILE or --secret NAME`,
+    badSecretLine: (path: string, line: number) =>
+      `Cannot read ${path}: line ${line} is not NAME=value, or its quotes do not end`,
+    bigSecretFile: (path: string, limit: string) => `Cannot read ${path}: it has more than ${limit}`,
+    noSuchSteps: (names: string, known: string) =>
+      `Cannot find ${names} in the pipeline: at this event it has ${known}`,
+    stepsLeftOut: (why: string) => `Cannot run what was asked for: ${why}`,
+    notWithLike: (option: string) => `Cannot use ${option} with --like: the pipeline says it`,
     noFile: (path: string, why: string) => `Cannot read ${path}: ${why}`,
     noShell: (shell: string) => `Cannot complete for "${shell}": bash, zsh and fish are known`,
     noServerOn: (folder: string) => `Cannot run steps: no server is running on the data folder ${folder}`,

@@ -1,0 +1,271 @@
+import { readFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { GantryError } from '../core/errors.ts';
+import type { PipelineStatus } from '../core/pipeline.ts';
+import type { PipelinePlan } from '../core/plan.ts';
+import { architectureName } from '../engine/architecture.ts';
+import { compilePipeline } from '../engine/compile.ts';
+import type { CompileInput, CompileResult, EventFacts, FileEvent } from '../engine/compile-input.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import { jsonLogger } from '../lib/logger.ts';
+import { ownIdentity } from '../lib/process-identity.ts';
+import { systemTimers } from '../lib/timers.ts';
+import { startRunner } from '../runner/runner.ts';
+import type { Config } from './config.ts';
+import { ExecDesk, type ExecListener } from './exec-desk.ts';
+import { type Snapshot, takeSnapshot } from './exec-snapshot.ts';
+import { openRunnerFolder } from './runner-folder.ts';
+import { runtimeSettings } from './runner-settings.ts';
+import { openRuntime } from './runtime.ts';
+
+/** What a person says of the event that is to be tried. */
+export interface ExecEvent {
+  readonly kind: FileEvent;
+  /** Branch, or name of the tag; default: what is checked out. */
+  readonly branch?: string | undefined;
+  readonly ref?: string | undefined;
+  readonly target?: string | undefined;
+  readonly schedule?: string | undefined;
+  readonly parameters: Readonly<Record<string, string>>;
+  /** Instead of what git finds. */
+  readonly changedPaths?: readonly string[] | undefined;
+  /** Number of the pipeline whose event is tried again. */
+  readonly parentNumber?: number | undefined;
+}
+
+export interface ExecRequest {
+  readonly config: Config;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly folder: string;
+  readonly event: ExecEvent;
+  /** A commit instead of the working tree. */
+  readonly revision?: string | undefined;
+  /** A pipeline file instead of the usual ones; relative to `folder`. */
+  readonly file?: string | undefined;
+  /** Where the project lives, as far as the folder says. */
+  readonly project?: { readonly url: string; readonly slug: string } | undefined;
+  /** Lower-case names of the secrets that there are. */
+  readonly secretNames: readonly string[];
+}
+
+/** A pipeline that could be run: compiled for its event, nothing started yet. */
+export interface PreparedExec {
+  readonly snapshot: Snapshot;
+  readonly input: CompileInput;
+  readonly result: CompileResult;
+}
+
+/** A secret that a step asks for and nobody has given. */
+export interface MissingSecret {
+  readonly name: string;
+  /** The step is not run without it (`.gantry.yml`, Woodpecker); elsewhere its variable stays unset. */
+  readonly isRequired: boolean;
+  readonly steps: readonly string[];
+}
+
+/** Takes the snapshot and compiles it for the event, as the server would. Call `snapshot.release()` in the end. */
+export async function prepareExec(request: ExecRequest): Promise<PreparedExec> {
+  const { config, environment, event, folder, revision } = request;
+  const snapshot = await takeSnapshot({ folder, cacheFolder: execFolder(config), revision, environment });
+  try {
+    const input = compileInput(request, snapshot, event);
+    return { snapshot, input, result: compilePipeline(input) };
+  } catch (error) {
+    await snapshot.release();
+    throw error;
+  }
+}
+
+/** Secrets that steps of the plan ask for and that are not among `names`, each once. */
+export function missingSecrets(plan: PipelinePlan, names: readonly string[]): readonly MissingSecret[] {
+  const missing = new Map<string, { name: string; isRequired: boolean; steps: string[] }>();
+  for (const workflow of plan.workflows)
+    for (const step of workflow.steps) {
+      if (step.skipped) continue;
+      for (const { secret, isRequired } of step.secrets) {
+        if (names.includes(secret)) continue;
+        const known = missing.get(secret) ?? { name: secret, isRequired: false, steps: [] };
+        known.isRequired ||= isRequired;
+        if (!known.steps.includes(step.name)) known.steps.push(step.name);
+        missing.set(secret, known);
+      }
+    }
+  return [...missing.values()];
+}
+
+export interface RunExecRequest {
+  readonly config: Config;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly prepared: PreparedExec;
+  readonly plan: PipelinePlan;
+  /** By lower-case name. */
+  readonly secrets: ReadonlyMap<string, string>;
+  readonly listener: ExecListener;
+  readonly clock?: Clock;
+}
+
+export interface ExecRun {
+  /** Resolves when everything has ended and is removed. */
+  readonly ended: Promise<PipelineStatus>;
+  readonly desk: ExecDesk;
+  /** Stops what runs; the second time without waiting for it. */
+  cancel(): void;
+}
+
+/**
+ * Runs a plan in this process: the server's engine and the runner's code, with a record in memory between them. Throws
+ * RUNTIME_UNAVAILABLE, with what to do about it, when steps cannot be run on this host.
+ */
+export async function runExec(request: RunExecRequest): Promise<ExecRun> {
+  const { config, environment, prepared, clock = systemClock } = request;
+  const { snapshot, input } = prepared;
+  const logger = jsonLogger(config.logLevel === 'info' ? 'error' : config.logLevel);
+  // Images are shared with servers of this host; what steps write is not.
+  const own = { ...config, dataFolder: execFolder(config) };
+  const identity = ownIdentity();
+  const runtime = await openRuntime(
+    runtimeSettings(own, environment, openRunnerFolder(own)),
+    { instanceId: 'exec', ...identity },
+    { clock, logger },
+  );
+  const { findings, isUsable } = await runtime.probe();
+  if (!isUsable) {
+    await runtime.close();
+    throw new GantryError('RUNTIME_UNAVAILABLE', `Cannot run steps on this host: ${findings.join('; ')}${whatToDo()}`);
+  }
+  const { event, project } = input;
+  const desk = new ExecDesk({
+    plan: request.plan,
+    repository: {
+      folder: snapshot.repository,
+      remoteUrl: project.cloneUrl,
+      commit: snapshot.commit,
+      ref: event.ref,
+      ...(event.ref.startsWith('refs/heads/') ? { branch: event.branch } : {}),
+    },
+    projectSlug: `${project.owner}/${project.name}`,
+    logLimitBytes: config.logLimit,
+    slots: config.slots,
+    secrets: request.secrets,
+    listener: request.listener,
+    clock,
+  });
+  const runner = startRunner({
+    connect: () => Promise.resolve(desk.connect()),
+    runtime,
+    slots: config.slots,
+    runnerId: 'exec',
+    generation: `${identity.pid}.${identity.startTicks}.${identity.bootId}`,
+    stepLimits: { memoryBytes: config.stepMemory, pids: config.stepPids, diskBytes: config.stepDisk },
+    clock,
+    timers: systemTimers,
+    logger,
+  });
+  // Timers of the runner do not keep the process; a step that is silent must.
+  const stay = setInterval(() => undefined, 2 ** 30);
+  let cancels = 0;
+  return {
+    desk,
+    cancel() {
+      cancels += 1;
+      if (cancels === 1) desk.cancel('Ctrl-C');
+      else void runner.stop();
+    },
+    ended: (async () => {
+      try {
+        const status = await Promise.race([desk.ended, runner.left.then((): PipelineStatus => 'cancelled')]);
+        runner.drain();
+        await runner.left;
+        return status;
+      } finally {
+        clearInterval(stay);
+        await snapshot.release();
+      }
+    })(),
+  };
+}
+
+function whatToDo(): string {
+  return process.getuid?.() === 0
+    ? ''
+    : '. This user is not root: run it with sudo, or allow user namespaces to this user and install bubblewrap';
+}
+
+/** Repositories, uppers and checkouts of `gantry exec`, apart from those of servers. */
+function execFolder({ cacheFolder }: Pick<Config, 'cacheFolder'>): string {
+  return join(cacheFolder, 'exec');
+}
+
+function compileInput(request: ExecRequest, snapshot: Snapshot, event: ExecEvent): CompileInput {
+  const { config, project } = request;
+  const [owner = 'local', name = 'project'] = (project?.slug ?? `local/${basename(snapshot.folder)}`).split('/');
+  const instanceUrl = project?.url ?? 'http://localhost';
+  const link = `${instanceUrl}/${owner}/${name}`;
+  const defaultBranch = snapshot.defaultBranch ?? 'main';
+  return {
+    files: request.file === undefined ? snapshot.files : [readFile(request.folder, request.file)],
+    event: eventFacts(event, snapshot, defaultBranch, request.environment['USER'] ?? snapshot.authorName),
+    project: { owner, name, visibility: 'private', defaultBranch, link, cloneUrl: `${link}.git` },
+    // No pipeline of a server has this number.
+    pipeline: { number: 0, createdAt: systemClock.now(), link: `${link}/pipelines/0` },
+    instanceUrl,
+    architecture: architectureName(process.arch),
+    secretNames: request.secretNames,
+    stepTimeoutMs: config.stepTimeout,
+  };
+}
+
+function eventFacts(event: ExecEvent, snapshot: Snapshot, defaultBranch: string, personName: string): EventFacts {
+  const { kind } = event;
+  const here = snapshot.branch ?? defaultBranch;
+  const branch =
+    event.branch ?? event.ref?.replace(/^refs\/(heads|tags)\//, '') ?? branchFor(kind, here, defaultBranch);
+  const ref = event.ref ?? refFor(kind, branch);
+  const isChange = kind === 'push' || kind === 'pull_request';
+  return {
+    kind,
+    ref,
+    branch,
+    before: snapshot.before ?? '0'.repeat(snapshot.commit.length),
+    commit: snapshot.commit,
+    message: snapshot.message,
+    authorName: snapshot.authorName,
+    authorEmail: snapshot.authorEmail,
+    personName,
+    parameters: event.parameters,
+    target: event.target,
+    schedule: event.schedule,
+    parentNumber: event.parentNumber,
+    changedPaths: event.changedPaths ?? (isChange ? snapshot.changedPaths : undefined),
+    ...(kind === 'pull_request'
+      ? {
+          pullRequest: {
+            number: 1,
+            title: snapshot.message.split('\n')[0] ?? '',
+            sourceBranch: here,
+            targetBranch: branch,
+            action: 'opened',
+          },
+        }
+      : {}),
+  };
+}
+
+/** A pull request goes to the default branch, and a tag needs a name that nobody mistakes for a release. */
+function branchFor(kind: FileEvent, here: string, defaultBranch: string): string {
+  if (kind === 'pull_request') return defaultBranch;
+  return kind === 'tag' ? 'v0.0.0' : here;
+}
+
+function refFor(kind: FileEvent, branch: string): string {
+  if (kind === 'pull_request') return 'refs/pull/1/head';
+  return kind === 'tag' ? `refs/tags/${branch}` : `refs/heads/${branch}`;
+}
+
+function readFile(folder: string, path: string): { readonly path: string; readonly text: string } {
+  try {
+    return { path, text: readFileSync(resolve(folder, path), 'utf8') };
+  } catch (error) {
+    throw new GantryError('PATH_NOT_FOUND', `Cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
