@@ -1,17 +1,19 @@
-import { chmod, cp, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod, cp, lstat, mkdir, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { DebianArchive } from './debian-archive.ts';
+import { fetchGoToolchain } from './go-archive.ts';
 import { fetchNpmPackage } from './npm-archive.ts';
 import { type DebianPackage, dependencyClosure } from './package-index.ts';
 import { type Architecture, alwaysRemoved, alwaysSkipped, type Recipe } from './recipe.ts';
 import { runProgram } from './run-program.ts';
+import { redoScriptSteps } from './script-steps.ts';
 
 export interface ComposeTools {
   readonly archive: DebianArchive;
   /** Cache of npm tarballs. */
   readonly npmFolder: string;
   readonly architecture: Architecture;
-  /** What npm on the host needs: HOME, mirror and CA variables. */
+  /** What npm, go and apt on the host need: HOME, mirrors, proxy and CA variables. */
   readonly hostEnvironment: Readonly<Record<string, string>>;
   readonly progress: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
@@ -22,6 +24,7 @@ export interface CompositionRecord {
   readonly recipe: string;
   readonly packages: readonly { readonly name: string; readonly version: string }[];
   readonly npm: readonly { readonly name: string; readonly version: string }[];
+  readonly go?: string | undefined;
 }
 
 /**
@@ -35,13 +38,13 @@ export async function composeRoot(
   tools: ComposeTools,
 ): Promise<CompositionRecord> {
   const { progress, signal } = tools;
-  progress(`composing ${recipe.name}: reading the package index of ${recipe.suite}`);
+  progress(`composing ${recipe.name}:${recipe.tags[0]}: reading the package index of ${recipe.suite}`);
   const index = await tools.archive.index(recipe.suite, signal);
   const skip = new Set([...alwaysSkipped, ...recipe.skip, ...below.packages]);
   for (const wanted of recipe.packages) skip.delete(wanted);
   const packages = dependencyClosure(index, recipe.packages, skip);
 
-  progress(`composing ${recipe.name}: ${packages.length} Debian packages`);
+  progress(`composing ${recipe.name}:${recipe.tags[0]}: ${packages.length} Debian packages`);
   const debs = await tools.archive.download(packages, signal);
   // A suite with merged /usr: the links stand before anything is unpacked through them.
   for (const name of ['bin', 'sbin', 'lib', ...(tools.architecture === 'amd64' ? ['lib64'] : [])]) {
@@ -50,13 +53,28 @@ export async function composeRoot(
   }
   for (const deb of debs) await unpackDeb(deb, root, signal);
   for (const part of recipe.npm) {
-    progress(`composing ${recipe.name}: ${part.name[tools.architecture]} ${part.version}`);
+    progress(`composing ${recipe.name}:${recipe.tags[0]}: ${part.name[tools.architecture]} ${part.version}`);
     const tarball = await fetchNpmPackage(tools.npmFolder, part, tools.architecture, tools.hostEnvironment, signal);
     await unpackNpm(tarball, root, part.folder, part.binaries);
   }
+  if (recipe.goToolchain) {
+    progress(`composing ${recipe.name}:${recipe.tags[0]}: Go ${recipe.goToolchain.version}`);
+    await mkdir(join(root, 'usr/local'), { recursive: true });
+    const environment = tools.hostEnvironment;
+    await fetchGoToolchain(join(root, 'usr/local/go'), recipe.goToolchain, {
+      ...tools,
+      environment,
+      work: `${root}.go`,
+    });
+  }
 
-  progress(`composing ${recipe.name}: finishing`);
-  await redoScriptSteps(root, recipe, packages, below.root === undefined);
+  progress(`composing ${recipe.name}:${recipe.tags[0]}: finishing`);
+  await redoScriptSteps(root, recipe, {
+    packages: new Set(packages.map(({ name }) => name)),
+    isBase: below.root === undefined,
+    below: below.root,
+    architecture: tools.architecture,
+  });
   await trim(root, recipe);
   await writeRecord(root, recipe, packages);
   await linkLibraries(root, below.root, signal);
@@ -64,6 +82,7 @@ export async function composeRoot(
     recipe: recipe.name,
     packages: packages.map(({ name, version }) => ({ name, version })),
     npm: recipe.npm.map((part) => ({ name: part.name[tools.architecture], version: part.version })),
+    ...(recipe.goToolchain ? { go: recipe.goToolchain.version } : {}),
   };
 }
 
@@ -98,76 +117,6 @@ async function unpackNpm(
   for (const [name, path] of Object.entries(binaries)) {
     await chmod(join(target, path), 0o755);
     await symlink(`/${folder}/${path}`, join(bin, name));
-  }
-}
-
-/** What the packages' own scripts would have done, as far as it matters. */
-async function redoScriptSteps(
-  root: string,
-  recipe: Recipe,
-  packages: readonly DebianPackage[],
-  isBase: boolean,
-): Promise<void> {
-  if (packages.some(({ name }) => name === 'ca-certificates')) await bundleCertificates(root);
-  if (recipe.hasBusyboxApplets) await linkApplets(root);
-  if (isBase) await writeAccounts(root);
-  for (const [path, target] of Object.entries(recipe.links)) {
-    await mkdir(dirname(join(root, path)), { recursive: true });
-    await rm(join(root, path), { force: true });
-    await symlink(target, join(root, path));
-  }
-}
-
-async function bundleCertificates(root: string): Promise<void> {
-  const source = join(root, 'usr/share/ca-certificates');
-  const files = (await readdir(source, { recursive: true })).filter((name) => name.endsWith('.crt')).sort();
-  const certificates = await Promise.all(files.map((name) => readFile(join(source, name), 'utf8')));
-  await mkdir(join(root, 'etc/ssl/certs'), { recursive: true });
-  await writeFile(
-    join(root, 'etc/ssl/certs/ca-certificates.crt'),
-    certificates.map((text) => `${text.trimEnd()}\n`).join(''),
-    { mode: 0o644 },
-  );
-  await rm(source, { recursive: true });
-}
-
-async function linkApplets(root: string): Promise<void> {
-  const applets = await runProgram(join(root, 'bin/busybox'), ['--list-full']);
-  for (const applet of applets.split('\n').filter((line) => line !== '')) {
-    const path = join(root, applet.startsWith('usr/') ? applet : `usr/${applet}`);
-    if (await stat(path).catch(() => undefined)) continue;
-    await mkdir(dirname(path), { recursive: true });
-    await symlink('/bin/busybox', path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    });
-  }
-}
-
-async function writeAccounts(root: string): Promise<void> {
-  const etc = join(root, 'etc');
-  const master = join(root, 'usr/share/base-passwd');
-  await mkdir(etc, { recursive: true });
-  const passwd = await readFile(join(master, 'passwd.master'), 'utf8').catch(() => 'root:x:0:0:root:/root:/bin/sh\n');
-  const group = await readFile(join(master, 'group.master'), 'utf8').catch(() => 'root:x:0:\n');
-  await writeFile(
-    join(etc, 'passwd'),
-    `${passwd.replace(/^root:\*/, 'root:x')}nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n`,
-  );
-  await writeFile(join(etc, 'group'), `${group}nonroot:x:65532:\n`);
-  await writeFile(join(etc, 'nsswitch.conf'), 'passwd: files\ngroup: files\nhosts: files dns\n');
-  for (const [name, mode] of [
-    ['tmp', 0o1777],
-    ['home/nonroot', 0o755],
-    ['root', 0o700],
-    ['app', 0o755],
-    ['var/tmp', 0o1777],
-    ['run', 0o755],
-    ['dev', 0o755],
-    ['proc', 0o755],
-    ['sys', 0o755],
-  ] as const) {
-    await mkdir(join(root, name), { recursive: true });
-    await chmod(join(root, name), mode);
   }
 }
 

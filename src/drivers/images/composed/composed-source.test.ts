@@ -24,11 +24,15 @@ async function makeStore() {
 }
 
 describe('ComposedSource', () => {
-  it('names the base images there are when asked for another', async () => {
+  it('names the base images there are when asked for another, and the tags when asked for another tag', async () => {
     const store = await makeStore();
     await expect(store.provide('base/fortran', { pull: 'default' })).rejects.toThrow(
-      'there is no such base image (there are base/busybox:latest, base/debian:12, base/git:latest, base/node:24)',
+      /there is no such base image; there are base\/busybox,.* base\/golang,/,
     );
+    await expect(store.provide('base/python:2', { pull: 'default' })).rejects.toThrow(
+      'Cannot compose "base/python:2": there is no such base image; base/python has the tags 3.11, latest, 3',
+    );
+    await expect(store.provide('devops/docker', { pull: 'default' })).rejects.toThrow('nothing serves this name');
   });
 
   it.skipIf(!canCompose)(

@@ -9,7 +9,8 @@ import type { ImageRequest, ImageSource, LayerDescriptor, ResolvedImage } from '
 import { type ComposeTools, type CompositionRecord, composeRoot } from './compose.ts';
 import { DebianArchive } from './debian-archive.ts';
 import { writeLayer } from './layer-tar.ts';
-import { type Architecture, findRecipe, type Recipe, recipes, recipeVersion } from './recipe.ts';
+import { type Architecture, type Recipe, recipeVersion } from './recipe.ts';
+import { findRecipe, offeredInstead, recipes } from './recipes.ts';
 import { runProgram } from './run-program.ts';
 import { smokeTest } from './smoke.ts';
 
@@ -17,7 +18,7 @@ export interface ComposedSourceOptions {
   /** Cache that data folders share. */
   readonly folder: string;
   readonly architecture: Architecture;
-  /** Passed to npm on the host: HOME, mirror, proxy, CA. */
+  /** Passed to npm, go and apt on the host: HOME, mirrors, proxy, CA. */
   readonly hostEnvironment: Readonly<Record<string, string>>;
 }
 
@@ -49,25 +50,30 @@ export class ComposedSource implements ImageSource {
 
   constructor(options: ComposedSourceOptions) {
     this.#options = options;
-    this.#archive = new DebianArchive(join(options.folder, 'debian'), options.architecture);
+    this.#archive = new DebianArchive(join(options.folder, 'debian'), options.architecture, options.hostEnvironment);
   }
 
   serves(reference: string): boolean {
-    return reference.startsWith('base/');
+    return isComposedName(reference);
   }
 
   async resolve(reference: string, request: ImageRequest): Promise<ResolvedImage> {
-    const recipe = findRecipe(reference);
+    const [name, wanted] = reference.split('@') as [string, string | undefined];
+    const recipe = findRecipe(name);
     if (!recipe) {
-      const known = recipes.map(({ name, tags }) => `${name}:${tags[0]}`).join(', ');
       throw new GantryError(
         'IMAGE_NOT_FOUND',
-        `Cannot compose "${reference}": there is no such base image (there are ${known})`,
+        `Cannot compose "${reference}": there is no such base image; ${offeredInstead(name)}`,
       );
     }
     const kept = this.#kept.get(recipe) ?? (await this.#keep(recipe, request));
     this.#kept.set(recipe, kept);
     const { digest, config, layers } = kept;
+    if (wanted !== undefined && wanted !== digest)
+      throw new GantryError(
+        'IMAGE_NOT_FOUND',
+        `Cannot use "${reference}": what is composed here has the digest ${digest}`,
+      );
     return { reference, digest, config, layers };
   }
 
@@ -124,7 +130,7 @@ export class ComposedSource implements ImageSource {
       };
       await mkdir(tools.npmFolder, { recursive: true });
       const record = await composeRoot(root, recipe, { root: below, packages: new Set(parent?.packages ?? []) }, tools);
-      progress(`composing ${recipe.name}: smoke test`);
+      progress(`composing ${recipe.name}:${recipe.tags[0]}: smoke test`);
       await smokeTest(below === undefined ? [root] : [below, root], recipe, undefined);
       const file = join(work, 'layer.tar.zst');
       const layer = await writeLayer(root, file);
@@ -214,4 +220,10 @@ export class ComposedSource implements ImageSource {
   #recordFile(recipe: Recipe): string {
     return join(this.#options.folder, 'records', `${recipe.name.replaceAll('/', '-')}-${recipe.tags[0]}.json`);
   }
+}
+
+/** Names below `base/` are ours; of other names only those of a recipe. */
+export function isComposedName(reference: string): boolean {
+  const name = reference.split(/[:@]/)[0];
+  return reference.startsWith('base/') || recipes.some((recipe) => recipe.name === name);
 }

@@ -13,11 +13,14 @@ import { runProgram } from './run-program.ts';
 export class DebianArchive {
   readonly #folder: string;
   readonly #architecture: Architecture;
+  readonly #environment: Readonly<Record<string, string>>;
   #index: Promise<PackageIndex> | undefined;
 
-  constructor(folder: string, architecture: Architecture) {
+  /** `environment`: what apt needs to get out (proxy). */
+  constructor(folder: string, architecture: Architecture, environment: Readonly<Record<string, string>>) {
     this.#folder = folder;
     this.#architecture = architecture;
+    this.#environment = environment;
   }
 
   /** The index of the suite, fetched once per process. */
@@ -75,7 +78,11 @@ export class DebianArchive {
       'Acquire::Retries=3',
       'Acquire::Languages=none',
     ].flatMap((option) => ['-o', option]);
-    return runProgram(program, [...options, ...args], { ...(cwd ? { cwd } : {}), signal }).catch((error: unknown) => {
+    return runProgram(program, [...options, ...args], {
+      ...(cwd ? { cwd } : {}),
+      environment: this.#environment,
+      signal,
+    }).catch((error: unknown) => {
       throw new GantryError(
         'IMAGE_PULL_FAILED',
         `Cannot fetch Debian packages: ${error instanceof Error ? error.message : String(error)}`,
