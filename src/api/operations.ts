@@ -1,11 +1,21 @@
 import type { z } from 'zod';
 import { accountOperations } from './accounts.ts';
+import { cronOperations } from './crons.ts';
 import type { Operation } from './operation.ts';
 import { pipelineOperations } from './pipelines.ts';
 import { projectOperations } from './projects.ts';
+import { secretOperations } from './secrets.ts';
+import { settingsOperations } from './settings.ts';
 
 /** Every operation of the API, by its id. */
-export const operations = { ...accountOperations, ...projectOperations, ...pipelineOperations } as const;
+export const operations = {
+  ...accountOperations,
+  ...projectOperations,
+  ...secretOperations,
+  ...settingsOperations,
+  ...pipelineOperations,
+  ...cronOperations,
+} as const;
 
 export type OperationId = keyof typeof operations;
 

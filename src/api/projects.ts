@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { eventKinds } from '../core/event.ts';
 import { visibilities } from '../core/visibility.ts';
 import { Role } from './accounts.ts';
 import { instant, listOf, type Operation, pageQuery } from './operation.ts';
@@ -57,19 +56,7 @@ export const EntryView = z
   })
   .meta({ id: 'Entry' });
 
-export const SecretView = z
-  .object({
-    name: z.string(),
-    events: z.array(z.string()),
-    createdAt: instant,
-    updatedAt: instant,
-    updatedBy: z.string(),
-  })
-  .meta({ id: 'Secret' });
-export type SecretView = z.infer<typeof SecretView>;
-
 const name = z.string().min(1).max(63);
-const eventName = z.enum(eventKinds);
 
 export const projectOperations = {
   listProjects: {
@@ -222,43 +209,5 @@ export const projectOperations = {
       .meta({ id: 'File' }),
     errors: ['PROJECT_NOT_FOUND', 'REF_NOT_FOUND', 'PATH_NOT_FOUND', 'REQUEST_TOO_LARGE'],
     hasEtag: true,
-  },
-  listSecrets: {
-    method: 'get',
-    path: '/api/v1/projects/{owner}/{project}/secrets',
-    summary: 'Names of the secrets; values never leave the server',
-    action: 'secret:read',
-    params: ProjectPath,
-    status: 200,
-    ok: listOf(SecretView),
-    errors: ['PROJECT_NOT_FOUND'],
-  },
-  setSecret: {
-    method: 'put',
-    path: '/api/v1/projects/{owner}/{project}/secrets/{name}',
-    summary: 'Create or replace a secret',
-    action: 'secret:write',
-    params: ProjectPath.extend({ name: z.string().min(1).max(100) }),
-    body: z.object({
-      value: z.string().min(1).max(65_536),
-      events: z
-        .array(eventName)
-        .min(1)
-        .default([...eventKinds]),
-    }),
-    status: 200,
-    ok: SecretView.extend({
-      warning: z.string().nullable().meta({ description: 'Said when the value is too short to be masked' }),
-    }).meta({ id: 'StoredSecret' }),
-    errors: ['PROJECT_NOT_FOUND', 'SECRET_NAME_INVALID'],
-  },
-  removeSecret: {
-    method: 'delete',
-    path: '/api/v1/projects/{owner}/{project}/secrets/{name}',
-    summary: 'Remove a secret',
-    action: 'secret:write',
-    params: ProjectPath.extend({ name: z.string().min(1).max(100) }),
-    status: 204,
-    errors: ['PROJECT_NOT_FOUND', 'SECRET_NOT_FOUND'],
   },
 } as const satisfies Record<string, Operation>;

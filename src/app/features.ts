@@ -12,6 +12,7 @@ import { type PipelinesFeature, pipelinesFeature } from '../features/pipelines/i
 import { logOperations } from '../features/pipelines/logs/log-operations.ts';
 import { logRoutes } from '../features/pipelines/logs/log-routes.ts';
 import { secretsFeature } from '../features/secrets/index.ts';
+import { settingsFeature } from '../features/settings/index.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { housekeeping } from '../server/housekeeping.ts';
@@ -49,6 +50,7 @@ export function createFeatures(deps: {
     dataFolder: config.dataFolder,
     keyFilePath: config.keyFile ?? join(deps.configHome ?? join(homedir(), '.config'), 'gantry/keys', deps.instanceId),
   });
+  const settings = settingsFeature({ store, clock });
   const code = codeFeature({
     unitOfWork: store,
     clock,
@@ -77,5 +79,5 @@ export function createFeatures(deps: {
   };
   // Pipelines before code: an event that code finds at its start must find somebody who plans it.
   const tidy = housekeeping({ store, clock, logger: logger('housekeeping') });
-  return { all: [accounts, secrets, pipelines, code, logViews, tidy], code, pipelines, compiler };
+  return { all: [accounts, secrets, settings, pipelines, code, logViews, tidy], code, pipelines, compiler };
 }

@@ -45,8 +45,16 @@ export const actions = {
   'code:force': { on: 'project', scope: 'code:write', role: 'maintain', changes: true },
   'pipeline:read': { on: 'project', scope: 'pipeline:read', role: 'read' },
   'pipeline:run': { on: 'project', scope: 'pipeline:write', role: 'write', changes: true },
+  'cron:read': { on: 'project', scope: 'pipeline:read', role: 'read' },
+  'cron:write': { on: 'project', scope: 'pipeline:write', role: 'maintain', changes: true },
   'secret:read': { on: 'project', scope: 'secret:read', role: 'maintain' },
   'secret:write': { on: 'project', scope: 'secret:write', role: 'maintain', changes: true },
+  'organisation-secret:read': { on: 'owner', scope: 'secret:read', role: 'maintain' },
+  'organisation-secret:write': { on: 'owner', scope: 'secret:write', role: 'maintain' },
+  'variable:read': { on: 'project', scope: 'project:read', role: 'write' },
+  'variable:write': { on: 'project', scope: 'project:write', role: 'maintain', changes: true },
+  'organisation-variable:read': { on: 'owner', scope: 'project:read', role: 'write' },
+  'organisation-variable:write': { on: 'owner', scope: 'project:write', role: 'maintain' },
 } as const satisfies Record<string, ActionRule>;
 
 export type Action = keyof typeof actions;

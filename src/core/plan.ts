@@ -48,6 +48,8 @@ export interface StepPlan {
   /** As written in the file; empty for a checkout. */
   readonly image: string;
   readonly pull: PullPolicy;
+  /** Whether its image alone decides what runs: no commands, entrypoint or environment of the file (pipelines.md 11.3). */
+  readonly isPlugin?: true;
   readonly commands: readonly string[];
   readonly entrypoint?: readonly string[] | undefined;
   readonly command?: readonly string[] | undefined;

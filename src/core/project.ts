@@ -1,5 +1,6 @@
 import type { Page, PageRequest } from './paging.ts';
 import type { Role } from './permission.ts';
+import type { PipelineSettings } from './pipeline-settings.ts';
 import type { Visibility } from './visibility.ts';
 
 /** `owner/name`: a git repository and everything that grows from it, under one permission model. */
@@ -15,11 +16,13 @@ export interface Project {
   readonly protectedRefs: readonly string[];
   /** How long a step may run where the pipeline file does not say, in milliseconds. */
   readonly stepTimeoutMs: number;
+  readonly pipelines: PipelineSettings;
   readonly createdAt: Date;
   readonly archivedAt?: Date | undefined;
 }
 
-export type NewProject = Omit<Project, 'id' | 'ownerName' | 'archivedAt'>;
+/** A new project runs its pipelines by the default settings. */
+export type NewProject = Omit<Project, 'id' | 'ownerName' | 'archivedAt' | 'pipelines'>;
 
 export function projectSlug(project: { readonly ownerName: string; readonly name: string }): string {
   return `${project.ownerName}/${project.name}`;

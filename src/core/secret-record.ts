@@ -1,11 +1,23 @@
-/** A secret of a project. The value is sealed (envelope encryption) and never leaves the server but to a step that names it. */
-export interface SecretRecord {
-  readonly id: number;
-  readonly projectId: number;
-  /** Lower case; looked up whatever its case. */
-  readonly name: string;
+import type { Holder } from './holder.ts';
+
+/** To which steps a secret is given. Whatever is not allowed here is as good as missing there. */
+export interface SecretLimits {
   /** Events for which steps may have it. */
   readonly events: readonly string[];
+  /** Globs of branches, or names of tags; none = any. */
+  readonly branches: readonly string[];
+  /** Globs of image repositories, compared with the name as the file writes it, without tag and digest; none = any. */
+  readonly images: readonly string[];
+  /** Only for steps without commands of their own: whoever writes the file cannot have them printed. */
+  readonly isForPluginsOnly: boolean;
+}
+
+/** A secret of a project or an organisation. The value is sealed and never leaves the server but to a step that names it. */
+export interface SecretRecord extends SecretLimits {
+  readonly id: number;
+  readonly holder: Holder;
+  /** Lower case; looked up whatever its case. */
+  readonly name: string;
   readonly createdAt: Date;
   readonly updatedAt: Date;
   readonly updatedBy: string;
@@ -19,11 +31,16 @@ export interface SealedSecret {
   readonly ciphertext: Buffer;
 }
 
+export type StoredSecret = SecretRecord & { readonly sealed: SealedSecret };
+
 export interface SecretStore {
-  list(projectId: number): Promise<readonly SecretRecord[]>;
-  find(projectId: number, name: string): Promise<(SecretRecord & { readonly sealed: SealedSecret }) | undefined>;
+  /** Those of one holder, by name. */
+  list(holder: Holder): Promise<readonly SecretRecord[]>;
+  /** All that count for a project: its own, and those of its organisation under the names that are left. */
+  listFor(projectId: number): Promise<readonly StoredSecret[]>;
+  find(holder: Holder, name: string): Promise<StoredSecret | undefined>;
   /** A row's id enters what is sealed, so it is drawn before the value is. */
-  reserve(projectId: number, name: string, at: Date, by: string): Promise<SecretRecord>;
-  setSealed(id: number, sealed: SealedSecret, events: readonly string[], at: Date, by: string): Promise<void>;
-  remove(projectId: number, name: string): Promise<boolean>;
+  reserve(holder: Holder, name: string, at: Date, by: string): Promise<SecretRecord>;
+  setSealed(id: number, sealed: SealedSecret, limits: SecretLimits, at: Date, by: string): Promise<void>;
+  remove(holder: Holder, name: string): Promise<boolean>;
 }

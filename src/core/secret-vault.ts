@@ -1,11 +1,40 @@
-import type { EventKind } from './event.ts';
+import type { RegistryCredentials } from './image.ts';
+import type { SecretLimits } from './secret-record.ts';
 
-/** What the pipelines may ask of the project's secrets; the feature that keeps them implements it. */
+/** The pipeline for which secrets are asked for. */
+export interface PipelineUse {
+  readonly event: string;
+  /** Branch; for a tag, its name. */
+  readonly branch: string;
+}
+
+/** The step for which they are. */
+export interface StepUse {
+  /** As the file writes it. */
+  readonly image: string;
+  /** Whether it has nothing of its own to run but what its image does. */
+  readonly isPlugin: boolean;
+}
+
+/** A secret as the pipelines may know it: its name, and to whom it is given. */
+export interface LimitedSecret extends SecretLimits {
+  /** Lower case. */
+  readonly name: string;
+}
+
+/** Values at the moment a step starts. What of them it is given depends on the step. */
+export interface RevealedSecrets {
+  forStep(step: StepUse): ReadonlyMap<string, string>;
+}
+
+/** What the pipelines may ask of secrets; the feature that keeps them implements it. */
 export interface SecretVault {
-  /** Lower-case names that steps of such an event may have. */
-  names(projectId: number, event: EventKind): Promise<readonly string[]>;
-  /** Their values, for the moment a step starts. Throws SECRET_KEY_WRONG when the key file does not fit. */
-  reveal(projectId: number, event: EventKind): Promise<ReadonlyMap<string, string>>;
-  /** Every value of the project, whoever may have it: what logs are masked with. */
+  /** What there is for a project, its own before its organisation's, without values. */
+  list(projectId: number): Promise<readonly LimitedSecret[]>;
+  /** Values that the limits allow. Throws SECRET_KEY_WRONG when the key file does not fit. */
+  reveal(projectId: number, use: PipelineUse): Promise<RevealedSecrets>;
+  /** Every value that counts for the project, whoever may have it, passwords of registries too: what logs are masked with. */
   maskValues(projectId: number): Promise<readonly string[]>;
+  /** Logins of registries, for a runner that is about to pull images. */
+  registries(projectId: number): Promise<readonly RegistryCredentials[]>;
 }

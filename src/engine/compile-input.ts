@@ -22,7 +22,7 @@ export interface CompileInput {
   readonly instanceUrl: string;
   /** Of the machine where steps will run, as Docker names it; default `amd64`. What is known only there wins. */
   readonly architecture?: string | undefined;
-  /** Lower-case names of the secrets that this event may have. */
+  /** Lower-case names of the secrets that there are. Which of them a step is given is asked for when it starts. */
   readonly secretNames: readonly string[];
   /** For steps whose file does not say. */
   readonly stepTimeoutMs: number;

@@ -214,6 +214,7 @@ function planWorkflow(
     const named = { ...step, name: order.names.get(step) ?? step.name };
     steps.push({
       ...planStep(planning, name, named, judgements.get(step)!),
+      ...(isPlugin(step, draft) ? { isPlugin: true } : {}),
       dependsOn: order.dependsOn.get(step) ?? [],
       environment: environmentOf(named.name, steps.length + 1, step),
     });
@@ -241,6 +242,18 @@ function planWorkflow(
     earlySuccessExitCodes: rules.earlySuccessExitCodes,
     ...(draft.order === 'graph' ? {} : { failureSkips: 'later' }),
   };
+}
+
+/** Whoever sets commands or variables of a step may have it say what it knows. */
+function isPlugin({ kind, entrypoint, command, environment }: StepDraft, workflow: WorkflowDraft): boolean {
+  const isEmpty = (variables: Readonly<Record<string, string>>): boolean => Object.keys(variables).length === 0;
+  return (
+    kind === 'image' &&
+    entrypoint === undefined &&
+    command === undefined &&
+    isEmpty(environment) &&
+    isEmpty(workflow.environment)
+  );
 }
 
 /**

@@ -141,7 +141,7 @@ describe.each(databases)('openStore on $name', ({ name, create, stop, isMissing 
             (1, 'some', '["push","tag"]', 0, 0, 'mei', 'k', ${bytes}, ${bytes}, ${bytes})`);
     });
     const store = await openStore(where, deps);
-    const secrets = await store.read.secrets.list(1);
+    const secrets = await store.read.secrets.list({ kind: 'project', id: 1 });
     expect(new Map(secrets.map(({ name, events }) => [name, events]))).toEqual(
       new Map([
         ['all', ['push', 'tag', 'manual', 'promote', 'rollback', 'cron']],

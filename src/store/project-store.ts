@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { GantryError } from '../core/errors.ts';
 import { isAtLeast, type Role } from '../core/permission.ts';
+import { defaultPipelineSettings, type PipelineSettings } from '../core/pipeline-settings.ts';
 import { type NewProject, type Project, type ProjectMember, type ProjectStore, projectSlug } from '../core/project.ts';
 import type { Visibility } from '../core/visibility.ts';
 import type { Connection } from './connection.ts';
@@ -18,6 +19,7 @@ interface ProjectRow {
   readonly default_branch: string;
   readonly protected_refs: string;
   readonly step_timeout_ms: number;
+  readonly pipeline_settings: string;
   readonly created_at: number;
   readonly archived_at: number | null;
   readonly activity_at: number;
@@ -40,6 +42,7 @@ export function createProjectStore(connection: Connection): ProjectStore {
         'project.default_branch',
         'project.protected_refs',
         'project.step_timeout_ms',
+        'project.pipeline_settings',
         'project.created_at',
         'project.archived_at',
         'project.activity_at',
@@ -170,7 +173,13 @@ export function createProjectStore(connection: Connection): ProjectStore {
         const slug = projectSlug({ ownerName: owner.name, name: project.name });
         throw new GantryError('PROJECT_EXISTS', `Cannot create the project "${slug}": there is one with this name`);
       }
-      return { ...project, id: row.id, ownerName: owner.name, archivedAt: undefined };
+      return {
+        ...project,
+        id: row.id,
+        ownerName: owner.name,
+        pipelines: defaultPipelineSettings,
+        archivedAt: undefined,
+      };
     },
     async update(project) {
       if (await isTaken(project.ownerId, project.name, project.id)) {
@@ -190,6 +199,7 @@ export function createProjectStore(connection: Connection): ProjectStore {
           default_branch: project.defaultBranch,
           protected_refs: JSON.stringify(project.protectedRefs),
           step_timeout_ms: project.stepTimeoutMs,
+          pipeline_settings: JSON.stringify(project.pipelines),
           archived_at: project.archivedAt ?? null,
         })
         .where('id', '=', project.id)
@@ -290,6 +300,7 @@ function toProject(row: ProjectRow): Project {
     defaultBranch: row.default_branch,
     protectedRefs: fromJson<string[]>(row.protected_refs),
     stepTimeoutMs: row.step_timeout_ms,
+    pipelines: { ...defaultPipelineSettings, ...fromJson<Partial<PipelineSettings>>(row.pipeline_settings) },
     createdAt: new Date(row.created_at),
     archivedAt: toDate(row.archived_at),
   };

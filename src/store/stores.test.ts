@@ -4,7 +4,9 @@ import { planOf, stepPlan, workflowPlan } from '../../test/support/plans.ts';
 import { createEvent, createPerson, createProject, newPipeline, someTime } from '../../test/support/store-world.ts';
 import type { AuditFilter, NewAuditEntry } from '../core/audit.ts';
 import { sessionIdleMs } from '../core/credential.ts';
+import type { Holder } from '../core/holder.ts';
 import type { Step, StepChange } from '../core/pipeline.ts';
+import { defaultPipelineSettings } from '../core/pipeline-settings.ts';
 import type { WorkflowPlan } from '../core/plan.ts';
 import type { TraceEntry } from '../core/trace.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -772,28 +774,161 @@ describe.each(databases)('stores on $name', ({ create, stop, isMissing }) => {
         nonce: Buffer.alloc(12, 7),
         ciphertext: Buffer.from('\u0000秘密', 'utf8'),
       };
-      const reserved = await store.write(({ secrets }) => secrets.reserve(project.id, 'Deploy_Key', someTime, 'mei'));
-      expect(await store.read.secrets.list(project.id)).toEqual([]);
-      expect(await store.read.secrets.find(project.id, 'deploy_key')).toBeUndefined();
-      expect((await store.write(({ secrets }) => secrets.reserve(project.id, 'DEPLOY_KEY', later(1), 'bo'))).id).toBe(
+      const holder = { kind: 'project', id: project.id } as const;
+      const limits = {
+        events: ['push', 'tag'],
+        branches: ['main', 'v*'],
+        images: ['plugins/*'],
+        isForPluginsOnly: true,
+      };
+      const reserved = await store.write(({ secrets }) => secrets.reserve(holder, 'Deploy_Key', someTime, 'mei'));
+      expect(await store.read.secrets.list(holder)).toEqual([]);
+      expect(await store.read.secrets.find(holder, 'deploy_key')).toBeUndefined();
+      expect((await store.write(({ secrets }) => secrets.reserve(holder, 'DEPLOY_KEY', later(1), 'bo'))).id).toBe(
         reserved.id,
       );
-      await store.write(({ secrets }) => secrets.setSealed(reserved.id, sealed, ['push', 'tag'], later(2), 'bo'));
-      const found = await store.read.secrets.find(project.id, 'DEPLOY_KEY');
+      await store.write(({ secrets }) => secrets.setSealed(reserved.id, sealed, limits, later(2), 'bo'));
+      const found = await store.read.secrets.find(holder, 'DEPLOY_KEY');
       expect(found).toEqual({
         id: reserved.id,
-        projectId: project.id,
+        holder,
         name: 'deploy_key',
-        events: ['push', 'tag'],
+        ...limits,
         createdAt: someTime,
         updatedAt: later(2),
         updatedBy: 'bo',
         sealed,
       });
       expect(Buffer.isBuffer(found?.sealed.ciphertext)).toBe(true);
-      expect(await store.read.secrets.list(project.id)).toHaveLength(1);
-      expect(await store.write(({ secrets }) => secrets.remove(project.id, 'Deploy_Key'))).toBe(true);
-      expect(await store.write(({ secrets }) => secrets.remove(project.id, 'Deploy_Key'))).toBe(false);
+      expect(await store.read.secrets.list(holder)).toHaveLength(1);
+      expect(await store.write(({ secrets }) => secrets.remove(holder, 'Deploy_Key'))).toBe(true);
+      expect(await store.write(({ secrets }) => secrets.remove(holder, 'Deploy_Key'))).toBe(false);
+    });
+
+    it('of an organisation count for its projects, which may have their own of the same name', async () => {
+      const mei = await createPerson(store, 'mei');
+      const team = await store.write(({ organisations }) =>
+        organisations.create({ name: 'team', displayName: '', createdAt: someTime }),
+      );
+      const [web, api] = [await createProject(store, team.id, 'web'), await createProject(store, team.id, 'api')];
+      const alone = await createProject(store, mei.id, 'alone');
+      const sealed = (text: string) => ({
+        keyId: 'k',
+        wrappedKey: Buffer.alloc(1),
+        nonce: Buffer.alloc(1),
+        ciphertext: Buffer.from(text),
+      });
+      const limits = { events: ['push'], branches: [], images: [], isForPluginsOnly: false };
+      const set = (holder: Holder, name: string, text: string) =>
+        store.write(async ({ secrets }) => {
+          const { id } = await secrets.reserve(holder, name, someTime, 'mei');
+          await secrets.setSealed(id, sealed(text), limits, someTime, 'mei');
+        });
+      const organisation: Holder = { kind: 'organisation', id: team.id };
+      await set(organisation, 'shared', 'of the team');
+      await set(organisation, 'token', 'of the team');
+      await set({ kind: 'project', id: web.id }, 'token', 'of web');
+      const seenBy = async (projectId: number) =>
+        (await store.read.secrets.listFor(projectId)).map((secret) => [
+          secret.name,
+          secret.sealed.ciphertext.toString(),
+        ]);
+      expect(await seenBy(web.id)).toEqual([
+        ['shared', 'of the team'],
+        ['token', 'of web'],
+      ]);
+      expect(await seenBy(api.id)).toEqual([
+        ['shared', 'of the team'],
+        ['token', 'of the team'],
+      ]);
+      expect(await seenBy(alone.id)).toEqual([]);
+      expect((await store.read.secrets.list(organisation)).map(({ name, holder }) => [name, holder])).toEqual([
+        ['shared', organisation],
+        ['token', organisation],
+      ]);
+      expect(await store.write(({ secrets }) => secrets.remove(organisation, 'token'))).toBe(true);
+      expect(await seenBy(web.id)).toContainEqual(['token', 'of web']);
+      await store.write(({ secrets }) => secrets.reserve({ kind: 'project', id: api.id }, 'shared', someTime, 'mei'));
+      expect(await seenBy(api.id)).toEqual([['shared', 'of the team']]);
+    });
+  });
+
+  describe('variables', () => {
+    it('keep their case; those of a project win over those of its organisation', async () => {
+      const team = await store.write(({ organisations }) =>
+        organisations.create({ name: 'team', displayName: '', createdAt: someTime }),
+      );
+      const [web, api] = [await createProject(store, team.id, 'web'), await createProject(store, team.id, 'api')];
+      const organisation: Holder = { kind: 'organisation', id: team.id };
+      const own: Holder = { kind: 'project', id: web.id };
+      const set = (holder: Holder, name: string, value: string) =>
+        store.write(({ variables }) => variables.set(holder, { name, value, updatedAt: someTime, updatedBy: 'mei' }));
+      await set(organisation, 'REGION', 'eu');
+      await set(organisation, 'Region', 'lower');
+      await set(own, 'REGION', 'cn');
+      await set(own, 'REGION', 'cn-2');
+      expect(await store.read.variables.valuesFor(web.id)).toEqual({ REGION: 'cn-2', Region: 'lower' });
+      expect(await store.read.variables.valuesFor(api.id)).toEqual({ REGION: 'eu', Region: 'lower' });
+      expect(await store.read.variables.list(own)).toEqual([
+        { name: 'REGION', value: 'cn-2', updatedAt: someTime, updatedBy: 'mei' },
+      ]);
+      expect(await store.write(({ variables }) => variables.remove(own, 'REGION'))).toBe(true);
+      expect(await store.write(({ variables }) => variables.remove(own, 'REGION'))).toBe(false);
+      expect(await store.read.variables.valuesFor(web.id)).toEqual({ REGION: 'eu', Region: 'lower' });
+    });
+  });
+
+  describe('logins of registries', () => {
+    it('are there once they are sealed; those of a project win over those of its organisation', async () => {
+      const team = await store.write(({ organisations }) =>
+        organisations.create({ name: 'team', displayName: '', createdAt: someTime }),
+      );
+      const web = await createProject(store, team.id, 'web');
+      const organisation: Holder = { kind: 'organisation', id: team.id };
+      const own: Holder = { kind: 'project', id: web.id };
+      const set = (holder: Holder, registry: string, username: string) =>
+        store.write(async ({ registryLogins }) => {
+          const { id } = await registryLogins.reserve(holder, registry, someTime, 'mei');
+          const sealed = {
+            keyId: 'k',
+            wrappedKey: Buffer.from([255]),
+            nonce: Buffer.alloc(1),
+            ciphertext: Buffer.from('密'),
+          };
+          await registryLogins.setSealed(id, username, sealed, later(1), 'bo');
+        });
+      await store.write(({ registryLogins }) => registryLogins.reserve(own, 'b.example:5000', someTime, 'mei'));
+      expect(await store.read.registryLogins.list(own)).toEqual([]);
+      await set(organisation, 'a.example', 'team');
+      await set(organisation, 'b.example:5000', 'team');
+      await set(own, 'b.example:5000', 'web');
+      const all = await store.read.registryLogins.listFor(web.id);
+      expect(all.map(({ registry, username, holder }) => [registry, username, holder.kind])).toEqual([
+        ['a.example', 'team', 'organisation'],
+        ['b.example:5000', 'web', 'project'],
+      ]);
+      expect(all[1]?.sealed.ciphertext.toString()).toBe('密');
+      expect((await store.read.registryLogins.list(own))[0]).toMatchObject({ updatedAt: later(1), updatedBy: 'bo' });
+      expect(await store.write(({ registryLogins }) => registryLogins.remove(own, 'b.example:5000'))).toBe(true);
+      expect((await store.read.registryLogins.listFor(web.id))[1]?.username).toBe('team');
+    });
+  });
+
+  describe('settings of pipelines', () => {
+    it('of a project are the default ones until they are changed', async () => {
+      const mei = await createPerson(store, 'mei');
+      const project = await createProject(store, mei.id, 'shop');
+      const found = await store.read.projects.find(project.id);
+      expect(found?.pipelines).toEqual(defaultPipelineSettings);
+      const pipelines = {
+        ...defaultPipelineSettings,
+        path: 'ci/',
+        disabledEvents: ['tag'],
+        timeoutMs: 60_000,
+        promotionRules: [{ target: 'prod*', role: 'admin' }],
+      } as const;
+      await store.write(({ projects }) => projects.update({ ...found!, pipelines }));
+      expect((await store.read.projects.findBySlug('mei', 'shop'))?.pipelines).toEqual(pipelines);
     });
   });
 

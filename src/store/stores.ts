@@ -2,6 +2,7 @@ import type { StoredHappening } from '../core/events.ts';
 import type { Stores } from '../core/unit-of-work.ts';
 import { createAuditStore } from './audit-store.ts';
 import type { Connection } from './connection.ts';
+import { createCronStore } from './cron-store.ts';
 import { createDeviceLoginStore } from './device-login-store.ts';
 import { createEventStore } from './event-store.ts';
 import { createHappeningStore } from './happening-store.ts';
@@ -12,10 +13,12 @@ import { createPersonStore } from './person-store.ts';
 import { createPipelineStore } from './pipeline-store.ts';
 import { createProjectStore } from './project-store.ts';
 import { createRateLimitStore } from './rate-limit-store.ts';
+import { createRegistryLoginStore } from './registry-login-store.ts';
 import { createSecretStore } from './secret-store.ts';
 import { createSessionStore } from './session-store.ts';
 import { createSettingStore } from './setting-store.ts';
 import { createTokenStore } from './token-store.ts';
+import { createVariableStore } from './variable-store.ts';
 
 /** All stores over one connection. */
 export function createStores(
@@ -33,8 +36,11 @@ export function createStores(
     audit: createAuditStore(connection),
     projects: createProjectStore(connection),
     events: createEventStore(connection),
+    crons: createCronStore(connection),
     pipelines: createPipelineStore(connection),
     secrets: createSecretStore(connection),
+    variables: createVariableStore(connection),
+    registryLogins: createRegistryLoginStore(connection),
     happenings: createHappeningStore(connection, options.remember),
     idempotency: createIdempotencyStore(connection, options.holder),
     settings: createSettingStore(connection),

@@ -93,6 +93,7 @@ export interface Tables {
     default_branch: string;
     protected_refs: Json;
     step_timeout_ms: number;
+    pipeline_settings: ColumnType<string, string | undefined, string>;
     created_at: Instant;
     archived_at: MaybeInstant;
     /** When a pipeline was last made, or the project itself: what lists are ordered by. */
@@ -114,10 +115,27 @@ export interface Tables {
     parameters: Json;
     target: MaybeText;
     parent_number: MaybeNumber;
+    cron: MaybeText;
+    push_options: MaybeText;
     created_at: Instant;
     planned_at: MaybeInstant;
     pipeline_id: MaybeNumber;
     trace: MaybeText;
+  };
+  cron: {
+    id: Generated<number>;
+    project_id: number;
+    name: string;
+    /** The name in lower case: unique in its project. */
+    name_key: string;
+    expression: string;
+    time_zone: string;
+    branch: string;
+    is_enabled: Flag;
+    next_at: MaybeInstant;
+    last_at: MaybeInstant;
+    created_at: Instant;
+    created_by: string;
   };
   push_intent: {
     id: Generated<number>;
@@ -128,6 +146,7 @@ export interface Tables {
     after: string;
     person_name: string;
     person_id: MaybeNumber;
+    push_options: MaybeText;
     created_at: Instant;
     receive_pid: MaybeNumber;
     receive_started_ticks: MaybeText;
@@ -151,6 +170,7 @@ export interface Tables {
     parameters: Json;
     target: MaybeText;
     parent_number: MaybeNumber;
+    cron: MaybeText;
     error: MaybeText;
     path: string;
     dialect: string;
@@ -190,12 +210,39 @@ export interface Tables {
     finished_at: MaybeInstant;
   };
   pipeline_trace: { id: Generated<number>; pipeline_id: number; at: Instant; entry: Json };
+  /** Of a project, or of an organisation: one of the two ids is NULL. */
   secret: {
     id: Generated<number>;
-    project_id: number;
+    project_id: MaybeNumber;
+    owner_id: MaybeNumber;
     name: string;
     events: Json;
+    branches: ColumnType<string, string | undefined, string>;
+    images: ColumnType<string, string | undefined, string>;
+    is_for_plugins_only: ColumnType<number, boolean | undefined, boolean>;
     created_at: Instant;
+    updated_at: Instant;
+    updated_by: string;
+    key_id: MaybeText;
+    wrapped_key: Buffer | null;
+    nonce: Buffer | null;
+    ciphertext: Buffer | null;
+  };
+  variable: {
+    id: Generated<number>;
+    project_id: MaybeNumber;
+    owner_id: MaybeNumber;
+    name: string;
+    value: string;
+    updated_at: Instant;
+    updated_by: string;
+  };
+  registry_login: {
+    id: Generated<number>;
+    project_id: MaybeNumber;
+    owner_id: MaybeNumber;
+    registry: string;
+    username: string;
     updated_at: Instant;
     updated_by: string;
     key_id: MaybeText;

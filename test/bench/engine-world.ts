@@ -55,9 +55,10 @@ export class EngineWorld {
         lint: () => Promise.reject(new Error('Nobody lints here')),
       },
       secrets: {
-        names: () => Promise.resolve([]),
-        reveal: () => Promise.resolve(new Map()),
+        list: () => Promise.resolve([]),
+        reveal: () => Promise.resolve({ forStep: () => new Map() }),
         maskValues: () => Promise.resolve([]),
+        registries: () => Promise.resolve([]),
       },
       logs: new FilesystemLogs(join(folder, 'logs')),
       clock: systemClock,

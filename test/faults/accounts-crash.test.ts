@@ -118,7 +118,8 @@ describe.each(databases)('A server on $name killed while a secret is saved', (da
     const world = await openServerWorld(place);
     onTestFinished(() => world.close());
     const project = (await world.store.read.projects.findBySlug('mei', 'web'))!;
-    expect(await world.vault.reveal(project.id, 'push')).toEqual(new Map([['deploy', value]]));
+    const revealed = await world.vault.reveal(project.id, { event: 'push', branch: 'main' });
+    expect(revealed.forStep({ image: '', isPlugin: false })).toEqual(new Map([['deploy', value]]));
     expect(await world.store.read.audit.verify()).toBeUndefined();
   });
 

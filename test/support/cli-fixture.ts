@@ -98,6 +98,8 @@ export interface RunOptions {
   readonly onWait?: (ms: number) => void | Promise<void>;
   /** Told everything that is written to stderr, as it is. */
   readonly onNote?: (text: string, send: (signal: 'SIGINT' | 'SIGTERM') => void) => void;
+  /** Told everything that is written to stdout. */
+  readonly onAnswer?: (text: string) => void;
 }
 
 export interface RunResult {
@@ -121,6 +123,7 @@ export async function runCommand(words: readonly string[], options: RunOptions =
       const written = typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString();
       text[name] += written;
       if (name === 'stderr') options.onNote?.(written, send);
+      else options.onAnswer?.(written);
     },
   });
   const io: CliIo = {

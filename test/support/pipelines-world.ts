@@ -2,16 +2,19 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GantryError } from '../../src/core/errors.ts';
-import type { Event } from '../../src/core/event.ts';
+import { type Event, eventKinds } from '../../src/core/event.ts';
+import type { RegistryCredentials } from '../../src/core/image.ts';
 import type { Person } from '../../src/core/person.ts';
 import { isFinished, type Pipeline, type Step } from '../../src/core/pipeline.ts';
 import type { Project } from '../../src/core/project.ts';
+import type { SecretLimits } from '../../src/core/secret-record.ts';
 import type { SecretVault } from '../../src/core/secret-vault.ts';
 import type { UnitOfWork } from '../../src/core/unit-of-work.ts';
 import { FilesystemLogs } from '../../src/drivers/logs/filesystem/filesystem-logs.ts';
 import { compilePipeline } from '../../src/engine/compile.ts';
 import { lintPipelineFile } from '../../src/engine/lint.ts';
 import type { ToRunner, ToServer } from '../../src/engine/runner-protocol.ts';
+import { refusalToPipeline, refusalToStep } from '../../src/engine/secret-limits.ts';
 import type { RequestContext } from '../../src/features/feature.ts';
 import { type PipelinesConfig, type PipelinesFeature, pipelinesFeature } from '../../src/features/pipelines/index.ts';
 import { type Logger, silentLogger } from '../../src/lib/logger.ts';
@@ -34,6 +37,9 @@ export class PipelinesWorld {
   /** The files at every commit of a project; by its id. */
   readonly files = new Map<number, Record<string, string>>();
   readonly secrets = new Map<string, string>();
+  /** Of those secrets that are not given to everybody. */
+  readonly secretLimits = new Map<string, Partial<SecretLimits>>();
+  readonly registries: RegistryCredentials[] = [];
   readonly logs: FilesystemLogs;
   readonly compiled: string[] = [];
   /** What the compiler dies of. */
@@ -212,6 +218,11 @@ export class PipelinesWorld {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
+  limitsOf(secret: string): SecretLimits {
+    const none = { events: eventKinds, branches: [], images: [], isForPluginsOnly: false };
+    return { ...none, ...this.secretLimits.get(secret) };
+  }
+
   #makeFeature(): PipelinesFeature {
     const life = { isOver: false };
     this.#life = life;
@@ -221,9 +232,15 @@ export class PipelinesWorld {
       write: (work) => (life.isOver ? dead : this.store.write(work)),
     };
     const vault: SecretVault = {
-      names: () => Promise.resolve([...this.secrets.keys()]),
-      reveal: () => Promise.resolve(new Map(this.secrets)),
+      list: () => Promise.resolve([...this.secrets.keys()].map((name) => ({ name, ...this.limitsOf(name) }))),
+      reveal: (_, use) => {
+        const given = [...this.secrets].filter(([name]) => !refusalToPipeline(this.limitsOf(name), use));
+        return Promise.resolve({
+          forStep: (step) => new Map(given.filter(([name]) => !refusalToStep(this.limitsOf(name), step))),
+        });
+      },
       maskValues: () => Promise.resolve([...this.secrets.values()]),
+      registries: () => Promise.resolve(this.registries),
     };
     return pipelinesFeature({
       unitOfWork,

@@ -14,6 +14,7 @@ import type { Visibility } from '../../src/core/visibility.ts';
 import { accountsFeature, createPasswords, createTokenFor } from '../../src/features/accounts/index.ts';
 import type { Feature, OperationHandlers, RawRoute } from '../../src/features/feature.ts';
 import { secretsFeature } from '../../src/features/secrets/index.ts';
+import { settingsFeature } from '../../src/features/settings/index.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { jsonLogger } from '../../src/lib/logger.ts';
 import type { ServerEnv } from '../../src/server/incoming.ts';
@@ -121,7 +122,7 @@ export async function openServerWorld(
 
   const reached: OperationId[] = [];
   const given = options.handlers ?? {};
-  const real: readonly Feature[] = options.isProbeOnly ? [] : [accounts, secrets];
+  const real: readonly Feature[] = options.isProbeOnly ? [] : [accounts, secrets, settingsFeature({ store, clock })];
   const known = new Set(real.flatMap((feature) => Object.keys(feature.operations ?? {})));
   const probe: Feature = {
     name: 'probe',

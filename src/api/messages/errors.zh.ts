@@ -124,8 +124,17 @@ export const errorsZh: ErrorTexts = {
   },
   PIPELINE_FILE_TOO_LARGE: { title: '流水线文件过大', hint: '流水线文件最大为 256 KiB。' },
   NO_PIPELINE_MATCHED: { title: '没有匹配的流水线', hint: '请查看原因：决策记录中写明了是哪条规则决定的。' },
+  EVENT_SWITCHED_OFF: { title: '此事件已关闭', hint: '项目管理员可以在项目设置中打开它。' },
   STEP_NOT_FOUND: { title: '找不到此步骤', hint: '请查看流水线了解它的步骤。' },
   LOG_NOT_FOUND: { title: '没有日志', hint: '尚未开始的步骤没有日志。' },
+  WORKFLOW_NOT_FOUND: { title: '没有这个工作流', hint: '请查看流水线，确认其中有哪些工作流。' },
+  CRON_NOT_FOUND: { title: '没有这个定时任务', hint: '请列出项目的定时任务，确认有哪些：gantry cron list' },
+  CRON_EXISTS: { title: '定时任务名称已被使用', hint: '请换一个名称，或修改已有的定时任务。' },
+  CRON_INVALID: {
+    title: '定时表达式无效',
+    hint: '请填写五个字段（分、时、日、月、星期），或 @hourly、@daily、@weekly、@monthly、@yearly。',
+  },
+  CRON_LIMIT: { title: '定时任务过多', hint: '请删除不再需要的定时任务。' },
   SECRET_NOT_FOUND: {
     title: '找不到此密钥',
     hint: '请列出项目的密钥查看有哪些。',
@@ -135,6 +144,21 @@ export const errorsZh: ErrorTexts = {
     title: '密钥名称不符合规则',
     hint: '请使用字母、数字、“_”、“-”、“.”，并以字母开头。',
     detail: named('密钥名称', 'name', '不符合规则。'),
+  },
+  REGISTRY_NOT_FOUND: {
+    title: '找不到此镜像仓库的登录信息',
+    hint: '请列出镜像仓库，查看哪些有登录信息。',
+    detail: named('找不到镜像仓库', 'registry', '的登录信息。'),
+  },
+  VARIABLE_NOT_FOUND: {
+    title: '找不到此变量',
+    hint: '请列出变量查看有哪些。',
+    detail: named('找不到变量', 'name', '。'),
+  },
+  VARIABLE_NAME_INVALID: {
+    title: '变量名不可用',
+    hint: '请使用字母、数字和 “_”，不能以数字开头，也不能以 GANTRY_、DRONE_ 或 CI_ 开头。',
+    detail: named('不能使用变量名', 'name', '。'),
   },
   SECRET_KEY_WRONG: {
     title: '密钥文件不匹配',

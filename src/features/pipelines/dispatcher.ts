@@ -1,7 +1,6 @@
-import type { EventKind } from '../../core/event.ts';
 import { isFinished } from '../../core/pipeline.ts';
 import type { Repository } from '../../core/repository.ts';
-import type { SecretVault } from '../../core/secret-vault.ts';
+import type { PipelineUse, RevealedSecrets, SecretVault } from '../../core/secret-vault.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { WorkflowState } from '../../engine/advance-state.ts';
 import { secretValue } from '../../engine/secret-value.ts';
@@ -39,8 +38,8 @@ export interface DispatcherDeps {
 /** A runner says that it is there every third of its lease; one that has missed two of these is given nothing new. */
 const silentAfterLeases = 2 / 3;
 
-/** The values that steps may have, by the secret's name, and all that is to be masked. */
-type SecretValues = readonly [revealed: ReadonlyMap<string, string>, mask: readonly string[]];
+/** The values that steps may have, and all that is to be masked. */
+type SecretValues = readonly [revealed: RevealedSecrets, mask: readonly string[]];
 
 /** A start that a runner asked for. It waits while all slots are taken. */
 interface PendingStart {
@@ -230,8 +229,10 @@ export class Dispatcher {
     }
     const [revealed, mask] = values;
     const given: Record<string, string> = {};
-    for (const reference of workflow.plan.steps[step.position]!.secrets) {
-      const value = secretValue(reference, revealed);
+    const { image, isPlugin = false, secrets } = workflow.plan.steps[step.position]!;
+    const ofStep = revealed.forStep({ image, isPlugin });
+    for (const reference of secrets) {
+      const value = secretValue(reference, ofStep);
       if (value !== undefined) given[reference.variable] = value;
     }
     // Before anybody is told a secret it is known here what to mask.
@@ -249,20 +250,20 @@ export class Dispatcher {
 
   /** Read once for all starts of a tick. `undefined` when they cannot be had. */
   #secretsFor({ pipeline }: OpenWorkflow): Promise<SecretValues | undefined> {
-    const { projectId, event } = pipeline.row;
-    const key = `${projectId}/${event}`;
+    const { projectId, event, branch } = pipeline.row;
+    const key = `${projectId}/${event}/${branch}`;
     const known = this.#secretReads.get(key);
     if (known) return known;
-    const reading = this.#readSecrets(projectId, event);
+    const reading = this.#readSecrets(projectId, { event, branch });
     this.#secretReads.set(key, reading);
     queueMicrotask(() => this.#secretReads.delete(key));
     return reading;
   }
 
-  async #readSecrets(projectId: number, event: EventKind): Promise<SecretValues | undefined> {
+  async #readSecrets(projectId: number, use: PipelineUse): Promise<SecretValues | undefined> {
     const { secrets, logger } = this.#deps;
     try {
-      return await Promise.all([secrets.reveal(projectId, event), secrets.maskValues(projectId)]);
+      return await Promise.all([secrets.reveal(projectId, use), secrets.maskValues(projectId)]);
     } catch (error) {
       logger.error('Secrets could not be revealed', { error, projectId });
       return undefined;
@@ -310,8 +311,8 @@ export class Dispatcher {
 
   async #missingSecret(workflow: OpenWorkflow): Promise<WorkflowState | undefined> {
     if (!needsSecrets(workflow)) return undefined;
-    const { projectId, event } = workflow.pipeline.row;
-    const names = await this.#deps.secrets.names(projectId, event);
-    return endForMissingSecret(stateOf(workflow), names);
+    const { projectId, event, branch } = workflow.pipeline.row;
+    const secrets = await this.#deps.secrets.list(projectId);
+    return endForMissingSecret(stateOf(workflow), { secrets, use: { event, branch } });
   }
 }

@@ -56,7 +56,12 @@ describe.each(databases)('what is decided under an old token, on $name', ({ crea
         compile: async (input) => compilePipeline(input),
         lint: () => Promise.reject(new Error('Nobody lints here')),
       },
-      secrets: { names: async () => [], reveal: async () => new Map(), maskValues: async () => [] },
+      secrets: {
+        list: async () => [],
+        reveal: async () => ({ forStep: () => new Map() }),
+        maskValues: async () => [],
+        registries: async () => [],
+      },
       logs: new FilesystemLogs(join(folder, 'logs')),
       clock: systemClock,
       logger: silentLogger,

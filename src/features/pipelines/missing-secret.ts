@@ -2,6 +2,7 @@ import { isFinished } from '../../core/pipeline.ts';
 import type { WorkflowPlan } from '../../core/plan.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { StepState, WorkflowState } from '../../engine/advance-state.ts';
+import { type SecretFacts, secretRefusal } from './secret-refusals.ts';
 
 /** Whether a step of the workflow must have a secret (`.gantry.yml`); elsewhere a missing one is left unset. */
 export function needsSecrets({ plan }: { readonly plan: WorkflowPlan }): boolean {
@@ -9,16 +10,17 @@ export function needsSecrets({ plan }: { readonly plan: WorkflowPlan }): boolean
 }
 
 /**
- * How a workflow ends, before its first step, for which a required secret is missing; `undefined` when all are there.
- * Secrets may go between the plan and the start, so the names that the compiler saw do not tell.
+ * How a workflow ends, before its first step, that is not given a required secret; `undefined` when it is given all.
+ * Secrets and their limits may change between the plan and the start, so what the plan saw does not tell.
  */
-export function endForMissingSecret(state: WorkflowState, names: readonly string[]): WorkflowState | undefined {
+export function endForMissingSecret(state: WorkflowState, facts: SecretFacts): WorkflowState | undefined {
   const { plan, steps } = state;
   const isOpen = (position: number): boolean => !isFinished(steps[position]!.status);
-  const missing = plan.steps.flatMap(({ secrets }, position) =>
-    secrets
-      .filter(({ isRequired, secret }) => isRequired && isOpen(position) && !names.includes(secret))
-      .map(({ secret }) => ({ secret, position })),
+  const missing = plan.steps.flatMap((step, position) =>
+    step.secrets.flatMap(({ isRequired, secret }) => {
+      const refusal = isRequired && isOpen(position) ? secretRefusal(step, secret, facts) : undefined;
+      return refusal ? [{ refusal, position }] : [];
+    }),
   )[0];
   if (!missing) return undefined;
   // The failure has to count, also when the step itself may fail.
@@ -31,7 +33,7 @@ export function endForMissingSecret(state: WorkflowState, names: readonly string
     const subject = { kind: 'step', workflow: plan.name, step: plan.steps[position]!.name } as const;
     const reason: TraceEntry =
       position === carrier
-        ? { subject, rule: 'step.secret-missing', verdict: 'failed', values: { secret: missing.secret } }
+        ? { subject, verdict: 'failed', ...missing.refusal }
         : { subject, rule: 'step.after-failure', verdict: 'skipped', values: { step: plan.steps[carrier]!.name } };
     return { ...step, status: position === carrier ? 'failed' : 'skipped', reason };
   };

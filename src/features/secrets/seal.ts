@@ -1,12 +1,14 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { GantryError } from '../../core/errors.ts';
+import type { Holder } from '../../core/holder.ts';
 import type { SealedSecret } from '../../core/secret-record.ts';
 import type { KeyFile } from './key-file.ts';
 
-/** What a sealed value belongs to: moved to another row, project or name it does not open. */
+/** What a sealed value belongs to: moved to another table, row, holder or name it does not open. */
 export interface SealedFor {
+  readonly kind?: 'secret' | 'registry password';
   readonly id: number;
-  readonly projectId: number;
+  readonly holder: Holder;
   readonly name: string;
 }
 
@@ -59,8 +61,9 @@ function decrypt(sealed: Buffer, key: Buffer, nonce: Buffer, data: Buffer): Buff
 }
 
 /** Each part with its length before it: two lists of parts never make the same bytes (CVE-2026-58426 is of that kind). */
-function associatedData(purpose: string, { id, projectId, name }: SealedFor, keyId: string): Buffer {
-  const parts = ['secret', purpose, String(id), String(projectId), name, keyId].map((part) =>
+function associatedData(purpose: string, { kind = 'secret', id, holder, name }: SealedFor, keyId: string): Buffer {
+  const owner = holder.kind === 'project' ? [] : [holder.kind];
+  const parts = [kind, purpose, String(id), ...owner, String(holder.id), name, keyId].map((part) =>
     Buffer.from(part, 'utf8'),
   );
   return Buffer.concat(
@@ -73,8 +76,12 @@ function associatedData(purpose: string, { id, projectId, name }: SealedFor, key
 }
 
 function cannotOpen(owner: SealedFor, keyFile: KeyFile, why: string, cause?: unknown): GantryError {
-  return new GantryError('SECRET_KEY_WRONG', `Cannot open the secret "${owner.name}" with ${keyFile.path}: ${why}`, {
-    cause,
-    details: { path: keyFile.path },
-  });
+  return new GantryError(
+    'SECRET_KEY_WRONG',
+    `Cannot open the ${owner.kind ?? 'secret'} "${owner.name}" with ${keyFile.path}: ${why}`,
+    {
+      cause,
+      details: { path: keyFile.path },
+    },
+  );
 }

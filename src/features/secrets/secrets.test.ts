@@ -6,7 +6,7 @@ import { bearer, openServerWorld, type ServerWorld } from '../../../test/support
 import type { Person } from '../../core/person.ts';
 import type { Project } from '../../core/project.ts';
 import { openKeyFile } from './key-file.ts';
-import { seal, unseal } from './seal.ts';
+import { type SealedFor, seal, unseal } from './seal.ts';
 
 let folder: string;
 let world: ServerWorld;
@@ -43,6 +43,14 @@ async function put(
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
+/** What a step of the project is given. */
+async function revealed(
+  use: { readonly event?: string; readonly branch?: string; readonly image?: string; readonly isPlugin?: boolean } = {},
+): Promise<ReadonlyMap<string, string>> {
+  const { event = 'push', branch = 'main', image = 'alpine', isPlugin = false } = use;
+  return (await world.vault.reveal(web.id, { event, branch })).forStep({ image, isPlugin });
+}
+
 describe('a secret', () => {
   it('is stored, listed by name and given to steps of its events only', async () => {
     expect((await put('NPM_TOKEN', 'npm-value')).body).toMatchObject({
@@ -55,16 +63,15 @@ describe('a secret', () => {
     expect(JSON.stringify(listed)).not.toContain('value');
     expect((listed['items'] as { name: string }[]).map(({ name }) => name)).toEqual(['deploy.key', 'npm_token']);
 
-    expect(await world.vault.names(web.id, 'push')).toEqual(['npm_token']);
-    expect(await world.vault.reveal(web.id, 'push')).toEqual(new Map([['npm_token', 'npm-value']]));
-    expect((await world.vault.reveal(web.id, 'tag')).get('deploy.key')).toBe('line one\nline two\n');
+    expect(await revealed({ event: 'push' })).toEqual(new Map([['npm_token', 'npm-value']]));
+    expect((await revealed({ event: 'tag' })).get('deploy.key')).toBe('line one\nline two\n');
     expect((await world.vault.maskValues(web.id)).toSorted()).toEqual(['line one\nline two\n', 'npm-value']);
   });
 
   it('is replaced under the same name whatever its case, and removed', async () => {
     await put('token', 'first value');
     await put('TOKEN', 'second value');
-    expect(await world.vault.reveal(web.id, 'push')).toEqual(new Map([['token', 'second value']]));
+    expect(await revealed()).toEqual(new Map([['token', 'second value']]));
     const remove = () => world.request('/api/v1/projects/mei/web/secrets/Token', { method: 'DELETE', headers });
     expect((await remove()).status).toBe(204);
     expect((await remove()).status).toBe(404);
@@ -96,7 +103,7 @@ describe('a secret', () => {
     headers = bearer(await world.token(li));
     expect((await put('token', 'other')).status).toBe(403);
     expect((await world.request('/api/v1/projects/mei/web/secrets', { headers })).status).toBe(403);
-    expect((await world.vault.reveal(web.id, 'push')).get('token')).toBe('value');
+    expect((await revealed()).get('token')).toBe('value');
   });
 
   it('is nowhere in the database in the clear', async () => {
@@ -115,13 +122,20 @@ describe('a secret', () => {
 });
 
 describe('a sealed value', () => {
-  const owner = { id: 7, projectId: 3, name: 'token' };
+  const owner: SealedFor = { id: 7, holder: { kind: 'project', id: 3 }, name: 'token' };
 
   it('opens only where it was sealed, and never when a bit of it changed', () => {
     const key = openKeyFile(join(folder, 'a'));
     const sealed = seal('value', owner, key);
     expect(unseal(sealed, owner, key)).toBe('value');
-    for (const elsewhere of [{ id: 8 }, { projectId: 4 }, { name: 'other' }])
+    const others: readonly Partial<SealedFor>[] = [
+      { id: 8 },
+      { holder: { kind: 'project', id: 4 } },
+      { holder: { kind: 'organisation', id: 3 } },
+      { name: 'other' },
+      { kind: 'registry password' },
+    ];
+    for (const elsewhere of others)
       expect(() => unseal(sealed, { ...owner, ...elsewhere }, key)).toThrow('what is stored is damaged');
     for (const part of ['wrappedKey', 'nonce', 'ciphertext'] as const) {
       for (let i = 0; i < sealed[part].length; i += 1) {
@@ -202,6 +216,6 @@ describe('the key file', () => {
       location: { kind: 'file', path: join(folder, 'gantry.db') },
       keyFilePath: world.keyFilePath,
     });
-    expect(await world.vault.names(web.id, 'push')).toEqual([]);
+    expect(await world.vault.list(web.id)).toEqual([]);
   });
 });

@@ -1,37 +1,66 @@
-import type { EventKind } from '../../core/event.ts';
-import type { SecretRecord } from '../../core/secret-record.ts';
-import type { SecretVault } from '../../core/secret-vault.ts';
+import type { StoredRegistryLogin } from '../../core/registry-login.ts';
+import type { StoredSecret } from '../../core/secret-record.ts';
+import type { RevealedSecrets, SecretVault } from '../../core/secret-vault.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
+import { refusalToPipeline, refusalToStep } from '../../engine/secret-limits.ts';
 import type { KeyFile } from './key-file.ts';
-import { unseal } from './seal.ts';
+import { type SealedFor, unseal } from './seal.ts';
 
 /** Opens secrets for steps. `keyFile` is asked when one is opened: the server reads it while it starts. */
 export function createVault({ read }: UnitOfWork, keyFile: () => KeyFile): SecretVault {
-  async function open({ projectId, name }: SecretRecord): Promise<string | undefined> {
-    const found = await read.secrets.find(projectId, name);
-    return found && unseal(found.sealed, found, keyFile());
-  }
-
-  async function recordsFor(projectId: number, event: EventKind): Promise<readonly SecretRecord[]> {
-    return (await read.secrets.list(projectId)).filter(({ events }) => events.includes(event));
-  }
+  const open = (secret: StoredSecret): string => unseal(secret.sealed, secret, keyFile());
+  const openLogin = (login: StoredRegistryLogin): string => unseal(login.sealed, sealedForRegistry(login), keyFile());
 
   return {
-    async names(projectId, event) {
-      return (await recordsFor(projectId, event)).map(({ name }) => name);
+    async list(projectId) {
+      return (await read.secrets.listFor(projectId)).map(({ name, events, branches, images, isForPluginsOnly }) => ({
+        name,
+        events,
+        branches,
+        images,
+        isForPluginsOnly,
+      }));
     },
-    async reveal(projectId, event) {
-      const values = new Map<string, string>();
-      for (const record of await recordsFor(projectId, event)) {
-        const value = await open(record);
-        // Removed between the two reads: then it is not there.
-        if (value !== undefined) values.set(record.name, value);
-      }
-      return values;
+    async reveal(projectId, use) {
+      const secrets = (await read.secrets.listFor(projectId)).filter((secret) => !refusalToPipeline(secret, use));
+      return revealed(secrets, new Map(secrets.map((secret) => [secret.name, open(secret)])));
     },
     async maskValues(projectId) {
-      const values = await Promise.all((await read.secrets.list(projectId)).map(open));
-      return values.filter((value) => value !== undefined);
+      const [secrets, logins] = await Promise.all([
+        read.secrets.listFor(projectId),
+        read.registryLogins.listFor(projectId),
+      ]);
+      return [...secrets.map(open), ...logins.map(openLogin)];
     },
+    async registries(projectId) {
+      return (await read.registryLogins.listFor(projectId)).map((login) => ({
+        registry: login.registry,
+        username: login.username,
+        password: openLogin(login),
+      }));
+    },
+  };
+}
+
+/** What the password of a registry's login is sealed for. */
+export function sealedForRegistry({
+  id,
+  holder,
+  registry,
+}: Pick<StoredRegistryLogin, 'id' | 'holder' | 'registry'>): SealedFor {
+  return { kind: 'registry password', id, holder, name: registry };
+}
+
+function revealed(secrets: readonly StoredSecret[], values: ReadonlyMap<string, string>): RevealedSecrets {
+  const depends = secrets.some(({ images, isForPluginsOnly }) => images.length > 0 || isForPluginsOnly);
+  return {
+    forStep: (step) =>
+      depends
+        ? new Map(
+            secrets
+              .filter((secret) => !refusalToStep(secret, step))
+              .map(({ name }) => [name, values.get(name) ?? ''] as const),
+          )
+        : values,
   };
 }

@@ -3,7 +3,17 @@ import { tokenProjectIds } from './0002-token-project-ids.ts';
 import { auditByProject } from './0003-audit-by-project.ts';
 import { waysIn } from './0004-ways-in.ts';
 import { promotions } from './0005-promotions.ts';
+import { projectSettings } from './0006-project-settings.ts';
+import { crons } from './0007-crons.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, oldest first. One that was released is never changed: add another. */
-export const migrations: readonly Migration[] = [nouns, tokenProjectIds, auditByProject, waysIn, promotions];
+export const migrations: readonly Migration[] = [
+  nouns,
+  tokenProjectIds,
+  auditByProject,
+  waysIn,
+  promotions,
+  projectSettings,
+  crons,
+];

@@ -5,6 +5,7 @@ import { isFinished, type Pipeline, type PipelineStore, type Step, type Workflow
 import type { Project, ProjectStore } from '../../../src/core/project.ts';
 import type { TraceEntry } from '../../../src/core/trace.ts';
 import type { Stores, UnitOfWork } from '../../../src/core/unit-of-work.ts';
+import type { VariableStore } from '../../../src/core/variable.ts';
 
 interface PendingWrite {
   readonly work: (stores: Stores) => Promise<unknown>;
@@ -135,6 +136,8 @@ export class SimulatedStore {
       rateLimits: absent('rateLimits'),
       audit: absent('audit'),
       secrets: absent('secrets'),
+      variables: { ...absentMethods<VariableStore>(), valuesFor: () => Promise.resolve({}) },
+      registryLogins: absent('registryLogins'),
       idempotency: absent('idempotency'),
       settings: absent('settings'),
       projects: this.#projectStore(),

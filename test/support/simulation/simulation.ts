@@ -1,5 +1,6 @@
 import type { Person } from '../../../src/core/person.ts';
 import { isFinished, type Outcome } from '../../../src/core/pipeline.ts';
+import { defaultPipelineSettings } from '../../../src/core/pipeline-settings.ts';
 import type { Project } from '../../../src/core/project.ts';
 import { endOf, pipelineStatusOf } from '../../../src/engine/level-status.ts';
 import type { ToRunner, ToServer } from '../../../src/engine/runner-protocol.ts';
@@ -59,6 +60,7 @@ const project: Project = {
   defaultBranch: 'main',
   protectedRefs: [],
   stepTimeoutMs: 3_600_000,
+  pipelines: defaultPipelineSettings,
   createdAt: new Date(0),
 };
 const request = requestOf(person);
@@ -363,9 +365,10 @@ class Simulation {
         lint: () => Promise.reject(new Error('nothing is linted here')),
       },
       secrets: {
-        names: () => Promise.resolve([]),
-        reveal: () => Promise.resolve(new Map<string, string>()),
+        list: () => Promise.resolve([]),
+        reveal: () => Promise.resolve({ forStep: () => new Map() }),
         maskValues: () => Promise.resolve([]),
+        registries: () => Promise.resolve([]),
       },
       logs: this.#logs,
       clock: this.#clock,

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import type { SecretView } from '../../../src/api/projects.ts';
+import type { SecretView } from '../../../src/api/secrets.ts';
 import type { ProjectName } from '../../addresses.ts';
 import { ask, call, refresh } from '../../api.ts';
 import { useMessages } from '../../language.ts';

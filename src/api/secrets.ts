@@ -1,0 +1,172 @@
+import { z } from 'zod';
+import { eventKinds } from '../core/event.ts';
+import { instant, listOf, type Operation } from './operation.ts';
+import { ProjectPath } from './projects.ts';
+
+export const OrganisationPath = z.object({ owner: z.string() });
+
+const secretEvents = [...eventKinds, 'pull_request'] as const;
+const glob = z.string().min(1).max(200);
+
+const limits = {
+  events: z.array(z.string()).meta({ description: 'Events whose steps are given it' }),
+  branches: z.array(z.string()).meta({ description: 'Globs of branches, or names of tags; empty = any' }),
+  images: z
+    .array(z.string())
+    .meta({ description: 'Globs of image repositories, compared with the name in the file; empty = any' }),
+  isForPluginsOnly: z.boolean().meta({ description: 'Not for steps that have commands' }),
+};
+
+export const SecretView = z
+  .object({ name: z.string(), ...limits, createdAt: instant, updatedAt: instant, updatedBy: z.string() })
+  .meta({ id: 'Secret' });
+export type SecretView = z.infer<typeof SecretView>;
+
+const StoredSecret = SecretView.extend({
+  warning: z.string().nullable().meta({ description: 'Said when the value is too short to be masked' }),
+}).meta({ id: 'StoredSecret' });
+
+/** What is absent stays as it is; of a new secret, all events but pull requests, and no other limit. */
+export const SecretBody = z
+  .object({
+    value: z.string().min(1).max(65_536).optional().meta({ description: 'Absent = as before: only its limits change' }),
+    events: z.array(z.enum(secretEvents)).min(1).optional(),
+    branches: z.array(glob).max(50).optional(),
+    images: z.array(glob).max(50).optional(),
+    isForPluginsOnly: z.boolean().optional(),
+  })
+  .meta({ id: 'SecretBody' });
+export type SecretBody = z.infer<typeof SecretBody>;
+
+export const RegistryView = z
+  .object({ registry: z.string(), username: z.string(), updatedAt: instant, updatedBy: z.string() })
+  .meta({ id: 'RegistryLogin' });
+export type RegistryView = z.infer<typeof RegistryView>;
+
+const RegistryBody = z.object({ username: z.string().min(1).max(256), password: z.string().min(1).max(16_384) });
+
+const secretName = { name: z.string().min(1).max(100) };
+const registryName = { registry: z.string().min(1).max(260) };
+
+export const secretOperations = {
+  listSecrets: {
+    method: 'get',
+    path: '/api/v1/projects/{owner}/{project}/secrets',
+    summary: 'Names of the secrets; values never leave the server',
+    action: 'secret:read',
+    params: ProjectPath,
+    status: 200,
+    ok: listOf(SecretView),
+    errors: ['PROJECT_NOT_FOUND'],
+  },
+  setSecret: {
+    method: 'put',
+    path: '/api/v1/projects/{owner}/{project}/secrets/{name}',
+    summary: 'Create or replace a secret, or change who gets it',
+    action: 'secret:write',
+    params: ProjectPath.extend(secretName),
+    body: SecretBody,
+    status: 200,
+    ok: StoredSecret,
+    errors: ['PROJECT_NOT_FOUND', 'SECRET_NAME_INVALID'],
+  },
+  removeSecret: {
+    method: 'delete',
+    path: '/api/v1/projects/{owner}/{project}/secrets/{name}',
+    summary: 'Remove a secret',
+    action: 'secret:write',
+    params: ProjectPath.extend(secretName),
+    status: 204,
+    errors: ['PROJECT_NOT_FOUND', 'SECRET_NOT_FOUND'],
+  },
+  listOrganisationSecrets: {
+    method: 'get',
+    path: '/api/v1/organisations/{owner}/secrets',
+    summary: 'Names of the secrets that all projects of an organisation have',
+    action: 'organisation-secret:read',
+    params: OrganisationPath,
+    status: 200,
+    ok: listOf(SecretView),
+    errors: ['ORGANISATION_NOT_FOUND'],
+  },
+  setOrganisationSecret: {
+    method: 'put',
+    path: '/api/v1/organisations/{owner}/secrets/{name}',
+    summary: 'Create or replace a secret of an organisation; a project’s own of the same name wins',
+    action: 'organisation-secret:write',
+    params: OrganisationPath.extend(secretName),
+    body: SecretBody,
+    status: 200,
+    ok: StoredSecret,
+    errors: ['ORGANISATION_NOT_FOUND', 'SECRET_NAME_INVALID'],
+  },
+  removeOrganisationSecret: {
+    method: 'delete',
+    path: '/api/v1/organisations/{owner}/secrets/{name}',
+    summary: 'Remove a secret of an organisation',
+    action: 'organisation-secret:write',
+    params: OrganisationPath.extend(secretName),
+    status: 204,
+    errors: ['ORGANISATION_NOT_FOUND', 'SECRET_NOT_FOUND'],
+  },
+  listRegistries: {
+    method: 'get',
+    path: '/api/v1/projects/{owner}/{project}/registries',
+    summary: 'Registries that images are pulled from with a login; passwords never leave the server',
+    action: 'secret:read',
+    params: ProjectPath,
+    status: 200,
+    ok: listOf(RegistryView),
+    errors: ['PROJECT_NOT_FOUND'],
+  },
+  setRegistry: {
+    method: 'put',
+    path: '/api/v1/projects/{owner}/{project}/registries/{registry}',
+    summary: 'Keep a login for a registry',
+    action: 'secret:write',
+    params: ProjectPath.extend(registryName),
+    body: RegistryBody,
+    status: 200,
+    ok: RegistryView,
+    errors: ['PROJECT_NOT_FOUND'],
+  },
+  removeRegistry: {
+    method: 'delete',
+    path: '/api/v1/projects/{owner}/{project}/registries/{registry}',
+    summary: 'Forget the login of a registry',
+    action: 'secret:write',
+    params: ProjectPath.extend(registryName),
+    status: 204,
+    errors: ['PROJECT_NOT_FOUND', 'REGISTRY_NOT_FOUND'],
+  },
+  listOrganisationRegistries: {
+    method: 'get',
+    path: '/api/v1/organisations/{owner}/registries',
+    summary: 'Registries with a login for all projects of an organisation',
+    action: 'organisation-secret:read',
+    params: OrganisationPath,
+    status: 200,
+    ok: listOf(RegistryView),
+    errors: ['ORGANISATION_NOT_FOUND'],
+  },
+  setOrganisationRegistry: {
+    method: 'put',
+    path: '/api/v1/organisations/{owner}/registries/{registry}',
+    summary: 'Keep a login for a registry, for all projects of an organisation',
+    action: 'organisation-secret:write',
+    params: OrganisationPath.extend(registryName),
+    body: RegistryBody,
+    status: 200,
+    ok: RegistryView,
+    errors: ['ORGANISATION_NOT_FOUND'],
+  },
+  removeOrganisationRegistry: {
+    method: 'delete',
+    path: '/api/v1/organisations/{owner}/registries/{registry}',
+    summary: 'Forget the login of a registry of an organisation',
+    action: 'organisation-secret:write',
+    params: OrganisationPath.extend(registryName),
+    status: 204,
+    errors: ['ORGANISATION_NOT_FOUND', 'REGISTRY_NOT_FOUND'],
+  },
+} as const satisfies Record<string, Operation>;

@@ -1,0 +1,42 @@
+import type { PipelinePlan, StepPlan } from '../../core/plan.ts';
+import type { LimitedSecret, PipelineUse } from '../../core/secret-vault.ts';
+import type { TraceEntry } from '../../core/trace.ts';
+import { refusalToPipeline, refusalToStep } from '../../engine/secret-limits.ts';
+
+/** What a pipeline may know of the secrets of its project, without their values. */
+export interface SecretFacts {
+  readonly secrets: readonly LimitedSecret[];
+  readonly use: PipelineUse;
+}
+
+/** Why a step is not given a secret that it names: there is none, or its limits say so; `undefined` when it is given. */
+export function secretRefusal(
+  step: Pick<StepPlan, 'image' | 'isPlugin'>,
+  secret: string,
+  { secrets, use }: SecretFacts,
+): Pick<TraceEntry, 'rule' | 'values'> | undefined {
+  const found = secrets.find(({ name }) => name === secret);
+  if (!found) return { rule: 'step.secret-missing', values: { secret } };
+  const refusal =
+    refusalToPipeline(found, use) ??
+    refusalToStep(found, { image: step.image, isPlugin: step.isPlugin === true });
+  return refusal && { rule: 'step.secret-refused', values: { secret, ...refusal } };
+}
+
+/** What the limits of secrets keep from the steps of a plan: those that are missing the compiler has told of. */
+export function traceRefusedSecrets({ workflows }: PipelinePlan, facts: SecretFacts): readonly TraceEntry[] {
+  const trace: TraceEntry[] = [];
+  for (const workflow of workflows) {
+    for (const step of workflow.steps) {
+      if (step.skipped) continue;
+      const subject = { kind: 'step', workflow: workflow.name, step: step.name } as const;
+      for (const secret of new Set(step.secrets.map((reference) => reference.secret))) {
+        const refusal = secretRefusal(step, secret, facts);
+        if (refusal?.rule !== 'step.secret-refused') continue;
+        const isRequired = step.secrets.some((reference) => reference.secret === secret && reference.isRequired);
+        trace.push({ subject, verdict: isRequired ? 'failed' : 'noted', ...refusal });
+      }
+    }
+  }
+  return trace;
+}
