@@ -1,6 +1,16 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -47,6 +57,7 @@ export interface SnapshotRequest {
 const maxChangedPaths = 10_000;
 /** One more than a pipeline file may have: what is larger is refused by the compiler. */
 const maxFileBytes = 262_145;
+const forgottenAfterMs = 60 * 86_400_000;
 const maxAnswerBytes = 64 * 2 ** 20;
 
 /**
@@ -143,8 +154,10 @@ async function resolveRevision(git: Git, revision: string): Promise<string> {
 /** One for each working tree, kept: the next run brings only what is new. */
 async function openRepository(folder: string, { cacheFolder, environment }: SnapshotRequest): Promise<string> {
   const name = createHash('sha256').update(realpathSync(folder)).digest('hex').slice(0, 16);
-  const repository = join(cacheFolder, 'repositories', `${name}.git`);
+  const repositories = join(cacheFolder, 'repositories');
+  const repository = join(repositories, `${name}.git`);
   if (!existsSync(join(repository, 'HEAD'))) {
+    removeForgotten(repositories);
     mkdirSync(repository, { recursive: true, mode: 0o700 });
     const format = await find(gitIn(folder, environment), ['rev-parse', '--show-object-format']);
     await gitIn(
@@ -153,6 +166,16 @@ async function openRepository(folder: string, { cacheFolder, environment }: Snap
     )(['init', '--quiet', '--bare', '--template=', `--object-format=${format ?? 'sha1'}`, repository]);
   }
   return repository;
+}
+
+/** Working trees come and go: what nobody has run for long is brought anew when somebody does. */
+function removeForgotten(repositories: string): void {
+  if (!existsSync(repositories)) return;
+  for (const name of readdirSync(repositories)) {
+    const used = statSync(join(repositories, name, 'refs', 'exec'), { throwIfNoEntry: false });
+    if (used && Date.now() - used.mtimeMs > forgottenAfterMs)
+      rmSync(join(repositories, name), { recursive: true, force: true });
+  }
 }
 
 /** The working tree as a commit on top of HEAD, or HEAD itself where they are the same. */
