@@ -34,7 +34,10 @@ export const PipelineView = z
     authorName: z.string(),
     personName: z.string().meta({ description: 'Who pushed or started it' }),
     target: z.string().nullable().meta({ description: 'Where a promotion or rollback goes' }),
-    parent: z.int().nullable().meta({ description: 'Number of the pipeline that a promotion or rollback repeats' }),
+    parent: z.int().nullable().meta({
+      description: 'Number of the pipeline that a promotion, a rollback or a rerun with other parameters repeats',
+    }),
+    cron: z.string().nullable().meta({ description: 'Name of the cron that started it' }),
     error: z
       .object({
         message: z.string(),
@@ -193,6 +196,7 @@ export const pipelineOperations = {
           after: z.string(),
           personName: z.string(),
           target: z.string().nullable(),
+          cron: z.string().nullable().meta({ description: 'Name of the cron that started it' }),
           createdAt: instant,
           pipeline: z.int().nullable(),
           why: z.array(TraceView),
@@ -236,13 +240,36 @@ export const pipelineOperations = {
   rerunPipeline: {
     method: 'post',
     path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/rerun',
-    summary: 'Run a finished pipeline again, whole or the workflows that did not pass',
+    summary: 'Run a finished pipeline again: whole, what did not pass, one workflow, or with other parameters',
     action: 'pipeline:run',
     params: PipelinePath,
-    body: z.object({ only: z.enum(['all', 'failed']).default('all') }),
+    body: z.union([
+      z.strictObject({
+        only: z.enum(['all', 'failed']).default('all'),
+      }),
+      z.strictObject({
+        workflow: z
+          .string()
+          .min(1)
+          .max(200)
+          .meta({ description: 'This one and those that depend on it; the others stay as they are' }),
+      }),
+      z.strictObject({
+        parameters: parameters
+          .removeDefault()
+          .meta({ description: 'Beside those that it had, and over them. Starts a pipeline of its own: the answer' }),
+      }),
+    ]),
     status: 202,
     ok: PipelineView,
-    errors: ['PIPELINE_NOT_FOUND', 'PIPELINE_NOT_FINISHED', 'NOTHING_TO_RERUN'],
+    errors: [
+      'PIPELINE_NOT_FOUND',
+      'PIPELINE_NOT_FINISHED',
+      'NOTHING_TO_RERUN',
+      'WORKFLOW_NOT_FOUND',
+      'PIPELINE_FILE_MISSING',
+      'NO_PIPELINE_MATCHED',
+    ],
     isIdempotent: true,
   },
   listStepAttempts: {

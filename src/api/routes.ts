@@ -78,4 +78,10 @@ export const routes = {
   },
   listLogTimes: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/steps/{step}/log/times' },
   lintPipelineFile: { method: 'POST', path: '/api/v1/lint' },
+  listCrons: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/crons' },
+  createCron: { method: 'POST', path: '/api/v1/projects/{owner}/{project}/crons' },
+  updateCron: { method: 'PATCH', path: '/api/v1/projects/{owner}/{project}/crons/{name}' },
+  removeCron: { method: 'DELETE', path: '/api/v1/projects/{owner}/{project}/crons/{name}' },
+  runCron: { method: 'POST', path: '/api/v1/projects/{owner}/{project}/crons/{name}/run' },
+  previewCron: { method: 'POST', path: '/api/v1/crons/preview' },
 } as const satisfies Record<OperationId, { method: string; path: string }>;

@@ -30,6 +30,7 @@ const pipeline: PipelineView = {
   personName: 'mei',
   target: null,
   parent: null,
+  cron: null,
   error: null,
   createdAt: '2026-03-01T08:00:00.000Z',
   startedAt: '2026-03-01T08:00:01.000Z',

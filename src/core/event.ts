@@ -18,8 +18,8 @@ export interface Event {
   readonly projectId: number;
   readonly kind: EventKind;
   /**
-   * `push:<project>:<ref>:<old>:<new>:<push id>`, `manual:<idempotency key or id>`, `cron:<cron id>:<slot in UTC>`: the
-   * same event never twice.
+   * `push:<project>:<ref>:<old>:<new>:<push id>`, `manual:<idempotency key or id>`, `cron:<cron id>:<slot in UTC>`,
+   * `rerun:…` for one more run with other parameters: the same event never twice.
    */
   readonly key: string;
   /** `refs/heads/main`, `refs/tags/v1`. */

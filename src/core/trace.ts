@@ -27,6 +27,8 @@ export const traceRules = [
   'event.deleted-ref', // ref
   'event.skip-marker', // marker
   'event.nothing-matched', // path
+  'event.paths-since', // pipeline, branch, commit
+  'event.paths-all', // branch
   'event.archived', //
   'event.switched-off', // event
   'event.branch-missing', // branch, cron

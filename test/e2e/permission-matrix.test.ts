@@ -60,6 +60,9 @@ const bodies: { readonly [Id in OperationId]?: unknown } = {
   startPipeline: {},
   promotePipeline: { target: 'production' },
   rerunPipeline: {},
+  createCron: { name: 'x', expression: '@daily' },
+  updateCron: {},
+  previewCron: { expression: '@daily' },
   lintPipelineFile: { text: '' },
 };
 

@@ -21,6 +21,9 @@ const en = {
   'event.deleted-ref': (v) => `Nothing ran: ${v['ref']} was deleted.`,
   'event.skip-marker': (v) => `Nothing ran: the commit message says ${q(v['marker'])}.`,
   'event.nothing-matched': (v) => `Nothing ran: no trigger in ${v['path']} matches this event.`,
+  'event.paths-since': (v) =>
+    `Changed paths are those that differ from #${v['pipeline']} (${String(v['commit']).slice(0, 8)}), the last green pipeline of ${v['branch']}.`,
+  'event.paths-all': (v) => `Every path counts as changed: no pipeline of ${v['branch']} has passed yet.`,
   'event.archived': () => 'Nothing ran: the project is archived.',
   'event.switched-off': (v) => `Nothing ran: the settings of the project have switched off the event ${q(v['event'])}.`,
   'event.branch-missing': (v) =>
@@ -116,6 +119,9 @@ const zh = {
   'event.deleted-ref': (v) => `没有运行：${v['ref']} 已被删除。`,
   'event.skip-marker': (v) => `没有运行：提交说明中含有${z(v['marker'])}。`,
   'event.nothing-matched': (v) => `没有运行：${v['path']} 中没有与此事件匹配的触发条件。`,
+  'event.paths-since': (v) =>
+    `变更路径以 ${v['branch']} 最近一次通过的流水线 #${v['pipeline']}（${String(v['commit']).slice(0, 8)}）为基准。`,
+  'event.paths-all': (v) => `所有路径都视为已变更：${v['branch']} 还没有通过的流水线。`,
   'event.archived': () => '没有运行：项目已归档。',
   'event.switched-off': (v) => `没有运行：项目设置中已关闭事件${z(v['event'])}。`,
   'event.branch-missing': (v) => `没有运行：定时任务${z(v['cron'])}所用的分支${z(v['branch'])}不存在。`,

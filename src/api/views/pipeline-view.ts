@@ -16,6 +16,7 @@ export function pipelineView(pipeline: Pipeline): PipelineView {
     personName: pipeline.personName,
     target: pipeline.target ?? null,
     parent: pipeline.parentNumber ?? null,
+    cron: pipeline.cron ?? null,
     error: error
       ? { message: error.message, path: error.path ?? null, line: error.line ?? null, column: error.column ?? null }
       : null,

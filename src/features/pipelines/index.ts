@@ -7,6 +7,8 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { systemTimers, type Timers } from '../../lib/timers.ts';
 import type { Feature } from '../feature.ts';
+import { cronOperations } from './crons/cron-operations.ts';
+import { CronScheduler } from './crons/cron-scheduler.ts';
 import { Engine, type EngineConfig } from './engine.ts';
 import { EventPlanner } from './event-planner.ts';
 import { type PipelineLinter, pipelineOperations } from './operations.ts';
@@ -75,6 +77,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
   const masks = new PipelineMasks(deps.secrets);
   const engine = new Engine({ ...deps, store, logs, masks, config });
   const planner = new EventPlanner({ ...deps, store }, engine);
+  const crons = new CronScheduler({ store, repository: deps.repository, planner, clock, timers, logger });
   const ready = Promise.withResolvers<void>();
   const desk = new RunnerDesk({
     engine,
@@ -121,14 +124,17 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
 
   return {
     name: 'pipelines',
-    operations: pipelineOperations({
-      store,
-      engine,
-      planner,
-      clock,
-      repository: deps.repository,
-      linter: deps.compiler,
-    }),
+    operations: {
+      ...pipelineOperations({
+        store,
+        engine,
+        planner,
+        clock,
+        repository: deps.repository,
+        linter: deps.compiler,
+      }),
+      ...cronOperations({ store, planner, clock, repository: deps.repository, scheduler: crons }),
+    },
     acceptRunner: (connection) => desk.accept(connection),
     noteHeartbeat: (runnerId) => desk.noteHeartbeat(runnerId),
     loseRunners(isGone) {
@@ -143,6 +149,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
     planNow,
     reconcile: () => reconcileNow(false),
     async settled() {
+      await crons.settled();
       await planner.settled();
       await engine.settled();
     },
@@ -159,6 +166,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
       );
       await reconcileNow(true);
       ready.resolve();
+      crons.start();
       every(config.leaseMs / 4, () => void engine.losses.checkLeases());
       every(config.reconcileEveryMs, () => {
         reconcileNow(false).catch((error: unknown) => logger.error('Reconciliation failed', { error }));
@@ -168,6 +176,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
     async stop() {
       isStopped = true;
       for (const stop of stopping.splice(0)) stop();
+      await crons.stop();
       await planner.settled();
       await reconciling;
       await engine.stop();

@@ -12,8 +12,8 @@ import type { OperationHandlers, RequestContext } from '../feature.ts';
 import { cancelPipeline } from './cancel-pipeline.ts';
 import type { Engine } from './engine.ts';
 import { pipelineDetail, stepViews, traceView } from './pipeline-views.ts';
-import { rerunPipeline } from './rerun-pipeline.ts';
-import { promotePipeline, type StartPipelineDeps, startPipeline } from './start-pipeline.ts';
+import { type RerunPart, rerunPipeline } from './rerun-pipeline.ts';
+import { promotePipeline, repeatPipeline, type StartPipelineDeps, startPipeline } from './start-pipeline.ts';
 
 /** Checks a pipeline file within the limits of R5. */
 export interface PipelineLinter {
@@ -127,6 +127,7 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
             after: event.after,
             personName: event.personName,
             target: event.target ?? null,
+            cron: event.cron ?? null,
             createdAt: event.createdAt.toISOString(),
             pipeline: pipeline?.number ?? null,
             why: trace.map((entry) => traceView(entry, language)),
@@ -141,9 +142,17 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
       return pipelineView(await cancelPipeline({ store, engine }, pipeline, personOf(request).name));
     },
 
-    async rerunPipeline({ params, body }) {
+    async rerunPipeline({ params, body }, request) {
       const pipeline = await getPipeline(store, params);
-      return pipelineView(await rerunPipeline({ store, engine, clock }, pipeline, body.only));
+      const person = personOf(request);
+      if ('parameters' in body) {
+        const project = await getProject(store, params);
+        const { parameters } = body;
+        const { idempotencyKey } = request;
+        return pipelineView(await repeatPipeline(deps, { project, pipeline, parameters, person, idempotencyKey }));
+      }
+      const part: RerunPart = 'workflow' in body ? { what: 'workflow', workflow: body.workflow } : { what: body.only };
+      return pipelineView(await rerunPipeline({ store, engine, clock }, pipeline, part, person.name));
     },
 
     async listStepAttempts({ params }, { language }) {

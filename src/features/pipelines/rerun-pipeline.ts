@@ -1,25 +1,33 @@
 import { GantryError } from '../../core/errors.ts';
 import type { Happening } from '../../core/events.ts';
 import { isFinished, type Pipeline, type Workflow, type WorkflowChange } from '../../core/pipeline.ts';
+import type { TraceEntry } from '../../core/trace.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Engine } from './engine.ts';
 import { loadPipeline } from './open-pipelines.ts';
 
+const namesTold = 20;
+
+/** What of a pipeline is run again: one workflow takes with it what depends on it, over however many others. */
+export type RerunPart = { readonly what: 'all' | 'failed' } | { readonly what: 'workflow'; readonly workflow: string };
+
 /**
- * Runs a finished pipeline again: a new attempt of all its workflows, or of those that did not pass, whole. The pipeline
- * goes from finished to running, the one edge that leads backwards (engine.md 4).
+ * Runs a finished pipeline again: a new attempt of all its workflows, of those that did not pass, or of one and those
+ * that depend on it, whole. What it was is kept in the trace. The pipeline goes from finished to running, the one edge
+ * that leads backwards (engine.md 4).
  */
 export async function rerunPipeline(
   { store, engine, clock }: { readonly store: UnitOfWork; readonly engine: Engine; readonly clock: Clock },
   pipeline: Pipeline,
-  only: 'all' | 'failed',
+  part: RerunPart,
+  by: string,
 ): Promise<Pipeline> {
   if (engine.isExpected(pipeline.id))
     throw new GantryError('PIPELINE_NOT_FINISHED', `Cannot rerun pipeline #${pipeline.number}: it is just being rerun`);
   engine.expect(pipeline.id);
   try {
-    await writeNextAttempts(store, engine, clock, pipeline, only);
+    await writeNextAttempts(store, engine, clock, pipeline, part, by);
     await engine.adopt(await loadPipeline(store.read, pipeline.id));
   } finally {
     engine.unexpect(pipeline.id);
@@ -32,7 +40,8 @@ async function writeNextAttempts(
   engine: Engine,
   clock: Clock,
   pipeline: Pipeline,
-  only: 'all' | 'failed',
+  part: RerunPart,
+  by: string,
 ): Promise<void> {
   const what = `Cannot rerun pipeline #${pipeline.number}`;
   await store.write(async (stores) => {
@@ -42,8 +51,7 @@ async function writeNextAttempts(
     const workflows = await stores.pipelines.workflows(pipeline.id);
     if (workflows.length === 0)
       throw new GantryError('NOTHING_TO_RERUN', `${what}: its file did not compile, so that it has no workflow`);
-    const again = workflows.filter(({ status }) => only === 'all' || status !== 'passed');
-    if (again.length === 0) throw new GantryError('NOTHING_TO_RERUN', `${what}: every workflow passed`);
+    const again = choose(workflows, part, what);
 
     const at = clock.now();
     const names = new Set(again.map(({ name }) => name));
@@ -64,6 +72,10 @@ async function writeNextAttempts(
         attempt,
       });
     }
+    const kept = workflows.filter((workflow) => !again.includes(workflow));
+    const values = { by, what: part.what, again: namesOf(again), kept: namesOf(kept) };
+    const entry: TraceEntry = { subject: { kind: 'event' }, rule: 'pipeline.rerun', verdict: 'noted', values };
+    await stores.pipelines.addTrace(pipeline.id, [entry], at);
     await stores.pipelines.setStatus(pipeline.id, { status: 'running', finishedAt: null });
     happenings.push({
       type: 'pipeline-changed',
@@ -74,6 +86,36 @@ async function writeNextAttempts(
     });
     await stores.happenings.append(happenings, at);
   });
+}
+
+function choose(workflows: readonly Workflow[], part: RerunPart, what: string): readonly Workflow[] {
+  switch (part.what) {
+    case 'all':
+      return workflows;
+    case 'failed': {
+      const failed = workflows.filter(({ status }) => status !== 'passed');
+      if (failed.length === 0) throw new GantryError('NOTHING_TO_RERUN', `${what}: every workflow passed`);
+      return failed;
+    }
+    case 'workflow': {
+      const names = new Set(workflows.filter(({ name }) => name === part.workflow).map(({ name }) => name));
+      if (names.size === 0)
+        throw new GantryError('WORKFLOW_NOT_FOUND', `${what}: it has no workflow "${part.workflow}"`, {
+          details: { workflow: part.workflow, workflows: workflows.map(({ name }) => name) },
+        });
+      // A set grows while it is walked through: whoever depends on one that is in it comes in as well.
+      for (const name of names)
+        for (const workflow of workflows) if (workflow.plan.dependsOn.includes(name)) names.add(workflow.name);
+      return workflows.filter(({ name }) => names.has(name));
+    }
+  }
+}
+
+/** As a sentence takes them: not more than a few, and how many there are besides. */
+function namesOf(workflows: readonly Workflow[]): string {
+  const names = [...new Set(workflows.map(({ name }) => name))];
+  const shown = names.slice(0, namesTold).join(', ');
+  return names.length > namesTold ? `${shown} (+${names.length - namesTold})` : shown;
 }
 
 function nextAttempt(workflow: Workflow, attempt: number, again: ReadonlySet<string>, at: Date): WorkflowChange {

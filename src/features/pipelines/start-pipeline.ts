@@ -1,6 +1,7 @@
+import type { Cron } from '../../core/cron.ts';
 import { GantryError } from '../../core/errors.ts';
-import type { NewEvent } from '../../core/event.ts';
-import type { Pipeline } from '../../core/pipeline.ts';
+import type { EventKind, NewEvent } from '../../core/event.ts';
+import { isFinished, type Pipeline } from '../../core/pipeline.ts';
 import { type Project, projectSlug } from '../../core/project.ts';
 import type { Repository } from '../../core/repository.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
@@ -69,6 +70,49 @@ export async function promotePipeline(deps: StartPipelineDeps, promotion: Promot
   return pipelineOf(planned, what, { place: 'its commit', kind });
 }
 
+export interface Repetition {
+  readonly project: Project;
+  readonly pipeline: Pipeline;
+  /** Beside those that the pipeline had, and over them. */
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly person: ManualStart['person'];
+  readonly idempotencyKey: string | undefined;
+}
+
+/** Starts now what a cron starts at its times. Its next time stays as it is. */
+export async function startCron(
+  deps: StartPipelineDeps,
+  { cron, ...start }: Omit<ManualStart, 'ref' | 'parameters'> & { readonly cron: Cron },
+): Promise<Pipeline> {
+  const { project } = start;
+  const what = `Cannot run the cron "${cron.name}" of ${projectSlug(project)}`;
+  refuseArchived(project, what);
+  const ref = `refs/heads/${cron.branch}`;
+  const found = await deps.repository.resolve(project.id, ref);
+  if (!found) throw new GantryError('REF_NOT_FOUND', `${what}: there is no branch "${cron.branch}"`);
+  const facts = { ref, before: found.commit, after: found.commit, cron: cron.name };
+  const planned = await planStart(deps, { ...start, parameters: {} }, 'cron', facts, 'cron-now');
+  return pipelineOf(planned, what, { place: `"${cron.branch}"`, kind: `the cron "${cron.name}"` });
+}
+
+/**
+ * Runs a pipeline once more with other parameters. They are part of its plan, so it becomes a pipeline of its own: a copy
+ * of its event, as a retry is (pipelines.md 7), with its kind, commit, reference and target.
+ */
+export async function repeatPipeline(deps: StartPipelineDeps, repetition: Repetition): Promise<Pipeline> {
+  const { project, pipeline } = repetition;
+  const what = `Cannot rerun pipeline #${pipeline.number} of ${projectSlug(project)}`;
+  refuseArchived(project, what);
+  if (!isFinished(pipeline.status)) throw new GantryError('PIPELINE_NOT_FINISHED', `${what}: it is ${pipeline.status}`);
+  const parameters = { ...pipeline.parameters, ...repetition.parameters };
+  const { event, ref, target, cron, number } = pipeline;
+  const source = await deps.store.read.events.find(pipeline.eventId);
+  const { before, after } = source ?? { before: pipeline.before, after: pipeline.commit };
+  const facts = { ref, before, after, target, cron, parentNumber: number };
+  const planned = await planStart(deps, { ...repetition, parameters }, event, facts, 'rerun');
+  return pipelineOf(planned, what, { place: 'its commit', kind: 'it any more' });
+}
+
 function refuseArchived(project: Project, what: string): void {
   if (!project.archivedAt) return;
   throw new GantryError('PROJECT_ARCHIVED', `${what}: the project is archived`, {
@@ -79,8 +123,9 @@ function refuseArchived(project: Project, what: string): void {
 async function planStart(
   { store, planner, clock }: StartPipelineDeps,
   { project, person, parameters, idempotencyKey }: Omit<ManualStart, 'ref'>,
-  kind: 'manual' | 'promote' | 'rollback',
-  facts: Pick<NewEvent, 'ref' | 'before' | 'after' | 'target' | 'parentNumber'>,
+  kind: EventKind,
+  facts: Pick<NewEvent, 'ref' | 'before' | 'after' | 'target' | 'cron' | 'parentNumber'>,
+  keyWord: string = kind,
 ): Promise<Planned> {
   const now = clock.now();
   const key = idempotencyKey ? `${person.id}:${idempotencyKey}` : sortableId('start', now);
@@ -89,7 +134,7 @@ async function planStart(
       ...facts,
       projectId: project.id,
       kind,
-      key: `${kind}:${project.id}:${key}`,
+      key: `${keyWord}:${project.id}:${key}`,
       personName: person.name,
       personId: person.id,
       parameters,
@@ -107,5 +152,7 @@ function pipelineOf(
   if (pipeline) return pipeline;
   if (trace.some(({ rule }) => rule === 'file.missing'))
     throw new GantryError('PIPELINE_FILE_MISSING', `${what}: ${place} has no pipeline file`);
+  if (trace.some(({ rule }) => rule === 'event.switched-off'))
+    throw new GantryError('EVENT_SWITCHED_OFF', `${what}: the settings of the project have switched off ${kind}`);
   throw new GantryError('NO_PIPELINE_MATCHED', `${what}: no trigger matches ${kind}`);
 }
