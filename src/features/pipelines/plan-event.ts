@@ -9,12 +9,13 @@ import type { LimitedSecret, SecretVault } from '../../core/secret-vault.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import { architectureName } from '../../engine/architecture.ts';
-import { dialectOf, isWorkflowFile } from '../../engine/choose-files.ts';
+import { dialectOf, isFileOf } from '../../engine/choose-files.ts';
 import { type CompileInput, type CompileResult, pipelineFilePaths } from '../../engine/compile-input.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { type OpenPipeline, openPipeline } from './open-pipelines.ts';
+import { type ChangedPaths, readChangedPaths } from './read-changed-paths.ts';
 import { traceRefusedSecrets } from './secret-refusals.ts';
 
 /** Compiles in a process of its own, under the limits of R5. */
@@ -77,7 +78,7 @@ export async function planEvent(deps: PlanEventDeps, eventId: number): Promise<P
     const number = await store.read.pipelines.nextNumber(project.id);
     const createdAt = deps.clock.now();
     const input = compileInput(deps, event, project, facts, { number, createdAt });
-    const result = facts.tooLarge ?? (await deps.compiler.compile(input));
+    const result = withOrigin(event, facts.tooLarge ?? (await deps.compiler.compile(input)));
     if (result.kind === 'nothing') return writeNothing(deps, event, result.trace);
     const planned = await writePipeline(deps, event, project, input, withRefusedSecrets(result, event, facts));
     if (planned) return planned;
@@ -138,8 +139,20 @@ function refuseEvent(event: Event, project: Project): TraceEntry | undefined {
       ? entry('event.branch-missing', { branch: branchOf(event.ref), cron: event.cron ?? '' })
       : entry('event.deleted-ref', { ref: event.ref });
   if (project.archivedAt) return entry('event.archived', {});
+  if (project.pipelines.disabledEvents.includes(event.kind)) return entry('event.switched-off', { event: event.kind });
   const asked = event.pushOptions?.find(isSkippingOption);
   return asked === undefined ? undefined : entry('event.push-option', { option: asked });
+}
+
+/** What repeats another pipeline says so first. */
+function withOrigin(event: Event, result: CompileResult): CompileResult {
+  if (event.parentNumber === undefined || !event.key.startsWith('rerun:')) return result;
+  const parameters = Object.entries(event.parameters).map(([name, value]) => `${name}=${value}`);
+  const values = { number: event.parentNumber, by: event.personName, parameters: parameters.join(', ').slice(0, 500) };
+  return {
+    ...result,
+    trace: [{ subject: { kind: 'event' }, rule: 'event.repeats', verdict: 'noted', values }, ...result.trace],
+  };
 }
 
 interface EventReading {
@@ -149,22 +162,26 @@ interface EventReading {
   readonly authorEmail: string;
   readonly files: CompileInput['files'];
   readonly secrets: readonly LimitedSecret[];
-  readonly changedPaths: readonly string[] | undefined;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly changed: ChangedPaths;
   /** A file too large to be read at all. */
   readonly tooLarge: CompileResult | undefined;
 }
 
 async function readFacts(deps: PlanEventDeps, event: Event, project: Project): Promise<EventReading> {
-  const { repository, secrets } = deps;
+  const { repository, secrets, store } = deps;
   // An annotated tag reads a tag object: the commit is behind it.
   const commit =
     event.kind === 'tag'
       ? ((await repository.resolve(event.projectId, event.after))?.commit ?? event.after)
       : event.after;
-  const [details, known, ...found] = await Promise.all([
+  const { path: configuredPath } = project.pipelines;
+  const places = configuredPath === undefined ? pipelineFilePaths : [configuredPath];
+  const [details, known, variables, ...found] = await Promise.all([
     repository.commit(event.projectId, commit),
     secrets.list(event.projectId),
-    ...pipelineFilePaths.map((path) => readPipelineFiles(deps, event.projectId, commit, path)),
+    store.read.variables.valuesFor(event.projectId),
+    ...places.map((path) => readPipelineFiles(deps, event.projectId, commit, path)),
   ]);
   const files = found.flat();
   const [first] = files;
@@ -175,34 +192,10 @@ async function readFacts(deps: PlanEventDeps, event: Event, project: Project): P
     authorEmail: details?.authorEmail ?? '',
     files: files.flatMap(({ path, text }) => (text === undefined ? [] : [{ path, text }])),
     secrets: known,
-    changedPaths: await readChangedPaths(deps, event, project, commit, files),
+    variables,
+    changed: await readChangedPaths(deps, event, project, commit, files),
     tooLarge: first && first.text === undefined ? refuseFile(first.path) : undefined,
   };
-}
-
-/**
- * What the push touched. Asked for only where a file may look at it; for a new branch, since it left the default branch.
- */
-async function readChangedPaths(
-  { repository }: PlanEventDeps,
-  event: Event,
-  project: Project,
-  commit: string,
-  files: readonly ReadFile[],
-): Promise<readonly string[] | undefined> {
-  if (
-    event.kind !== 'push' ||
-    !files.some(({ text }) => text !== undefined && /\bpaths?\b|CI_PIPELINE_FILES/.test(text))
-  )
-    return undefined;
-  let { before } = event;
-  if (allZeros.test(before)) {
-    const trunk = await repository.resolve(project.id, `refs/heads/${project.defaultBranch}`);
-    const base = trunk && (await repository.mergeBase(project.id, trunk.commit, commit));
-    if (base === undefined) return undefined;
-    before = base;
-  }
-  return repository.changedPaths(project.id, before, commit);
 }
 
 /** A file, or those directly in a folder; none when it does not exist. */
@@ -217,7 +210,7 @@ async function readPipelineFiles(
     return file ? [file] : [];
   }
   const entries = (await deps.repository.listFolder(projectId, commit, path.slice(0, -1))) ?? [];
-  const paths = entries.map(({ name }) => `${path}${name}`).filter(isWorkflowFile);
+  const paths = entries.map(({ name }) => `${path}${name}`).filter((each) => isFileOf(path, each));
   const files = await Promise.all(
     paths.slice(0, maxWorkflowFiles).map((each) => readPipelineFile(deps, projectId, commit, each)),
   );
@@ -282,7 +275,7 @@ function compileInput(
       target: event.target,
       schedule: event.cron,
       parentNumber: event.parentNumber,
-      changedPaths: facts.changedPaths,
+      changedPaths: facts.changed.paths,
     },
     project: {
       owner: project.ownerName,
@@ -297,7 +290,13 @@ function compileInput(
     // Runners are on this host.
     architecture: architectureName(process.arch),
     secretNames: facts.secrets.map(({ name }) => name),
+    variables: facts.variables,
     stepTimeoutMs: project.stepTimeoutMs,
+    rules: {
+      path: project.pipelines.path,
+      evaluatesDronePaths: project.pipelines.evaluatesDronePaths,
+      toleratesFilteredSteps: project.pipelines.toleratesFilteredSteps,
+    },
   };
 }
 

@@ -1,0 +1,85 @@
+import type { Event } from '../../core/event.ts';
+import type { Pipeline } from '../../core/pipeline.ts';
+import type { Project } from '../../core/project.ts';
+import type { Repository } from '../../core/repository.ts';
+import type { TraceEntry } from '../../core/trace.ts';
+import type { UnitOfWork } from '../../core/unit-of-work.ts';
+import { chooseFiles } from '../../engine/choose-files.ts';
+
+interface ReadChangedPathsDeps {
+  readonly store: UnitOfWork;
+  readonly repository: Pick<Repository, 'resolve' | 'changedPaths' | 'mergeBase'>;
+}
+
+/** What a push touched, and since when; `paths` is absent when everything counts as changed. */
+export interface ChangedPaths {
+  readonly paths: readonly string[] | undefined;
+  readonly trace: readonly TraceEntry[];
+}
+
+const nobodyAsks: ChangedPaths = { paths: undefined, trace: [] };
+const allZeros = /^0+$/;
+
+/**
+ * Answers what conditions on paths look at. In `.gantry.yml` that is what differs from the last green pipeline, so that
+ * a part which failed is not left out because the next push touched another. In files of other systems it is what this
+ * push brought, as there; for a new branch, since it left the default branch. Asked for only where a file looks at it.
+ */
+export async function readChangedPaths(
+  deps: ReadChangedPathsDeps,
+  event: Event,
+  project: Project,
+  commit: string,
+  files: readonly { readonly path: string; readonly text?: string }[],
+): Promise<ChangedPaths> {
+  const readable = files.flatMap(({ path, text }) => (text === undefined ? [] : [{ path, text }]));
+  if (event.kind !== 'push' || !readable.some(({ text }) => /\bpaths?\b|CI_PIPELINE_FILES/.test(text)))
+    return nobodyAsks;
+  if (chooseFiles(readable)?.dialect === 'gantry') return sinceLastGreen(deps, event, project, commit);
+  const before = allZeros.test(event.before) ? await whereItLeft(deps, project, commit) : event.before;
+  return before === undefined
+    ? nobodyAsks
+    : { paths: await deps.repository.changedPaths(project.id, before, commit), trace: [] };
+}
+
+async function sinceLastGreen(
+  deps: ReadChangedPathsDeps,
+  event: Event,
+  project: Project,
+  commit: string,
+): Promise<ChangedPaths> {
+  const branch = event.ref.replace('refs/heads/', '');
+  const green =
+    (await findLastGreen(deps, project, branch)) ?? (await findLastGreen(deps, project, project.defaultBranch));
+  // After a rewritten history its objects may be gone.
+  const paths = green && (await deps.repository.changedPaths(project.id, green.commit, commit));
+  return {
+    paths,
+    trace: [
+      {
+        subject: { kind: 'event' },
+        rule: paths ? 'event.paths-since' : 'event.paths-all',
+        verdict: 'noted',
+        values: paths && green ? { pipeline: green.number, branch: green.branch, commit: green.commit } : { branch },
+      },
+    ],
+  };
+}
+
+async function findLastGreen(
+  { store }: ReadChangedPathsDeps,
+  project: Project,
+  branch: string,
+): Promise<Pipeline | undefined> {
+  const page = await store.read.pipelines.list(project.id, { branch, event: 'push', status: ['passed'], limit: 1 });
+  return page.items[0];
+}
+
+async function whereItLeft(
+  { repository }: ReadChangedPathsDeps,
+  project: Project,
+  commit: string,
+): Promise<string | undefined> {
+  const trunk = await repository.resolve(project.id, `refs/heads/${project.defaultBranch}`);
+  return trunk && repository.mergeBase(project.id, trunk.commit, commit);
+}
