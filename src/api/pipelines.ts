@@ -156,7 +156,14 @@ export const pipelineOperations = {
     }),
     status: 202,
     ok: PipelineView,
-    errors: ['PROJECT_NOT_FOUND', 'REF_NOT_FOUND', 'PIPELINE_FILE_MISSING', 'NO_PIPELINE_MATCHED', 'PROJECT_ARCHIVED'],
+    errors: [
+      'PROJECT_NOT_FOUND',
+      'REF_NOT_FOUND',
+      'PIPELINE_FILE_MISSING',
+      'NO_PIPELINE_MATCHED',
+      'EVENT_SWITCHED_OFF',
+      'PROJECT_ARCHIVED',
+    ],
     isIdempotent: true,
   },
   getPipeline: {
@@ -224,7 +231,13 @@ export const pipelineOperations = {
     }),
     status: 202,
     ok: PipelineView,
-    errors: ['PIPELINE_NOT_FOUND', 'PIPELINE_FILE_MISSING', 'NO_PIPELINE_MATCHED', 'PROJECT_ARCHIVED'],
+    errors: [
+      'PIPELINE_NOT_FOUND',
+      'PIPELINE_FILE_MISSING',
+      'NO_PIPELINE_MATCHED',
+      'EVENT_SWITCHED_OFF',
+      'PROJECT_ARCHIVED',
+    ],
     isIdempotent: true,
   },
   cancelPipeline: {
@@ -329,6 +342,11 @@ export const pipelineOperations = {
           message: z.string(),
           line: z.int(),
           column: z.int(),
+          hint: z.string().optional().meta({ description: 'What to write instead' }),
+          substituted: z
+            .string()
+            .optional()
+            .meta({ description: 'The line as it reads once ${…} is replaced, where that differs' }),
         }),
       ),
       workflows: z.array(z.object({ name: z.string(), steps: z.array(z.string()) })),

@@ -4,9 +4,12 @@ import { executionVariables, occasionalVariables, outsiderVariables } from './en
 import { LintReport } from './lint-report.ts';
 import { LineIndex, type Position } from './source-position.ts';
 import type { SourceDocument } from './split-documents.ts';
-import { SubstitutionError, substitute, type Variables } from './substitute.ts';
+import { type Substituted, SubstitutionError, substitute, type Variables } from './substitute.ts';
 import { readYaml } from './yaml/read-yaml.ts';
 import { YamlError, type YamlNode } from './yaml/yaml-node.ts';
+
+/** Longest part of a line that is shown as it reads after substitution. */
+const maxShownLength = 500;
 
 export type Locate = (offset: number) => Position;
 
@@ -22,6 +25,8 @@ export class FileContext {
   readonly rules: DialectRules;
   readonly report: LintReport;
   readonly #lines: LineIndex;
+  /** Documents in which something was replaced, by the place where they begin; of a matrix the first. */
+  readonly #replaced = new Map<number, { readonly end: number; readonly result: Substituted }>();
 
   constructor(text: string, rules: DialectRules, report: LintReport) {
     this.text = text;
@@ -32,6 +37,20 @@ export class FileContext {
 
   positionOf(offset: number): Position {
     return this.#lines.at(offset);
+  }
+
+  /** A line, counted from 1, as it reads once `${…}` is replaced; `undefined` where nothing in it is. */
+  lineAfterSubstitution(line: number): string | undefined {
+    const from = this.#lines.startOf(line);
+    const end = this.text.indexOf('\n', from);
+    const to = end < 0 ? this.text.length : end;
+    for (const [start, { end: documentEnd, result }] of this.#replaced) {
+      if (from < start || from > documentEnd) continue;
+      const first = firstFrom(result, from - start);
+      const shown = result.text.slice(first, Math.min(firstFrom(result, to - start), first + maxShownLength));
+      return shown === this.text.slice(from, to) ? undefined : shown;
+    }
+    return undefined;
   }
 
   readerAt(locate: Locate): DocumentReader {
@@ -100,6 +119,8 @@ export class FileContext {
           }
         },
       });
+      if (result.text !== document.text && !this.#replaced.has(document.offset))
+        this.#replaced.set(document.offset, { end: document.offset + document.text.length, result });
       return {
         text: result.text,
         locate: (offset) => this.positionOf(document.offset + result.sourceOffset(offset)),
@@ -110,6 +131,18 @@ export class FileContext {
       return undefined;
     }
   }
+}
+
+/** The first place of the replaced text that stands at this place of the source, or behind it. */
+function firstFrom({ text, sourceOffset }: Substituted, sourcePlace: number): number {
+  let low = 0;
+  let high = text.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sourceOffset(middle) < sourcePlace) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Whether a value may change what a shell or YAML reads. */

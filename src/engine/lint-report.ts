@@ -1,4 +1,5 @@
 import type { Dialect } from '../core/plan.ts';
+import { lintHints } from './lint-hints.ts';
 import { type LintCode, type LintRule, lintRules, type Severity } from './lint-rules.ts';
 import type { Position } from './source-position.ts';
 
@@ -10,6 +11,10 @@ export interface Finding {
   readonly message: string;
   readonly line: number;
   readonly column: number;
+  /** What to write instead, without its end point. */
+  readonly hint?: string;
+  /** The line as it reads once `${…}` is replaced, where that differs; it may have become several lines. */
+  readonly substituted?: string;
 }
 
 /** How many findings one file may have: a hostile one has thousands, and nobody reads past a page. */
@@ -27,7 +32,7 @@ export class LintReport {
   }
 
   /** Notes a finding; the same one twice (raw text and substituted text are both read) counts once. */
-  add(code: LintCode, at: Position, message: string): void {
+  add(code: LintCode, at: Position, message: string, hint = lintHints[code]): void {
     const severity = this.#severityOf(lintRules[code]);
     const key = `${code}:${at.line}:${at.column}:${message}`;
     if (this.#seen.has(key)) return;
@@ -37,7 +42,14 @@ export class LintReport {
       return;
     }
     this.#seen.add(key);
-    this.#findings.push({ severity, code, message, line: at.line, column: at.column });
+    this.#findings.push({
+      severity,
+      code,
+      message,
+      line: at.line,
+      column: at.column,
+      ...(hint !== undefined && { hint }),
+    });
   }
 
   #severityOf({ severity, errorIn = ['gantry'] }: LintRule): Severity {

@@ -17,6 +17,8 @@ export interface PipelineFileDraft {
   readonly path: string;
   readonly workflows: readonly WorkflowDraft[];
   readonly report: LintReport;
+  /** A line, counted from 1, as it reads once `${…}` is replaced; `undefined` where nothing in it is. */
+  lineAfterSubstitution(line: number): string | undefined;
 }
 
 /** Reads and types a file in its dialect. Never throws for what it contains. */
@@ -31,10 +33,10 @@ export function readPipelineFile(
   if (command !== undefined) {
     const message = `the file is a program that writes pipelines, and nothing here runs it: commit what "${command}" writes`;
     report.add('file.program', { line: 1, column: 1 }, message);
-    return { path, workflows: [], report };
+    return { path, workflows: [], report, lineAfterSubstitution: () => undefined };
   }
   const workflows = readIn(dialect, file, path, facts);
-  return { path, workflows, report };
+  return { path, workflows, report, lineAfterSubstitution: (line) => file.lineAfterSubstitution(line) };
 }
 
 /** The workflows of a folder may have as many steps together as one file may; one file alone is checked as it is read. */

@@ -16,6 +16,11 @@ export class LineIndex {
     this.#length = text.length;
   }
 
+  /** Where a line begins; the lines count from 1. */
+  startOf(line: number): number {
+    return this.#starts[line - 1] ?? this.#length;
+  }
+
   at(offset: number): Position {
     const within = Math.max(0, Math.min(offset, this.#length));
     let low = 0;
