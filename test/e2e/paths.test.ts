@@ -32,7 +32,7 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
     await gantry.push('mono', files, ref);
     const number = ++pushes;
     const pipeline = await gantry.finished('mono', number);
-    const { items } = await gantry.client('listTrace', { params: { owner: 'admin', project: 'mono', number } });
+    const { items } = await gantry.client('explainPipeline', { params: { owner: 'admin', project: 'mono', number } });
     const since = items.find(({ rule }) => rule.startsWith('event.paths'));
     const steps = ['api', 'web'].map((name) => pipeline.steps.find((step) => step.name === name)?.status);
     return [pipeline.status, ...steps, since?.rule, since?.values['pipeline']];

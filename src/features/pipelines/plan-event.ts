@@ -2,6 +2,7 @@ import { GantryError } from '../../core/errors.ts';
 import { type Event, isSkippingOption } from '../../core/event.ts';
 import type { Happening } from '../../core/events.ts';
 import type { NewPipeline, Pipeline } from '../../core/pipeline.ts';
+import type { PipelineSettings } from '../../core/pipeline-settings.ts';
 import type { PipelinePlan } from '../../core/plan.ts';
 import { type Project, projectSlug } from '../../core/project.ts';
 import type { Repository } from '../../core/repository.ts';
@@ -45,6 +46,8 @@ export interface Planned {
   readonly pipeline: Pipeline | undefined;
   readonly trace: readonly TraceEntry[];
   readonly open: OpenPipeline | undefined;
+  /** Of the project, for the one who planned a pipeline. */
+  readonly settings?: PipelineSettings;
 }
 
 const allZeros = /^0+$/;
@@ -78,7 +81,8 @@ export async function planEvent(deps: PlanEventDeps, eventId: number): Promise<P
     const number = await store.read.pipelines.nextNumber(project.id);
     const createdAt = deps.clock.now();
     const input = compileInput(deps, event, project, facts, { number, createdAt });
-    const result = withOrigin(event, facts.tooLarge ?? (await deps.compiler.compile(input)));
+    const compiled = facts.tooLarge ?? (await deps.compiler.compile(input));
+    const result = withOrigin(event, { ...compiled, trace: [...facts.changed.trace, ...compiled.trace] });
     if (result.kind === 'nothing') return writeNothing(deps, event, result.trace);
     const planned = await writePipeline(deps, event, project, input, withRefusedSecrets(result, event, facts));
     if (planned) return planned;
@@ -371,7 +375,7 @@ async function writePipeline(
   const stepsOf = Map.groupBy(written.steps, ({ workflowId }) => workflowId);
   const rows = written.workflows.map((workflow) => ({ workflow, steps: stepsOf.get(workflow.id) ?? [] }));
   const open = result.kind === 'planned' ? openPipeline(written.pipeline, projectSlug(project), rows) : undefined;
-  return { event, pipeline: written.pipeline, trace: result.trace, open };
+  return { event, pipeline: written.pipeline, trace: result.trace, open, settings: project.pipelines };
 }
 
 function newPipeline(
