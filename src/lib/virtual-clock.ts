@@ -8,7 +8,7 @@ interface Due {
 
 /** A clock that stands still until it is moved: timers run in the order in which they fall due. */
 export class VirtualClock implements Clock, Timers {
-  readonly #startedAt: number;
+  #startedAt: number;
   #nowMs = 0;
   /** In the order in which they were set: of two that fall due together the older one runs first. */
   readonly #due = new Set<Due>();
@@ -35,6 +35,11 @@ export class VirtualClock implements Clock, Timers {
   nextDueMs(): number | undefined {
     const next = this.#next();
     return next === undefined ? undefined : next.atMs - this.#nowMs;
+  }
+
+  /** Somebody sets the clock on the wall; no time goes by. */
+  setWall(at: Date): void {
+    this.#startedAt = at.getTime() - this.#nowMs;
   }
 
   /** Time goes by while nothing of this process runs: timers are late when it wakes. */

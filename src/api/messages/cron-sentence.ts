@@ -13,10 +13,7 @@ interface Words {
 const words: Readonly<Record<Language, Words>> = {
   en: {
     weekdays: ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'],
-    months: [
-      ...['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October'],
-      ...['November', 'December'],
-    ],
+    months: 'January February March April May June July August September October November December'.split(' '),
     and: ' and ',
     comma: ', ',
   },
