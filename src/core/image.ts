@@ -30,6 +30,11 @@ export interface RegistryCredentials {
   readonly password: string;
 }
 
+/** What logs must not show of logins: passwords, and pairs in the form that a request to the registry carries. */
+export function passwordsOf(logins: readonly RegistryCredentials[]): readonly string[] {
+  return logins.flatMap(({ username, password }) => [password, `${username}:${password}`]);
+}
+
 /**
  * Gives images by name: composes the base images, pulls the others.
  * One job per image at a time; who asks meanwhile waits for it and sees its progress.

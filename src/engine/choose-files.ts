@@ -11,10 +11,19 @@ export interface ChosenFiles {
 
 const workflowFolder = '.woodpecker/';
 
-/** Chooses among the files that exist, given in the order of precedence (pipelines.md 5). */
-export function chooseFiles(files: readonly PipelineFile[]): ChosenFiles | undefined {
+/**
+ * Chooses among the files that exist, given in the order of precedence (pipelines.md 5). `configuredPath` is what the
+ * project's settings say: then these files are that one, or those of that folder.
+ */
+export function chooseFiles(files: readonly PipelineFile[], configuredPath?: string): ChosenFiles | undefined {
   const [first, ...rest] = files;
   if (!first) return undefined;
+  if (configuredPath !== undefined)
+    return {
+      dialect: configuredPath.endsWith('/') ? 'woodpecker' : configuredDialect(first),
+      files: files.toSorted((a, b) => (a.path < b.path ? -1 : 1)) as [PipelineFile, ...PipelineFile[]],
+      others: [],
+    };
   const isTaken = (file: PipelineFile): boolean =>
     file === first || (isWorkflowFile(first.path) && isWorkflowFile(file.path));
   const taken = rest.filter(isTaken);
@@ -27,7 +36,12 @@ export function chooseFiles(files: readonly PipelineFile[]): ChosenFiles | undef
 
 /** Whether a path is a workflow file of Woodpecker's folder; folders below it are not read. */
 export function isWorkflowFile(path: string): boolean {
-  return path.startsWith(workflowFolder) && /^[^/]+\.ya?ml$/.test(path.slice(workflowFolder.length));
+  return isFileOf(workflowFolder, path);
+}
+
+/** Whether a path is a workflow file directly in the folder, which ends with a slash. */
+export function isFileOf(folder: string, path: string): boolean {
+  return path.startsWith(folder) && /^[^/]+\.ya?ml$/.test(path.slice(folder.length));
 }
 
 /** The command that makes a pipeline file of a program which Drone would run first; `undefined` for a plain file. */
@@ -44,6 +58,17 @@ export function dialectOf({ path, text }: PipelineFile): Dialect {
   // "kind" at the top of any document is the newer form, whatever else there is.
   if (hasTopKey(text, 'kind')) return 'drone1';
   return hasTopKey(text, 'pipeline') ? 'drone08' : 'drone1';
+}
+
+/** The dialect of a file under a name of somebody's own: what the name says, and else what only one dialect has. */
+function configuredDialect(file: PipelineFile): Dialect {
+  const { path, text } = file;
+  if (/woodpecker/i.test(path)) return 'woodpecker';
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  if (/drone/i.test(name) || renderingCommand(path) !== undefined) return dialectOf({ ...file, path: '.drone.yml' });
+  if (/gantry/i.test(name) || hasTopKey(text, 'kind')) return 'gantry';
+  if (hasTopKey(text, 'pipeline')) return 'drone08';
+  return hasTopKey(text, 'steps') ? 'woodpecker' : 'gantry';
 }
 
 /** Whether a line, or the brace at its beginning, begins with this key; in a block or a list it would be indented. */

@@ -24,6 +24,8 @@ export interface CompileInput {
   readonly architecture?: string | undefined;
   /** Lower-case names of the secrets that there are. Which of them a step is given is asked for when it starts. */
   readonly secretNames: readonly string[];
+  /** Plain variables of project and organisation: what the file says of the same name wins. */
+  readonly variables?: Readonly<Record<string, string>> | undefined;
   /** For steps whose file does not say. */
   readonly stepTimeoutMs: number;
   /** Settings of the project that change what a file means. */
@@ -31,6 +33,8 @@ export interface CompileInput {
 }
 
 export interface CompileRules {
+  /** Where the pipeline file is, or their folder with a slash at its end: not looked for elsewhere then. */
+  readonly path?: string | undefined;
   /** `paths` of Drone files count, which Drone itself does not look at. */
   readonly evaluatesDronePaths?: boolean;
   /** A step of Woodpecker that needs one which its conditions left out runs all the same. */

@@ -96,7 +96,7 @@ export class CompileProcess {
    * when too many wait or the process is closed.
    */
   async compile(input: CompileInput): Promise<CompileResult> {
-    const chosen: CompileInput['files'] = chooseFiles(input.files)?.files ?? [];
+    const chosen: CompileInput['files'] = chooseFiles(input.files, input.rules?.path)?.files ?? [];
     const tooLarge = refuseLargeFile(chosen, []);
     if (tooLarge) return tooLarge;
     // Of the others only their paths count.

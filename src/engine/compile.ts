@@ -26,9 +26,10 @@ export function compilePipeline(input: CompileInput): CompileResult {
   const trace: TraceEntry[] = [];
   const refused = refuseEvent(input);
   if (refused) return { kind: 'nothing', trace: [refused] };
-  const chosen = chooseFiles(input.files);
+  const chosen = chooseFiles(input.files, input.rules?.path);
   if (!chosen) {
-    return { kind: 'nothing', trace: [fileEntry('file.missing', 'skipped', { looked: pipelineFilePaths.join(', ') })] };
+    const looked = input.rules?.path ?? pipelineFilePaths.join(', ');
+    return { kind: 'nothing', trace: [fileEntry('file.missing', 'skipped', { looked })] };
   }
   const { dialect } = chosen;
   for (const { path } of chosen.files) trace.push(fileEntry('file.chosen', 'noted', { path }));
@@ -181,11 +182,16 @@ function planWorkflow(
   const environmentOf = (
     step: string,
     number: number,
-    { environment, settings, kind }: Pick<StepDraft, 'environment' | 'settings'> & { readonly kind: StepPlan['kind'] },
+    {
+      environment,
+      settings,
+      kind,
+      background,
+    }: Pick<StepDraft, 'environment' | 'settings' | 'background'> & { readonly kind: StepPlan['kind'] },
   ): Record<string, string> =>
     stepEnvironment(input, rules.dialect, {
       workflow: { ...identity, workspace: draft.workspace, environment: draft.environment },
-      step: { name: step, number, environment, settings, isPlugin: kind === 'image' },
+      step: { name: step, number, environment, settings, isPlugin: kind === 'image' && background !== 'service' },
     });
 
   const steps: StepPlan[] = [];
@@ -196,7 +202,12 @@ function planWorkflow(
       image: '',
       pull: 'default',
       commands: [],
-      environment: environmentOf(cloneStepName, 1, { environment: {}, settings: {}, kind: 'clone' }),
+      environment: environmentOf(cloneStepName, 1, {
+        environment: {},
+        settings: {},
+        kind: 'clone',
+        background: undefined,
+      }),
       secrets: [],
       dependsOn: [],
       runOn: { success: true, failure: false },
@@ -220,7 +231,7 @@ function planWorkflow(
     });
   }
 
-  const runnable = steps.filter((step) => step.kind !== 'clone' && !step.skipped);
+  const runnable = steps.filter((step) => step.kind !== 'clone' && step.background !== 'service' && !step.skipped);
   if (runnable.length === 0) trace.push({ subject, rule: 'workflow.nothing-to-do', verdict: 'noted', values: {} });
   if (draft.blocked !== undefined)
     trace.push({
@@ -237,6 +248,7 @@ function planWorkflow(
     ...(Object.keys(draft.matrix).length === 0 ? {} : { matrix: draft.matrix }),
     workspace: draft.workspace,
     clone: { isDisabled: draft.clone.isDisabled, depth: draft.clone.depth },
+    ...(draft.volumes.length === 0 ? {} : { volumes: draft.volumes }),
     steps,
     ...(draft.blocked === undefined ? {} : { blocked: draft.blocked }),
     earlySuccessExitCodes: rules.earlySuccessExitCodes,
@@ -309,12 +321,30 @@ function planStep(
     ...(step.command === undefined ? {} : { command: step.command }),
     secrets: step.secrets,
     runOn,
-    onFailure: step.onFailure,
+    ...(step.background ? backgroundPlan(step) : { onFailure: step.onFailure }),
+    ...(step.volumes.length === 0 ? {} : { volumes: step.volumes }),
     ...(skipped ? { skipped } : {}),
-    timeoutMs: step.timeoutMs ?? input.stepTimeoutMs,
+    timeoutMs: step.timeoutMs ?? (step.background ? maxBackgroundMs : input.stepTimeoutMs),
     ...(step.user === undefined ? {} : { user: step.user }),
     ...(step.workingDirectory === undefined ? {} : { workingDirectory: step.workingDirectory }),
     line: step.line,
+  };
+}
+
+/** What runs beside the steps ends with the last of them: no limit of its own need be shorter than theirs together. */
+const maxBackgroundMs = 7 * 24 * 3_600_000;
+
+/** Its failure does not count (pipelines.md 9.4, 10.5, 11.5), and only commands need the workspace to start in. */
+function backgroundPlan(
+  step: StepDraft,
+): Pick<StepPlan, 'onFailure' | 'background' | 'hostName' | 'ports' | 'startsIn'> {
+  const { background, hostName, ports, kind, workingDirectory } = step;
+  return {
+    onFailure: 'ignore',
+    ...(background === undefined ? {} : { background }),
+    ...(hostName === undefined ? {} : { hostName }),
+    ...(ports.length === 0 ? {} : { ports }),
+    ...(kind === 'image' && workingDirectory === undefined ? { startsIn: 'image' } : {}),
   };
 }
 

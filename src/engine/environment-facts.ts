@@ -2,7 +2,10 @@ import type { CompileInput } from './compile-input.ts';
 import type { Variables } from './substitute.ts';
 
 /** What the environment is made of: the part of a compilation's input that is no file. */
-export type EnvironmentFacts = Pick<CompileInput, 'event' | 'project' | 'pipeline' | 'instanceUrl' | 'architecture'>;
+export type EnvironmentFacts = Pick<
+  CompileInput,
+  'event' | 'project' | 'pipeline' | 'instanceUrl' | 'architecture' | 'variables'
+>;
 
 export interface WorkflowIdentity {
   readonly name: string;

@@ -56,6 +56,8 @@ export function substitutionVariables(
       };
     default:
       return {
+        // They stand where the globals of a runner do (pipelines.md 3).
+        ...facts.variables,
         ...facts.event.parameters,
         ...systemVariables(facts),
         ...repositoryVariables(facts),
@@ -116,6 +118,7 @@ export function stepEnvironment(
       ...step.settings,
     };
   else merged = { ...plugin, ...drone1Environment(facts, workflow, step, ownNames) };
+  merged = { ...facts.variables, ...merged };
   for (const name of executionVariables) delete merged[name];
   return merged;
 }

@@ -1,3 +1,4 @@
+import type { RegistryCredentials } from '../core/image.ts';
 import type { FailureExcerpt, Outcome, StepStatus } from '../core/pipeline.ts';
 import type { WorkflowPlan } from '../core/plan.ts';
 import type { TraceEntry } from '../core/trace.ts';
@@ -118,6 +119,8 @@ export interface Assignment {
     readonly branch?: string | undefined;
   };
   readonly logLimitBytes: number;
+  /** Logins of registries that its images may be pulled with; their passwords are masked from the first line on. */
+  readonly registries?: readonly RegistryCredentials[] | undefined;
 }
 
 /** One end of the line between server and runner. */

@@ -1,4 +1,5 @@
 import { GantryError } from '../core/errors.ts';
+import { passwordsOf } from '../core/image.ts';
 import { isFinished, type Outcome } from '../core/pipeline.ts';
 import type { StepPlan } from '../core/plan.ts';
 import type { RunningStep, Runtime, RuntimeJob, StagedStep, StepLimits } from '../drivers/runtime/runtime.ts';
@@ -9,6 +10,7 @@ import { commandScript } from '../engine/command-script.ts';
 import { isTooShortToMask } from '../engine/masking/mask-needles.ts';
 import { MaskSet } from '../engine/masking/masker.ts';
 import type { Assignment, ClaimName, ToRunner, ToServer } from '../engine/runner-protocol.ts';
+import { wholeWorkspace } from '../engine/workspace-folder.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Timers } from '../lib/timers.ts';
@@ -90,14 +92,16 @@ export class Claim {
     this.#assignment = assignment;
     this.#state = initialWorkflow(assignment.plan);
     this.#steps = assignment.plan.steps.map((plan, position) => this.#newStep(plan, assignment.stepIds[position]!));
-    // The record has these as ended from the beginning.
-    for (const step of this.#steps) if (step.plan.skipped) step.output.drop();
+    // Whatever is said while an image is pulled passes these masks already.
+    const masks = this.#masksOf(passwordsOf(assignment.registries ?? []));
+    for (const step of this.#steps) step.output.useMasks(masks);
+    // The record has these as ended from the beginning.    for (const step of this.#steps) if (step.plan.skipped) step.output.drop();
     this.released = new Promise((resolve) => {
       this.#settle = resolve;
     });
     this.#job = deps.runtime.prepare({
       id: this.jobId,
-      workspace: workspacePath(assignment.plan.workspace),
+      workspace: wholeWorkspace(assignment.plan.workspace),
       ...(assignment.plan.clone.isDisabled ? {} : { repository: assignment.repository }),
       ...(assignment.plan.volumes ? { volumes: assignment.plan.volumes } : {}),
       hostNames: assignment.plan.steps.flatMap(({ hostName, skipped }) => (hostName && !skipped ? [hostName] : [])),
@@ -290,6 +294,7 @@ export class Claim {
         kind: plan.kind,
         image: plan.image,
         pull: plan.pull,
+        ...(this.#assignment.registries ? { credentials: this.#assignment.registries } : {}),
         entrypoint: plan.entrypoint,
         command: plan.command,
         user: plan.user,
@@ -462,10 +467,4 @@ function stagingTimedOut(name: string, timeoutMs: number): GantryError {
     'RUNTIME_UNAVAILABLE',
     `Cannot start step "${name}": making it ready took longer than ${Math.round(timeoutMs / 1_000)} s`,
   );
-}
-
-/** Where the checkout stands: `path` is below `base` unless it is absolute itself. */
-function workspacePath({ base, path }: { readonly base: string; readonly path: string }): string {
-  if (path.startsWith('/')) return path;
-  return path === '' ? base : `${base.replace(/\/$/, '')}/${path}`;
 }

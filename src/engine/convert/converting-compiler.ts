@@ -26,7 +26,7 @@ export class ConvertingCompiler implements Compiler {
   }
 
   async compile(input: CompileInput): Promise<CompileResult> {
-    const chosen = chooseFiles(input.files)?.files[0];
+    const chosen = chooseFiles(input.files, input.rules?.path)?.files[0];
     if (!chosen || renderingCommand(chosen.path) === undefined) return this.#compiler.compile(input);
     const tooLarge = refuseLargeFile([chosen], []);
     if (tooLarge) return tooLarge;

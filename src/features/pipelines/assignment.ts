@@ -1,3 +1,4 @@
+import type { RegistryCredentials } from '../../core/image.ts';
 import type { Repository } from '../../core/repository.ts';
 import type { Assignment } from '../../engine/runner-protocol.ts';
 import type { OpenWorkflow } from './open-pipelines.ts';
@@ -10,6 +11,7 @@ export function assignmentOf(
     readonly publicUrl: () => string;
     readonly config: { readonly logLimitBytes: number };
   },
+  registries: readonly RegistryCredentials[],
 ): Assignment {
   const { row, slug } = pipeline;
   return {
@@ -25,5 +27,6 @@ export function assignmentOf(
       ...(row.ref.startsWith('refs/heads/') ? { branch: row.branch } : {}),
     },
     logLimitBytes: deps.config.logLimitBytes,
+    ...(registries.length === 0 ? {} : { registries }),
   };
 }

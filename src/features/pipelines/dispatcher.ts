@@ -1,3 +1,4 @@
+import { passwordsOf, type RegistryCredentials } from '../../core/image.ts';
 import { isFinished } from '../../core/pipeline.ts';
 import type { Repository } from '../../core/repository.ts';
 import type { PipelineUse, RevealedSecrets, SecretVault } from '../../core/secret-vault.ts';
@@ -303,10 +304,32 @@ export class Dispatcher {
       failed.apply(workflow, missing);
       failed.settle(workflow);
       await this.#deps.record.commit(failed);
-    } else if (session.connection) {
+      return;
+    }
+    const registries = await this.#registriesFor(workflow);
+    if (!session.holds(workflow)) return;
+    if (registries && session.connection) {
       workflow.isAssigned = true;
-      session.send({ type: 'assign', ...claimOf(workflow), assignment: assignmentOf(workflow, this.#deps) });
+      // Before anybody is told a password it is known here what to mask.
+      this.#deps.masks.learn(workflow.pipeline, passwordsOf(registries));
+      session.send({
+        type: 'assign',
+        ...claimOf(workflow),
+        assignment: assignmentOf(workflow, this.#deps, registries),
+      });
     } else await this.#deps.lose(session, workflow);
+  }
+
+  /** `undefined` when they cannot be had. */
+  async #registriesFor({ pipeline }: OpenWorkflow): Promise<readonly RegistryCredentials[] | undefined> {
+    const { secrets, logger } = this.#deps;
+    const { projectId } = pipeline.row;
+    try {
+      return await secrets.registries(projectId);
+    } catch (error) {
+      logger.error('Logins of registries could not be revealed', { error, projectId });
+      return undefined;
+    }
   }
 
   async #missingSecret(workflow: OpenWorkflow): Promise<WorkflowState | undefined> {

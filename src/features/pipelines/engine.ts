@@ -1,6 +1,7 @@
 import { isFinished } from '../../core/pipeline.ts';
 import type { Repository } from '../../core/repository.ts';
 import type { SecretVault } from '../../core/secret-vault.ts';
+import type { TraceEntry } from '../../core/trace.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -145,12 +146,13 @@ export class Engine implements EngineRecord {
   }
 
   /** Marks first, stops afterwards: a runner that reports a failure meanwhile finds it cancelled. */
-  async cancel(pipeline: OpenPipeline, by: string): Promise<boolean> {
+  async cancel(pipeline: OpenPipeline, by: string, because?: Pick<TraceEntry, 'rule' | 'values'>): Promise<boolean> {
     const changes = this.changes();
     const told: OpenWorkflow[] = [];
     this.dispatcher.forgetStarts(({ workflow }) => workflow.pipeline === pipeline);
     for (const workflow of pipeline.workflows) {
       if (isFinished(workflow.status) || workflow.cancelledBy !== undefined) continue;
+      if (because) changes.trace(workflow, because.rule, 'skipped', because.values);
       if (workflow.isAssigned || workflow.isBeingLost) {
         changes.setWorkflow(workflow, { cancelledBy: by });
         told.push(workflow);

@@ -1,6 +1,7 @@
 import { GantryError } from '../../core/errors.ts';
 import type { Engine } from './engine.ts';
 import { failEvent, type PlanEventDeps, type Planned, planEvent } from './plan-event.ts';
+import { cancelSuperseded } from './superseded.ts';
 
 /** So often an event may fail to be planned before it becomes a pipeline that failed: a bad one must not be tried forever. */
 const triesPerEvent = 3;
@@ -66,6 +67,7 @@ export class EventPlanner {
   async #letLoose(planned: Planned): Promise<Planned> {
     this.#failures.delete(planned.event.id);
     if (planned.open) await this.#engine.adopt(planned.open);
+    if (planned.pipeline && planned.settings) await cancelSuperseded(this.#engine, planned.settings, planned.pipeline);
     return planned;
   }
 }

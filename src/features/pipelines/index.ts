@@ -12,12 +12,14 @@ import { CronScheduler } from './crons/cron-scheduler.ts';
 import { Engine, type EngineConfig } from './engine.ts';
 import { EventPlanner } from './event-planner.ts';
 import { type PipelineLinter, pipelineOperations } from './operations.ts';
+import { cancelOverdue } from './overdue.ts';
 import { PipelineMasks } from './pipeline-masks.ts';
 import type { PipelineCompiler, Planned } from './plan-event.ts';
 import { type Finding, reconcile } from './reconcile.ts';
 import { RunnerDesk } from './runner-desk.ts';
 import type { RunnerConnection } from './runner-session.ts';
 import { StepLogs } from './step-logs.ts';
+import { cancelSupersededAtStart } from './superseded.ts';
 
 export interface PipelinesFeatureDeps {
   readonly unitOfWork: UnitOfWork;
@@ -49,6 +51,9 @@ export const pipelinesDefaults: PipelinesConfig = {
   logLimitBytes: 1024 * 1024 * 1024,
   reconcileEveryMs: 10_000,
 };
+
+/** How long a pipeline may go on after its time. */
+const overdueEveryMs = 5_000;
 
 export interface PipelinesFeature extends Feature {
   /** Takes a connection of a runner, for work or for heartbeats: its first message tells which. */
@@ -168,6 +173,12 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
       ready.resolve();
       crons.start();
       every(config.leaseMs / 4, () => void engine.losses.checkLeases());
+      await cancelSupersededAtStart(store, engine);
+      every(overdueEveryMs, () => {
+        cancelOverdue({ store, engine, clock }).catch((error: unknown) =>
+          logger.error('Pipelines that are overdue could not be cancelled', { error }),
+        );
+      });
       every(config.reconcileEveryMs, () => {
         reconcileNow(false).catch((error: unknown) => logger.error('Reconciliation failed', { error }));
       });

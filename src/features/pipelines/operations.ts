@@ -12,6 +12,7 @@ import type { OperationHandlers, RequestContext } from '../feature.ts';
 import { cancelPipeline } from './cancel-pipeline.ts';
 import type { Engine } from './engine.ts';
 import { pipelineDetail, stepViews, traceView } from './pipeline-views.ts';
+import { requirePromotionRight } from './promotion-rights.ts';
 import { type RerunPart, rerunPipeline } from './rerun-pipeline.ts';
 import { promotePipeline, repeatPipeline, type StartPipelineDeps, startPipeline } from './start-pipeline.ts';
 
@@ -72,14 +73,14 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
     async promotePipeline({ params, body }, request) {
       deps.linter.warm?.();
       const [project, pipeline] = await Promise.all([getProject(store, params), getPipeline(store, params)]);
-      const promoted = await promotePipeline(deps, {
+      const promotion = {
         ...body,
         project,
         pipeline,
         person: personOf(request),
         idempotencyKey: request.idempotencyKey,
-      });
-      return pipelineView(promoted);
+      };
+      return pipelineView(await notingRefusals(request, params, promotePipeline(deps, promotion)));
     },
 
     async getPipeline({ params }, request) {
@@ -149,7 +150,14 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
         const project = await getProject(store, params);
         const { parameters } = body;
         const { idempotencyKey } = request;
-        return pipelineView(await repeatPipeline(deps, { project, pipeline, parameters, person, idempotencyKey }));
+        const repetition = { project, pipeline, parameters, person, idempotencyKey };
+        return pipelineView(await notingRefusals(request, params, repeatPipeline(deps, repetition)));
+      }
+      if (pipeline.target !== undefined) {
+        const project = await getProject(store, params);
+        const what = `Cannot rerun pipeline #${pipeline.number} of ${projectSlug(project)}`;
+        const asked = requirePromotionRight(store, project, person.id, pipeline.target, what);
+        await notingRefusals(request, params, asked);
       }
       const part: RerunPart = 'workflow' in body ? { what: 'workflow', workflow: body.workflow } : { what: body.only };
       return pipelineView(await rerunPipeline({ store, engine, clock }, pipeline, part, person.name));
@@ -208,6 +216,21 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
   function waitsNow(workflow: Workflow): TraceEntry | undefined {
     const open = engine.find(workflow.pipelineId)?.workflows.find(({ id }) => id === workflow.id);
     return open && open.attempt === workflow.attempt ? engine.dispatcher.waitsFor(open) : undefined;
+  }
+}
+
+/** The route's own question was answered: what the rules of a target refuse goes into the audit log as well. */
+async function notingRefusals<T>(
+  request: RequestContext,
+  { owner, project }: ProjectName,
+  work: Promise<T>,
+): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof GantryError && error.code === 'ACCESS_DENIED')
+      await request.noteRefusal('pipeline:promote:refused', `${owner}/${project}`);
+    throw error;
   }
 }
 

@@ -18,8 +18,7 @@ export function secretRefusal(
   const found = secrets.find(({ name }) => name === secret);
   if (!found) return { rule: 'step.secret-missing', values: { secret } };
   const refusal =
-    refusalToPipeline(found, use) ??
-    refusalToStep(found, { image: step.image, isPlugin: step.isPlugin === true });
+    refusalToPipeline(found, use) ?? refusalToStep(found, { image: step.image, isPlugin: step.isPlugin === true });
   return refusal && { rule: 'step.secret-refused', values: { secret, ...refusal } };
 }
 

@@ -9,6 +9,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { sortableId } from '../../lib/ids.ts';
 import type { EventPlanner } from './event-planner.ts';
 import type { Planned } from './plan-event.ts';
+import { requirePromotionRight } from './promotion-rights.ts';
 
 export interface StartPipelineDeps {
   readonly store: UnitOfWork;
@@ -62,6 +63,7 @@ export async function promotePipeline(deps: StartPipelineDeps, promotion: Promot
   const verb = event === 'promote' ? 'promote' : 'roll back to';
   const what = `Cannot ${verb} pipeline ${pipeline.number} of ${projectSlug(project)}`;
   refuseArchived(project, what);
+  await requirePromotionRight(deps.store, project, promotion.person.id, target, what);
   const { ref, before, commit, number } = pipeline;
   const parameters = { ...pipeline.parameters, ...promotion.parameters };
   const facts = { ref, before, after: commit, target, parentNumber: number };
@@ -106,6 +108,7 @@ export async function repeatPipeline(deps: StartPipelineDeps, repetition: Repeti
   if (!isFinished(pipeline.status)) throw new GantryError('PIPELINE_NOT_FINISHED', `${what}: it is ${pipeline.status}`);
   const parameters = { ...pipeline.parameters, ...repetition.parameters };
   const { event, ref, target, cron, number } = pipeline;
+  if (target !== undefined) await requirePromotionRight(deps.store, project, repetition.person.id, target, what);
   const source = await deps.store.read.events.find(pipeline.eventId);
   const { before, after } = source ?? { before: pipeline.before, after: pipeline.commit };
   const facts = { ref, before, after, target, cron, parentNumber: number };

@@ -1,11 +1,13 @@
 import { GantryError } from '../../core/errors.ts';
 import type { SecretVault } from '../../core/secret-vault.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
+import type { ValueSealer } from '../../core/value-sealer.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Feature } from '../feature.ts';
 import { keyIdSetting } from './deps.ts';
 import { type KeyFile, openKeyFile } from './key-file.ts';
 import { registryOperations } from './registry-operations.ts';
+import { seal, unseal } from './seal.ts';
 import { secretOperations } from './secret-operations.ts';
 import { createVault } from './vault.ts';
 
@@ -21,7 +23,10 @@ export interface SecretsDeps {
  * Secrets of projects and organisations, and logins of registries: sealed in the database, listed by name, given out by
  * the vault. `start` opens the key file, and so refuses to go on without the key that stored values need.
  */
-export function secretsFeature(deps: SecretsDeps): Feature & { readonly vault: SecretVault } {
+export function secretsFeature(deps: SecretsDeps): Feature & {
+  readonly vault: SecretVault;
+  readonly sealer: ValueSealer;
+} {
   const { store, clock, keyFilePath, dataFolder } = deps;
   let opened: KeyFile | undefined;
   const keyFile = (): KeyFile => {
@@ -35,6 +40,14 @@ export function secretsFeature(deps: SecretsDeps): Feature & { readonly vault: S
   return {
     name: 'secrets',
     vault: createVault(store, keyFile),
+    sealer: {
+      async seal(stores, value, owner) {
+        const key = keyFile();
+        await stores.settings.set(keyIdSetting, key.id);
+        return seal(value, owner, key);
+      },
+      open: (sealed, owner) => unseal(sealed, owner, keyFile()),
+    },
     operations: { ...secretOperations(sealing), ...registryOperations(sealing) },
     async start() {
       const expectedKeyId = await store.read.settings.get(keyIdSetting);

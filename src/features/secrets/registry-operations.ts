@@ -44,7 +44,7 @@ export function registryOperations({ store, clock, keyFile }: SealingDeps) {
   }
 
   async function remove(params: HolderName & { readonly registry: string }, request: RequestContext) {
-    const registry = params.registry.toLowerCase();
+    const registry = checkRegistry(params.registry);
     const named = await findHolder(store.read, params);
     const at = clock.now();
     await store.write(async (stores) => {
@@ -75,7 +75,9 @@ function checkRegistry(registry: string): string {
       'REQUEST_INVALID',
       `Cannot keep a login for "${registry}": a registry is a host such as registry.example.com:5000, without a path`,
     );
-  return registry.toLowerCase();
+  const host = registry.toLowerCase();
+  // The names under which Docker's own tools know it.
+  return host === 'index.docker.io' || host === 'registry-1.docker.io' ? 'docker.io' : host;
 }
 
 function registryView({ registry, username, updatedAt, updatedBy }: RegistryLogin): RegistryView {

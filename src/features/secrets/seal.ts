@@ -1,16 +1,8 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { GantryError } from '../../core/errors.ts';
-import type { Holder } from '../../core/holder.ts';
 import type { SealedSecret } from '../../core/secret-record.ts';
+import type { SealedFor } from '../../core/value-sealer.ts';
 import type { KeyFile } from './key-file.ts';
-
-/** What a sealed value belongs to: moved to another table, row, holder or name it does not open. */
-export interface SealedFor {
-  readonly kind?: 'secret' | 'registry password';
-  readonly id: number;
-  readonly holder: Holder;
-  readonly name: string;
-}
 
 const nonceBytes = 12;
 const tagBytes = 16;

@@ -5,8 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bearer, openServerWorld, type ServerWorld } from '../../../test/support/server-world.ts';
 import type { Person } from '../../core/person.ts';
 import type { Project } from '../../core/project.ts';
+import type { SealedFor } from '../../core/value-sealer.ts';
 import { openKeyFile } from './key-file.ts';
-import { type SealedFor, seal, unseal } from './seal.ts';
+import { seal, unseal } from './seal.ts';
 
 let folder: string;
 let world: ServerWorld;

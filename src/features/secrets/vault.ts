@@ -1,15 +1,25 @@
+import { passwordsOf, type RegistryCredentials } from '../../core/image.ts';
 import type { StoredRegistryLogin } from '../../core/registry-login.ts';
 import type { StoredSecret } from '../../core/secret-record.ts';
 import type { RevealedSecrets, SecretVault } from '../../core/secret-vault.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
+import type { SealedFor } from '../../core/value-sealer.ts';
 import { refusalToPipeline, refusalToStep } from '../../engine/secret-limits.ts';
 import type { KeyFile } from './key-file.ts';
-import { type SealedFor, unseal } from './seal.ts';
+import { unseal } from './seal.ts';
 
 /** Opens secrets for steps. `keyFile` is asked when one is opened: the server reads it while it starts. */
 export function createVault({ read }: UnitOfWork, keyFile: () => KeyFile): SecretVault {
   const open = (secret: StoredSecret): string => unseal(secret.sealed, secret, keyFile());
   const openLogin = (login: StoredRegistryLogin): string => unseal(login.sealed, sealedForRegistry(login), keyFile());
+
+  async function registries(projectId: number): Promise<readonly RegistryCredentials[]> {
+    return (await read.registryLogins.listFor(projectId)).map((login) => ({
+      registry: login.registry,
+      username: login.username,
+      password: openLogin(login),
+    }));
+  }
 
   return {
     async list(projectId) {
@@ -26,19 +36,10 @@ export function createVault({ read }: UnitOfWork, keyFile: () => KeyFile): Secre
       return revealed(secrets, new Map(secrets.map((secret) => [secret.name, open(secret)])));
     },
     async maskValues(projectId) {
-      const [secrets, logins] = await Promise.all([
-        read.secrets.listFor(projectId),
-        read.registryLogins.listFor(projectId),
-      ]);
-      return [...secrets.map(open), ...logins.map(openLogin)];
+      const [secrets, logins] = await Promise.all([read.secrets.listFor(projectId), registries(projectId)]);
+      return [...secrets.map(open), ...passwordsOf(logins)];
     },
-    async registries(projectId) {
-      return (await read.registryLogins.listFor(projectId)).map((login) => ({
-        registry: login.registry,
-        username: login.username,
-        password: openLogin(login),
-      }));
-    },
+    registries,
   };
 }
 
