@@ -19,6 +19,7 @@ export interface Event {
   readonly kind: EventKind;
   /**
    * `push:<project>:<ref>:<old>:<new>:<push id>`, `manual:<idempotency key or id>`, `cron:<cron id>:<slot in UTC>`,
+   * `webhook:<incoming webhook id>:<webhook-id>`,
    * `rerun:…` for one more run with other parameters: the same event never twice.
    */
   readonly key: string;
@@ -39,6 +40,8 @@ export interface Event {
   readonly parentNumber?: number | undefined;
   /** Name of the cron that started it. */
   readonly cron?: string | undefined;
+  /** Name of the incoming webhook that started it. */
+  readonly webhook?: string | undefined;
   /** What the push asked for: `git push -o ci.skip`. */
   readonly pushOptions?: readonly string[] | undefined;
   readonly createdAt: Date;

@@ -4,6 +4,7 @@ import type { DeviceLoginStore } from './device-login.ts';
 import type { EventStore } from './event.ts';
 import type { HappeningStore } from './events.ts';
 import type { IdempotencyStore, SettingStore } from './idempotency.ts';
+import type { IncomingWebhookStore } from './incoming-webhook.ts';
 import type { OrganisationStore } from './organisation.ts';
 import type { PasswordLinkStore } from './password-link.ts';
 import type { PersonStore } from './person.ts';
@@ -14,6 +15,7 @@ import type { RegistryLoginStore } from './registry-login.ts';
 import type { SecretStore } from './secret-record.ts';
 import type { SessionStore, TokenStore } from './token.ts';
 import type { VariableStore } from './variable.ts';
+import type { WebhookStore } from './webhook.ts';
 
 /** All stores, over one connection. */
 export interface Stores {
@@ -32,6 +34,8 @@ export interface Stores {
   readonly secrets: SecretStore;
   readonly variables: VariableStore;
   readonly registryLogins: RegistryLoginStore;
+  readonly webhooks: WebhookStore;
+  readonly incomingWebhooks: IncomingWebhookStore;
   readonly happenings: HappeningStore;
   readonly idempotency: IdempotencyStore;
   readonly settings: SettingStore;

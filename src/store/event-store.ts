@@ -25,6 +25,7 @@ export function createEventStore(connection: Connection): EventStore {
     'target',
     'parent_number',
     'cron',
+    'webhook',
     'push_options',
     'created_at',
     'planned_at',
@@ -49,6 +50,7 @@ export function createEventStore(connection: Connection): EventStore {
     target: string | undefined;
     parentNumber: number | undefined;
     cron: string | undefined;
+    webhook: string | undefined;
     pushOptions: string | null;
     createdAt: Date;
   }>()(connection, (_, value) =>
@@ -67,6 +69,7 @@ export function createEventStore(connection: Connection): EventStore {
         target: value.target,
         parent_number: value.parentNumber,
         cron: value.cron,
+        webhook: value.webhook,
         push_options: value.pushOptions,
         created_at: value.createdAt,
       })
@@ -126,6 +129,7 @@ export function createEventStore(connection: Connection): EventStore {
         target: event.target,
         parentNumber: event.parentNumber,
         cron: event.cron,
+        webhook: event.webhook,
         pushOptions: optionsText(event.pushOptions),
       });
       if (inserted) return { event: toEvent(inserted), isNew: true };
@@ -218,6 +222,7 @@ function toEvent(row: Omit<Selectable<Tables['event']>, 'trace'>): Event {
     target: row.target ?? undefined,
     parentNumber: row.parent_number ?? undefined,
     cron: row.cron ?? undefined,
+    webhook: row.webhook ?? undefined,
     pushOptions: fromJson<string[]>(row.push_options),
     createdAt: new Date(row.created_at),
     plannedAt: toDate(row.planned_at),

@@ -7,6 +7,7 @@ import { createDeviceLoginStore } from './device-login-store.ts';
 import { createEventStore } from './event-store.ts';
 import { createHappeningStore } from './happening-store.ts';
 import { createIdempotencyStore } from './idempotency-store.ts';
+import { createIncomingWebhookStore } from './incoming-webhook-store.ts';
 import { createOrganisationStore } from './organisation-store.ts';
 import { createPasswordLinkStore } from './password-link-store.ts';
 import { createPersonStore } from './person-store.ts';
@@ -19,6 +20,7 @@ import { createSessionStore } from './session-store.ts';
 import { createSettingStore } from './setting-store.ts';
 import { createTokenStore } from './token-store.ts';
 import { createVariableStore } from './variable-store.ts';
+import { createWebhookStore } from './webhook-store.ts';
 
 /** All stores over one connection. */
 export function createStores(
@@ -41,6 +43,8 @@ export function createStores(
     secrets: createSecretStore(connection),
     variables: createVariableStore(connection),
     registryLogins: createRegistryLoginStore(connection),
+    webhooks: createWebhookStore(connection),
+    incomingWebhooks: createIncomingWebhookStore(connection),
     happenings: createHappeningStore(connection, options.remember),
     idempotency: createIdempotencyStore(connection, options.holder),
     settings: createSettingStore(connection),

@@ -116,6 +116,7 @@ export interface Tables {
     target: MaybeText;
     parent_number: MaybeNumber;
     cron: MaybeText;
+    webhook: MaybeText;
     push_options: MaybeText;
     created_at: Instant;
     planned_at: MaybeInstant;
@@ -245,6 +246,61 @@ export interface Tables {
     username: string;
     updated_at: Instant;
     updated_by: string;
+    key_id: MaybeText;
+    wrapped_key: Buffer | null;
+    nonce: Buffer | null;
+    ciphertext: Buffer | null;
+  };
+  webhook: {
+    id: Generated<number>;
+    project_id: MaybeNumber;
+    owner_id: MaybeNumber;
+    url: string;
+    events: Json;
+    is_enabled: Flag;
+    disabled_reason: MaybeText;
+    header_name: MaybeText;
+    since_sequence: number;
+    failing_since: MaybeInstant;
+    created_at: Instant;
+    created_by: string;
+    key_id: MaybeText;
+    wrapped_key: Buffer | null;
+    nonce: Buffer | null;
+    ciphertext: Buffer | null;
+  };
+  webhook_delivery: {
+    id: Generated<number>;
+    webhook_id: number;
+    message_id: string;
+    sequence: MaybeNumber;
+    event: string;
+    body: string;
+    status: string;
+    tries: number;
+    /** NULL once it is settled. */
+    next_at: MaybeInstant;
+    created_at: Instant;
+    tried_at: MaybeInstant;
+    duration_ms: MaybeNumber;
+    response_status: MaybeNumber;
+    response: MaybeText;
+    fault: MaybeText;
+    message: MaybeText;
+  };
+  incoming_webhook: {
+    id: Generated<number>;
+    project_id: number;
+    name: string;
+    /** The name in lower case: unique in its project. */
+    name_key: string;
+    branch: string;
+    proof: string;
+    parameters: Json;
+    is_enabled: Flag;
+    last_accepted_at: MaybeInstant;
+    created_at: Instant;
+    created_by: string;
     key_id: MaybeText;
     wrapped_key: Buffer | null;
     nonce: Buffer | null;

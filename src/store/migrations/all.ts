@@ -5,6 +5,7 @@ import { waysIn } from './0004-ways-in.ts';
 import { promotions } from './0005-promotions.ts';
 import { projectSettings } from './0006-project-settings.ts';
 import { crons } from './0007-crons.ts';
+import { webhooks } from './0008-webhooks.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, oldest first. One that was released is never changed: add another. */
@@ -16,4 +17,5 @@ export const migrations: readonly Migration[] = [
   promotions,
   projectSettings,
   crons,
+  webhooks,
 ];

@@ -142,6 +142,8 @@ export class SimulatedStore {
       settings: absent('settings'),
       projects: this.#projectStore(),
       crons: absent('crons'),
+      webhooks: absent('webhooks'),
+      incomingWebhooks: absent('incomingWebhooks'),
       events: this.#eventStore(),
       pipelines: this.#pipelineStore(),
       happenings: this.#happeningStore(),
