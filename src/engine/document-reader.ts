@@ -1,4 +1,5 @@
 import type { DialectRules } from './dialect-rules.ts';
+import { didYouMean } from './did-you-mean.ts';
 import type { LintReport } from './lint-report.ts';
 import type { LintCode } from './lint-rules.ts';
 import type { Position } from './source-position.ts';
@@ -30,6 +31,14 @@ export class DocumentReader {
 
   add(code: LintCode, node: YamlNode, message: string): void {
     this.report.add(code, this.positionOf(node), message);
+  }
+
+  /** Finds a key that the dialect does not know at its place; `known` are those that it does, for "did you mean". */
+  unknownKey(key: YamlNode, what: string, known: Iterable<string>, tail = ''): void {
+    const name = key.kind === 'scalar' ? key.text : '';
+    const meant = tail === '' ? didYouMean(name, known) : undefined;
+    const message = `${what} has no key "${name}"${tail}`;
+    this.report.add('key.unknown', this.positionOf(key), message, meant && `did you mean "${meant}"?`);
   }
 
   /** The fields of a map; `undefined` when it is absent, or is no map (which is found). */

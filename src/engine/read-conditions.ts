@@ -92,7 +92,10 @@ function readSet(
       continue;
     }
     if (!otherKeys[dialect].has(name) || (ofStepsOnly.has(name) && !isOfStep)) {
-      reader.add('key.unknown', key, `"${where}" has no key "${name}"`);
+      const known = [...Object.keys(names[dialect]), ...otherKeys[dialect]].filter(
+        (other) => isOfStep || !ofStepsOnly.has(other),
+      );
+      reader.unknownKey(key, `"${where}"`, known);
       continue;
     }
     switch (name) {
@@ -134,7 +137,7 @@ export function readConstraint(reader: DocumentReader, node: YamlNode, what: str
   let exclude: readonly string[] = [];
   for (const [name, { key, value }] of reader.fields(node, what) ?? []) {
     if (name !== 'include' && name !== 'exclude') {
-      reader.add('key.unknown', key, `${what} has no key "${name}"`);
+      reader.unknownKey(key, what, formKeys);
       continue;
     }
     warnOfBareValue(reader, name, value);
@@ -175,7 +178,7 @@ function readPaths(reader: DocumentReader, key: YamlNode, node: YamlNode, what: 
     } else if (name === 'ignore_message' && isWoodpecker)
       found.ignoreMessage = reader.text(value, `"${name}" of ${what}`) ?? '';
     else if (name === 'on_empty' && isWoodpecker) found.onEmpty = reader.boolean(value, `"${name}" of ${what}`) ?? true;
-    else reader.add('key.unknown', nameNode, `${what} has no key "${name}"`);
+    else reader.unknownKey(nameNode, what, isWoodpecker ? [...formKeys, 'ignore_message', 'on_empty'] : formKeys);
   }
   return found;
 }
@@ -196,6 +199,8 @@ function readMatrixCondition(reader: DocumentReader, node: YamlNode, what: strin
     if (!isFormKey(name)) reader.add('key.unknown', key, `${what} has no key "${name}" beside "include" and "exclude"`);
   return { include: include ? sets(include, 'include') : [], exclude: exclude ? sets(exclude, 'exclude') : [] };
 }
+
+const formKeys = ['include', 'exclude'];
 
 function isFormKey(name: string): boolean {
   return name === 'include' || name === 'exclude';

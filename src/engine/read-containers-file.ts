@@ -135,7 +135,7 @@ export function refuseKeys({ reader, fields }: JobDocument, known: ReadonlySet<s
   const unsupported = unsupportedKeys[reader.rules.dialect].workflow;
   for (const [name, { key, value }] of fields) {
     if (known.has(name)) continue;
-    if (!unsupported.has(name)) reader.add('key.unknown', key, `${what} has no key "${name}"`);
+    if (!unsupported.has(name)) reader.unknownKey(key, what, known);
     else if (!asksForNothing(value)) reader.add('key.unsupported', key, `Gantry does not support "${name}" of ${what}`);
   }
 }
@@ -190,7 +190,7 @@ export function readJobWorkspace(
   const fields = reader.fields(entry?.value, '"workspace"');
   if (!entry || !fields) return defaults;
   for (const [name, { key }] of fields)
-    if (name !== 'base' && name !== 'path') reader.add('key.unknown', key, `"workspace" has no key "${name}"`);
+    if (name !== 'base' && name !== 'path') reader.unknownKey(key, '"workspace"', ['base', 'path']);
   const base = reader.text(fields.get('base')?.value, '"workspace.base"') || defaults.base;
   const path = reader.text(fields.get('path')?.value, '"workspace.path"') || (fields.has('base') ? '' : defaults.path);
   return workspaceOr(reader, entry.value, { base, path }, defaults);
