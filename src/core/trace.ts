@@ -33,6 +33,7 @@ export const traceRules = [
   'event.switched-off', // event
   'event.branch-missing', // branch, cron
   'event.push-option', // option
+  'event.webhook', // webhook
   'event.repeats', // number, by, parameters
   'trigger.matched', //
   'trigger.event', // pattern, value

@@ -135,6 +135,16 @@ export const errorsZh: ErrorTexts = {
     hint: '请填写五个字段（分、时、日、月、星期），或 @hourly、@daily、@weekly、@monthly、@yearly。',
   },
   CRON_LIMIT: { title: '定时任务过多', hint: '请删除不再需要的定时任务。' },
+  WEBHOOK_NOT_FOUND: { title: '没有这个 Webhook', hint: '请列出 Webhook，确认有哪些：gantry webhook list' },
+  WEBHOOK_EXISTS: { title: 'Webhook 名称已被使用', hint: '请换一个名称，或修改已有的 Webhook。' },
+  WEBHOOK_INVALID: { title: 'Webhook 设置无效', hint: '请修正提示中指出的内容；Webhook 指南中有示例。' },
+  WEBHOOK_LIMIT: { title: 'Webhook 数量或队列已达上限', hint: '请删除不再需要的 Webhook，或等队列变短后再试。' },
+  WEBHOOK_REFUSED: {
+    title: '已拒绝 Webhook 请求',
+    hint: '请对照该入站 Webhook 的设置，检查地址、密钥、时钟和请求头。',
+  },
+  WEBHOOK_DISABLED: { title: 'Webhook 已停用', hint: '项目的维护者可以在设置中启用它。' },
+  DELIVERY_NOT_FOUND: { title: '没有这条投递记录', hint: '投递记录保留 14 天；请列出记录，确认有哪些。' },
   SECRET_NOT_FOUND: {
     title: '找不到此密钥',
     hint: '请列出项目的密钥查看有哪些。',

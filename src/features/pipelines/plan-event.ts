@@ -150,6 +150,13 @@ function refuseEvent(event: Event, project: Project): TraceEntry | undefined {
 
 /** What repeats another pipeline says so first. */
 function withOrigin(event: Event, result: CompileResult): CompileResult {
+  if (event.webhook !== undefined) {
+    const values = { webhook: event.webhook };
+    return {
+      ...result,
+      trace: [{ subject: { kind: 'event' }, rule: 'event.webhook', verdict: 'noted', values }, ...result.trace],
+    };
+  }
   if (event.parentNumber === undefined || !event.key.startsWith('rerun:')) return result;
   const parameters = Object.entries(event.parameters).map(([name, value]) => `${name}=${value}`);
   const values = { number: event.parentNumber, by: event.personName, parameters: parameters.join(', ').slice(0, 500) };
