@@ -42,7 +42,7 @@ export function judgeWorkflow(plan: WorkflowPlan, workflows: readonly JudgedWork
 
 /** Every step was filtered out by its condition: a checkout alone is no work. */
 export function hasNoWork({ steps }: WorkflowPlan): boolean {
-  return steps.every(({ kind, skipped }) => kind === 'clone' || skipped);
+  return steps.every(({ kind, skipped, background }) => kind === 'clone' || background === 'service' || skipped);
 }
 
 /** Drone looks at every workflow that has ended by now, not at the dependencies alone (pipelines.md 10.6). */

@@ -2,7 +2,7 @@ import type { Dialect } from '../core/plan.ts';
 
 /**
  * Keys that a dialect knows and Gantry does not support: each is refused at its line, since a file that asks for a
- * service or a volume must not run without it (pipelines.md 9.1, 9.2, 10.2, 10.3, 11.2, 11.3).
+ * device or a network must not run without it (pipelines.md 9.1, 9.2, 10.2, 10.3, 11.2, 11.3).
  */
 interface KnownKeys {
   readonly workflow: ReadonlySet<string>;
@@ -15,8 +15,6 @@ const droneWorkflow = [
   'platform',
   'concurrency',
   'node',
-  'services',
-  'volumes',
   'image_pull_secrets',
   'metadata',
   'node_name',
@@ -29,11 +27,9 @@ const droneWorkflow = [
 ];
 
 const droneStep = [
-  'detach',
   'privileged',
   'shell',
   'network_mode',
-  'volumes',
   'devices',
   'dns',
   'dns_search',
@@ -46,9 +42,7 @@ const droneStep = [
 
 /** Of a container in Drone 0.8 and in older Woodpecker. */
 const containerKeys = [
-  'detach',
   'privileged',
-  'volumes',
   'devices',
   'extra_hosts',
   'tmpfs',
@@ -70,19 +64,19 @@ const containerKeys = [
 
 export const unsupportedKeys: Readonly<Record<Dialect, KnownKeys>> = {
   drone08: {
-    workflow: new Set(['services', 'networks', 'volumes', 'cache', 'secrets']),
+    workflow: new Set(['networks', 'cache', 'secrets']),
     step: new Set([...containerKeys, 'auth_config', 'isolation', 'ipc_mode', 'mem_swappiness', 'labels']),
     withoutEffect: { workflow: new Set(), step: new Set() },
   },
   woodpecker: {
-    workflow: new Set(['services', 'concurrency', 'networks', 'volumes', 'cache']),
+    workflow: new Set(['concurrency', 'networks', 'cache']),
     step: new Set(containerKeys),
-    withoutEffect: { workflow: new Set(), step: new Set(['ports', 'backend_options']) },
+    withoutEffect: { workflow: new Set(), step: new Set(['backend_options']) },
   },
   drone1: {
     workflow: new Set(droneWorkflow),
     step: new Set(droneStep),
-    withoutEffect: { workflow: new Set(['version', 'pool']), step: new Set(['ports', 'build', 'push']) },
+    withoutEffect: { workflow: new Set(['version', 'pool']), step: new Set(['build', 'push']) },
   },
   gantry: {
     workflow: new Set([...droneWorkflow, 'parameters', 'include', 'pool']),
@@ -95,7 +89,6 @@ export const unsupportedKeys: Readonly<Record<Dialect, KnownKeys>> = {
       'gate',
       'metrics',
       'model',
-      'ports',
       'push',
       'report',
       'retry',

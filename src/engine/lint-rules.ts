@@ -153,6 +153,29 @@ export const lintRules = {
     severity: 'error',
     summary: 'A timeout is a duration such as `90s` or `1h30m`, of at most 7 days.',
   },
+  'step.dependency-on-service': {
+    severity: 'warning',
+    summary: '`depends_on` names a service. Drone refuses that; here each step waits for all services anyway.',
+  },
+  'step.host-name': {
+    severity: 'warning',
+    summary: 'The name of a service is no name of a host, so that the steps reach it at localhost only.',
+  },
+  'volume.name': { severity: 'error', summary: 'A volume has no usable name, or one that another has.' },
+  'volume.unknown': { severity: 'error', summary: 'A step names a volume that the pipeline does not have.' },
+  'volume.host-path': {
+    severity: 'error',
+    summary:
+      'A volume is a folder of the host, which no step may see: its commands come from the repository. Use a temp volume.',
+  },
+  'volume.path': {
+    severity: 'error',
+    summary: 'A volume would lie in the workspace or hide a folder of the image.',
+  },
+  'volume.not-kept': {
+    severity: 'warning',
+    summary: 'A named volume starts empty in each workflow, where Drone 0.8 and Woodpecker keep what it holds.',
+  },
   'environment.name': {
     severity: 'error',
     summary: 'The name of a variable is empty or holds `=` or a NUL character.',

@@ -17,7 +17,8 @@ export interface OrderedJob {
 
 /**
  * What each step waits for in `stages` and `levels` (pipelines.md 9.4, 11.5): all of the stage before its own. Steps whose
- * conditions did not match are left out first, so that one between two members of a group does not part them.
+ * conditions did not match are left out first, so that one between two members of a group does not part them. Services
+ * are the first stage, after the checkout.
  */
 export function orderJob(
   steps: readonly StepDraft[],
@@ -25,14 +26,24 @@ export function orderJob(
   order: Exclude<StepOrder, 'graph'>,
   hasClone: boolean,
 ): OrderedJob {
-  const running = steps.filter((step) => matched.has(step));
-  const names = ownNames([...running, ...steps.filter((step) => !matched.has(step))], hasClone);
+  const matching = steps.filter((step) => matched.has(step));
+  const names = ownNames([...matching, ...steps.filter((step) => !matched.has(step))], hasClone);
+  const running = matching.filter(({ background }) => background !== 'service');
+  const services = matching.filter(({ background }) => background === 'service');
   const faults: OrderFault[] = [];
   const isByNeeds = order === 'levels' && running.some(({ needs }) => needs !== undefined);
-  if (isByNeeds) faults.push(...findNameFaults(running, steps));
+  if (isByNeeds)
+    faults.push(
+      ...findNameFaults(
+        running,
+        steps.filter(({ background }) => background !== 'service'),
+      ),
+    );
   const stages = isByNeeds ? levelsOf(running) : stagesOf(running);
   const dependsOn = new Map<StepDraft, readonly string[]>();
-  let before: readonly string[] = hasClone ? [cloneStepName] : [];
+  const checkout = hasClone ? [cloneStepName] : [];
+  for (const service of services) dependsOn.set(service, checkout);
+  let before: readonly string[] = [...checkout, ...services.map((service) => names.get(service)!)];
   for (const stage of stages) {
     for (const step of stage) dependsOn.set(step, before);
     before = stage.map((step) => names.get(step)!);

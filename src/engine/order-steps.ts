@@ -8,7 +8,8 @@ export const cloneStepName = 'clone';
 
 /**
  * Says what each step waits for (pipelines.md 10.5): as soon as one step has `depends_on`, each waits for what it
- * names; otherwise each waits for the one before. Whoever would wait for nothing waits for the checkout.
+ * names; otherwise each waits for the one before. Whoever would wait for nothing waits for the checkout, and steps also
+ * for the services, which come first.
  */
 export function orderSteps(reader: DocumentReader, written: readonly WrittenStep[], hasClone: boolean): StepDraft[] {
   const positions = new Map<string, number>();
@@ -29,12 +30,20 @@ export function orderSteps(reader: DocumentReader, written: readonly WrittenStep
   }
 
   const isGraph = written.some((step) => step.dependsOn.length > 0);
+  const services = new Set(written.filter(isService).map(({ name }) => name));
   const dependencies = new Map<string, readonly string[]>();
   const steps = written.map((step, index): StepDraft => {
     const names = isGraph
-      ? namedDependencies(reader, step, index, positions, hasClone)
-      : written.slice(Math.max(0, index - 1), index).map((before) => before.name);
-    const dependsOn = names.length === 0 && hasClone ? [cloneStepName] : names;
+      ? namedDependencies(reader, step, { index, positions, hasClone, services })
+      : written.slice(Math.max(0, index - 1), index).flatMap((before) => (isService(before) ? [] : [before.name]));
+    const isFirst = names.every((name) => name === cloneStepName || services.has(name));
+    const dependsOn = [
+      ...new Set([
+        ...(hasClone && isFirst ? [cloneStepName] : []),
+        ...names,
+        ...(isFirst && !isService(step) ? services : []),
+      ]),
+    ];
     if (positions.get(step.name) === index) dependencies.set(step.name, dependsOn);
     const { node: _node, ...rest } = step;
     return { ...rest, dependsOn, needs: undefined, group: '' };
@@ -49,18 +58,42 @@ export function orderSteps(reader: DocumentReader, written: readonly WrittenStep
   return steps;
 }
 
+function isService({ background }: Pick<WrittenStep, 'background'>): boolean {
+  return background === 'service';
+}
+
 function namedDependencies(
   reader: DocumentReader,
   step: WrittenStep,
-  index: number,
-  positions: ReadonlyMap<string, number>,
-  hasClone: boolean,
+  {
+    index,
+    positions,
+    hasClone,
+    services,
+  }: {
+    readonly index: number;
+    readonly positions: ReadonlyMap<string, number>;
+    readonly hasClone: boolean;
+    readonly services: ReadonlySet<string>;
+  },
 ): string[] {
   const names = new Set<string>();
   for (const { name, node } of step.dependsOn) {
     const position = positions.get(name);
-    if (position !== undefined) {
-      if (position > index && reader.rules.dialect === 'drone1') {
+    if (position !== undefined && isService(step) && !services.has(name)) {
+      reader.add(
+        'step.dependency-unknown',
+        node,
+        `the service "${step.name}" starts before the steps, so it cannot wait for "${name}"`,
+      );
+    } else if (position !== undefined) {
+      if (services.has(name) && !isService(step) && reader.rules.dialect === 'drone1') {
+        reader.add(
+          'step.dependency-on-service',
+          node,
+          `"${name}" is a service, and Drone refuses to wait for one: each step waits for all services here`,
+        );
+      } else if (position > index && reader.rules.dialect === 'drone1') {
         reader.add(
           'step.dependency-later',
           node,

@@ -1,12 +1,15 @@
 import type { SecretReference } from '../core/plan.ts';
 import { type DocumentReader, type Fields, nounOf } from './document-reader.ts';
 import { encodeSetting } from './encode-setting.ts';
+import { readHostName } from './host-name.ts';
 import { readArguments } from './read-arguments.ts';
 import { readCommands } from './read-commands.ts';
 import { readConditions } from './read-conditions.ts';
 import type { ContainerEntry } from './read-containers-file.ts';
+import { readPorts } from './read-ports.ts';
 import { type Given, readEncoded } from './read-settings.ts';
 import { isGoodName, isVariableName } from './read-step.ts';
+import { readContainerVolumes } from './read-volumes.ts';
 import { refuseBuilder } from './refuse-builder.ts';
 import type { StepDraft } from './workflow-draft.ts';
 import { isNull } from './yaml/scalar-type.ts';
@@ -19,7 +22,11 @@ export interface ContainerStep {
 }
 
 /** Reads what steps of Drone 0.8 and Woodpecker have in common (pipelines.md 9.2, 11.3). */
-export function readContainerStep(reader: DocumentReader, entry: ContainerEntry): ContainerStep | undefined {
+export function readContainerStep(
+  reader: DocumentReader,
+  entry: ContainerEntry,
+  isService: boolean,
+): ContainerStep | undefined {
   const fields = reader.fields(entry.value, `the step "${entry.name}"`);
   if (!fields) {
     if (isNull(entry.value))
@@ -39,6 +46,8 @@ export function readContainerStep(reader: DocumentReader, entry: ContainerEntry)
   const entrypoint = readArguments(reader, get('entrypoint'), `"entrypoint" of step "${name}"`);
   refuseBuilder(reader, entry.key, name, image, commands.length > 0 || entrypoint !== undefined);
   const environment = readContainerEnvironment(reader, get('environment'), name);
+  const isDetached = reader.boolean(get('detach'), `"detach" of step "${name}"`) ?? false;
+  const background = isService ? 'service' : isDetached ? 'detached' : undefined;
   const isAlwaysPulled = reader.boolean(get('pull'), `"pull" of step "${name}"`) ?? false;
   const draft: StepDraft = {
     name,
@@ -53,6 +62,10 @@ export function readContainerStep(reader: DocumentReader, entry: ContainerEntry)
     secrets: [...environment.secrets, ...readSecretList(reader, get('secrets'), name)],
     when: readConditions(reader, get('when'), 'when'),
     onFailure: 'fail',
+    background,
+    hostName: background && readHostName(reader, entry.key, name),
+    ports: background ? readPorts(reader, get('ports'), name) : [],
+    volumes: readContainerVolumes(reader, get('volumes'), name),
     timeoutMs: undefined,
     user: undefined,
     workingDirectory: undefined,

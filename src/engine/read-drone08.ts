@@ -19,10 +19,22 @@ import {
 } from './read-containers-file.ts';
 import { readRouting } from './read-routing.ts';
 import { type Given, readSetting } from './read-settings.ts';
+import { namedVolumes, readVolumeDrivers, refuseMountsInWorkspace } from './read-volumes.ts';
 import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
+import { wholeWorkspace } from './workspace-folder.ts';
 import { isNull } from './yaml/scalar-type.ts';
 
-const topKeys = new Set(['pipeline', 'clone', 'workspace', 'branches', 'matrix', 'platform', 'labels']);
+const topKeys = new Set([
+  'pipeline',
+  'services',
+  'clone',
+  'workspace',
+  'branches',
+  'matrix',
+  'platform',
+  'labels',
+  'volumes',
+]);
 
 const stepKeys = new Set([
   'name',
@@ -35,6 +47,9 @@ const stepKeys = new Set([
   'pull',
   'group',
   'when',
+  'detach',
+  'ports',
+  'volumes',
 ]);
 
 /** Reads a file of Drone 0.8 (pipelines.md 9): `pipeline:` is a map of containers, and keys of a step are its settings. */
@@ -57,16 +72,27 @@ function readJob(job: JobDocument, facts: EnvironmentFacts): WorkflowDraft {
   if (pipeline?.value.kind === 'list')
     reader.add('value.type', pipelineKey, '"pipeline" must be a map of steps, and is a list');
   if (entries.length === 0) reader.add('workflow.no-steps', pipelineKey, 'the pipeline has no steps');
+  const services = fields.get('services');
+  if (services?.value.kind === 'list' && !asksForNothing(services.value))
+    reader.add('value.type', services.key, '"services" must be a map of services, and is a list');
+  readVolumeDrivers(reader, fields.get('volumes')?.value);
+  const workspace = readJobWorkspace(reader, fields.get('workspace'), '/drone', facts);
+  const steps = [
+    ...containerEntries(reader, services?.value, '"services"').flatMap((entry) => readStep(reader, entry, true) ?? []),
+    ...entries.flatMap((entry) => readStep(reader, entry, false) ?? []),
+  ];
+  refuseMountsInWorkspace(reader.report, steps, wholeWorkspace(workspace));
   return {
     name: 'default',
     type: 'docker',
     line,
     trigger: readTrigger(reader, fields, facts),
     dependsOn: [],
-    workspace: readJobWorkspace(reader, fields.get('workspace'), '/drone', facts),
+    workspace,
     clone: readCloneContainers(reader, fields.get('clone'), false, line),
     environment: {},
-    steps: entries.flatMap((entry) => readStep(reader, entry) ?? []),
+    steps,
+    volumes: namedVolumes(steps),
     order: 'stages',
     matrix: axes,
     blocked: readRouting(reader, fields, platformOf(facts)),
@@ -85,8 +111,8 @@ function readTrigger(
   return { alternatives: [{ constraints: new Map([['branch', branch]]), status: undefined }] };
 }
 
-function readStep(reader: DocumentReader, entry: ContainerEntry): StepDraft | undefined {
-  const step = readContainerStep(reader, entry);
+function readStep(reader: DocumentReader, entry: ContainerEntry, isService: boolean): StepDraft | undefined {
+  const step = readContainerStep(reader, entry, isService);
   if (!step) return undefined;
   const { draft, fields } = step;
   const hasCommands = draft.commands.length > 0;
@@ -96,7 +122,8 @@ function readStep(reader: DocumentReader, entry: ContainerEntry): StepDraft | un
     ...draft,
     entrypoint: hasCommands ? undefined : draft.entrypoint,
     command: hasCommands ? undefined : command,
-    settings: Object.fromEntries(settings.values),
+    // What runs beside the others is no plugin there (pipelines.md 9.4).
+    settings: draft.background ? {} : Object.fromEntries(settings.values),
     secrets: [...settings.secrets, ...draft.secrets],
   };
 }

@@ -1,11 +1,14 @@
 import type { PullPolicy, SecretReference } from '../core/plan.ts';
 import { parseDurationMs } from '../lib/duration.ts';
 import { type DocumentReader, type Fields, nounOf } from './document-reader.ts';
+import { readHostName } from './host-name.ts';
 import { unsupportedKeys } from './known-keys.ts';
 import { readArguments } from './read-arguments.ts';
 import { readCommands } from './read-commands.ts';
 import { readConditions } from './read-conditions.ts';
+import { readPorts } from './read-ports.ts';
 import { readSettings } from './read-settings.ts';
+import { readVolumeMounts } from './read-volumes.ts';
 import { refuseBuilder } from './refuse-builder.ts';
 import type { StepDraft } from './workflow-draft.ts';
 import { booleanOf, isNull } from './yaml/scalar-type.ts';
@@ -36,10 +39,26 @@ const stepKeys = new Set([
   'settings',
   'user',
   'working_dir',
+  'detach',
+  'ports',
+  'volumes',
 ]);
 
-/** Reads one item of `steps`; `needsImage` is false for pipelines that no runner of ours takes. */
-export function readStep(reader: DocumentReader, node: YamlNode, needsImage: boolean): WrittenStep | undefined {
+/** What an item of `steps` or `services` is read as. */
+export interface StepSurroundings {
+  readonly isService: boolean;
+  /** False for pipelines that no runner of ours takes. */
+  readonly needsImage: boolean;
+  /** Names of the pipeline's volumes. */
+  readonly volumes: ReadonlySet<string>;
+}
+
+/** Reads one item of `steps` or `services`. */
+export function readStep(
+  reader: DocumentReader,
+  node: YamlNode,
+  { isService, needsImage, volumes }: StepSurroundings,
+): WrittenStep | undefined {
   const fields = reader.fields(node, 'a step');
   if (!fields) {
     if (isNull(node)) reader.add('value.type', node, 'a step must be a map, and is empty');
@@ -74,6 +93,7 @@ export function readStep(reader: DocumentReader, node: YamlNode, needsImage: boo
   const { environment, secrets } = readStepEnvironment(reader, get('environment'), name);
   const settings = readSettings(reader, get('settings'), name);
   const when = readConditions(reader, get('when'), 'when');
+  const background = readBackground(reader, fields, name, isService);
   return {
     node,
     name,
@@ -88,6 +108,10 @@ export function readStep(reader: DocumentReader, node: YamlNode, needsImage: boo
     secrets: [...secrets, ...settings.secrets],
     when,
     onFailure: readFailure(reader, get('failure'), name),
+    background,
+    hostName: background && readHostName(reader, get('name') ?? node, name),
+    ports: readPorts(reader, get('ports'), name),
+    volumes: readVolumeMounts(reader, get('volumes'), name, volumes),
     timeoutMs: readTimeout(reader, fields, name),
     user: reader.text(get('user'), `"user" of step "${name}"`),
     workingDirectory: reader.text(get('working_dir'), `"working_dir" of step "${name}"`),
@@ -96,6 +120,25 @@ export function readStep(reader: DocumentReader, node: YamlNode, needsImage: boo
       .map((item) => ({ name: item.text, node: item.node })),
     line: reader.positionOf(node).line,
   };
+}
+
+/** Whether it runs beside the steps. `ports` count only there: nothing waits for a step to listen. */
+function readBackground(
+  reader: DocumentReader,
+  fields: Fields,
+  name: string,
+  isService: boolean,
+): StepDraft['background'] {
+  const isDetached = reader.boolean(fields.get('detach')?.value, `"detach" of step "${name}"`) ?? false;
+  if (isService) return 'service';
+  const ports = fields.get('ports');
+  if (ports && !isDetached)
+    reader.add(
+      'key.no-effect',
+      ports.key,
+      `"ports" of step "${name}" has no effect: nothing waits for a step to listen`,
+    );
+  return isDetached ? 'detached' : undefined;
 }
 
 function isTextOrAbsent(node: YamlNode | undefined): boolean {
@@ -114,11 +157,11 @@ function refuseKeys(reader: DocumentReader, fields: Fields): void {
     if (known.withoutEffect.step.has(name)) {
       reader.add('key.no-effect', key, `"${name}" has no effect, as in Drone`);
     } else if (known.step.has(name)) {
-      // `detach: false` asks for what we do anyway.
+      // `privileged: false` asks for what we do anyway.
       if (value.kind === 'scalar' && booleanOf(value, reader.rules.scalars.booleans) === false) continue;
       reader.add('key.unsupported', key, `Gantry does not support "${name}" of a step`);
     } else {
-      reader.add('key.unknown', key, `a step has no key "${name}"${hintFor(name)}`);
+      reader.unknownKey(key, 'a step', stepKeys, hintFor(name));
     }
   }
 }

@@ -20,7 +20,9 @@ import {
 } from './read-containers-file.ts';
 import { readRouting } from './read-routing.ts';
 import { type Given, readSetting, readSettings } from './read-settings.ts';
+import { namedVolumes, readVolumeDrivers, refuseMountsInWorkspace } from './read-volumes.ts';
 import type { Dependency, StepDraft, WorkflowDraft } from './workflow-draft.ts';
+import { wholeWorkspace } from './workspace-folder.ts';
 import { isNull } from './yaml/scalar-type.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 
@@ -28,6 +30,7 @@ const topKeys = new Set([
   'when',
   'workspace',
   'clone',
+  'services',
   'steps',
   'pipeline',
   'labels',
@@ -38,6 +41,7 @@ const topKeys = new Set([
   'variables',
   'branches',
   'platform',
+  'volumes',
 ]);
 
 const stepKeys = new Set([
@@ -54,6 +58,9 @@ const stepKeys = new Set([
   'failure',
   'pull',
   'directory',
+  'detach',
+  'ports',
+  'volumes',
 ]);
 
 /** Names of older versions, and what is written instead. */
@@ -95,19 +102,26 @@ function readJob(job: JobDocument, name: string, facts: EnvironmentFacts): Workf
     reader.add('workflow.no-steps', stepsEntry?.key ?? root, `the workflow "${name}" has no steps`);
   const skipClone = reader.boolean(fields.get('skip_clone')?.value, '"skip_clone"') ?? false;
   const trigger = withBranches(reader, readConditions(reader, fields.get('when')?.value, 'when', false), fields);
-  const steps = entries.flatMap((entry) => readStep(reader, entry) ?? []);
+  const steps = entries.flatMap((entry) => readStep(reader, entry, false) ?? []);
   refuseNeeds(reader, steps);
   warnOfEveryEvent(reader, root, trigger, steps);
+  const services = containerEntries(reader, fields.get('services')?.value, '"services"').flatMap(
+    (entry) => readStep(reader, entry, true) ?? [],
+  );
+  readVolumeDrivers(reader, fields.get('volumes')?.value);
+  const workspace = readJobWorkspace(reader, fields.get('workspace'), '/woodpecker', facts);
+  refuseMountsInWorkspace(reader.report, [...services, ...steps], wholeWorkspace(workspace));
   return {
     name,
     type: 'docker',
     line,
     trigger,
     dependsOn: readNeeds(reader, fields.get('depends_on')?.value, '"depends_on" of a workflow') ?? [],
-    workspace: readJobWorkspace(reader, fields.get('workspace'), '/woodpecker', facts),
+    workspace,
     clone: readCloneContainers(reader, fields.get('clone'), skipClone, line),
     environment: {},
-    steps,
+    steps: [...services, ...steps],
+    volumes: namedVolumes([...services, ...steps]),
     order: 'levels',
     matrix: axes,
     blocked: readRouting(reader, fields, platformOf(facts)),
@@ -179,8 +193,8 @@ function warnOfEveryEvent(
   reader.add('condition.no-event', root, 'neither the workflow nor each of its steps says for which events it runs');
 }
 
-function readStep(reader: DocumentReader, entry: ContainerEntry): StepDraft | undefined {
-  const step = readContainerStep(reader, entry);
+function readStep(reader: DocumentReader, entry: ContainerEntry, isService: boolean): StepDraft | undefined {
+  const step = readContainerStep(reader, entry, isService);
   if (!step) return undefined;
   const { draft, fields } = step;
   const { name } = draft;
@@ -193,8 +207,17 @@ function readStep(reader: DocumentReader, entry: ContainerEntry): StepDraft | un
     secrets: [...settings.secrets, ...draft.secrets],
     onFailure: readFailure(reader, fields.get('failure')?.value, name),
     workingDirectory: directory === '' ? undefined : directory,
-    needs: readNeeds(reader, fields.get('depends_on')?.value, `"depends_on" of step "${name}"`),
+    needs: isService
+      ? tellNoNeeds(reader, fields, name)
+      : readNeeds(reader, fields.get('depends_on')?.value, `"depends_on" of step "${name}"`),
   };
+}
+
+/** Services start together, before the steps (pipelines.md 11.5). */
+function tellNoNeeds(reader: DocumentReader, fields: Fields, name: string): undefined {
+  const entry = fields.get('depends_on');
+  if (entry && !asksForNothing(entry.value))
+    reader.add('key.no-effect', entry.key, `"depends_on" of the service "${name}" has no effect: services start first`);
 }
 
 /** `settings`; in files of 0.15 they stand beside the step's own keys. */
@@ -226,7 +249,7 @@ function readPluginSettings(reader: DocumentReader, fields: Fields, { name: step
       if (!asksForNothing(value)) reader.add('key.unsupported', key, `Gantry does not support "${name}" of a step`);
     } else {
       const hint = takesInline ? ': it is read as a setting, so write it below "settings"' : '';
-      reader.add('key.unknown', key, `a step has no key "${name}"${hint}`);
+      reader.unknownKey(key, 'a step', stepKeys, hint);
       if (takesInline) readSetting(reader, given, name, key, value);
     }
   }

@@ -5,8 +5,9 @@ import { unsupportedKeys } from './known-keys.ts';
 import { orderSteps } from './order-steps.ts';
 import { readConditions } from './read-conditions.ts';
 import { isGoodName, isVariableName, readStep, readVariable } from './read-step.ts';
+import { readVolumes, refuseMountsInWorkspace } from './read-volumes.ts';
 import type { WorkflowDraft } from './workflow-draft.ts';
-import { isGoodWorkspace, plainFolder } from './workspace-folder.ts';
+import { isGoodWorkspace, plainFolder, wholeWorkspace } from './workspace-folder.ts';
 import { isNull } from './yaml/scalar-type.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 
@@ -37,7 +38,9 @@ const workflowKeys = new Set([
   'trigger',
   'depends_on',
   'environment',
+  'services',
   'steps',
+  'volumes',
 ]);
 
 /** Reads the raw part of a document, and refuses keys of it that nobody or only others know. */
@@ -51,11 +54,8 @@ export function readWorkflowHeader(reader: DocumentReader, root: YamlNode, field
       if (isNull(value) || (value.kind === 'list' && value.items.length === 0)) continue;
       reader.add('key.unsupported', key, `Gantry does not support "${name}" of a pipeline`);
     } else {
-      reader.add(
-        'key.unknown',
-        key,
-        `a pipeline has no key "${name}"${name === 'when' || name === 'on' ? ': it is "trigger"' : ''}`,
-      );
+      const tail = name === 'when' || name === 'on' ? ': it is "trigger"' : '';
+      reader.unknownKey(key, 'a pipeline', workflowKeys, tail);
     }
   }
 
@@ -116,19 +116,29 @@ export function readWorkflowBody(
       `a pipeline may have ${maxSteps} steps, and this one has ${nodes.length}`,
     );
   }
-  const written = nodes
+  const { volumes, names } = readVolumes(reader, fields.get('volumes')?.value);
+  const services = reader.items(fields.get('services')?.value, '"services"');
+  const written = [
+    ...services.map((node) => ({ node, isService: true })),
+    ...nodes.map((node) => ({ node, isService: false })),
+  ]
     .slice(0, maxSteps)
-    .map((node) => readStep(reader, node, hasRunner(header.type)))
-    .filter((step) => step !== undefined);
+    .flatMap(
+      ({ node, isService }) =>
+        readStep(reader, node, { isService, needsImage: hasRunner(header.type), volumes: names }) ?? [],
+    );
+  const workspace = readWorkspace(reader, fields.get('workspace')?.value);
+  refuseMountsInWorkspace(reader.report, written, wholeWorkspace(workspace));
   return {
     name: header.name,
     type: header.type,
     line: header.line,
     trigger: header.trigger,
-    workspace: readWorkspace(reader, fields.get('workspace')?.value),
+    workspace,
     clone,
     environment: readEnvironment(reader, fields.get('environment')?.value),
     steps: orderSteps(reader, written, !clone.isDisabled),
+    volumes,
     order: 'graph',
     matrix: {},
     blocked: hasRunner(header.type) ? undefined : `no runner takes pipelines of the type "${header.type}"`,
@@ -158,7 +168,7 @@ function readClone(reader: DocumentReader, fields: Fields, documentLine: number)
         reader.add('key.no-effect', key, `"clone.${name}" has no effect: the checkout uses no network`);
         break;
       default:
-        reader.add('key.unknown', key, `"clone" has no key "${name}"`);
+        reader.unknownKey(key, '"clone"', ['disable', 'depth']);
     }
   }
   return { isDisabled, depth, line: entry ? reader.positionOf(entry.key).line : documentLine };
@@ -168,7 +178,7 @@ function readWorkspace(reader: DocumentReader, node: YamlNode | undefined): Work
   const fields = reader.fields(node, '"workspace"');
   if (!node || !fields) return defaultWorkspace;
   for (const [name, { key }] of fields) {
-    if (name !== 'base' && name !== 'path') reader.add('key.unknown', key, `"workspace" has no key "${name}"`);
+    if (name !== 'base' && name !== 'path') reader.unknownKey(key, '"workspace"', ['base', 'path']);
   }
   const given = {
     base: reader.text(fields.get('base')?.value, '"workspace.base"') ?? '',

@@ -1,4 +1,4 @@
-import type { PullPolicy, SecretReference } from '../core/plan.ts';
+import type { PortPlan, PullPolicy, SecretReference, VolumeMountPlan, VolumePlan } from '../core/plan.ts';
 import type { Conditions } from './conditions.ts';
 import type { Workspace } from './environment.ts';
 import type { Position } from './source-position.ts';
@@ -15,8 +15,10 @@ export interface WorkflowDraft {
   readonly workspace: Workspace;
   readonly clone: { readonly isDisabled: boolean; readonly depth: number; readonly line: number };
   readonly environment: Readonly<Record<string, string>>;
-  /** In the order of the file; the checkout is not among them. */
+  /** Services first, then steps, each in the order of the file; the checkout is not among them. */
   readonly steps: readonly StepDraft[];
+  /** Temp volumes that its steps may name. */
+  readonly volumes: readonly VolumePlan[];
   readonly order: StepOrder;
   /** The axis values of this one, of a matrix. */
   readonly matrix: Readonly<Record<string, string>>;
@@ -54,6 +56,13 @@ export interface StepDraft {
   readonly secrets: readonly SecretReference[];
   readonly when: Conditions;
   readonly onFailure: 'fail' | 'ignore';
+  /** Runs beside the steps; `undefined` = a step that others wait for. */
+  readonly background: 'service' | 'detached' | undefined;
+  /** Name by which others reach what runs beside them. */
+  readonly hostName: string | undefined;
+  /** Where it says that it listens. */
+  readonly ports: readonly PortPlan[];
+  readonly volumes: readonly VolumeMountPlan[];
   readonly timeoutMs: number | undefined;
   readonly user: string | undefined;
   readonly workingDirectory: string | undefined;

@@ -19,3 +19,8 @@ export function plainFolder(path: string): string {
   }
   return (path.startsWith('/') ? '/' : '') + parts.join('/');
 }
+
+/** Where the checkout stands: `path` is below `base` unless it is absolute itself. */
+export function wholeWorkspace({ base, path }: { readonly base: string; readonly path: string }): string {
+  return plainFolder(path.startsWith('/') ? path : `${base}/${path}`);
+}

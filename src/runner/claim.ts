@@ -25,6 +25,8 @@ export interface ClaimDeps {
   readonly logger: Logger;
   readonly budget: OutputBudget;
   readonly stepLimits: StepLimits;
+  /** Masked from the first line on, before the server has named the workflow's secrets. */
+  readonly alwaysMasked?: readonly string[] | undefined;
   readonly graceMs: number;
   /** How long a service may stay silent before the steps go on without it; absent = one minute. */
   readonly serviceReadyLimitMs?: number | undefined;
@@ -93,9 +95,10 @@ export class Claim {
     this.#state = initialWorkflow(assignment.plan);
     this.#steps = assignment.plan.steps.map((plan, position) => this.#newStep(plan, assignment.stepIds[position]!));
     // Whatever is said while an image is pulled passes these masks already.
-    const masks = this.#masksOf(passwordsOf(assignment.registries ?? []));
+    const masks = this.#masksOf([...(deps.alwaysMasked ?? []), ...passwordsOf(assignment.registries ?? [])]);
     for (const step of this.#steps) step.output.useMasks(masks);
-    // The record has these as ended from the beginning.    for (const step of this.#steps) if (step.plan.skipped) step.output.drop();
+    // The record has these as ended from the beginning.
+    for (const step of this.#steps) if (step.plan.skipped) step.output.drop();
     this.released = new Promise((resolve) => {
       this.#settle = resolve;
     });

@@ -26,6 +26,8 @@ export interface RunnerOptions {
   readonly generation: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly stepLimits?: StepLimits;
+  /** What no log may show, whatever the workflow: credentials of the installation's proxy and mirrors. */
+  readonly alwaysMasked?: readonly string[];
   /** Between SIGTERM and SIGKILL. */
   readonly graceMs?: number;
   /** How long a service may stay silent before the steps go on without it; absent = one minute. */
@@ -233,6 +235,7 @@ class ConnectedRunner implements Runner {
       logger,
       budget: this.#budget,
       stepLimits: stepLimits ?? {},
+      alwaysMasked: this.#options.alwaysMasked ?? [],
       graceMs: graceMs ?? 10_000,
       serviceReadyLimitMs,
       send: (message, payload) => this.#send(message, payload),

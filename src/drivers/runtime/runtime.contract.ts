@@ -7,8 +7,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import type { Outcome } from '../../core/pipeline.ts';
+import type { PortPlan } from '../../core/plan.ts';
 import type {
   JobSpec,
+  PortAnswers,
+  PortWait,
   ReleaseSpec,
   RepositorySpec,
   RunningStep,
@@ -29,6 +32,8 @@ export type ContractAct =
   | { readonly printVariable: string }
   | { readonly sleepMs: number }
   | { readonly ignoreSigterm: true }
+  /** Answers HTTP on this port with the files of its folder, and goes on until it is ended. */
+  | { readonly serve: number }
   | { readonly hang: true }
   | { readonly exit: number }
   | { readonly killedBy: 'SIGKILL' | 'SIGSEGV' };
@@ -60,6 +65,7 @@ function shellLine(act: ContractAct): string {
   if ('printVariable' in act) return `printf '%s\\n' "$${act.printVariable}"`;
   if ('sleepMs' in act) return `sleep ${act.sleepMs / 1_000}`;
   if ('ignoreSigterm' in act) return `trap '' TERM`;
+  if ('serve' in act) return `exec httpd -f -p ${act.serve}`;
   if ('hang' in act) return 'while :; do sleep 3600; done';
   if ('exit' in act) return `exit ${act.exit}`;
   return `kill -${act.killedBy.slice(3)} $$`;
@@ -99,14 +105,15 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
       context.skip(absent.length > 0, `${name} reports as absent: ${absent.join(', ')}`);
     };
 
-    const jobSpec = (repository?: RepositorySpec): JobSpec => ({
+    const jobSpec = (repository?: RepositorySpec, more: Partial<JobSpec> = {}): JobSpec => ({
       id: `w${(nextId += 1)}-a1-t1`,
       workspace: '/drone/src',
       repository,
+      ...more,
     });
 
-    const prepare = async (repository?: RepositorySpec): Promise<RuntimeJob> => {
-      const job = await under.runtime.prepare(jobSpec(repository));
+    const prepare = async (repository?: RepositorySpec, more: Partial<JobSpec> = {}): Promise<RuntimeJob> => {
+      const job = await under.runtime.prepare(jobSpec(repository, more));
       jobs.push(job);
       return job;
     };
@@ -486,6 +493,137 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
       const counts = [3_000, 3_001, 3_002];
       const steps = await Promise.all(counts.map((count) => run(job, [{ lines: count }])));
       expect(steps.map((step, i) => step.stdout().equals(countedLines(counts[i]!)))).toEqual([true, true, true]);
+    });
+
+    // 14: services and volumes
+
+    const tcp = (port: number): PortPlan => ({ port, protocol: 'tcp' });
+
+    /** A service of the job that answers on its ports, each with its own name. */
+    const beginService = async (job: RuntimeJob, hostName: string, acts: readonly ContractAct[] | string) => {
+      const stage = stageSpec({ name: hostName, hostName, startsIn: 'image' });
+      return { stepId: stage.id, service: await begin(job, acts, { staged: await job.stage(stage) }) };
+    };
+
+    const awaitPorts = (
+      job: RuntimeJob,
+      stepId: string,
+      ports: readonly PortPlan[],
+      more: Partial<PortWait> = {},
+    ): Promise<PortAnswers> =>
+      job.waitForPorts({
+        stepId,
+        ports,
+        timeoutMs: 30_000,
+        settleMs: 200,
+        signal: new AbortController().signal,
+        ...more,
+      });
+
+    it('tells when a service answers on its port, and ends it with the job', async (context) => {
+      needs(context, 'services');
+      const job = await prepare(undefined, { hostNames: ['web'] });
+      const { stepId, service } = await beginService(job, 'web', [{ serve: 8080 }]);
+      expect(await awaitPorts(job, stepId, [tcp(8080)])).toEqual({ answered: [tcp(8080)], silent: [] });
+      await job.destroy();
+      expect((await service.outcome).kind).not.toBe('exited');
+    });
+
+    it('lets the other steps reach a service by its name and on localhost', async (context) => {
+      needs(context, 'services', 'processes');
+      const job = await prepare(undefined, { hostNames: ['web', 'db_1'] });
+      const { stepId } = await beginService(
+        job,
+        'web',
+        'mkdir /www && echo served > /www/page && exec httpd -f -p 8080 -h /www',
+      );
+      await awaitPorts(job, stepId, [tcp(8080)]);
+      const script =
+        'wget -qO- http://web:8080/page && wget -qO- http://localhost:8080/page && wget -qO- http://db_1:8080/page';
+      const { end, stdout, stderr } = await run(job, script);
+      expect(stderr().toString()).toBe('');
+      expect(end).toEqual(exited(0));
+      expect(stdout().toString()).toBe('served\nserved\nserved\n');
+    });
+
+    it('gives each step names that no other step has changed', async (context) => {
+      needs(context, 'services', 'processes');
+      const job = await prepare(undefined, { hostNames: ['web'] });
+      expect((await run(job, 'echo 10.9.9.9 planted web >> /etc/hosts')).end).toEqual(exited(0));
+      const { stdout } = await run(job, 'grep -c planted /etc/hosts; grep -c "web$" /etc/hosts');
+      expect(stdout().toString()).toBe('0\n1\n');
+    });
+
+    it('says which ports stay silent: all after the limit, the others soon after one has answered', async (context) => {
+      needs(context, 'services');
+      const job = await prepare(undefined, { hostNames: ['web'] });
+      const { stepId } = await beginService(job, 'web', [{ serve: 8080 }]);
+      const silent = [tcp(8081), { port: 8080, protocol: 'udp' } as const];
+      expect(await awaitPorts(job, stepId, silent, { timeoutMs: 100 })).toEqual({ answered: [], silent });
+      expect(await awaitPorts(job, stepId, [tcp(8080), tcp(8081)])).toEqual({
+        answered: [tcp(8080)],
+        silent: [tcp(8081)],
+      });
+    });
+
+    it('stops waiting for a port when it is told to', async (context) => {
+      needs(context, 'services');
+      const job = await prepare(undefined, { hostNames: ['web'] });
+      const { stepId } = await beginService(job, 'web', [{ hang: true }]);
+      const stop = new AbortController();
+      const wait = awaitPorts(job, stepId, [tcp(8080)], { signal: stop.signal });
+      stop.abort(new Error('not any more'));
+      await expect(wait).rejects.toThrow('not any more');
+    });
+
+    it('shows the volumes of a job to its steps: shared, writable for every user, read-only where asked', async (context) => {
+      needs(context, 'volumes');
+      const volumes = [
+        { name: 'disk', medium: 'disk' },
+        { name: 'memory', medium: 'memory' },
+      ] as const;
+      const job = await prepare(undefined, { volumes });
+      const both = [
+        { name: 'disk', target: '/var/lib/data' },
+        { name: 'memory', target: '/tmp/fast' },
+      ];
+      const writes =
+        'ls -A /var/lib/data /tmp/fast; echo kept > /var/lib/data/file; echo quick > /tmp/fast/file; touch /tmp/own';
+      const first = await run(job, writes, { stage: { user: '1234', volumes: both } });
+      expect(first.stderr().toString()).toBe('');
+      expect(first.end).toEqual(exited(0));
+      const reads =
+        'cat /elsewhere/file /tmp/fast/file; echo no > /elsewhere/file || echo refused; ls /var/lib/data 2>&1 | wc -l';
+      const { stdout } = await run(job, reads, {
+        stage: {
+          volumes: [
+            { name: 'disk', target: '/elsewhere', isReadOnly: true },
+            { name: 'memory', target: '/tmp/fast' },
+          ],
+        },
+      });
+      expect(stdout().toString()).toBe('kept\nquick\nrefused\n1\n');
+      const { stdout: alone } = await run(job, 'ls /elsewhere /tmp/fast 2>/dev/null | wc -l');
+      expect(alone().toString()).toBe('0\n');
+    });
+
+    it('holds a volume in memory to its size', async (context) => {
+      needs(context, 'volumes');
+      const job = await prepare(undefined, { volumes: [{ name: 'm', medium: 'memory', sizeBytes: 1024 * 1024 }] });
+      const script = 'if head -c 3000000 /dev/zero > /m/file; then exit 9; fi; test "$(wc -c < /m/file)" -le 1048576';
+      const { end } = await run(job, script, { stage: { volumes: [{ name: 'm', target: '/m' }] } });
+      expect(end).toEqual(exited(0));
+    });
+
+    it('gives each job volumes of its own', async (context) => {
+      needs(context, 'volumes');
+      const volumes = [{ name: 'v', medium: 'disk' }] as const;
+      const mounted = { stage: { volumes: [{ name: 'v', target: '/v' }] } };
+      const first = await prepare(undefined, { volumes });
+      await run(first, 'echo mine > /v/file', mounted);
+      await first.destroy();
+      const { stdout } = await run(await prepare(undefined, { volumes }), 'ls /v | wc -l', mounted);
+      expect(stdout().toString()).toBe('0\n');
     });
 
     // 16 · 17 · 18: what a step is given

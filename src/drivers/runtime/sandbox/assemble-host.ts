@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GantryError } from '../../../core/errors.ts';
@@ -41,6 +42,8 @@ export interface SandboxRuntimeOptions {
   readonly network: { readonly isEnabled: boolean };
   /** Certificate bundle given to every step; default: the host's; empty = none. */
   readonly caBundle?: string | undefined;
+  /** Files that every step has, by absolute path. */
+  readonly stepFiles?: ReadonlyMap<string, Buffer> | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -126,6 +129,7 @@ export async function assembleHost(options: SandboxRuntimeOptions): Promise<Asse
   const skeletons = new Skeletons(join(options.folder, 'skeletons'), await readPerl(perl));
   const system = readHostSystem();
   const caBundle = findCaBundle(options.caBundle);
+  const files = options.stepFiles && { digest: digestOf(options.stepFiles), files: options.stepFiles };
   const net = await createNetwork(options, generation, isRootless);
   const resolvConf = net.network?.resolvConf ?? '';
   const pool = createPool({ ...options, runFolder, perl, isRootless, network: net.network });
@@ -202,7 +206,7 @@ export async function assembleHost(options: SandboxRuntimeOptions): Promise<Asse
     ...chosen.host,
     images: options.images,
     provideCheckout: (repository) => checkouts.provide(repository),
-    skeleton: (workspace) => skeletons.provide({ workspace, resolvConf, hasCaBundle: caBundle !== undefined }),
+    skeleton: (workspace) => skeletons.provide({ workspace, resolvConf, hasCaBundle: caBundle !== undefined, files }),
     environment: (workspace) => ({
       ...(caBundle ? Object.fromEntries(caBundleVariables.map((name) => [name, caBundleMountPoint])) : {}),
       // The workspace may belong to another user than the step: git would call that dubious and refuse.
@@ -236,6 +240,12 @@ function createCgroups(generation: string): Cgroups {
   return existsSync(join(cgroupRoot, 'cgroup.controllers'))
     ? createCgroupsV2({ root: cgroupRoot, generation })
     : createCgroupsV1({ root: cgroupRoot, generation });
+}
+
+function digestOf(files: ReadonlyMap<string, Buffer>): string {
+  const hash = createHash('sha256');
+  for (const [path, bytes] of files) hash.update(`${path}\0${bytes.length}\0`).update(bytes);
+  return hash.digest('hex');
 }
 
 function findCaBundle(wanted: string | undefined): string | undefined {

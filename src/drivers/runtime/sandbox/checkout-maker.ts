@@ -102,7 +102,7 @@ export function createCheckoutMaker(options: {
           step: { name: 'clone', kind: 'commands', limits: {}, network: 'none' },
           layers: [],
           skeleton: await options.skeleton(),
-          image: { environment: [], entrypoint: [], command: [], user: '0:0' },
+          image: { environment: [], entrypoint: [], command: [], user: '0:0', workingDirectory: '' },
           binds: [
             ...options.system.binds,
             { source: join(holder.mountPoint, 'workspace'), target: workFolder, isWritable: true },

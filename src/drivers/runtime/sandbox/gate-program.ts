@@ -5,8 +5,8 @@
  * It loads no module: what `@INC` names inside the sandbox belongs to the image.
  *
  * It says `ready` on descriptor 4 and reads descriptor 3. End of input before the release means: discarded. The release
- * is a 4-byte length and fields as `N/a*`: user, working directory, workspace, script or '', whether there is a script,
- * number of environment fields, then name and value of each, then the arguments. It starts the step as that user, waits
+ * is a 4-byte length and fields as `N/a*`: user, working directory, workspace or '', lines for /etc/hosts, script or '',
+ * whether there is a script, number of environment fields, then name and value of each, then the arguments. It starts the step as that user, waits
  * for it and tells the exact end on descriptor 4 (`exit <code>` · `signal <number>` · `fault <why>`). A `T` that
  * arrives later is sent on as SIGTERM to everything in the sandbox but the first process and the gate itself.
  */
@@ -41,7 +41,7 @@ sub take {
   return $bytes;
 }
 my $length = unpack('N', take(4));
-my ($user, $folder, $workspace, $script, $hasScript, $count, @rest) = unpack('(N/a*)*', take($length));
+my ($user, $folder, $workspace, $hosts, $script, $hasScript, $count, @rest) = unpack('(N/a*)*', take($length));
 my @environment = splice @rest, 0, 2 * $count;
 my @command = @rest;
 
@@ -73,7 +73,9 @@ $home = $uid == 0 ? '/root' : '/' if !defined $home || $home eq '' || ($home eq 
 
 # "> /dev/stdout" opens the pipe anew, as the step's user.
 chown $uid, $gid, \*STDOUT, \*STDERR;
-if (my @top = lstat $workspace) { chown $uid, $gid, $workspace if $top[4] != $uid }
+# The file is the skeleton's own, and nothing of the step has run yet.
+if ($hosts ne '') { open(my $file, '>>', '/etc/hosts') or fault("Cannot write /etc/hosts: $!"); syswrite($file, $hosts); close $file }
+if (my @top = $workspace eq '' ? () : lstat $workspace) { chown $uid, $gid, $workspace if $top[4] != $uid }
 my $made = '';
 for my $part (split m{/}, $folder) { next if $part eq ''; $made .= "/$part"; mkdir($made, 0755) and chown $uid, $gid, $made unless -e $made }
 

@@ -28,10 +28,12 @@ export function gateCommand(architecture: Architecture): readonly string[] {
 
 /** What opens the gate. Environment: image, then defaults that the step may override, then plan, then secrets. */
 export function encodeRelease(options: {
-  readonly step: Pick<StageSpec, 'name' | 'kind' | 'entrypoint' | 'command' | 'user' | 'workingDirectory'>;
+  readonly step: Pick<StageSpec, 'name' | 'kind' | 'entrypoint' | 'command' | 'user' | 'workingDirectory' | 'startsIn'>;
   readonly release: ReleaseSpec;
-  readonly image: Pick<ImageConfig, 'environment' | 'entrypoint' | 'command' | 'user'>;
+  readonly image: Pick<ImageConfig, 'environment' | 'entrypoint' | 'command' | 'user' | 'workingDirectory'>;
   readonly workspace: string;
+  /** Names that stand for 127.0.0.1 beside those that every step has. */
+  readonly hostNames: readonly string[];
   readonly defaults: Readonly<Record<string, string>>;
 }): Buffer {
   const { step, release, image, workspace } = options;
@@ -54,11 +56,13 @@ export function encodeRelease(options: {
     step.kind === 'commands'
       ? []
       : [...(step.entrypoint ?? image.entrypoint), ...(step.command ?? (step.entrypoint ? [] : image.command))];
-  const folder = workingDirectoryOf(step, workspace);
+  const folder = workingDirectoryOf(step, image, workspace);
   const frame = encodeFrame([
     step.user ?? image.user,
     folder,
-    workspace,
+    // Whoever does not start in the workspace does not make it its own either.
+    step.startsIn === 'image' ? '' : workspace,
+    options.hostNames.map((name) => `127.0.0.1 ${name}\n`).join(''),
     script ?? '',
     script === undefined ? '' : '1',
     String(variables.length),
@@ -74,8 +78,12 @@ export function encodeRelease(options: {
   return frame;
 }
 
-/** The step's own wish, relative to the workspace; otherwise the workspace. */
-function workingDirectoryOf(step: Pick<StageSpec, 'workingDirectory'>, workspace: string): string {
-  if (step.workingDirectory === undefined) return workspace;
+/** The step's own wish, relative to the workspace; otherwise the workspace, or the folder that the image names. */
+function workingDirectoryOf(
+  step: Pick<StageSpec, 'workingDirectory' | 'startsIn'>,
+  image: Pick<ImageConfig, 'workingDirectory'>,
+  workspace: string,
+): string {
+  if (step.workingDirectory === undefined) return step.startsIn === 'image' ? image.workingDirectory || '/' : workspace;
   return step.workingDirectory.startsWith('/') ? step.workingDirectory : `${workspace}/${step.workingDirectory}`;
 }

@@ -11,12 +11,13 @@
  *
  *     workspace <source|''> <overlay options|''> <links by newline>    binds a folder or mounts an overlay as the workspace
  *     objects <folder>    binds the objects of the project's repository, read-only
+ *     volume <number> <options>    mounts a volume in memory
  *     launch <id> <fifo> <cgroup files by newline> <overlay options> <links by newline> <seccomp file|''> <own process namespace|''>
  *            <visible cgroup folders by newline> <file name|''> <file text> <options by NUL|''> <arguments…>
  *     kill <id>
  *     fifos <n>
  *
- *     ready · fifo <n> · workspace-ok · workspace-failed <why> · objects-ok · objects-failed <why> · opened <id> · refused <id> <why> · exited <id> <wait status>
+ *     ready · fifo <n> · workspace-ok · workspace-failed <why> · objects-ok · objects-failed <why> · volume-<number>-ok · volume-<number>-failed <why> · opened <id> · refused <id> <why> · exited <id> <wait status>
  */
 export const namespaceHolderProgram = String.raw`
 use strict;
@@ -51,7 +52,7 @@ if ($isRootless) {
 syscall($nr{unshare}, NEWNS | NEWNET | NEWPID) == 0 or fail('unshare');
 mount('none', '/', '', MS_REC | MS_PRIVATE, '') or fail('private mounts');
 mount('tmpfs', $mountPoint, 'tmpfs', MS_NOSUID | MS_NODEV, 'size=64m,mode=0700') or fail('tmpfs');
-mkdir "$mountPoint/$_" for qw(root workspace objects sys launcher cgroup draft);
+mkdir "$mountPoint/$_" for qw(root workspace objects volumes sys launcher cgroup draft);
 mount('tmpfs', "$mountPoint/draft", 'tmpfs', MS_NOSUID | MS_NODEV, 'size=64k,mode=0700') or fail('tmpfs');
 
 my $inner = fork();
@@ -122,6 +123,13 @@ sub set_workspace {
     ? mount('overlay', $target, 'overlay', MS_NODEV | MS_NOSUID, $options)
     : show_folder($source, 'workspace', 0);
   report('workspace', $done);
+}
+
+sub make_volume {
+  my ($number, $options) = @_;
+  my $place = "$mountPoint/volumes/$number";
+  mkdir $place, 0700;
+  report("volume-$number", mount('tmpfs', $place, 'tmpfs', MS_NOSUID | MS_NODEV, $options));
 }
 
 sub report { my ($what, $done) = @_; my $why = "$!"; $why =~ s/\s+/ /g; syswrite(STDOUT, $done ? "$what-ok\n" : "$what-failed $why\n") }
@@ -284,6 +292,7 @@ while (1) {
       if ($command eq 'launch') { launch(@fields) }
       elsif ($command eq 'workspace') { set_workspace(@fields) }
       elsif ($command eq 'objects') { report('objects', show_folder($fields[0], 'objects', MS_RDONLY)) }
+      elsif ($command eq 'volume') { make_volume(@fields) }
       elsif ($command eq 'kill') { kill 'KILL', $pidOf{$fields[0]} if $pidOf{$fields[0]} }
       elsif ($command eq 'fifos') { make_fifos($fields[0]) }
     }

@@ -65,7 +65,7 @@ export class NamespaceHolder {
   readonly #fifoWaiters: ((fifo: number) => void)[] = [];
   readonly #opened = new Map<string, { resolve: () => void; reject: (error: Error) => void }>();
   readonly #exits = new Map<string, (status: number | undefined) => void>();
-  /** Mounts that were asked for, by name: `workspace`, `objects`. */
+  /** Mounts that were asked for, by name: `workspace`, `objects`, `volume-1`. */
   readonly #mounts = new Map<string, { resolve: () => void; reject: (error: Error) => void }>();
   #isDead = false;
   #launches = 0;
@@ -156,6 +156,12 @@ export class NamespaceHolder {
     return this.#mount('objects', [folder]);
   }
 
+  /** Mounts a volume in memory, empty and writable for every user; answers its folder. Once for a number. */
+  async makeMemoryVolume(number: number, sizeBytes: number): Promise<string> {
+    await this.#mount(`volume-${number}`, [String(number), `size=${sizeBytes},mode=0777`], 'volume');
+    return join(this.mountPoint, 'volumes', String(number));
+  }
+
   /** The folder that is, or will be, the workspace or the repository's objects. */
   placeOf(what: 'workspace' | 'objects'): string {
     return join(this.mountPoint, what);
@@ -204,11 +210,11 @@ export class NamespaceHolder {
     await rm(this.#fifoFolder, { recursive: true, force: true });
   }
 
-  async #mount(what: 'workspace' | 'objects', fields: readonly string[]): Promise<void> {
+  async #mount(what: string, fields: readonly string[], command = what): Promise<void> {
     if (this.#isDead) throw this.#gone();
     await new Promise<void>((resolve, reject) => {
       this.#mounts.set(what, { resolve, reject });
-      this.#send([what, ...fields]);
+      this.#send([command, ...fields]);
     });
   }
 

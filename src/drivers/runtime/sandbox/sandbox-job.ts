@@ -3,17 +3,20 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GantryError } from '../../../core/errors.ts';
+import type { PortPlan } from '../../../core/plan.ts';
+import { Turns } from '../../../lib/turns.ts';
 import { awaitPorts } from '../await-ports.ts';
 import type { JobSpec, PortAnswers, PortWait, RuntimeJob, StagedStep, StageSpec } from '../runtime.ts';
 import type { Checkout } from './checkout-cache.ts';
 import { CloneStep } from './clone-step.ts';
+import { JobVolumes } from './job-volumes.ts';
+import type { Bind } from './launcher.ts';
 import { listeningPorts } from './listening-ports.ts';
 import type { NamespaceHolder } from './namespace-holder.ts';
 import { overlayMount } from './overlay.ts';
 import type { SandboxHost } from './sandbox-host.ts';
 import { gateOf, launchGate, sandboxUse } from './sandbox-launch.ts';
 import type { SandboxStep } from './sandbox-step.ts';
-import { Turns } from '../../../lib/turns.ts';
 import type { SandboxKind, WaitingSandboxes } from './waiting-sandboxes.ts';
 import { writeWorkTreeSettings } from './work-tree-settings.ts';
 
@@ -39,6 +42,9 @@ export class SandboxJob implements RuntimeJob {
   readonly #checkout: Promise<Checkout> | undefined;
   /** Settles when what its steps work on is mounted, with or without a checkout: then they may start. */
   readonly #mounted: Promise<unknown>;
+  readonly #volumes: JobVolumes;
+  /** Which step said first that it listens on a port. */
+  readonly #listeners = new Map<string, string>();
   /** Aborted when the job ends: nothing that is waited for on its behalf goes on. */
   readonly #ending = new AbortController();
   #staging = 0;
@@ -61,6 +67,7 @@ export class SandboxJob implements RuntimeJob {
     for (const path of [this.#workspaceUpper, join(this.#folder, 'workspace-work')]) {
       mkdirSync(path, { recursive: true, mode: 0o755 });
     }
+    this.#volumes = new JobVolumes(this.spec.volumes ?? [], { folder: this.#folder, holder: this.#holder });
     const empty = (): Promise<void> => this.#holder.setWorkspace({ folder: this.#workspaceUpper });
     this.#checkout = this.spec.repository ? this.#mountCheckout() : undefined;
     // Without its checkout the job has an empty workspace: the step `clone` tells why.
@@ -130,10 +137,15 @@ export class SandboxJob implements RuntimeJob {
       limits: step.limits,
       network: step.network,
     };
-    this.#foresee(kind);
+    const volumes = await untilAborted(signal, this.#volumes.bindsOf(step));
+    // What waits behind its gate was made before anybody knew of this job's volumes.
+    const isOrdinary = volumes.length === 0;
+    if (isOrdinary) this.#foresee(kind);
     const staged =
-      (await this.#waiting.take(this.#holder, kind)) ??
-      (await this.#launches.take(() => this.#launch(step, kind, signal)));
+      (isOrdinary ? await this.#waiting.take(this.#holder, kind) : undefined) ??
+      (await this.#launches.take(() => this.#launch(step, kind, volumes, signal)));
+    staged.ports = image.config.exposedPorts ?? [];
+    this.#tellSharedPorts(step, staged.ports);
     this.#steps.add(staged);
     staged.assign(
       sandboxUse(staged, {
@@ -141,7 +153,8 @@ export class SandboxJob implements RuntimeJob {
         image: image.config,
         workspace: this.spec.workspace,
         environment: this.#host.environment(this.spec.workspace),
-        diskFolders: [this.#workspaceUpper],
+        hostNames: this.spec.hostNames,
+        diskFolders: [this.#workspaceUpper, ...this.#volumes.diskFolders],
         onGone: () => this.#steps.delete(staged),
       }),
     );
@@ -154,14 +167,32 @@ export class SandboxJob implements RuntimeJob {
     return staged;
   }
 
-  async #launch(step: StageSpec, kind: SandboxKind, signal: AbortSignal): Promise<SandboxStep> {
+  async #launch(
+    step: StageSpec,
+    kind: SandboxKind,
+    volumes: readonly Bind[],
+    signal: AbortSignal,
+  ): Promise<SandboxStep> {
     if (signal.aborted) throw endedMeanwhile();
     return launchGate(this.#host, {
       ...gateOf(this.#holder, kind),
+      volumes,
       name: step.name,
       cgroupName: `${fileName(this.spec.id)}/${fileName(step.id)}`,
       folder: join(this.#folder, 'steps', fileName(step.id)),
     });
+  }
+
+  /** Two that listen on one port cannot both have it: said before the second fails with "address already in use". */
+  #tellSharedPorts({ name, hostName, ports, progress }: StageSpec, imagePorts: readonly PortPlan[]): void {
+    if (hostName === undefined) return;
+    for (const { port, protocol } of ports ?? imagePorts) {
+      const key = `${port}/${protocol}`;
+      const other = this.#listeners.get(key);
+      if (other === undefined) this.#listeners.set(key, name);
+      else if (other !== name)
+        progress?.(`warning: "${other}" names port ${key} too, and the steps of a workflow share one network here`);
+    }
   }
 
   /** What this job begins with, the next one is made ready for. */

@@ -5,6 +5,7 @@ import type { ReleaseSpec, StageSpec, StepLimits } from '../runtime.ts';
 import { encodeRelease, gateCommand } from './gate.ts';
 import type { LaunchHost } from './launch-host.ts';
 import type { Bind } from './launcher.ts';
+import { makeMountPoints } from './mount-points.ts';
 import type { NamespaceHolder } from './namespace-holder.ts';
 import { overlayMount } from './overlay.ts';
 import { SandboxStep, type SandboxUse } from './sandbox-step.ts';
@@ -29,6 +30,8 @@ export interface GateSpec {
   readonly layers: readonly string[];
   readonly skeleton: string;
   readonly binds: readonly Bind[];
+  /** Volumes of the job, by path in the step: their mount points are made beforehand. */
+  readonly volumes?: readonly Bind[] | undefined;
   /** Called once, when its group and folder are gone. */
   readonly onRemoved?: (() => void) | undefined;
 }
@@ -36,9 +39,11 @@ export interface GateSpec {
 /** What a step brings along to the sandbox that it gets. */
 export interface UseSpec {
   readonly step: Omit<StageSpec, 'id' | 'image' | 'pull'>;
-  readonly image: Pick<ImageConfig, 'environment' | 'entrypoint' | 'command' | 'user'>;
+  readonly image: Pick<ImageConfig, 'environment' | 'entrypoint' | 'command' | 'user' | 'workingDirectory'>;
   readonly workspace: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** Names that stand for 127.0.0.1; absent = none. */
+  readonly hostNames?: readonly string[] | undefined;
   /** More folders whose size counts for the disk limit. */
   readonly diskFolders: readonly string[];
   readonly onGone?: (() => void) | undefined;
@@ -60,11 +65,19 @@ export async function launchGate(host: LaunchHost, spec: GateSpec): Promise<Sand
   let staged: SandboxStep;
   try {
     for (const path of [upper, work]) mkdirSync(path, { recursive: true, mode: 0o755 });
+    const volumes = spec.volumes ?? [];
+    const layers = [...spec.layers, spec.skeleton];
+    const places = makeMountPoints(
+      upper,
+      layers,
+      volumes.map(({ target }) => target),
+    );
     const launch = host.launcher({
       root: join(holder.mountPoint, 'root'),
       sys: join(holder.mountPoint, 'sys'),
       binds: [
         ...spec.binds,
+        ...volumes.map((volume, index) => ({ ...volume, target: places[index]! })),
         ...(host.caBundle ? [{ source: host.caBundle, target: caBundleMountPoint, isWritable: false }] : []),
       ],
       network: spec.network,
@@ -79,10 +92,7 @@ export async function launchGate(host: LaunchHost, spec: GateSpec): Promise<Sand
     });
     const launched = await holder.launch({
       ...launch,
-      overlay: overlayMount(
-        { lowers: [...spec.layers, spec.skeleton], upper, work },
-        { isRootless: host.isRootless, isKept: false },
-      ),
+      overlay: overlayMount({ lowers: layers, upper, work }, { isRootless: host.isRootless, isKept: false }),
       cgroupFiles: cgroup?.joinFiles ?? [],
     });
     staged = new SandboxStep({ launched, cgroup, limits, folder, du: host.du, cleanUp });
@@ -125,7 +135,7 @@ export function sandboxUse(sandbox: SandboxStep, spec: UseSpec): SandboxUse {
     name: step.name,
     diskFolders: [upperOf(sandbox.folder), ...spec.diskFolders],
     encodeRelease: (release: ReleaseSpec) =>
-      encodeRelease({ step, release, image, workspace, defaults: spec.environment }),
+      encodeRelease({ step, release, image, workspace, hostNames: spec.hostNames ?? [], defaults: spec.environment }),
     onGone: spec.onGone,
   };
 }

@@ -154,8 +154,15 @@ describe('findWorkspaceFault', () => {
 describe('encodeRelease', () => {
   const base = {
     step: { name: 'test', kind: 'commands' as const },
-    image: { environment: ['A=image', 'B=image', 'C=image=more'], entrypoint: ['e'], command: ['c'], user: 'app' },
+    image: {
+      environment: ['A=image', 'B=image', 'C=image=more'],
+      entrypoint: ['e'],
+      command: ['c'],
+      user: 'app',
+      workingDirectory: '/srv',
+    },
     workspace: '/drone/src',
+    hostNames: ['db', 'cache'],
     defaults: { SSL_CERT_FILE: '/ca', A: 'default' },
   };
   const release = {
@@ -169,17 +176,26 @@ describe('encodeRelease', () => {
   it('lets secrets win over the plan, the plan over the image, the image over defaults', () => {
     const frame = encodeRelease({ ...base, release: { ...release, script: 'true', secrets: { S: 's', B: 'secret' } } });
     const fields = decode(frame);
-    expect(fields.slice(0, 5)).toEqual(['app', '/drone/src', '/drone/src', 'true', '1']);
-    const count = Number(fields[5]);
-    const pairs = Array.from({ length: count }, (_, index) => [fields[6 + 2 * index], fields[7 + 2 * index]]);
+    const hosts = '127.0.0.1 db\n127.0.0.1 cache\n';
+    expect(fields.slice(0, 6)).toEqual(['app', '/drone/src', '/drone/src', hosts, 'true', '1']);
+    const count = Number(fields[6]);
+    const pairs = Array.from({ length: count }, (_, index) => [fields[7 + 2 * index], fields[8 + 2 * index]]);
     expect(Object.fromEntries(pairs)).toMatchObject({ A: 'image', B: 'secret', C: 'image=more', SSL_CERT_FILE: '/ca' });
-    expect(fields.slice(6 + 2 * count)).toEqual([]);
+    expect(fields.slice(7 + 2 * count)).toEqual([]);
+  });
+
+  it('starts in the workspace, or where the image says and then without making the workspace its own', () => {
+    const places = (step: object): readonly string[] =>
+      decode(encodeRelease({ ...base, step: { name: 'x', kind: 'image', ...step }, release })).slice(1, 3);
+    expect(places({})).toEqual(['/drone/src', '/drone/src']);
+    expect(places({ startsIn: 'image' })).toEqual(['/srv', '']);
+    expect(places({ startsIn: 'image', workingDirectory: 'sub' })).toEqual(['/drone/src/sub', '']);
   });
 
   it('takes command and entrypoint of the step over those of the image', () => {
     const rest = (step: object): readonly string[] => {
       const fields = decode(encodeRelease({ ...base, step: { name: 'x', kind: 'image', ...step }, release }));
-      return fields.slice(6 + 2 * Number(fields[5]));
+      return fields.slice(7 + 2 * Number(fields[6]));
     };
     expect(rest({})).toEqual(['e', 'c']);
     expect(rest({ command: ['mine'] })).toEqual(['e', 'mine']);

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { GantryError } from '../../../core/errors.ts';
 import type { Outcome } from '../../../core/pipeline.ts';
+import type { PortPlan } from '../../../core/plan.ts';
 import type { ReleaseSpec, RunningStep, StagedStep, StepLimits } from '../runtime.ts';
 import type { StepCgroup } from './cgroups.ts';
 import { watchDiskLimit } from './disk-usage.ts';
@@ -44,6 +45,8 @@ type Ended =
 
 /** One step behind its gate, then running, in a sandbox of its own. */
 export class SandboxStep implements StagedStep {
+  /** Ports that the image of its step exposes. */
+  ports: readonly PortPlan[] = [];
   readonly #options: SandboxStepOptions;
   readonly #pipes: StepPipes;
   readonly #oomKillsBefore: number;

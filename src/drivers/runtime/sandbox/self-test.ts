@@ -85,6 +85,7 @@ async function attempt(options: SelfTestOptions): Promise<readonly string[]> {
           ...listeners.map((listener) => listener?.text ?? '-'),
         ],
         user: '0:0',
+        workingDirectory: '',
       },
       binds: options.system.binds,
       workspace: '/work',

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, symlink, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { GantryError } from '../../../core/errors.ts';
 import { gateProgram } from './gate-program.ts';
 import type { PerlProgram } from './host-programs.ts';
@@ -39,8 +39,16 @@ export interface SkeletonContent {
   readonly resolvConf: string;
   /** Whether a CA bundle will be bound into the sandbox. */
   readonly hasCaBundle: boolean;
+  /** Files that the settings give to every step, by absolute path. */
+  readonly files?: SkeletonFiles | undefined;
   /** Mount points and links of the host's programs, where there is no image below. */
   readonly system?: Pick<HostSystem, 'folders' | 'links'> | undefined;
+}
+
+export interface SkeletonFiles {
+  /** Changes with any of them. */
+  readonly digest: string;
+  readonly files: ReadonlyMap<string, Buffer>;
 }
 
 /** Where the CA bundle is bound in every sandbox. */
@@ -64,7 +72,7 @@ export class Skeletons {
   /** Folder of the layer. Throws RUNTIME_UNAVAILABLE when it cannot be written. */
   provide(content: SkeletonContent): Promise<string> {
     const key = createHash('sha256')
-      .update(JSON.stringify([content, gateProgram, this.#perl.identity]))
+      .update(JSON.stringify([{ ...content, files: content.files?.digest }, gateProgram, this.#perl.identity]))
       .digest('hex')
       .slice(0, 24);
     let made = this.#made.get(key);
@@ -129,6 +137,10 @@ export class Skeletons {
     for (const link of content.system?.links ?? []) await symlink(link.target, join(root, link.name));
     const gate = join(root, gateFolder);
     if (content.hasCaBundle) await writeFile(join(gate, basename(caBundleMountPoint)), '', { mode: 0o444 });
+    for (const [path, bytes] of content.files?.files ?? []) {
+      await mkdir(dirname(join(root, path)), { recursive: true, mode: 0o755 });
+      await writeFile(join(root, path), bytes, { mode: 0o444 });
+    }
     await writeFile(join(gate, 'gate'), gateProgram, { mode: 0o444 });
     for (const [name, source] of [
       ['perl', this.#perl.path],
@@ -141,6 +153,11 @@ export class Skeletons {
   }
 }
 
+/** The folder of the system in which this path lies; `undefined` when it lies in none. */
+export function findTakenFolder(path: string): string | undefined {
+  return takenFolders.find((folder) => path === folder || (folder !== '/' && path.startsWith(`${folder}/`)));
+}
+
 /** Why this cannot be a workspace's mount point; `undefined` when it can. */
 export function findWorkspaceFault(workspace: string): string | undefined {
   if (!workspace.startsWith('/')) return 'it is not an absolute path';
@@ -148,6 +165,6 @@ export function findWorkspaceFault(workspace: string): string | undefined {
   if (parts.some((part) => part === '.' || part === '..')) return 'it has "." or ".." in it';
   if (parts.length > 32 || workspace.length > 1_000 || workspace.includes('\0')) return 'it is too long';
   const clean = `/${parts.join('/')}`;
-  const taken = takenFolders.find((folder) => clean === folder || (folder !== '/' && clean.startsWith(`${folder}/`)));
+  const taken = findTakenFolder(clean);
   return taken === undefined ? undefined : `${taken} belongs to the system of the image`;
 }

@@ -7,9 +7,9 @@ import {
   openSandboxWorld,
   type SandboxWorld,
 } from '../../../../test/support/sandbox-world.ts';
+import { Turns } from '../../../lib/turns.ts';
 import type { RuntimeJob, StepLimits } from '../runtime.ts';
 import { generationName } from './generation.ts';
-import { Turns } from '../../../lib/turns.ts';
 
 const isVersion2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
 const hierarchy = isVersion2 ? '/sys/fs/cgroup' : '/sys/fs/cgroup/pids';

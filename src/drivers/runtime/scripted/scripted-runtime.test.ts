@@ -30,6 +30,7 @@ function played(act: ContractAct): Act {
   if ('printVariable' in act) return { do: 'print-variable', name: act.printVariable };
   if ('sleepMs' in act) return { do: 'sleep', ms: act.sleepMs };
   if ('ignoreSigterm' in act) return { do: 'ignore-sigterm' };
+  if ('serve' in act) return { do: 'listen', ports: [{ port: act.serve, protocol: 'tcp' }] };
   if ('hang' in act) return { do: 'hang' };
   if ('exit' in act) return { do: 'end', outcome: { kind: 'exited', exitCode: act.exit } };
   return { do: 'end', outcome: { kind: 'killed', signal: act.killedBy } };
