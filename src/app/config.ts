@@ -175,6 +175,13 @@ export const configRows = {
     fallbackText: 'the host’s bundle',
     description: 'File of CA certificates that pulls and every step trust.',
   }),
+  mirrors: row({
+    variable: 'GANTRY_MIRRORS',
+    type: optionalText.transform((value) => (value === undefined ? undefined : resolve(value))),
+    fallback: '',
+    description:
+      'File (YAML or JSON) with the proxy, the mirrors of package registries and the rules for images; see the guide “Behind a proxy, without the internet”.',
+  }),
   defaultRegistry: row({
     variable: 'GANTRY_DEFAULT_REGISTRY',
     type: optionalText,

@@ -1,5 +1,6 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { secretsOf } from '../core/network-settings.ts';
 import type { ToRunner, ToServer } from '../engine/runner-protocol.ts';
 import { systemClock } from '../lib/clock.ts';
 import { framedSocket } from '../lib/framed-socket.ts';
@@ -38,6 +39,7 @@ export async function runRunner(settings: RunnerSettings): Promise<void> {
     labels: { host: 'local' },
     stepLimits: settings.stepLimits,
     leaveAfterMs: settings.leaveAfterMs,
+    alwaysMasked: settings.runtime.kind === 'scripted' ? [] : secretsOf(settings.runtime.network),
     clock: systemClock,
     timers: systemTimers,
     logger,

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
+import type { NetworkSettings } from '../core/network-settings.ts';
 import type { StepLimits } from '../drivers/runtime/runtime.ts';
 import type { LogLevel } from '../lib/logger.ts';
 import type { Config } from './config.ts';
-import { hostEnvironment, type ImageSettings } from './images.ts';
+import { type ImageSettings, imageSettings } from './images.ts';
+import { readOutwardSettings } from './outward-settings.ts';
 import type { RunnerFolder } from './runner-folder.ts';
 
 /** All that a runner on this host is told: plain data, given to it on its standard input. */
@@ -27,7 +29,9 @@ export interface RunnerSettings {
         readonly folder: string;
         readonly runFolder: string;
         readonly images: ImageSettings;
+        /** Absolute path of a file that is there; absent = steps trust what their image does. */
         readonly caBundle?: string | undefined;
+        readonly network: NetworkSettings;
       };
 }
 
@@ -38,17 +42,14 @@ export function runtimeSettings(
   { folder }: Pick<RunnerFolder, 'folder'>,
 ): RunnerSettings['runtime'] {
   if (config.runtime === 'scripted') return { kind: 'scripted' };
+  const { caBundle, network } = readOutwardSettings(config);
   return {
     kind: 'sandbox',
     launcher: config.launcher,
     folder: join(config.dataFolder, 'runner'),
     runFolder: folder,
-    caBundle: config.caBundle,
-    images: {
-      cacheFolder: config.cacheFolder,
-      defaultRegistry: config.defaultRegistry,
-      plainHttpRegistries: config.plainHttpRegistries,
-      hostEnvironment: hostEnvironment(environment),
-    },
+    caBundle,
+    network,
+    images: imageSettings(config, environment, { caBundle, network }),
   };
 }

@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync, readdirSync, renameSync, statSync } fr
 import { dirname, join } from 'node:path';
 import { isAlive } from '../lib/process-identity.ts';
 import type { Config } from './config.ts';
+import { processVariables } from './outward-settings.ts';
 import { openRunnerFolder, type RunnerFolder } from './runner-folder.ts';
 import { livingRunners, type RunnerRecord } from './runner-record.ts';
 import { type RunnerSettings, runtimeSettings } from './runner-settings.ts';
@@ -127,9 +128,12 @@ function start(settings: RunnerSettings, { config, environment, onExit }: Ensure
       // A session and a process group of its own: what ends the server by group or terminal does not end its steps.
       detached: true,
       cwd: '/',
-      env: Object.fromEntries(
-        passedVariables.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])),
-      ),
+      env: {
+        ...Object.fromEntries(
+          passedVariables.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])),
+        ),
+        ...(settings.runtime.kind === 'scripted' ? {} : processVariables({ caBundle: undefined, ...settings.runtime })),
+      },
       stdio: ['pipe', output, output],
     });
     child.once('exit', (code, name) => onExit({ code, signal: name }));

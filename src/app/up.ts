@@ -13,7 +13,8 @@ import { isFinished } from '../core/pipeline.ts';
 import { formatDuration } from '../lib/duration.ts';
 import { buildUi } from './build-ui.ts';
 import type { Config } from './config.ts';
-import { createImages, hostEnvironment } from './images.ts';
+import { createImages, imageSettings } from './images.ts';
+import { readOutwardSettings } from './outward-settings.ts';
 import type { Progress } from './progress.ts';
 import { rootFolder } from './root-folder.ts';
 import { setUp } from './setup.ts';
@@ -103,12 +104,7 @@ async function provideImage(
   note: (line: string) => void,
 ): Promise<void> {
   if (config.runtime !== 'sandbox') return;
-  const images = createImages({
-    cacheFolder: config.cacheFolder,
-    defaultRegistry: config.defaultRegistry,
-    plainHttpRegistries: config.plainHttpRegistries,
-    hostEnvironment: hostEnvironment(environment),
-  });
+  const images = createImages(imageSettings(config, environment, readOutwardSettings(config)));
   await images.provide('base/node:24', { pull: 'default', progress: note });
 }
 

@@ -7,7 +7,7 @@ import { GantryError } from '../../../core/errors.ts';
 import type { ImageConfig } from '../../../core/image.ts';
 import type { ImageRequest, ImageSource, LayerDescriptor, ResolvedImage } from '../images.ts';
 import { type ComposeTools, type CompositionRecord, composeRoot } from './compose.ts';
-import { DebianArchive } from './debian-archive.ts';
+import { DebianArchive, type DebianMirror } from './debian-archive.ts';
 import { writeLayer } from './layer-tar.ts';
 import { type Architecture, type Recipe, recipeVersion } from './recipe.ts';
 import { findRecipe, offeredInstead, recipes } from './recipes.ts';
@@ -20,6 +20,8 @@ export interface ComposedSourceOptions {
   readonly architecture: Architecture;
   /** Passed to npm, go and apt on the host: HOME, mirrors, proxy, CA. */
   readonly hostEnvironment: Readonly<Record<string, string>>;
+  /** Instead of the host's own apt sources. */
+  readonly debianMirror?: DebianMirror | undefined;
 }
 
 /** What is kept of a composed image, beside its layer file. */
@@ -50,7 +52,10 @@ export class ComposedSource implements ImageSource {
 
   constructor(options: ComposedSourceOptions) {
     this.#options = options;
-    this.#archive = new DebianArchive(join(options.folder, 'debian'), options.architecture, options.hostEnvironment);
+    this.#archive = new DebianArchive(join(options.folder, 'debian'), options.architecture, {
+      environment: options.hostEnvironment,
+      mirror: options.debianMirror,
+    });
   }
 
   serves(reference: string): boolean {

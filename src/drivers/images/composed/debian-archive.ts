@@ -1,26 +1,42 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GantryError } from '../../../core/errors.ts';
+import { readHostSources } from './host-debian-sources.ts';
 import type { DebianPackage, PackageIndex } from './package-index.ts';
 import { readPackageIndex } from './package-index.ts';
 import type { Architecture } from './recipe.ts';
 import { runProgram } from './run-program.ts';
 
+/** Addresses of the archive and of its security updates. */
+export interface DebianMirror {
+  readonly main: string;
+  readonly security: string;
+}
+
 /**
  * Debian packages by apt, with state and cache folders of our own: the host's lists may be absent and are never
- * touched, and no root is needed. Sources and keys are the host's; apt checks every hash against the signed Release.
+ * touched, and no root is needed. Sources are the mirror's or the host's, keys the host's; apt checks every hash against the signed Release.
  */
 export class DebianArchive {
   readonly #folder: string;
   readonly #architecture: Architecture;
   readonly #environment: Readonly<Record<string, string>>;
+  readonly #mirror: DebianMirror | undefined;
   #index: Promise<PackageIndex> | undefined;
 
   /** `environment`: what apt needs to get out (proxy). */
-  constructor(folder: string, architecture: Architecture, environment: Readonly<Record<string, string>>) {
+  constructor(
+    folder: string,
+    architecture: Architecture,
+    options: {
+      readonly environment: Readonly<Record<string, string>>;
+      readonly mirror?: DebianMirror | undefined;
+    },
+  ) {
     this.#folder = folder;
     this.#architecture = architecture;
-    this.#environment = environment;
+    this.#environment = options.environment;
+    this.#mirror = options.mirror;
   }
 
   /** The index of the suite, fetched once per process. */
@@ -33,10 +49,11 @@ export class DebianArchive {
   }
 
   async #readIndex(suite: string, signal?: AbortSignal): Promise<PackageIndex> {
-    await this.#requireSuite(suite);
+    if (!this.#mirror) await this.#requireSuite(suite);
     for (const part of ['state/lists/partial', 'cache/archives/partial', 'debs'])
       await mkdir(join(this.#folder, part), { recursive: true });
     await writeFile(join(this.#folder, 'status'), '');
+    if (this.#mirror) await writeFile(join(this.#folder, 'mirror.list'), sourcesOf(this.#mirror, suite));
     await this.#apt('apt-get', ['-q', 'update'], undefined, signal);
     return readPackageIndex(await this.#apt('apt-cache', ['dumpavail'], undefined, signal), this.#architecture);
   }
@@ -77,6 +94,7 @@ export class DebianArchive {
       'APT::Sandbox::User=',
       'Acquire::Retries=3',
       'Acquire::Languages=none',
+      ...(this.#mirror ? [`Dir::Etc::sourcelist=${this.#folder}/mirror.list`, 'Dir::Etc::sourceparts=-'] : []),
     ].flatMap((option) => ['-o', option]);
     return runProgram(program, [...options, ...args], {
       ...(cwd ? { cwd } : {}),
@@ -93,7 +111,7 @@ export class DebianArchive {
 
   /** A recipe names its suite; the host's sources must offer it, or the packages would not fit together. */
   async #requireSuite(suite: string): Promise<void> {
-    const sources = await hostSources();
+    const sources = await readHostSources();
     if (!new RegExp(`\\b${suite}\\b`).test(sources))
       throw new GantryError(
         'IMAGE_PULL_FAILED',
@@ -102,9 +120,12 @@ export class DebianArchive {
   }
 }
 
-async function hostSources(): Promise<string> {
-  const folder = '/etc/apt/sources.list.d';
-  const names = await readdir(folder).catch(() => []);
-  const files = ['/etc/apt/sources.list', ...names.map((name) => join(folder, name))];
-  return (await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')))).join('\n');
+function sourcesOf({ main, security }: DebianMirror, suite: string): string {
+  const key = '[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]';
+  return [
+    `deb ${key} ${main} ${suite} main`,
+    `deb ${key} ${main} ${suite}-updates main`,
+    `deb ${key} ${security} ${suite}-security main`,
+    '',
+  ].join('\n');
 }

@@ -1,0 +1,132 @@
+import type { RegistryCredentials } from '../../../core/image.ts';
+import { type ImageRule, rewriteImage } from '../../../core/image-rule.ts';
+import type {
+  JobSpec,
+  PortAnswers,
+  PortWait,
+  ReleaseSpec,
+  RunningStep,
+  Runtime,
+  RuntimeJob,
+  RuntimeProbe,
+  StagedStep,
+  StageSpec,
+} from '../runtime.ts';
+
+/** What an installation says of every step, whatever it runs on. */
+export interface RuntimeSettings {
+  /** Variables that win over an image's own, and lose to what the pipeline file sets. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Parts of these values that are secret: such a variable travels as a secret does. */
+  readonly secrets: readonly string[];
+  readonly images: readonly ImageRule[];
+  /** For pulls of images that a rule rewrote. */
+  readonly registries: readonly RegistryCredentials[];
+}
+
+/**
+ * A runtime under the settings of the installation: images are pulled as its rules say, and steps get its variables. The
+ * plan keeps the written name, so that conditions, limits of secrets and pages go by that.
+ */
+export class RuntimeWithSettings implements Runtime {
+  readonly #runtime: Runtime;
+  readonly #settings: RuntimeSettings;
+
+  constructor(runtime: Runtime, settings: RuntimeSettings) {
+    this.#runtime = runtime;
+    this.#settings = settings;
+  }
+
+  get name(): string {
+    return this.#runtime.name;
+  }
+
+  probe(): Promise<RuntimeProbe> {
+    return this.#runtime.probe();
+  }
+
+  async prepare(job: JobSpec): Promise<RuntimeJob> {
+    return new JobWithSettings(await this.#runtime.prepare(job), this.#settings);
+  }
+
+  reap(): Promise<readonly string[]> {
+    return this.#runtime.reap();
+  }
+
+  close(): Promise<void> {
+    return this.#runtime.close();
+  }
+}
+
+class JobWithSettings implements RuntimeJob {
+  readonly #job: RuntimeJob;
+  readonly #settings: RuntimeSettings;
+
+  constructor(job: RuntimeJob, settings: RuntimeSettings) {
+    this.#job = job;
+    this.#settings = settings;
+  }
+
+  get spec(): JobSpec {
+    return this.#job.spec;
+  }
+
+  async stage(step: StageSpec): Promise<StagedStep> {
+    const staged = await this.#job.stage(step.kind === 'clone' ? step : this.#rewritten(step));
+    return new StepWithSettings(staged, this.#settings);
+  }
+
+  waitForPorts(wait: PortWait): Promise<PortAnswers> {
+    return this.#job.waitForPorts(wait);
+  }
+
+  destroy(): Promise<void> {
+    return this.#job.destroy();
+  }
+
+  #rewritten(step: StageSpec): StageSpec {
+    const { images, registries } = this.#settings;
+    const found = rewriteImage(step.image, images);
+    if (!found) return step;
+    step.progress?.(`image ${step.image} → ${found.reference} (rule ${found.rule})`);
+    return { ...step, image: found.reference, credentials: [...(step.credentials ?? []), ...registries] };
+  }
+}
+
+class StepWithSettings implements StagedStep {
+  readonly #staged: StagedStep;
+  readonly #settings: RuntimeSettings;
+
+  constructor(staged: StagedStep, settings: RuntimeSettings) {
+    this.#staged = staged;
+    this.#settings = settings;
+  }
+
+  get ports(): StagedStep['ports'] {
+    return this.#staged.ports;
+  }
+
+  release(release: ReleaseSpec): RunningStep {
+    // HTTP_PROXY is http_proxy to most tools: who sets the one means the other too.
+    const own = new Set([...Object.keys(release.environment), ...Object.keys(release.secrets)].map(lowerCase));
+    const ours = Object.entries(this.#settings.environment).filter(([name]) => !own.has(lowerCase(name)));
+    const isSecret = ([, value]: [string, string]): boolean =>
+      this.#settings.secrets.some((secret) => value.includes(secret));
+    return this.#staged.release({
+      ...release,
+      environment: {
+        ...Object.fromEntries(ours.filter((entry) => !isSecret(entry))),
+        ...release.environment,
+      },
+      secrets: { ...Object.fromEntries(ours.filter(isSecret)), ...release.secrets },
+    });
+  }
+
+  discard(): Promise<void> {
+    return this.#staged.discard();
+  }
+}
+
+function lowerCase(name: string): string {
+  return name.toLowerCase();
+}
