@@ -2,6 +2,7 @@ import type { EventKind } from './event.ts';
 import type { Page, PageRequest } from './paging.ts';
 import type { PipelinePlan, WorkflowPlan } from './plan.ts';
 import type { TraceEntry } from './trace.ts';
+import type { Visibility } from './visibility.ts';
 
 /** One vocabulary for all three levels: the same words in code, table, API, CLI and page. */
 export const stepStatuses = [
@@ -148,13 +149,51 @@ export interface Step {
   /** The rule that skipped, cancelled or failed it, where one did. */
   readonly reason?: TraceEntry | undefined;
   readonly failure?: FailureExcerpt | undefined;
+  /** When its runner was told to start it. */
   readonly startedAt?: Date | undefined;
+  /** When its first process ran: until then its image was fetched and its sandbox made. */
+  readonly runningAt?: Date | undefined;
   readonly finishedAt?: Date | undefined;
+}
+
+/**
+ * What a pipeline file was read with beside its event. Kept with the pipeline, since settings change and what it was
+ * planned with does not. Holds no secret.
+ */
+export interface PipelineFacts {
+  readonly project: {
+    readonly owner: string;
+    readonly name: string;
+    readonly visibility: Visibility;
+    readonly defaultBranch: string;
+    readonly link: string;
+    readonly cloneUrl: string;
+  };
+  readonly instanceUrl: string;
+  readonly architecture?: string | undefined;
+  /** Plain variables of project and organisation. */
+  readonly variables?: Readonly<Record<string, string>> | undefined;
+  /** Settings of the project that change what a file means. */
+  readonly rules?:
+    | {
+        readonly path?: string | undefined;
+        readonly evaluatesDronePaths?: boolean;
+        readonly toleratesFilteredSteps?: boolean;
+      }
+    | undefined;
+}
+
+/** How long a step took in the past, image and start included. */
+export interface StepDuration {
+  readonly workflow: string;
+  readonly step: string;
+  readonly durationMs: number;
 }
 
 export interface NewPipeline extends Omit<Pipeline, 'id' | 'number' | 'startedAt' | 'finishedAt'> {
   /** The number that its plan was compiled with (it enters the environment); `create` refuses when it is taken. */
   readonly expectedNumber: number;
+  readonly facts?: PipelineFacts | undefined;
   readonly startedAt?: Date | undefined;
   readonly finishedAt?: Date | undefined;
 }
@@ -167,6 +206,7 @@ export interface StepChange {
   readonly reason?: TraceEntry | undefined;
   readonly failure?: FailureExcerpt | undefined;
   readonly startedAt?: Date | undefined;
+  readonly runningAt?: Date | undefined;
   readonly finishedAt?: Date | undefined;
 }
 
@@ -190,9 +230,19 @@ export interface WorkflowClaim {
   readonly token: number;
 }
 
+/** How many numbers before a pipeline are looked through for what to compare it with. */
+export const maxPassedLookback = 2_000;
+
 export interface PipelineStore {
   find(id: number): Promise<Pipeline | undefined>;
   findByNumber(projectId: number, number: number): Promise<Pipeline | undefined>;
+  /** What its file was read with; `undefined` for a pipeline that is older than this record. */
+  facts(id: number): Promise<PipelineFacts | undefined>;
+  /**
+   * Every passed step of the last `pipelines` pipelines of a branch that passed before this one, each in its last
+   * attempt. Looks no further back than `maxPassedLookback` numbers.
+   */
+  passedStepDurations(before: Pipeline, pipelines: number): Promise<readonly StepDuration[]>;
   findByEvent(eventId: number): Promise<Pipeline | undefined>;
   list(
     projectId: number,

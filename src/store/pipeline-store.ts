@@ -6,6 +6,7 @@ import type {
   Outcome,
   Pipeline,
   PipelineError,
+  PipelineFacts,
   PipelineStatus,
   PipelineStore,
   Step,
@@ -15,6 +16,7 @@ import type {
   WorkflowChange,
   WorkflowStatus,
 } from '../core/pipeline.ts';
+import { maxPassedLookback } from '../core/pipeline.ts';
 import type { PipelinePlan, WorkflowPlan } from '../core/plan.ts';
 import type { TraceEntry } from '../core/trace.ts';
 import type { Connection } from './connection.ts';
@@ -50,7 +52,10 @@ const stepInsertion = insertion('step', [
 ]);
 
 interface NewPipelineValues
-  extends Omit<NewPipeline, 'parameters' | 'target' | 'parentNumber' | 'cron' | 'error' | 'startedAt' | 'finishedAt'> {
+  extends Omit<
+    NewPipeline,
+    'facts' | 'parameters' | 'target' | 'parentNumber' | 'cron' | 'error' | 'startedAt' | 'finishedAt'
+  > {
   readonly parametersJson: string;
   readonly target: string | undefined;
   readonly parentNumber: number | undefined;
@@ -140,6 +145,9 @@ export function createPipelineStore(connection: Connection): PipelineStore {
       })
       .returningAll(),
   );
+  const insertFacts = prepare<{ pipelineId: number; facts: string }>()(connection, (_, value) =>
+    db.insertInto('pipeline_facts').values({ pipeline_id: value.pipelineId, facts: value.facts }),
+  );
   const insertWorkflow = prepare<{
     pipelineId: number;
     projectId: number;
@@ -174,6 +182,7 @@ export function createPipelineStore(connection: Connection): PipelineStore {
         reason: sql<string | null>`coalesce(${value.reason}, reason)`,
         failure: sql<string | null>`coalesce(${value.failure}, failure)`,
         started_at: sql<Date | null>`coalesce(${value.startedAt}, started_at)`,
+        running_at: sql<Date | null>`coalesce(${value.runningAt}, running_at)`,
         finished_at: sql<Date | null>`coalesce(${value.finishedAt}, finished_at)`,
       })
       .where('id', '=', value.id),
@@ -302,6 +311,43 @@ export function createPipelineStore(connection: Connection): PipelineStore {
       const rows = await db.selectFrom('pipeline').selectAll().where('event_id', '=', eventId).execute();
       return rows.map(toPipeline)[0];
     },
+    async facts(id) {
+      const row = await db
+        .selectFrom('pipeline_facts')
+        .select('facts')
+        .where('pipeline_id', '=', id)
+        .executeTakeFirst();
+      return row && fromJson<PipelineFacts>(row.facts);
+    },
+    async passedStepDurations({ projectId, branch, number }, pipelines) {
+      const rows = await db
+        .selectFrom((each) =>
+          each
+            .selectFrom('pipeline')
+            .select('id')
+            .where('project_id', '=', projectId)
+            .where('branch', '=', branch)
+            .where('number', '<', number)
+            .where('number', '>=', number - maxPassedLookback)
+            .where('status', '=', 'passed')
+            .orderBy('number', 'desc')
+            .limit(pipelines)
+            .as('passed'),
+        )
+        .innerJoin('workflow', 'workflow.pipeline_id', 'passed.id')
+        .innerJoin('step', (join) =>
+          join.onRef('step.workflow_id', '=', 'workflow.id').onRef('step.attempt', '=', 'workflow.attempt'),
+        )
+        .select(['workflow.name as workflow', 'step.name as step', 'step.started_at', 'step.finished_at'])
+        .where('step.status', '=', 'passed')
+        .execute();
+      return rows.flatMap(({ workflow, step, started_at, finished_at }) => {
+        const [startedAt, finishedAt] = [toDate(started_at), toDate(finished_at)];
+        return startedAt && finishedAt
+          ? [{ workflow, step, durationMs: finishedAt.getTime() - startedAt.getTime() }]
+          : [];
+      });
+    },
     async list(projectId, page) {
       let query = db
         .selectFrom('pipeline')
@@ -360,6 +406,7 @@ export function createPipelineStore(connection: Connection): PipelineStore {
       });
       if (!row) throw new TypeError(`Cannot create pipeline ${number}: the database gave it no id`);
       const created = toPipeline(row);
+      if (pipeline.facts) await insertFacts.run({ pipelineId: created.id, facts: JSON.stringify(pipeline.facts) });
       const createdWorkflows = await createWorkflows(created, plan);
       return { pipeline: created, workflows: createdWorkflows, steps: await createSteps(createdWorkflows) };
     },
@@ -436,6 +483,7 @@ export function createPipelineStore(connection: Connection): PipelineStore {
           reason: toJson(change.reason),
           failure: toJson(change.failure),
           startedAt: change.startedAt?.getTime() ?? null,
+          runningAt: change.runningAt?.getTime() ?? null,
           finishedAt: change.finishedAt?.getTime() ?? null,
         }),
       );
@@ -526,6 +574,7 @@ function toStep(row: Selectable<Tables['step']>): Step {
     reason: fromJson<TraceEntry>(row.reason),
     failure: fromJson<FailureExcerpt>(row.failure),
     startedAt: toDate(row.started_at),
+    runningAt: toDate(row.running_at),
     finishedAt: toDate(row.finished_at),
   };
 }

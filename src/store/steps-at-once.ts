@@ -19,6 +19,7 @@ export interface StepChangeValues {
   readonly failure: string | null;
   /** Milliseconds since 1970, as the database has them. */
   readonly startedAt: number | null;
+  readonly runningAt: number | null;
   readonly finishedAt: number | null;
 }
 
@@ -38,9 +39,10 @@ const changeSql = `
     "reason" = coalesce("change"."reason", "step"."reason"),
     "failure" = coalesce("change"."failure", "step"."failure"),
     "started_at" = coalesce("change"."startedAt", "step"."started_at"),
+    "running_at" = coalesce("change"."runningAt", "step"."running_at"),
     "finished_at" = coalesce("change"."finishedAt", "step"."finished_at")
   from json_to_recordset($1::json) as "change" ("id" bigint, "status" text, "outcome" text, "reason" text,
-    "failure" text, "startedAt" bigint, "finishedAt" bigint)
+    "failure" text, "startedAt" bigint, "runningAt" bigint, "finishedAt" bigint)
   where "step"."id" = "change"."id"`;
 
 /** Inserts steps and answers their ids. They are given by workflow and position, and answered so. */

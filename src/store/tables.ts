@@ -208,8 +208,11 @@ export interface Tables {
     reason: MaybeText;
     failure: MaybeText;
     started_at: MaybeInstant;
+    running_at: MaybeInstant;
     finished_at: MaybeInstant;
   };
+  /** Apart from the pipeline, so that lists of pipelines do not read it. */
+  pipeline_facts: { pipeline_id: number; facts: Json };
   pipeline_trace: { id: Generated<number>; pipeline_id: number; at: Instant; entry: Json };
   /** Of a project, or of an organisation: one of the two ids is NULL. */
   secret: {

@@ -59,6 +59,7 @@ export class ScriptedRunner {
   readonly cancelled: string[] = [];
   readonly stale: ToRunner[] = [];
   readonly assigned: ClaimName[] = [];
+  readonly assignments: Assignment[] = [];
   readonly #script: Script;
   #isDraining: boolean;
   #tellsOfDraining = false;
@@ -243,6 +244,7 @@ export class ScriptedRunner {
     if (this.#jobs.has(key)) return;
     const { workflowId, attempt, token } = claim;
     this.assigned.push({ workflowId, attempt, token });
+    if (!this.#isSilent) this.assignments.push(assignment);
     this.#onAssigned();
     if (this.#isDraining) {
       this.#send({ type: 'returned', workflowId, attempt, token, reason: 'draining' });

@@ -98,7 +98,7 @@ function choose(workflows: readonly Workflow[], part: RerunPart, what: string): 
       return failed;
     }
     case 'workflow': {
-      const names = new Set(workflows.filter(({ name }) => name === part.workflow).map(({ name }) => name));
+      const names = new Set(workflows.filter((workflow) => isNamed(workflow, part.workflow)).map(({ name }) => name));
       if (names.size === 0)
         throw new GantryError('WORKFLOW_NOT_FOUND', `${what}: it has no workflow "${part.workflow}"`, {
           details: { workflow: part.workflow, workflows: workflows.map(({ name }) => name) },
@@ -109,6 +109,11 @@ function choose(workflows: readonly Workflow[], part: RerunPart, what: string): 
       return workflows.filter(({ name }) => names.has(name));
     }
   }
+}
+
+/** By its name; those of a matrix by the name that they share as well. */
+function isNamed({ name, plan }: Workflow, wanted: string): boolean {
+  return name === wanted || (plan.matrix !== undefined && name.startsWith(`${wanted} (`));
 }
 
 /** As a sentence takes them: not more than a few, and how many there are besides. */

@@ -254,7 +254,7 @@ export class RunnerDesk {
     const step = findStep(workflow, message.stepId);
     if (step?.status !== 'starting') return undefined;
     const changes = this.#deps.engine.changes();
-    changes.setStep(workflow, step, { status: 'running' });
+    changes.setStep(workflow, step, { status: 'running', runningAt: changes.at });
     return this.#deps.engine.commit(changes);
   }
 

@@ -6,6 +6,7 @@ import { promotions } from './0005-promotions.ts';
 import { projectSettings } from './0006-project-settings.ts';
 import { crons } from './0007-crons.ts';
 import { webhooks } from './0008-webhooks.ts';
+import { pipelineFacts } from './0009-pipeline-facts.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, oldest first. One that was released is never changed: add another. */
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   projectSettings,
   crons,
   webhooks,
+  pipelineFacts,
 ];
