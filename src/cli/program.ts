@@ -25,6 +25,7 @@ const entries: Readonly<Record<string, Entry>> = {
   project: { text: 'project', isGroup: true, load: loadProject },
   pipeline: { text: 'pipeline', isGroup: true, load: loadPipeline },
   logs: { text: 'logs', load: async () => [(await import('./commands/logs.ts')).addLogs] },
+  cron: { text: 'cron', isGroup: true, load: loadCron },
   secret: { text: 'secret', isGroup: true, load: loadSecret },
   exec: { text: 'exec', load: async () => [(await import('./commands/exec.ts')).addExec] },
   lint: { text: 'lint', load: async () => [(await import('./commands/lint.ts')).addLint] },
@@ -104,7 +105,7 @@ async function loadProject(): Promise<readonly AddCommand[]> {
 }
 
 async function loadPipeline(): Promise<readonly AddCommand[]> {
-  const [list, start, view, watch, cancel, rerun, promote, why] = await Promise.all([
+  const [list, start, view, watch, cancel, rerun, promote, why, diff] = await Promise.all([
     import('./commands/pipeline-list.ts'),
     import('./commands/pipeline-start.ts'),
     import('./commands/pipeline-view.ts'),
@@ -113,6 +114,7 @@ async function loadPipeline(): Promise<readonly AddCommand[]> {
     import('./commands/pipeline-rerun.ts'),
     import('./commands/pipeline-promote.ts'),
     import('./commands/pipeline-why.ts'),
+    import('./commands/pipeline-diff.ts'),
   ]);
   return [
     list.addPipelineList,
@@ -123,7 +125,17 @@ async function loadPipeline(): Promise<readonly AddCommand[]> {
     rerun.addPipelineRerun,
     promote.addPipelinePromote,
     why.addPipelineWhy,
+    diff.addPipelineDiff,
   ];
+}
+
+async function loadCron(): Promise<readonly AddCommand[]> {
+  const [list, create, change] = await Promise.all([
+    import('./commands/cron-list.ts'),
+    import('./commands/cron-create.ts'),
+    import('./commands/cron-change.ts'),
+  ]);
+  return [list.addCronList, create.addCronCreate, change.addCronSwitch, change.addCronRun, change.addCronDelete];
 }
 
 async function loadSecret(): Promise<readonly AddCommand[]> {

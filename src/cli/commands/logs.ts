@@ -1,3 +1,5 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { ApiError } from '../../api/client.ts';
 import type { Problem } from '../../api/operation.ts';
@@ -12,6 +14,7 @@ interface LogsOptions extends ProjectOption {
   readonly follow?: true;
   readonly failed?: true;
   readonly timestamps?: true;
+  readonly output?: string;
 }
 
 /** `gantry logs [NUMBER] [[WORKFLOW/]STEP]`: the bytes go to stdout as they are, names of steps to stderr. */
@@ -22,9 +25,10 @@ export function addLogs(parent: Command, cli: Cli): void {
     .option('-f, --follow', texts.options.follow)
     .option('--failed', texts.options.failedSteps)
     .option('-t, --timestamps', texts.options.timestamps)
+    .option('-o, --output <file>', texts.options.output)
     .addHelpText(
       'before',
-      `${texts.examples}\n  gantry logs 42 unit\n  gantry logs -f\n  gantry logs 42 --failed\n  gantry logs 42 unit --timestamps\n`,
+      `${texts.examples}\n  gantry logs 42 unit\n  gantry logs -f\n  gantry logs 42 --failed\n  gantry logs 42 unit --timestamps\n  gantry logs 42 --output logs.txt\n`,
     )
     .action(async (first: string | undefined, second: string | undefined, options: LogsOptions) => {
       const attempt = options.attempt === undefined ? undefined : wholeNumber(cli, '--attempt', options.attempt);
@@ -35,10 +39,12 @@ export function addLogs(parent: Command, cli: Cli): void {
       const number = await cli.pipelineNumber(session, params, isStepFirst ? undefined : first);
       const name = isStepFirst ? first : second;
       const steps = await chooseSteps(cli, session, params, { number, name, attempt, failed: options.failed === true });
+      const place = { session, params, number };
+      if (options.output !== undefined)
+        return writeLogs(cli, place, steps, { ...options, output: options.output, hasHeads: name === undefined });
       for (const step of steps) {
-        if (name === undefined)
-          await out.note(out.paintNote('bold', `── ${printable(`${step.workflow}/${step.name}`)}`));
-        await printLog(cli, session, params, number, step, options);
+        if (name === undefined) await out.note(out.paintNote('bold', headOf(step)));
+        await copyLog(cli, place, step, options, (bytes) => out.bytes(bytes));
       }
     });
 }
@@ -86,13 +92,54 @@ function isAttempt(step: StepView, attempt: number | undefined): boolean {
   return attempt === undefined || step.attempt === attempt;
 }
 
-async function printLog(
+interface Place {
+  readonly session: Session;
+  readonly params: ProjectParams;
+  readonly number: number;
+}
+
+function headOf(step: StepView): string {
+  return `── ${printable(`${step.workflow}/${step.name}`)}`;
+}
+
+/** Everything into one file; with the names of the steps in it where there may be several. */
+async function writeLogs(
   cli: Cli,
-  session: Session,
-  { owner, project }: ProjectParams,
-  number: number,
+  place: Place,
+  steps: readonly StepView[],
+  options: LogsOptions & { readonly output: string; readonly hasHeads: boolean },
+): Promise<void> {
+  const { output, hasHeads } = options;
+  let file: FileHandle;
+  try {
+    file = await open(resolve(cli.io.workingFolder, output), 'w');
+  } catch (error) {
+    throw new GantryError('USAGE_WRONG', cli.texts.errors.notWritten(output, (error as Error).message), {
+      cause: error,
+    });
+  }
+  try {
+    let lastByte = 10;
+    for (const step of steps) {
+      // A log need not end its last line.
+      if (hasHeads) await file.appendFile(`${lastByte === 10 ? '' : '\n'}${headOf(step)}\n`);
+      await copyLog(cli, place, step, options, (bytes) => {
+        lastByte = bytes.at(-1) ?? lastByte;
+        return file.appendFile(bytes);
+      });
+    }
+  } finally {
+    await file.close();
+  }
+  await cli.out.note(cli.texts.logWritten(output));
+}
+
+async function copyLog(
+  cli: Cli,
+  { session, params: { owner, project }, number }: Place,
   step: StepView,
   { follow, timestamps }: LogsOptions,
+  take: (bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
   const query = new URLSearchParams({ ...(follow && { follow: '1' }), ...(timestamps && { timestamps: '1' }) });
   const path = `/api/v1/projects/${encodeURIComponent(owner)}/${encodeURIComponent(project)}/pipelines/${number}/steps/${step.id}/log`;
@@ -103,7 +150,7 @@ async function printLog(
     throw cli.translated(session.url, error);
   }
   if (!response.ok || !response.body) throw await refusal(cli, response);
-  for await (const bytes of response.body) await cli.out.bytes(bytes);
+  for await (const bytes of response.body) await take(bytes);
 }
 
 async function refusal(cli: Cli, response: Response): Promise<Error> {

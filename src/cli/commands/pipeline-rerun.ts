@@ -1,32 +1,61 @@
 import { randomUUID } from 'node:crypto';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { GantryError } from '../../core/errors.ts';
 import type { Cli } from '../cli.ts';
-import { addJson, addProject, type JsonOption, type ProjectOption } from '../options.ts';
+import { addJson, addProject, collect, type JsonOption, type ProjectOption } from '../options.ts';
+import { parametersOf } from '../parameters.ts';
 import { watchPipeline } from '../watch-pipeline.ts';
 
 interface PipelineRerunOptions extends JsonOption, ProjectOption {
   readonly failed?: true;
+  readonly workflow?: string;
+  readonly parameter?: readonly string[];
+  readonly param?: readonly string[];
   readonly watch?: true;
 }
 
-/** `gantry pipeline rerun [NUMBER] [--failed]` */
+/** `gantry pipeline rerun [NUMBER] [--failed | --workflow NAME | --parameter KEY=VALUE]` */
 export function addPipelineRerun(parent: Command, cli: Cli): void {
   const { texts, out } = cli;
   addJson(addProject(parent.command('rerun [number]').description(texts.commands.pipelineRerun), cli), cli)
     .option('--failed', texts.options.onlyFailed)
+    .option('--workflow <name>', texts.options.onlyWorkflow)
+    .option('-P, --parameter <KEY=VALUE>', texts.options.otherParameter, collect)
+    .addOption(new Option('--param <KEY=VALUE>').argParser(collect).hideHelp())
     .option('-w, --watch', texts.options.watch)
+    .addHelpText(
+      'before',
+      `${texts.examples}\n  gantry pipeline rerun 42 --failed\n  gantry pipeline rerun 42 --workflow test\n  gantry pipeline rerun 42 --parameter COLOUR=blue\n`,
+    )
     .action(async (given: string | undefined, options: PipelineRerunOptions) => {
+      const body = bodyOf(cli, options);
       const params = await cli.project(options.project);
       const session = await cli.connect();
-      const number = await cli.pipelineNumber(session, params, given);
+      const asked = await cli.pipelineNumber(session, params, given);
       const pipeline = await session.client('rerunPipeline', {
-        params: { ...params, number },
-        body: { only: options.failed ? 'failed' : 'all' },
+        params: { ...params, number: asked },
+        body,
         idempotencyKey: randomUUID(),
       });
+      // With other parameters it is a pipeline of its own.
+      const { number } = pipeline;
       if (options.watch) return watchPipeline(cli, session, params, { number, json: options.json });
       if (options.json !== undefined) return out.json(pipeline, options.json);
-      await out.note(texts.pipelineRerun(number));
+      await out.note(number === asked ? texts.pipelineRerun(number) : texts.pipelineRepeated(asked, number));
       await out.note(`  ${texts.next}  ${texts.watchHow(number)}`);
     });
+}
+
+type Body =
+  | { readonly only: 'all' | 'failed' }
+  | { readonly workflow: string }
+  | { readonly parameters: Record<string, string> };
+
+function bodyOf(cli: Cli, { failed, workflow, parameter, param }: PipelineRerunOptions): Body {
+  const given = parameter || param ? [...(parameter ?? []), ...(param ?? [])] : undefined;
+  if ([failed, workflow, given].filter((one) => one !== undefined).length > 1)
+    throw new GantryError('USAGE_WRONG', cli.texts.errors.oneRerun);
+  if (workflow !== undefined) return { workflow };
+  if (given) return { parameters: parametersOf(cli, given) };
+  return { only: failed ? 'failed' : 'all' };
 }
