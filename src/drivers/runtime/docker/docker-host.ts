@@ -1,0 +1,23 @@
+import type { Logger } from '../../../lib/logger.ts';
+import type { Turns } from '../../../lib/turns.ts';
+import type { Agent } from './agent.ts';
+import type { EngineClient } from './engine-client.ts';
+import type { EngineImages } from './engine-images.ts';
+import type { EngineWatch } from './engine-watch.ts';
+import type { RemovalQueue } from './removal-queue.ts';
+
+/** What all jobs in one engine share. */
+export interface DockerHost {
+  readonly client: EngineClient;
+  readonly agent: Agent;
+  readonly images: EngineImages;
+  readonly watch: EngineWatch;
+  readonly removal: RemovalQueue;
+  /** Starts at once: with more of them the first step would wait for those that come after it. */
+  readonly starts: Turns;
+  /** Volume with the gate. */
+  readonly gateVolume: () => Promise<string>;
+  /** Variables that a step has where neither its image nor the plan says otherwise. */
+  readonly defaults: (workspace: string) => Readonly<Record<string, string>>;
+  readonly logger: Logger;
+}

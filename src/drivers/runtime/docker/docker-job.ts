@@ -1,0 +1,229 @@
+import { GantryError } from '../../../core/errors.ts';
+import type { JobSpec, PortAnswers, PortWait, RuntimeJob, StagedStep, StageSpec } from '../runtime.ts';
+import { agentLabels, agentPrefix, labels } from './agent.ts';
+import { CloneStep } from './clone-step.ts';
+import { attach } from './container-stream.ts';
+import type { DockerHost } from './docker-host.ts';
+import { DockerStep } from './docker-step.ts';
+import { EngineError, EngineUnreachable, isNotFound } from './engine-error.ts';
+import type { EngineImage } from './engine-images.ts';
+import { gateCommand, gateFolder } from './gate-program.ts';
+import { stepRestrictions } from './hardening.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** Image in which checkouts are made. */
+const cloneImage = 'base/git';
+const startTimeoutMs = 120_000;
+
+/** One attempt of one workflow: a workspace, a network, and steps that come and go in containers of their own. */
+export class DockerJob implements RuntimeJob {
+  readonly spec: JobSpec;
+  readonly #host: DockerHost;
+  readonly #surroundings: Surroundings;
+  readonly #onGone: () => void;
+  readonly #staged = new Set<string>();
+  readonly #steps = new Set<DockerStep>();
+  readonly #staging = new Set<Promise<unknown>>();
+  /** Aborted when the job ends: nothing that is waited for on its behalf goes on. */
+  readonly #ending = new AbortController();
+  #destroyed: Promise<void> | undefined;
+
+  constructor(options: {
+    readonly spec: JobSpec;
+    readonly host: DockerHost;
+    readonly surroundings: Surroundings;
+    readonly onGone: () => void;
+  }) {
+    this.spec = options.spec;
+    this.#host = options.host;
+    this.#surroundings = options.surroundings;
+    this.#onGone = options.onGone;
+  }
+
+  async stage(step: StageSpec): Promise<StagedStep> {
+    if (this.#destroyed) throw new TypeError(`Cannot stage step "${step.name}": job ${this.spec.id} was destroyed`);
+    if (this.#staged.has(step.id)) throw new TypeError(`Cannot stage step ${step.id}: it was staged before`);
+    this.#staged.add(step.id);
+    const staging = this.#stage(step);
+    this.#staging.add(staging);
+    try {
+      return await staging;
+    } finally {
+      this.#staging.delete(staging);
+    }
+  }
+
+  async waitForPorts(wait: PortWait): Promise<PortAnswers> {
+    throw new GantryError('RUNTIME_UNAVAILABLE', `Cannot wait for the ports of step ${wait.stepId}`);
+  }
+
+  destroy(): Promise<void> {
+    this.#destroyed ??= this.#destroy();
+    return this.#destroyed;
+  }
+
+  async #stage(step: StageSpec): Promise<StagedStep> {
+    if (step.kind !== 'clone') return this.#stageContainer(step);
+    const { repository } = this.spec;
+    if (!repository) throw new TypeError(`Cannot stage a checkout: job ${this.spec.id} has no repository`);
+    const container = await this.#stageContainer({
+      ...step,
+      image: cloneImage,
+      pull: 'default',
+      user: '0:0',
+      workingDirectory: undefined,
+      volumes: [],
+      network: 'none',
+    });
+    return new CloneStep(container, repository);
+  }
+
+  async #stageContainer(step: StageSpec): Promise<DockerStep> {
+    const signal = step.signal ? AbortSignal.any([step.signal, this.#ending.signal]) : this.#ending.signal;
+    try {
+      const { images, starts } = this.#host;
+      const image = await untilAborted(signal, images.provide(step.image, step));
+      return await starts.take(() => this.#start(step, image, signal));
+    } catch (error) {
+      if (error instanceof GantryError) throw error;
+      throw stagingError(step, error);
+    }
+  }
+
+  /** The gate waits in a container of the step's image when this resolves. */
+  async #start(step: StageSpec, image: EngineImage, signal: AbortSignal): Promise<DockerStep> {
+    const { client, removal } = this.#host;
+    if (signal.aborted) throw endedMeanwhile();
+    const container = `${agentPrefix(this.#host.agent)}-${fileName(step.id)}`;
+    removal.known.add(container);
+    const remove = (): Promise<void> => removal.remove([['containers', container]]);
+    try {
+      const body = await this.#containerOf(step, image);
+      const create = (from: EngineImage): Promise<unknown> =>
+        client.call('POST', '/containers/create', { query: { name: container }, body: { ...body, Image: from.id } });
+      await create(image).catch(async (error: unknown) => {
+        if (!isNotFound(error)) throw error;
+        // Somebody removed the image since: it is fetched again, once.
+        await create(await this.#host.images.provide(step.image, step));
+      });
+      const socket = await attach(client, container);
+      const staged: DockerStep = new DockerStep({
+        client,
+        watch: this.#host.watch,
+        container,
+        socket,
+        step,
+        image,
+        defaults: this.#host.defaults(this.spec.workspace),
+        remove: async () => {
+          this.#steps.delete(staged);
+          await remove();
+        },
+      });
+      this.#steps.add(staged);
+      try {
+        await client.call('POST', `/containers/${container}/start`, { timeoutMs: startTimeoutMs });
+        if (signal.aborted) throw endedMeanwhile();
+        return staged;
+      } catch (error) {
+        await staged.discard();
+        throw error;
+      }
+    } catch (error) {
+      void remove();
+      throw error;
+    }
+  }
+
+  async #containerOf(step: StageSpec, image: EngineImage): Promise<object> {
+    const { agent, gateVolume } = this.#host;
+    return {
+      Entrypoint: gateCommand,
+      Cmd: [],
+      ...(step.user === undefined ? {} : { User: step.user }),
+      WorkingDir: this.#workingDirectoryOf(step, image),
+      Labels: { ...agentLabels(agent), [labels.job]: this.spec.id, [labels.step]: step.id },
+      AttachStdin: true,
+      AttachStdout: true,
+      AttachStderr: true,
+      OpenStdin: true,
+      StdinOnce: true,
+      Tty: false,
+      // An engine that shuts down ends the gate at once: what it then ends is not the step's own doing.
+      StopSignal: 'SIGKILL',
+      Healthcheck: { Test: ['NONE'] },
+      HostConfig: {
+        ...stepRestrictions(step.limits),
+        IpcMode: 'private',
+        NetworkMode: step.network === 'none' ? 'none' : `container:${this.#surroundings.pause}`,
+        Mounts: [
+          {
+            Type: 'volume',
+            Source: this.#surroundings.volume,
+            Target: this.spec.workspace,
+            VolumeOptions: { NoCopy: true },
+          },
+          {
+            Type: 'volume',
+            Source: await gateVolume(),
+            Target: gateFolder,
+            ReadOnly: true,
+            VolumeOptions: { NoCopy: true },
+          },
+        ],
+      },
+    };
+  }
+
+  #workingDirectoryOf(step: StageSpec, image: EngineImage): string {
+    const { workspace } = this.spec;
+    if (step.workingDirectory === undefined)
+      return step.startsIn === 'image' && image.workingDirectory !== '' ? image.workingDirectory : workspace;
+    return step.workingDirectory.startsWith('/') ? step.workingDirectory : `${workspace}/${step.workingDirectory}`;
+  }
+
+  /** What runs is ended before this resolves; what the engine holds of it is given back beside other work. */
+  async #destroy(): Promise<void> {
+    this.#ending.abort(endedMeanwhile());
+    await Promise.allSettled(this.#staging);
+    await Promise.allSettled([...this.#steps].map((step) => step.destroy()));
+    void this.#surroundings.remove().catch((error: unknown) => {
+      this.#host.logger.warn('The surroundings of a job could not be given back', { job: this.spec.id, error });
+    });
+    this.#onGone();
+  }
+}
+
+function endedMeanwhile(): GantryError {
+  return new GantryError('RUNTIME_UNAVAILABLE', 'Cannot stage a step: it was cancelled, or its job ended, meanwhile');
+}
+
+/** What the engine refuses of a container is the step's own fault where it names what the step asked for. */
+function stagingError(step: StageSpec, error: unknown): GantryError {
+  const message = error instanceof Error ? error.message : String(error);
+  const isOwnFault =
+    error instanceof EngineError &&
+    !(error instanceof EngineUnreachable) &&
+    (error.status === 400 ||
+      /unable to find (user|group)|no matching entries|no users found|invalid (user|working|mount)/i.test(message));
+  return new GantryError(
+    isOwnFault ? 'IMAGE_INVALID' : 'RUNTIME_UNAVAILABLE',
+    `Cannot start a container for step "${step.name}": ${message}`,
+    { cause: error },
+  );
+}
+
+/** Waits no longer than the signal lets it: what is being fetched may go on for others. */
+function untilAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  if (signal.aborted) return Promise.reject(endedMeanwhile());
+  const aborted = Promise.withResolvers<never>();
+  const listener = (): void => aborted.reject(endedMeanwhile());
+  signal.addEventListener('abort', listener, { once: true });
+  return Promise.race([promise, aborted.promise]).finally(() => signal.removeEventListener('abort', listener));
+}
+
+/** Ids come from us, but they become names. */
+function fileName(id: string): string {
+  return id.replaceAll(/[^A-Za-z0-9_.-]/g, '_').slice(0, 100);
+}

@@ -1,0 +1,119 @@
+/**
+ * The program behind which a staged step waits as the first process of its container. It is perl by its own loader, in
+ * a volume beside the image's files, so that images without a shell have a gate too; it loads no module, for what
+ * `@INC` names belongs to the image.
+ *
+ * It reads a release from its standard input: a 4-byte length and fields as `N/a*`: mark, script, whether there is one,
+ * whether the rest of the input is the step's (else it gets none), number of default variables, name and value of each,
+ * number of variables, name and value of each, then the arguments. End of input before the release means: discarded; after it, that
+ * the runner is gone, and with the gate every process of the container ends.
+ *
+ * How the step ended it tells at the end of the standard error, after the mark, which only the runner knows beforehand:
+ * `exit <code>` · `signal <number>` · `fault <why>`, with ` oom <times>` where the kernel killed for memory. An engine
+ * reports 137 for an exit with 137 and for SIGKILL alike.
+ */
+export const gateProgram = String.raw`
+sub take {
+  my ($wanted) = @_;
+  my $bytes = '';
+  while (length $bytes < $wanted) {
+    my $count = sysread(STDIN, $bytes, $wanted - length $bytes, length $bytes);
+    next if !defined $count && $! =~ /interrupt/i;
+    exit 0 if !$count;
+  }
+  return $bytes;
+}
+my $length = unpack('N', take(4));
+my ($mark, $script, $hasScript, $takesInput, @rest) = unpack('(N/a*)*', take($length));
+sub variables { my $count = shift @rest; return splice @rest, 0, 2 * $count }
+my @defaults = variables();
+my @environment = variables();
+my @command = @rest;
+
+sub report {
+  my ($text) = @_;
+  my $bytes = "$mark$text\n";
+  my $done = 0;
+  while ($done < length $bytes) {
+    my $wrote = syswrite(STDERR, $bytes, length($bytes) - $done, $done);
+    last if !$wrote;
+    $done += $wrote;
+  }
+}
+sub fault { my $why = $_[0]; $why =~ s/\s+/ /g; report('fault ' . substr($why, 0, 2000)); exit 127 }
+# How often the kernel killed for want of memory here: version 1 of control groups, and version 2.
+sub oomKills {
+  for my $path ('/sys/fs/cgroup/memory/memory.oom_control', '/sys/fs/cgroup/memory.events') {
+    open(my $file, '<', $path) or next;
+    while (my $line = <$file>) { return $1 if $line =~ /^oom_kill (\d+)/ }
+  }
+  return 0;
+}
+
+if ($hasScript) {
+  my $path = '/dev/shm/.gantry-script';
+  unlink $path;
+  umask 0377;
+  open(my $file, '>', $path) or fault("Cannot keep the script: $!");
+  my $done = 0;
+  while ($done < length $script) {
+    my $wrote = syswrite($file, $script, 1 << 20, $done);
+    fault("Cannot keep the script: $!") if !$wrote;
+    $done += $wrote;
+  }
+  close $file;
+  umask 0022;
+  @command = ('/bin/sh', $path);
+}
+$script = undef;
+fault('Cannot start: neither the step nor the image names a command') if !@command;
+
+my $child = fork();
+defined $child or fault("Cannot fork: $!");
+if ($child == 0) {
+  setpgrp(0, 0);
+  open(STDIN, '<', '/dev/null') if !$takesInput;
+  while (@defaults) { my $key = shift @defaults; my $value = shift @defaults; $ENV{$key} = $value unless exists $ENV{$key} }
+  while (@environment) { my $key = shift @environment; $ENV{$key} = shift @environment }
+  exec { $command[0] } @command;
+  my $why = "$!";
+  my $what = $hasScript ? 'the commands: /bin/sh of the image' : "\"$command[0]\"";
+  fault("Cannot start $what: $why");
+}
+@environment = ();
+$SIG{TERM} = sub { kill 'TERM', -1 };
+open(STDOUT, '>', '/dev/null');
+open(STDIN, '<', '/dev/null') if $takesInput;
+
+# pidfd_open has this number on every architecture. Where it is refused, the end is looked for.
+my $handle = syscall(434, $child, 0);
+while (1) {
+  my $bits = '';
+  vec($bits, fileno(STDIN), 1) = 1 if !$takesInput;
+  vec($bits, $handle, 1) = 1 if $handle >= 0;
+  my $found = select(my $readable = $bits, undef, undef, $handle >= 0 ? 0.5 : 0.02);
+  if ($found > 0 && !$takesInput && vec($readable, fileno(STDIN), 1)) {
+    my $got = sysread(STDIN, my $nothing, 4096);
+    exit 137 if defined $got && !$got;
+  }
+  while ((my $pid = waitpid(-1, 1)) > 0) {
+    next if $pid != $child;
+    my $signal = $? & 127;
+    my $code = $? >> 8;
+    my $oom = $signal || $code ? oomKills() : 0;
+    report(($signal ? "signal $signal" : "exit $code") . ($oom ? " oom $oom" : ''));
+    exit($signal ? 128 + $signal : $code);
+  }
+}
+`;
+
+/** Where the gate's volume is mounted in each container. */
+export const gateFolder = '/.gantry';
+
+export const gateCommand: readonly string[] = [
+  `${gateFolder}/ld.so`,
+  '--library-path',
+  gateFolder,
+  `${gateFolder}/perl`,
+  `${gateFolder}/gate`,
+];

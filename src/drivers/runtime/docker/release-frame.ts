@@ -1,0 +1,62 @@
+import { GantryError } from '../../../core/errors.ts';
+import type { ReleaseSpec, StageSpec } from '../runtime.ts';
+
+/** A release is held in memory on both sides of the gate. */
+const releaseLimitBytes = 64 * 1024 * 1024;
+
+/**
+ * What opens the gate. Environment: the image's own (which the container has), then defaults where the image says
+ * nothing, then plan, then secrets. Throws REQUEST_INVALID and REQUEST_TOO_LARGE.
+ */
+export function encodeRelease(options: {
+  readonly mark: string;
+  readonly step: Pick<StageSpec, 'name' | 'kind' | 'entrypoint' | 'command'>;
+  readonly release: Pick<ReleaseSpec, 'script' | 'environment' | 'secrets'>;
+  readonly image: { readonly entrypoint: readonly string[]; readonly command: readonly string[] };
+  readonly defaults: Readonly<Record<string, string>>;
+  /** What comes after the release is the step's own standard input. */
+  readonly takesInput?: boolean;
+}): Buffer {
+  const { mark, step, release, image, defaults, takesInput = false } = options;
+  const variables = Object.entries({ ...release.environment, ...release.secrets }).filter(
+    ([name]) => name !== '' && !name.includes('='),
+  );
+  const holed = variables.find(([name, value]) => name.includes('\0') || value.includes('\0'));
+  if (holed) {
+    throw new GantryError('REQUEST_INVALID', `Cannot start step "${step.name}": variable ${holed[0]} has a NUL byte`);
+  }
+  const script = step.kind === 'image' ? undefined : release.script;
+  const command =
+    script === undefined
+      ? [...(step.entrypoint ?? image.entrypoint), ...(step.command ?? (step.entrypoint ? [] : image.command))]
+      : [];
+  const defaultVariables = Object.entries(defaults);
+  const fields = [
+    mark,
+    script ?? '',
+    script === undefined ? '' : '1',
+    takesInput ? '1' : '',
+    String(defaultVariables.length),
+    ...defaultVariables.flat(),
+    String(variables.length),
+    ...variables.flat(),
+    ...command,
+  ].flatMap((field) => {
+    const bytes = Buffer.from(field);
+    return [uint32(bytes.length), bytes];
+  });
+  const body = Buffer.concat(fields);
+  if (body.length > releaseLimitBytes) {
+    throw new GantryError(
+      'REQUEST_TOO_LARGE',
+      `Cannot start step "${step.name}": script and environment have ${body.length} bytes, at most ${releaseLimitBytes} are allowed`,
+    );
+  }
+  return Buffer.concat([uint32(body.length), body]);
+}
+
+function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}

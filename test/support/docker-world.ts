@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createDockerRuntime, type DockerRuntimeOptions } from '../../src/drivers/runtime/docker/docker-runtime.ts';
+import type { Runtime } from '../../src/drivers/runtime/runtime.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
+import { ownIdentity } from '../../src/lib/process-identity.ts';
+import { systemTimers } from '../../src/lib/timers.ts';
+import { type ContainerEngine, composedImages } from './container-engine.ts';
+
+/** A runtime in a private engine. */
+export interface DockerWorld {
+  readonly runtime: Runtime;
+  readonly options: DockerRuntimeOptions;
+  /** What the runtime has in the engine for jobs: what is kept ready left out. */
+  leftovers(): Promise<readonly string[]>;
+  /** Everything of the instance in the engine. */
+  objects(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+export function openDockerWorld(engine: ContainerEngine, change: Partial<DockerRuntimeOptions> = {}): DockerWorld {
+  const options: DockerRuntimeOptions = {
+    engine: engine.address,
+    agent: { instanceId: `test-${randomBytes(4).toString('hex')}`, ...ownIdentity() },
+    composed: composedImages(),
+    clock: systemClock,
+    timers: systemTimers,
+    logger: silentLogger,
+    ...change,
+  };
+  const runtime = createDockerRuntime(options);
+  const objects = (): Promise<readonly string[]> => listObjects(engine, options.agent.instanceId);
+  return {
+    runtime,
+    options,
+    objects,
+    async leftovers() {
+      // What is being removed beside other work is no leftover for a while.
+      const giveUpAt = performance.now() + 15_000;
+      for (;;) {
+        const left = beyondPool(await objects());
+        if (left.length === 0 || performance.now() > giveUpAt) return left;
+        await sleep(100);
+      }
+    },
+    close: () => runtime.close(),
+  };
+}
+
+function beyondPool(names: readonly string[]): readonly string[] {
+  const surplus = (what: RegExp): readonly string[] => {
+    const found = names.filter((name) => what.test(name));
+    // Two are kept ready, and one may be on its way in or out.
+    return found.length > 3 ? [`${found.length} of ${what.source}`] : [];
+  };
+  return [
+    ...names.filter((name) => !/-(net|work|pause)-\d+$|-gate$|-gate-fill$/.test(name)),
+    ...surplus(/-net-/),
+    ...surplus(/-work-/),
+    ...surplus(/-pause-/),
+  ];
+}
+
+async function listObjects(engine: ContainerEngine, instanceId: string): Promise<readonly string[]> {
+  const filters = encodeURIComponent(JSON.stringify({ label: [`gantry.instance=${instanceId}`] }));
+  const containers = await engine.call<{ Names: string[] }[]>('GET', `/containers/json?all=1&filters=${filters}`);
+  const volumes = await engine.call<{ Volumes: { Name: string }[] | null }>('GET', `/volumes?filters=${filters}`);
+  const networks = await engine.call<{ Name: string }[]>('GET', `/networks?filters=${filters}`);
+  return [
+    ...containers.map(({ Names }) => Names[0] ?? ''),
+    ...(volumes.Volumes ?? []).map(({ Name }) => Name),
+    ...networks.map(({ Name }) => Name),
+  ].sort();
+}
