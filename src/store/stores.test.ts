@@ -5,7 +5,7 @@ import { createEvent, createPerson, createProject, newPipeline, someTime } from 
 import type { AuditFilter, NewAuditEntry } from '../core/audit.ts';
 import { sessionIdleMs } from '../core/credential.ts';
 import type { Holder } from '../core/holder.ts';
-import type { Step, StepChange } from '../core/pipeline.ts';
+import type { PipelineFacts, PipelineStatus, Step, StepChange } from '../core/pipeline.ts';
 import { defaultPipelineSettings } from '../core/pipeline-settings.ts';
 import type { WorkflowPlan } from '../core/plan.ts';
 import type { TraceEntry } from '../core/trace.ts';
@@ -541,6 +541,59 @@ describe.each(databases)('stores on $name', ({ create, stop, isMissing }) => {
       expect(await store.read.pipelines.findWorkflow(workflows[1]?.id ?? 0)).toEqual(workflows[1]);
       expect(await store.read.pipelines.steps(pipeline.id)).toEqual(steps);
       expect(await store.read.pipelines.findStep(steps[1]?.id ?? 0)).toEqual(steps[1]);
+    });
+
+    it('keep what their file was read with, when that is known', async () => {
+      const { project, pipeline } = await aPipeline(workflowPlan('default', [stepPlan('a')]));
+      expect(await store.read.pipelines.facts(pipeline.id)).toBeUndefined();
+      const facts: PipelineFacts = {
+        project: {
+          owner: 'mei',
+          name: 'shop',
+          visibility: 'private',
+          defaultBranch: 'main',
+          link: 'https://git.example.com/mei/shop',
+          cloneUrl: 'https://git.example.com/mei/shop.git',
+        },
+        instanceUrl: 'https://git.example.com',
+        variables: { REGION: '华东' },
+        rules: { path: 'ci/pipeline.yml' },
+      };
+      const event = await createEvent(store, project.id, 'push:2');
+      const created = await store.write(({ pipelines }) =>
+        pipelines.create(newPipeline(event, 2, { facts }), planOf()),
+      );
+      expect(await store.read.pipelines.facts(created?.pipeline.id ?? 0)).toEqual(facts);
+    });
+
+    it('tell how long steps took in the last pipelines of their branch that passed', async () => {
+      const { project, pipeline } = await aPipeline(workflowPlan('default', [stepPlan('a')]));
+      const run = async (branch: string, status: PipelineStatus, seconds: number) => {
+        const number = await store.read.pipelines.nextNumber(project.id);
+        const event = await createEvent(store, project.id, `push:${number}`);
+        const plan = planOf(workflowPlan('default', [stepPlan('build'), stepPlan('deploy', { skipped })]));
+        return store.write(async ({ pipelines }) => {
+          const created = await pipelines.create(newPipeline(event, number, { branch, status }), plan);
+          const [build] = created?.steps ?? [];
+          const finishedAt = later(seconds * 1_000);
+          await pipelines.updateSteps([
+            { id: build?.id ?? 0, status: 'passed', startedAt: someTime, runningAt: later(500), finishedAt },
+          ]);
+          return build?.id ?? 0;
+        });
+      };
+      const first = await run('main', 'passed', 1);
+      expect(await store.read.pipelines.findStep(first)).toMatchObject({ startedAt: someTime, runningAt: later(500) });
+      for (const seconds of [2, 3]) await run('main', 'passed', seconds);
+      await run('main', 'failed', 100);
+      await run('other', 'passed', 200);
+      const number = await store.read.pipelines.nextNumber(project.id);
+      const past = await store.read.pipelines.passedStepDurations({ ...pipeline, number }, 2);
+      expect(past.toSorted((a, b) => a.durationMs - b.durationMs)).toEqual([
+        { workflow: 'default', step: 'build', durationMs: 2_000 },
+        { workflow: 'default', step: 'build', durationMs: 3_000 },
+      ]);
+      expect(await store.read.pipelines.passedStepDurations(pipeline, 20)).toEqual([]);
     });
 
     it('count from one within their project, and a number that is taken is not given again', async () => {

@@ -1,7 +1,7 @@
 import { GantryError } from '../../core/errors.ts';
 import { type Event, isSkippingOption } from '../../core/event.ts';
 import type { Happening } from '../../core/events.ts';
-import type { NewPipeline, Pipeline } from '../../core/pipeline.ts';
+import type { NewPipeline, Pipeline, PipelineFacts } from '../../core/pipeline.ts';
 import type { PipelineSettings } from '../../core/pipeline-settings.ts';
 import type { PipelinePlan } from '../../core/plan.ts';
 import { type Project, projectSlug } from '../../core/project.ts';
@@ -10,13 +10,14 @@ import type { LimitedSecret, SecretVault } from '../../core/secret-vault.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import { architectureName } from '../../engine/architecture.ts';
-import { dialectOf, isFileOf } from '../../engine/choose-files.ts';
+import { dialectOf } from '../../engine/choose-files.ts';
 import { type CompileInput, type CompileResult, pipelineFilePaths } from '../../engine/compile-input.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { type OpenPipeline, openPipeline } from './open-pipelines.ts';
 import { type ChangedPaths, readChangedPaths } from './read-changed-paths.ts';
+import { readLimitBytes, readPipelineFiles } from './read-pipeline-files.ts';
 import { traceRefusedSecrets } from './secret-refusals.ts';
 
 /** Compiles in a process of its own, under the limits of R5. */
@@ -51,12 +52,6 @@ export interface Planned {
 }
 
 const allZeros = /^0+$/;
-
-/** More than a pipeline file may have, so that the compiler says what is too large and by how much. */
-const readLimitBytes = 1024 * 1024;
-
-/** Workflow files that one folder may have; documents of one file have the same limit. */
-const maxWorkflowFiles = 200;
 
 /** Two plans of one project at once would want the same number; more often than this somebody else is at it. */
 const numberTries = 5;
@@ -186,15 +181,12 @@ async function readFacts(deps: PlanEventDeps, event: Event, project: Project): P
     event.kind === 'tag'
       ? ((await repository.resolve(event.projectId, event.after))?.commit ?? event.after)
       : event.after;
-  const { path: configuredPath } = project.pipelines;
-  const places = configuredPath === undefined ? pipelineFilePaths : [configuredPath];
-  const [details, known, variables, ...found] = await Promise.all([
+  const [details, known, variables, files] = await Promise.all([
     repository.commit(event.projectId, commit),
     secrets.list(event.projectId),
     store.read.variables.valuesFor(event.projectId),
-    ...places.map((path) => readPipelineFiles(deps, event.projectId, commit, path)),
+    readPipelineFiles(repository, event.projectId, commit, project.pipelines.path),
   ]);
-  const files = found.flat();
   const [first] = files;
   return {
     commit,
@@ -207,46 +199,6 @@ async function readFacts(deps: PlanEventDeps, event: Event, project: Project): P
     changed: await readChangedPaths(deps, event, project, commit, files),
     tooLarge: first && first.text === undefined ? refuseFile(first.path) : undefined,
   };
-}
-
-/** A file, or those directly in a folder; none when it does not exist. */
-async function readPipelineFiles(
-  deps: PlanEventDeps,
-  projectId: number,
-  commit: string,
-  path: string,
-): Promise<readonly ReadFile[]> {
-  if (!path.endsWith('/')) {
-    const file = await readPipelineFile(deps, projectId, commit, path);
-    return file ? [file] : [];
-  }
-  const entries = (await deps.repository.listFolder(projectId, commit, path.slice(0, -1))) ?? [];
-  const paths = entries.map(({ name }) => `${path}${name}`).filter((each) => isFileOf(path, each));
-  const files = await Promise.all(
-    paths.slice(0, maxWorkflowFiles).map((each) => readPipelineFile(deps, projectId, commit, each)),
-  );
-  return files.filter((file) => file !== undefined);
-}
-
-/** `text` is absent for a file that is too large to be read. */
-interface ReadFile {
-  readonly path: string;
-  readonly text?: string;
-}
-
-async function readPipelineFile(
-  { repository }: PlanEventDeps,
-  projectId: number,
-  commit: string,
-  path: string,
-): Promise<ReadFile | undefined> {
-  try {
-    const file = await repository.readFile(projectId, commit, path, readLimitBytes);
-    return file && { path, text: file.bytes.toString('utf8') };
-  } catch (error) {
-    if (error instanceof GantryError && error.code === 'REQUEST_TOO_LARGE') return { path };
-    throw error;
-  }
 }
 
 function refuseFile(path: string): CompileResult {
@@ -412,9 +364,15 @@ function newPipeline(
     cron: event.cron,
     path,
     dialect: planOf(result).dialect,
+    facts: factsToKeep(input),
     createdAt,
     ...(result.kind === 'failed' ? { error: result.error, startedAt: createdAt, finishedAt: createdAt } : {}),
   };
+}
+
+/** What cannot be asked for again once settings have changed. */
+function factsToKeep({ project, instanceUrl, architecture, variables, rules }: CompileInput): PipelineFacts {
+  return { project, instanceUrl, architecture, variables, rules };
 }
 
 function statusAtBirth({ workflows }: PipelinePlan): 'queued' | 'blocked' {
