@@ -9,7 +9,8 @@ import { configRows } from '../src/app/config.ts';
 import { commandReference } from '../src/cli/reference.ts';
 import { errorCatalogue } from '../src/core/errors.ts';
 import { actions, roles } from '../src/core/permission.ts';
-import { lintRules } from '../src/engine/lint-rules.ts';
+import { lintHints } from '../src/engine/lint-hints.ts';
+import { type LintCode, lintRules } from '../src/engine/lint-rules.ts';
 
 /**
  * `npm run docs`: the reference pages and the picture of ARCHITECTURE.md, from the tables and the code themselves.
@@ -102,11 +103,12 @@ put(
     'Rules of pipeline files',
     '`gantry lint` and the server read a file with the very same code. *by dialect*: an error in `.gantry.yml`, a warning in files of systems that ignore it.',
     table(
-      ['code', 'severity', 'what it finds'],
+      ['code', 'severity', 'what it finds', 'what to write instead'],
       Object.entries(lintRules).map(([name, { severity, summary }]) => [
         code(name),
         severity === 'by-dialect' ? '*by dialect*' : severity,
         summary,
+        lintHints[name as LintCode] ?? '',
       ]),
     ),
   ),

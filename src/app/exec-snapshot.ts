@@ -18,24 +18,16 @@ import { GantryError } from '../core/errors.ts';
 import { isWorkflowFile } from '../engine/choose-files.ts';
 import { pipelineFilePaths } from '../engine/compile-input.ts';
 
+import type { CommitFacts } from './exec-event.ts';
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What `gantry exec` runs: a commit in a repository of its own, made of a working tree or of one of its commits. */
-export interface Snapshot {
+export interface Snapshot extends CommitFacts {
   /** Bare repository that holds the commit and all that it is made of. */
   readonly repository: string;
-  readonly commit: string;
   /** Whether the working tree has something that HEAD has not. */
   readonly hasUncommitted: boolean;
-  /** Branch that is checked out; absent where HEAD is detached. */
-  readonly branch: string | undefined;
-  readonly defaultBranch: string | undefined;
-  readonly message: string;
-  readonly authorName: string;
-  readonly authorEmail: string;
-  /** The commit that the change is compared with, and what it touched; absent where nobody can tell. */
-  readonly before: string | undefined;
-  readonly changedPaths: readonly string[] | undefined;
   /** The pipeline files of the commit, in the order in which they are looked for. */
   readonly files: readonly { readonly path: string; readonly text: string }[];
   /** The top folder of the working tree. */

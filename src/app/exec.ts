@@ -3,9 +3,7 @@ import { basename, join, resolve } from 'node:path';
 import { GantryError } from '../core/errors.ts';
 import type { PipelineStatus } from '../core/pipeline.ts';
 import type { PipelinePlan } from '../core/plan.ts';
-import { architectureName } from '../engine/architecture.ts';
-import { compilePipeline } from '../engine/compile.ts';
-import type { CompileInput, CompileResult, EventFacts, FileEvent } from '../engine/compile-input.ts';
+import type { CompileInput, CompileResult } from '../engine/compile-input.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { jsonLogger } from '../lib/logger.ts';
 import { ownIdentity } from '../lib/process-identity.ts';
@@ -13,25 +11,12 @@ import { systemTimers } from '../lib/timers.ts';
 import { startRunner } from '../runner/runner.ts';
 import type { Config } from './config.ts';
 import { ExecDesk, type ExecListener } from './exec-desk.ts';
+import { type ExecEvent, localInput } from './exec-event.ts';
 import { type Snapshot, takeSnapshot } from './exec-snapshot.ts';
+import { localCompiler } from './local-compiler.ts';
 import { openRunnerFolder } from './runner-folder.ts';
 import { runtimeSettings } from './runner-settings.ts';
 import { openRuntime } from './runtime.ts';
-
-/** What a person says of the event that is to be tried. */
-export interface ExecEvent {
-  readonly kind: FileEvent;
-  /** Branch, or name of the tag; default: what is checked out. */
-  readonly branch?: string | undefined;
-  readonly ref?: string | undefined;
-  readonly target?: string | undefined;
-  readonly schedule?: string | undefined;
-  readonly parameters: Readonly<Record<string, string>>;
-  /** Instead of what git finds. */
-  readonly changedPaths?: readonly string[] | undefined;
-  /** Number of the pipeline whose event is tried again. */
-  readonly parentNumber?: number | undefined;
-}
 
 export interface ExecRequest {
   readonly config: Config;
@@ -65,11 +50,19 @@ export interface MissingSecret {
 
 /** Takes the snapshot and compiles it for the event, as the server would. Call `snapshot.release()` in the end. */
 export async function prepareExec(request: ExecRequest): Promise<PreparedExec> {
-  const { config, environment, event, folder, revision } = request;
+  const { config, environment, event, file, folder, revision } = request;
   const snapshot = await takeSnapshot({ folder, cacheFolder: execFolder(config), revision, environment });
   try {
-    const input = compileInput(request, snapshot, event);
-    return { snapshot, input, result: compilePipeline(input) };
+    const input = localInput({
+      files: file === undefined ? snapshot.files : [readFile(folder, file)],
+      event,
+      commit: snapshot,
+      personName: environment['USER'] ?? snapshot.authorName,
+      project: request.project ?? { name: basename(snapshot.folder) },
+      secretNames: request.secretNames,
+      stepTimeoutMs: config.stepTimeout,
+    });
+    return { snapshot, input, result: await localCompiler().compile(input) };
   } catch (error) {
     await snapshot.release();
     throw error;
@@ -194,72 +187,6 @@ function whatToDo(): string {
 /** Repositories, uppers and checkouts of `gantry exec`, apart from those of servers. */
 function execFolder({ cacheFolder }: Pick<Config, 'cacheFolder'>): string {
   return join(cacheFolder, 'exec');
-}
-
-function compileInput(request: ExecRequest, snapshot: Snapshot, event: ExecEvent): CompileInput {
-  const { config, project } = request;
-  const [owner = 'local', name = 'project'] = (project?.slug ?? `local/${basename(snapshot.folder)}`).split('/');
-  const instanceUrl = project?.url ?? 'http://localhost';
-  const link = `${instanceUrl}/${owner}/${name}`;
-  const defaultBranch = snapshot.defaultBranch ?? 'main';
-  return {
-    files: request.file === undefined ? snapshot.files : [readFile(request.folder, request.file)],
-    event: eventFacts(event, snapshot, defaultBranch, request.environment['USER'] ?? snapshot.authorName),
-    project: { owner, name, visibility: 'private', defaultBranch, link, cloneUrl: `${link}.git` },
-    // No pipeline of a server has this number.
-    pipeline: { number: 0, createdAt: systemClock.now(), link: `${link}/pipelines/0` },
-    instanceUrl,
-    architecture: architectureName(process.arch),
-    secretNames: request.secretNames,
-    stepTimeoutMs: config.stepTimeout,
-  };
-}
-
-function eventFacts(event: ExecEvent, snapshot: Snapshot, defaultBranch: string, personName: string): EventFacts {
-  const { kind } = event;
-  const here = snapshot.branch ?? defaultBranch;
-  const branch =
-    event.branch ?? event.ref?.replace(/^refs\/(heads|tags)\//, '') ?? branchFor(kind, here, defaultBranch);
-  const ref = event.ref ?? refFor(kind, branch);
-  const isChange = kind === 'push' || kind === 'pull_request';
-  return {
-    kind,
-    ref,
-    branch,
-    before: snapshot.before ?? '0'.repeat(snapshot.commit.length),
-    commit: snapshot.commit,
-    message: snapshot.message,
-    authorName: snapshot.authorName,
-    authorEmail: snapshot.authorEmail,
-    personName,
-    parameters: event.parameters,
-    target: event.target,
-    schedule: event.schedule,
-    parentNumber: event.parentNumber,
-    changedPaths: event.changedPaths ?? (isChange ? snapshot.changedPaths : undefined),
-    ...(kind === 'pull_request'
-      ? {
-          pullRequest: {
-            number: 1,
-            title: snapshot.message.split('\n')[0] ?? '',
-            sourceBranch: here,
-            targetBranch: branch,
-            action: 'opened',
-          },
-        }
-      : {}),
-  };
-}
-
-/** A pull request goes to the default branch, and a tag needs a name that nobody mistakes for a release. */
-function branchFor(kind: FileEvent, here: string, defaultBranch: string): string {
-  if (kind === 'pull_request') return defaultBranch;
-  return kind === 'tag' ? 'v0.0.0' : here;
-}
-
-function refFor(kind: FileEvent, branch: string): string {
-  if (kind === 'pull_request') return 'refs/pull/1/head';
-  return kind === 'tag' ? `refs/tags/${branch}` : `refs/heads/${branch}`;
 }
 
 function readFile(folder: string, path: string): { readonly path: string; readonly text: string } {

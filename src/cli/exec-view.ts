@@ -93,7 +93,10 @@ class LinesView implements ExecView {
     ];
     await out.note(head.join('  '));
     for (const entry of result.trace)
-      if (isOfWorkflow(entry)) await out.note(out.paintNote('dim', `– ${printable(traceSentence(entry, language))}`));
+      if (entry.rule === 'file.warning')
+        await out.note(`${out.paintNote('yellow', '!')} ${printable(traceSentence(entry, language))}`);
+      else if (isOfWorkflow(entry))
+        await out.note(out.paintNote('dim', `– ${printable(traceSentence(entry, language))}`));
   }
 
   step(step: ExecStep): void {

@@ -221,7 +221,9 @@ steps:
     commit({ '.gantry.yml': 'kind: pipeline\nstages: []\nsteps: [{name: s, image: x, commands: [ls]}]\n' });
     const { code, stderr } = await exec([]);
     expect(code).toBe(5);
-    expect(stderr).toContain('.gantry.yml, line 2, column 1');
+    expect(stderr).toContain(
+      '.gantry.yml:2:1: error a pipeline has no key "stages"  [key.unknown]\n  2 │ stages: []\n',
+    );
   });
 
   it('runs what lies in the working tree, untracked files too, and changes nothing of it', async () => {

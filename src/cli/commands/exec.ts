@@ -1,58 +1,45 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type Command, Option } from 'commander';
-import type { ExecEvent, ExecRequest, PreparedExec } from '../../app/exec.ts';
+import type { Command } from 'commander';
+import type { ExecRequest, PreparedExec } from '../../app/exec.ts';
+import type { ExecEvent } from '../../app/exec-event.ts';
 import { GantryError } from '../../core/errors.ts';
 import type { PipelineStatus } from '../../core/pipeline.ts';
 import type { PipelinePlan } from '../../core/plan.ts';
 import type { TraceEntry } from '../../core/trace.ts';
-import type { FileEvent } from '../../engine/compile-input.ts';
+import type { CompileInput } from '../../engine/compile-input.ts';
 import type { Cli } from '../cli.ts';
+import { addEventOptions, type EventOptions, eventOf } from '../event-options.ts';
 import { Exit, exitCodes } from '../exit-codes.ts';
-import { addJson, addProject, collect, type JsonOption, oneOf, type ProjectOption } from '../options.ts';
-import { parametersOf } from '../parameters.ts';
+import { addJson, addProject, collect, type JsonOption, type ProjectOption } from '../options.ts';
 import { parseSecretFile, SecretFileError } from '../secret-file.ts';
 import { printable } from '../text-width.ts';
 
-interface ExecOptions extends JsonOption, ProjectOption {
-  readonly event?: string;
-  readonly branch?: string;
-  readonly ref?: string;
-  readonly target?: string;
-  readonly cron?: string;
-  readonly parameter?: readonly string[];
-  readonly param?: readonly string[];
+interface ExecOptions extends JsonOption, ProjectOption, EventOptions {
   readonly secretFile?: readonly string[];
   readonly secret?: readonly string[];
   readonly at?: string;
   readonly workflow?: readonly string[];
   readonly only?: true;
-  readonly changed?: readonly string[];
   readonly file?: string;
   readonly runtime?: string;
   readonly like?: string;
 }
 
-const events: readonly FileEvent[] = ['push', 'tag', 'manual', 'promote', 'rollback', 'cron', 'pull_request'];
 const maxSecretFileBytes = 2 ** 20;
 
 /** `gantry exec [STEP…]`: the server's compiler, engine and runtimes, here. Exit code as that of `pipeline watch`. */
 export function addExec(parent: Command, cli: Cli): void {
   const { texts } = cli;
-  addJson(addProject(parent.command('exec [steps...]').description(texts.commands.exec), cli), cli)
-    .option('-e, --event <event>', texts.options.execEvent)
-    .option('-b, --branch <name>', texts.options.execBranch)
-    .option('--ref <reference>', texts.options.execRef)
-    .option('--target <name>', texts.options.execTarget)
-    .option('--cron <name>', texts.options.execCron)
-    .option('-P, --parameter <KEY=VALUE>', texts.options.parameter, collect)
-    .addOption(new Option('--param <KEY=VALUE>').argParser(collect).hideHelp())
+  addEventOptions(
+    addJson(addProject(parent.command('exec [steps...]').description(texts.commands.exec), cli), cli),
+    cli,
+  )
     .option('--secret-file <file>', texts.options.execSecretFile, collect)
     .option('--secret <name>', texts.options.execSecret, collect)
     .option('--at <revision>', texts.options.execAt)
     .option('--workflow <name>', texts.options.execWorkflow, collect)
     .option('--only', texts.options.execOnly)
-    .option('--changed <paths>', texts.options.execChanged, collect)
     .option('--file <path>', texts.options.execFile)
     .option('--runtime <name>', texts.options.execRuntime)
     .option('--like <number>', texts.options.execLike)
@@ -87,19 +74,6 @@ export function addExec(parent: Command, cli: Cli): void {
         await prepared.snapshot.release();
       }
     });
-}
-
-function eventOf(cli: Cli, options: ExecOptions): ExecEvent {
-  const implied = options.target === undefined ? (options.cron === undefined ? 'push' : 'cron') : 'promote';
-  return {
-    kind: options.event === undefined ? implied : oneOf(cli, '--event', options.event.replace('-', '_'), events),
-    branch: options.branch,
-    ref: options.ref,
-    target: options.target,
-    schedule: options.cron,
-    parameters: parametersOf(cli, [...(options.parameter ?? []), ...(options.param ?? [])]),
-    changedPaths: options.changed?.flatMap((paths) => paths.split(',').filter((path) => path !== '')),
-  };
 }
 
 /** The event of a pipeline that the server ran; parameters may be given besides. */
@@ -155,7 +129,7 @@ function readText(cli: Cli, path: string): string {
 /** What is to be run; ends the command where that is nothing. */
 async function planOf(
   cli: Cli,
-  { result }: PreparedExec,
+  { input, result }: PreparedExec,
   steps: readonly string[],
   options: ExecOptions,
 ): Promise<PipelinePlan> {
@@ -166,10 +140,7 @@ async function planOf(
   if (result.kind === 'failed') {
     const { error } = result;
     if (options.json !== undefined) await out.jsonLine({ type: 'end', status: 'failed', error, why }, '*');
-    else
-      for (const entry of result.trace)
-        if (entry.rule === 'file.invalid' || entry.rule === 'file.too-large')
-          await out.note(`${out.paintNote('red', texts.error)} ${sentence(entry)}`);
+    else await showFindings(cli, result.path, input, [...result.trace].filter(isAboutFile).map(sentence));
     throw new Exit(exitCodes.endedBadly);
   }
   if (result.kind === 'nothing') {
@@ -202,6 +173,25 @@ async function planOf(
   if (named.length > 0 && leftOut.length === named.length)
     throw new GantryError('NO_PIPELINE_MATCHED', texts.errors.stepsLeftOut(leftOut.map(sentence).join(' ')));
   return chosen.plan;
+}
+
+function isAboutFile({ rule }: TraceEntry): boolean {
+  return rule === 'file.invalid' || rule === 'file.too-large';
+}
+
+/** Why a file does not compile, with its lines; of one that is no plain text only the sentences. */
+async function showFindings(cli: Cli, path: string, input: CompileInput, sentences: readonly string[]): Promise<void> {
+  const { out, texts } = cli;
+  const [{ lintPipelineFile }, { findingLines }] = await Promise.all([
+    import('../../engine/lint.ts'),
+    import('../finding-lines.ts'),
+  ]);
+  const text = input.files.find((file) => file.path === path)?.text ?? '';
+  const errors = lintPipelineFile(path, text, input).findings.filter(
+    ({ severity, code }) => severity === 'error' && code !== 'file.program',
+  );
+  for (const finding of errors) for (const line of findingLines(cli, path, text, finding)) await out.note(line);
+  if (errors.length === 0) for (const said of sentences) await out.note(`${out.paintNote('red', texts.error)} ${said}`);
 }
 
 async function refuseMissingSecrets(

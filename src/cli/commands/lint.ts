@@ -2,38 +2,100 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
 import type { Command } from 'commander';
 import { GantryError } from '../../core/errors.ts';
+import type { CompileInput } from '../../engine/compile-input.ts';
 import type { Cli } from '../cli.ts';
+import { currentBranch } from '../clone.ts';
+import { addEventOptions, type EventOptions, eventOf, namesEvent } from '../event-options.ts';
 import { Exit, exitCodes } from '../exit-codes.ts';
+import { findingLines } from '../finding-lines.ts';
 import { addJson, type JsonOption } from '../options.ts';
-import { printable } from '../text-width.ts';
+import { printTrace } from '../trace-lines.ts';
 
-/** `gantry lint [file…]`: the server's own reader, here. Exit code 1 when a file would not run. */
+interface File {
+  readonly path: string;
+  readonly text: string;
+}
+
+/**
+ * `gantry lint [file…]`: the server's own reader, here; with an event also what would run, and why. Exit code 1 when a
+ * file would not run.
+ */
 export function addLint(parent: Command, cli: Cli): void {
   const { texts, out } = cli;
-  addJson(parent.command('lint [files...]').description(texts.commands.lint), cli)
-    .addHelpText('before', `${texts.examples}\n  gantry lint\n  gantry lint .gantry.yml --json\n`)
-    .action(async (given: readonly string[], options: JsonOption) => {
-      const { lintPipelineFile } = await import('../../engine/lint.ts');
-      const files = given.length > 0 ? given : await usualFiles(cli);
-      const results = files.map((path) => ({
-        path,
-        ...lintPipelineFile(path.replaceAll(sep, '/'), readText(cli, path)),
-      }));
-      if (options.json !== undefined) await out.json({ items: results }, options.json);
-      else
-        for (const { path, isValid, findings, workflows } of results) {
-          for (const { line, column, severity, code, message } of findings) {
-            const word =
-              severity === 'error' ? out.paint('red', texts.lintError) : out.paint('yellow', texts.lintWarning);
-            await out.line(
-              `${path}:${line}:${column}: ${word} ${printable(message)}  ${out.paint('dim', `[${code}]`)}`,
-            );
-          }
+  addEventOptions(addJson(parent.command('lint [files...]').description(texts.commands.lint), cli), cli)
+    .addHelpText(
+      'before',
+      `${texts.examples}\n  gantry lint\n  gantry lint .gantry.yml --json\n  gantry lint --event tag --branch v1.4.0\n  gantry lint --event push --branch main --changed src/a.ts,docs/b.md\n`,
+    )
+    .action(async (given: readonly string[], options: EventOptions & JsonOption) => {
+      const { localCompiler } = await import('../../app/local-compiler.ts');
+      const compiler = localCompiler();
+      const files = (given.length > 0 ? given : await usualFiles(cli)).map(
+        (path): File => ({ path: path.replaceAll(sep, '/'), text: readText(cli, path) }),
+      );
+      const results: ({ path: string } & Awaited<ReturnType<typeof compiler.lint>>)[] = [];
+      for (const { path, text } of files) results.push({ path, ...(await compiler.lint(path, text)) });
+      const decision = namesEvent(options) ? await compiler.compile(await inputOf(cli, files, options)) : undefined;
+
+      // Which secrets there are is the server's to know.
+      const trace = decision?.trace.filter(({ rule }) => rule !== 'step.secret-missing') ?? [];
+      if (options.json !== undefined) {
+        const why = decision && { result: decision.kind, why: await sentences(cli, trace) };
+        await out.json({ items: results, ...why }, options.json);
+      } else {
+        for (const [index, { path, isValid, findings, workflows }] of results.entries()) {
+          const text = files[index]?.text ?? '';
+          for (const finding of findings)
+            for (const line of findingLines(cli, path, text, finding)) await out.line(line);
           const steps = workflows.reduce((sum, workflow) => sum + workflow.steps.length, 0);
           if (isValid) await out.note(texts.lintClean(path, workflows.length, steps));
         }
-      if (results.some(({ isValid }) => !isValid)) throw new Exit(exitCodes.failed);
+        // What is wrong with the file has been shown with its lines.
+        const told = trace.filter(({ rule }) => rule !== 'file.warning' && rule !== 'file.invalid');
+        await printTrace(cli, await sentences(cli, told));
+        if (decision?.kind === 'planned')
+          for (const { name, steps } of decision.plan.workflows)
+            await out.line(texts.lintRuns(name, steps.flatMap((step) => (step.skipped ? [] : [step.name])).join(', ')));
+      }
+      if (results.some(({ isValid }) => !isValid) || decision?.kind === 'failed') throw new Exit(exitCodes.failed);
     });
+}
+
+async function sentences<Entry extends CompileTrace>(
+  cli: Cli,
+  trace: readonly Entry[],
+): Promise<readonly (Entry & { readonly sentence: string })[]> {
+  const { traceSentence } = await import('../../api/messages/trace-sentences.ts');
+  return trace.map((entry) => ({ ...entry, sentence: traceSentence(entry, cli.language) }));
+}
+
+type CompileTrace = Parameters<typeof import('../../api/messages/trace-sentences.ts').traceSentence>[0];
+
+/** The event as a person names it; the commit is nobody's. */
+async function inputOf(cli: Cli, files: readonly File[], options: EventOptions): Promise<CompileInput> {
+  const [{ localInput }, clone, branch] = await Promise.all([
+    import('../../app/exec-event.ts'),
+    cli.clone(),
+    currentBranch(cli.io.workingFolder),
+  ]);
+  return localInput({
+    files,
+    event: eventOf(cli, options),
+    commit: {
+      commit: '89abcdef0123456789abcdef0123456789abcdef',
+      branch,
+      defaultBranch: undefined,
+      message: '',
+      authorName: 'Example',
+      authorEmail: 'example@example.com',
+      before: undefined,
+      changedPaths: undefined,
+    },
+    personName: cli.io.environment['USER'] ?? 'example',
+    project: clone ?? { name: 'project' },
+    secretNames: [],
+    stepTimeoutMs: 3_600_000,
+  });
 }
 
 /** The files that the server would take here: the first that is there, or all of a folder of workflows. */

@@ -1,18 +1,8 @@
 import type { Command } from 'commander';
-import type { TraceView } from '../../api/pipelines.ts';
 import type { Cli } from '../cli.ts';
 import { addJson, addProject, type JsonOption, type ProjectOption } from '../options.ts';
-import type { Colour } from '../output.ts';
 import { printable } from '../text-width.ts';
-
-const marks: Readonly<Record<TraceView['verdict'], readonly [string, Colour]>> = {
-  ran: ['✓', 'green'],
-  skipped: ['–', 'dim'],
-  waiting: ['○', 'cyan'],
-  blocked: ['○', 'yellow'],
-  failed: ['✗', 'red'],
-  noted: ['·', 'dim'],
-};
+import { printTrace } from '../trace-lines.ts';
 
 /** `gantry pipeline why [NUMBER]`: every decision as a sentence. Without a number: of the newest event, pipeline or none. */
 export function addPipelineWhy(parent: Command, cli: Cli): void {
@@ -28,21 +18,13 @@ export function addPipelineWhy(parent: Command, cli: Cli): void {
         if (event && event.pipeline === null) {
           if (options.json !== undefined) return out.json({ items: event.why }, options.json);
           await out.note(texts.noPipelineFor(event.kind, printable(event.ref)));
-          return print(cli, event.why);
+          return printTrace(cli, event.why);
         }
       }
       const number = await cli.pipelineNumber(session, params, given);
       const { items } = await session.client('explainPipeline', { params: { ...params, number } });
       if (options.json !== undefined) return out.json({ items }, options.json);
-      await print(cli, items);
+      await printTrace(cli, items);
     },
   );
-}
-
-async function print({ out }: Cli, entries: readonly TraceView[]): Promise<void> {
-  for (const { verdict, sentence, rule } of entries) {
-    const [mark, colour] = marks[verdict];
-    const tail = out.isTerminal ? '' : `  [${rule}]`;
-    await out.line(`${out.paint(colour, mark)} ${printable(sentence)}${tail}`);
-  }
 }

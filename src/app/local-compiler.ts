@@ -1,0 +1,17 @@
+import { join } from 'node:path';
+import { compilePipeline } from '../engine/compile.ts';
+import { ConvertingCompiler } from '../engine/convert/converting-compiler.ts';
+import { ProgramConverter } from '../engine/convert/program-converter.ts';
+import { lintPipelineFile } from '../engine/lint.ts';
+import { sampleFacts } from '../engine/sample-facts.ts';
+import { rootFolder } from './root-folder.ts';
+
+/** Reads pipeline files of the person who calls, in this process; those that are programs run in one of their own. */
+export function localCompiler(): ConvertingCompiler {
+  const plain = {
+    compile: async (input: Parameters<typeof compilePipeline>[0]) => compilePipeline(input),
+    lint: async (path: string, text: string) => lintPipelineFile(path, text),
+  };
+  const converter = new ProgramConverter({ wasmPath: join(rootFolder, 'dist/convert/convert.wasm') });
+  return new ConvertingCompiler(plain, converter, sampleFacts);
+}
