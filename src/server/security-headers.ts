@@ -25,9 +25,13 @@ const always = {
   'Permissions-Policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
 };
 
-/** Sets what every answer carries. A route that is stricter with its own content keeps its own policy. */
+/**
+ * Sets what every answer carries. A route that is stricter with its own content keeps its own policy, and one that is
+ * meant for pages of other sites says so.
+ */
 export function setSecurityHeaders(headers: Headers, publicUrl: string): void {
-  for (const [name, value] of Object.entries(always)) headers.set(name, value);
+  for (const [name, value] of Object.entries(always))
+    if (name !== 'Cross-Origin-Resource-Policy' || !headers.has(name)) headers.set(name, value);
   if (!headers.has('Content-Security-Policy')) headers.set('Content-Security-Policy', contentSecurityPolicy);
   if (publicUrl.startsWith('https:')) headers.set('Strict-Transport-Security', 'max-age=31536000');
   // Browsers ignore it on an origin that is not trustworthy, and complain of it in the console.

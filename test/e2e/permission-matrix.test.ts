@@ -12,6 +12,7 @@ import { FilesystemLogs } from '../../src/drivers/logs/filesystem/filesystem-log
 import { accountsFeature, createPasswords } from '../../src/features/accounts/index.ts';
 import { codeFeature } from '../../src/features/code/index.ts';
 import type { RawRoute } from '../../src/features/feature.ts';
+import { badgeRoutes } from '../../src/features/pipelines/badge/badge-routes.ts';
 import { logRoutes } from '../../src/features/pipelines/logs/log-routes.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { basic, bearer, cookie, HandLogBus, openServerWorld, type ServerWorld } from '../support/server-world.ts';
@@ -167,6 +168,7 @@ beforeAll(async () => {
   const rawRoutes = [
     ...(codeFeature(deps).routes ?? []),
     ...logRoutes(logs),
+    ...badgeRoutes({ store: real.store }),
     ...(accountsFeature(accounts).routes ?? []),
   ];
   await real.close();

@@ -102,7 +102,7 @@ export async function openServerWorld(
     readonly clock?: HeldClock;
     readonly config?: Partial<ServerDeps['config']>;
     readonly uiFolder?: string;
-    readonly routes?: readonly RawRoute[];
+    readonly routes?: readonly RawRoute[] | ((store: Store) => readonly RawRoute[]);
     readonly handlers?: OperationHandlers;
     /** The probe answers every operation: what a test asks is who may, not what happens. */
     readonly isProbeOnly?: boolean;
@@ -137,7 +137,7 @@ export async function openServerWorld(
           },
         ]),
     ),
-    routes: options.routes ?? [],
+    routes: typeof options.routes === 'function' ? options.routes(store) : (options.routes ?? []),
   };
 
   const logs = new HandLogBus();

@@ -7,6 +7,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { systemTimers, type Timers } from '../../lib/timers.ts';
 import type { Feature } from '../feature.ts';
+import { badgeRoutes } from './badge/badge-routes.ts';
 import { cronOperations } from './crons/cron-operations.ts';
 import { CronScheduler } from './crons/cron-scheduler.ts';
 import { Engine, type EngineConfig } from './engine.ts';
@@ -140,6 +141,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
       }),
       ...cronOperations({ store, planner, clock, repository: deps.repository, scheduler: crons }),
     },
+    routes: badgeRoutes({ store }),
     acceptRunner: (connection) => desk.accept(connection),
     noteHeartbeat: (runnerId) => desk.noteHeartbeat(runnerId),
     loseRunners(isGone) {

@@ -86,9 +86,10 @@ async function world() {
   const end = async (step: Step): Promise<void> => {
     await server.store.write((stores) => stores.pipelines.updateSteps([{ id: step.id, status: 'skipped' }]));
   };
-  let sequence = 0;
+  const sequences = new Map<number, number>();
   const write = async (step: Step, text: string, atMs = 0): Promise<void> => {
-    sequence += 1;
+    const sequence = (sequences.get(step.id) ?? 0) + 1;
+    sequences.set(step.id, sequence);
     await stepLogs.append({ stepId: step.id, sequence, stream: 'stdout', atMs }, Buffer.from(text));
   };
   const start = async (step: Step, startedAt: string): Promise<void> => {
@@ -96,9 +97,42 @@ async function world() {
       stores.pipelines.updateSteps([{ id: step.id, status: 'running', startedAt: new Date(startedAt) }]),
     );
   };
-  const endLog = (step: Step): Promise<number> => stepLogs.end(step.id, sequence + 1, false);
+  const endLog = (step: Step): Promise<number> => stepLogs.end(step.id, (sequences.get(step.id) ?? 0) + 1, false);
   return { server, logs, step: steps[0]!, later: steps[1]!, get, path, write, start, end, endLog, headers };
 }
+
+describe('the log of a whole pipeline', () => {
+  const whole = '/api/v1/projects/ada/hello/pipelines/1/log';
+
+  it('is the logs of its steps in their order, each under its name, those without one left out', async () => {
+    const { server, headers, step, later, write, endLog } = await world();
+    await write(step, 'one\ntwo without an end');
+    await endLog(step);
+    const first = await server.request(`${whole}?download=1`, { headers });
+    expect(await first.text()).toBe('── default/unit "tests": waiting\none\ntwo without an end');
+    expect(first.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+    expect(first.headers.get('content-disposition')).toBe('attachment; filename="hello-1.log"');
+    await write(later, 'three\n');
+    expect(await (await server.request(whole, { headers })).text()).toBe(
+      '── default/unit "tests": waiting\none\ntwo without an end\n── default/later: waiting\nthree\n',
+    );
+  });
+
+  it('puts the times in front of its lines where they are asked for', async () => {
+    const { server, headers, step, start, write } = await world();
+    await start(step, '2026-01-02T03:04:05.000Z');
+    await write(step, 'one\n', 1_500);
+    const response = await server.request(`${whole}?timestamps=1`, { headers });
+    expect(await response.text()).toMatch(/^── .*\n2026-01-02T03:04:06\.500Z? one\n$/);
+  });
+
+  it('is empty while nothing has run, and is for those who may read it', async () => {
+    const { server, headers } = await world();
+    expect(await (await server.request(whole, { headers })).text()).toBe('');
+    expect((await server.request(whole)).status).toBe(404);
+    expect((await server.request(whole.replace('/1/log', '/2/log'), { headers })).status).toBe(404);
+  });
+});
 
 describe('the log route', () => {
   it('gives the bytes as plain text and never as anything else', async () => {

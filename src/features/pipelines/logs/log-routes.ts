@@ -6,7 +6,7 @@ import type { UnitOfWork } from '../../../core/unit-of-work.ts';
 import type { LogState, LogStorage } from '../../../drivers/logs/logs.ts';
 import type { RawRoute, RequestContext, ResourceName } from '../../feature.ts';
 import { type ByteRange, parseByteRange } from './byte-range.ts';
-import { getLogState, getStep, type StepPlace } from './find-log.ts';
+import { getLogState, getPipelineSteps, getStep, type StepPlace } from './find-log.ts';
 import { followLog } from './follow-log.ts';
 import { countLines, type LineRange, readLines } from './read-lines.ts';
 import { stampLines } from './stamp-lines.ts';
@@ -20,6 +20,14 @@ export interface LogRoutesDeps {
 const readBytes = 2 ** 20;
 const defaultLines = 1_000;
 const maxLines = 10_000;
+const newline = 10;
+const plainText = {
+  'Content-Type': 'text/plain; charset=utf-8',
+  'X-Content-Type-Options': 'nosniff',
+  'Content-Security-Policy': "sandbox; default-src 'none'; frame-ancestors 'none'",
+  'Cache-Control': 'no-store',
+  'X-Accel-Buffering': 'no',
+};
 /** How often a stream that goes on asks whether its viewer still may see it. */
 const authorizeEveryMs = 5_000;
 
@@ -40,18 +48,20 @@ export function logRoutes(deps: LogRoutesDeps): readonly RawRoute[] {
       challenge: 'problem',
       handle: (context, request) => serveLog(deps, context, request),
     },
+    {
+      method: 'GET',
+      path: '/api/v1/projects/:owner/:project/pipelines/:number/log',
+      summary: 'The logs of all steps of a pipeline as one plain text, in their order; with timestamps on request',
+      policy: ({ params }) => ({ action: 'pipeline:read', resource: projectOf(params) }),
+      challenge: 'problem',
+      handle: (context, request) => serveAllLogs(deps, context, request),
+    },
   ];
 }
 
 async function serveLog(deps: LogRoutesDeps, context: Context, request: RequestContext): Promise<Response> {
   const step = await getStep(deps, placeOf(context.req.param()));
-  const headers = new Headers({
-    'Content-Type': 'text/plain; charset=utf-8',
-    'X-Content-Type-Options': 'nosniff',
-    'Content-Security-Policy': "sandbox; default-src 'none'; frame-ancestors 'none'",
-    'Cache-Control': 'no-store',
-    'X-Accel-Buffering': 'no',
-  });
+  const headers = new Headers(plainText);
   if (isOn(context.req.query('download')))
     headers.set('Content-Disposition', `attachment; filename="${fileName(context.req.param(), step)}"`);
   const isStamped = isOn(context.req.query('timestamps'));
@@ -72,6 +82,37 @@ async function serveLog(deps: LogRoutesDeps, context: Context, request: RequestC
   if (!isStamped) return serveStored(deps, context, step.id, state, headers);
   const pieces = storedPieces(deps.logs, step.id, { from: 0, to: state.sizeBytes });
   return new Response(streamOf(stamped(deps, step, 0, pieces), new AbortController()), { headers });
+}
+
+/** What there is now of the present attempts, each under a line with the name of its step. */
+async function serveAllLogs(deps: LogRoutesDeps, context: Context, request: RequestContext): Promise<Response> {
+  const { owner = '', project = '', number } = context.req.param() as Record<string, string>;
+  const { pipeline, workflows, steps } = await getPipelineSteps(deps, { owner, project, number: wholeNumber(number) });
+  const headers = new Headers(plainText);
+  if (isOn(context.req.query('download'))) {
+    const name = `${project}-${pipeline.number}`.replace(/[^A-Za-z0-9._-]+/g, '_');
+    headers.set('Content-Disposition', `attachment; filename="${name.slice(0, 120)}.log"`);
+  }
+  const isStamped = isOn(context.req.query('timestamps'));
+  const mayGoOn = (): Promise<boolean> => request.may('pipeline:read', projectOf(context.req.param()));
+
+  async function* pieces(): AsyncGenerator<Buffer, void> {
+    let isAtLineStart = true;
+    for (const step of steps) {
+      const state = await deps.logs.find(step.id);
+      if (!state) continue;
+      const head = `── ${workflows.get(step.workflowId) ?? ''}/${step.name}: ${step.status}\n`;
+      // A log need not end its last line.
+      yield Buffer.from((isAtLineStart ? '' : '\n') + plainLine(head));
+      isAtLineStart = true;
+      const stored = storedPieces(deps.logs, step.id, { from: 0, to: state.sizeBytes });
+      for await (const piece of isStamped ? stamped(deps, step, 0, stored) : stored) {
+        isAtLineStart = piece.at(-1) === newline;
+        yield piece;
+      }
+    }
+  }
+  return new Response(streamOf(authorized(pieces(), mayGoOn), new AbortController()), { headers });
 }
 
 /** Some lines, and where they stand in the log as it is now. */
@@ -209,6 +250,11 @@ function placeOf({ owner = '', project = '', number, step }: Readonly<Record<str
 
 function projectOf(params: Readonly<Record<string, string>>): ResourceName {
   return { on: 'project', owner: params['owner'] ?? '', name: params['project'] ?? '' };
+}
+
+/** Names are anything: what they have of control characters must not write to a terminal. */
+function plainLine(text: string): string {
+  return text.replace(/[^\P{C}\n]/gu, '?');
 }
 
 /** Names of steps are anything; those of files are not. */
