@@ -745,6 +745,9 @@ describe('gantry secret', () => {
   const secret = {
     name: 'key',
     events: ['push'],
+    branches: ['main'],
+    images: [],
+    isForPluginsOnly: true,
     createdAt: '',
     updatedAt: '2026-03-01T08:00:00.000Z',
     updatedBy: 'mei',
@@ -768,6 +771,19 @@ describe('gantry secret', () => {
     expect(stderr).toContain('too short');
   });
 
+  it('set changes limits alone, of an organisation too', async () => {
+    const answers = { 'PUT /api/v1/organisations/team/secrets/key': () => ({ ...secret, warning: null }) };
+    const words = 'secret set key --org team --keep-value --branch main --branch v* --image any --no-plugins-only';
+    const { code, stderr } = await gantry(answers, words.split(' '));
+    expect([code, stderr]).toEqual([0, 'Secret key of team set\n']);
+    expect(lastRequest()?.body).toEqual({ branches: ['main', 'v*'], images: [], isForPluginsOnly: false });
+  });
+
+  it('refuses an organisation and a project at once', async () => {
+    const { code } = await gantry({}, ['secret', 'list', '--org', 'team', ...inProject]);
+    expect([code, server?.requests.length]).toEqual([2, 0]);
+  });
+
   it('set refuses an empty value', async () => {
     const { code } = await gantry({}, ['secret', 'set', 'key', ...inProject], { stdin: '' });
     expect([code, server?.requests.length]).toEqual([2, 0]);
@@ -779,7 +795,7 @@ describe('gantry secret', () => {
       'list',
       ...inProject,
     ]);
-    expect(listed.stdout).toBe('key\tpush\t2026-03-01T08:00:00.000Z\tmei\n');
+    expect(listed.stdout).toBe('key\tpush\tmain\tany (plugins only)\t2026-03-01T08:00:00.000Z\tmei\n');
     await server?.close();
     const { code } = await gantry({ [`DELETE ${project}/secrets/key`]: () => undefined }, [
       'secret',
@@ -790,6 +806,110 @@ describe('gantry secret', () => {
     ]);
     expect(code).toBe(0);
   });
+});
+
+describe('gantry variable', () => {
+  it('set sends each variable, list shows them, unset removes one', async () => {
+    const view = { name: 'REGION', value: 'cn=1', updatedAt: '2026-03-01T08:00:00.000Z', updatedBy: 'mei' };
+    const answers = {
+      [`PUT ${project}/variables/REGION`]: () => view,
+      [`GET ${project}/variables`]: () => ({ items: [view], next: null }),
+      [`DELETE ${project}/variables/REGION`]: () => undefined,
+    };
+    const inProject = ['--project', 'shop/web'];
+    const set = await gantry(answers, ['variable', 'set', 'REGION=cn=1', ...inProject]);
+    expect([set.code, set.stderr]).toEqual([0, 'Variable REGION of shop/web set\n']);
+    expect(lastRequest()?.body).toEqual({ value: 'cn=1' });
+    await server?.close();
+    const listed = await gantry(answers, ['variable', 'list', ...inProject]);
+    expect(listed.stdout).toBe('REGION\tcn=1\t2026-03-01T08:00:00.000Z\tmei\n');
+    await server?.close();
+    expect((await gantry(answers, ['variable', 'unset', 'REGION', ...inProject])).code).toBe(0);
+  });
+});
+
+describe('gantry registry', () => {
+  it('set reads the password from stdin and sends it with the name', async () => {
+    const view = { registry: 'registry.test:5000', username: 'robot', updatedAt: '', updatedBy: 'mei' };
+    const { code, stderr } = await gantry(
+      { 'PUT /api/v1/organisations/team/registries/registry.test:5000': () => view },
+      ['registry', 'set', 'registry.test:5000', '--username', 'robot', '--org', 'team'],
+      { stdin: 'pull-me\n' },
+    );
+    expect([code, stderr]).toEqual([0, 'Login of registry.test:5000 kept for team\n']);
+    expect(lastRequest()?.body).toEqual({ username: 'robot', password: 'pull-me' });
+  });
+});
+
+describe('gantry project settings', () => {
+  const settings = {
+    path: null,
+    disabledEvents: ['tag'],
+    supersedingEvents: [],
+    evaluatesDronePaths: true,
+    toleratesFilteredSteps: false,
+    stepTimeoutMs: 3_600_000,
+    timeoutMs: null,
+    promotionRules: [{ target: 'prod{uction,-eu}', role: 'admin' }],
+  };
+  const inProject = ['--project', 'shop/web'];
+
+  it('view shows each under the key by which it is set', async () => {
+    const { stdout } = await gantry({ [`GET ${project}/pipeline-settings`]: () => settings }, [
+      'project',
+      'settings',
+      'view',
+      ...inProject,
+    ]);
+    expect(stdout.split('\n')).toEqual([
+      'path\t(the usual places)',
+      'disabled-events\ttag',
+      'auto-cancel\t–',
+      'drone-paths\ton',
+      'tolerate-filtered-steps\toff',
+      'step-timeout\t1h 00m',
+      'timeout\t–',
+      'promotion\tprod{uction,-eu}:admin',
+      '',
+    ]);
+  });
+
+  it('set sends what is named and nothing else', async () => {
+    const { code } = await gantry({ [`PATCH ${project}/pipeline-settings`]: () => settings }, [
+      'project',
+      'settings',
+      'set',
+      'path=ci/',
+      'auto-cancel=push,tag',
+      'disabled-events=',
+      'drone-paths=off',
+      'timeout=',
+      'step-timeout=30m',
+      'promotion=prod*:admin staging:maintain',
+      ...inProject,
+    ]);
+    expect(code).toBe(0);
+    expect(lastRequest()?.body).toEqual({
+      path: 'ci/',
+      supersedingEvents: ['push', 'tag'],
+      disabledEvents: [],
+      evaluatesDronePaths: false,
+      timeoutMs: null,
+      stepTimeoutMs: 1_800_000,
+      promotionRules: [
+        { target: 'prod*', role: 'admin' },
+        { target: 'staging', role: 'maintain' },
+      ],
+    });
+  });
+
+  it.each(['colour=red', 'path', 'drone-paths=maybe', 'auto-cancel=promote', 'promotion=prod'])(
+    'set refuses %s before anything is sent',
+    async (text) => {
+      const { code } = await gantry({}, ['project', 'settings', 'set', text, ...inProject]);
+      expect([code, server?.requests.length]).toEqual([2, 0]);
+    },
+  );
 });
 
 describe('gantry lint', () => {

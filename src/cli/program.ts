@@ -27,6 +27,8 @@ const entries: Readonly<Record<string, Entry>> = {
   logs: { text: 'logs', load: async () => [(await import('./commands/logs.ts')).addLogs] },
   cron: { text: 'cron', isGroup: true, load: loadCron },
   secret: { text: 'secret', isGroup: true, load: loadSecret },
+  variable: { text: 'variable', isGroup: true, load: loadVariable },
+  registry: { text: 'registry', isGroup: true, load: loadRegistry },
   exec: { text: 'exec', load: async () => [(await import('./commands/exec.ts')).addExec] },
   lint: { text: 'lint', load: async () => [(await import('./commands/lint.ts')).addLint] },
   config: { text: 'config', load: async () => [(await import('./commands/config.ts')).addConfig] },
@@ -88,12 +90,13 @@ async function loadToken(): Promise<readonly AddCommand[]> {
 }
 
 async function loadProject(): Promise<readonly AddCommand[]> {
-  const [list, create, view, archive, rename] = await Promise.all([
+  const [list, create, view, archive, rename, settings] = await Promise.all([
     import('./commands/project-list.ts'),
     import('./commands/project-create.ts'),
     import('./commands/project-view.ts'),
     import('./commands/project-archive.ts'),
     import('./commands/project-rename.ts'),
+    import('./commands/project-settings.ts'),
   ]);
   return [
     list.addProjectList,
@@ -101,6 +104,7 @@ async function loadProject(): Promise<readonly AddCommand[]> {
     view.addProjectView,
     archive.addProjectArchive,
     rename.addProjectRename,
+    settings.addProjectSettings,
   ];
 }
 
@@ -145,6 +149,16 @@ async function loadSecret(): Promise<readonly AddCommand[]> {
     import('./commands/secret-unset.ts'),
   ]);
   return [list.addSecretList, set.addSecretSet, unset.addSecretUnset];
+}
+
+async function loadVariable(): Promise<readonly AddCommand[]> {
+  const variable = await import('./commands/variable.ts');
+  return [variable.addVariableList, variable.addVariableSet, variable.addVariableUnset];
+}
+
+async function loadRegistry(): Promise<readonly AddCommand[]> {
+  const registry = await import('./commands/registry.ts');
+  return [registry.addRegistryList, registry.addRegistrySet, registry.addRegistryUnset];
 }
 
 function everyCommand(command: Command): readonly Command[] {

@@ -4,6 +4,7 @@ import { traceSentence } from './trace-sentences.ts';
 
 /** Every value that any rule names. */
 const values = {
+  event: 'tag',
   path: '.drone.yml',
   chosen: '.gantry.yml',
   looked: '.gantry.yml',

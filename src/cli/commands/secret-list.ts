@@ -1,17 +1,20 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
+import { addHolder, type HolderOptions, holderOf } from '../holder.ts';
 import { ago } from '../instants.ts';
-import { addJson, addProject, type JsonOption, type ProjectOption } from '../options.ts';
+import { addJson, type JsonOption } from '../options.ts';
 
 /** `gantry secret list` */
 export function addSecretList(parent: Command, cli: Cli): void {
   const { texts, out } = cli;
-  addJson(addProject(parent.command('list').description(texts.commands.secretList), cli), cli)
+  addJson(addHolder(parent.command('list').description(texts.commands.secretList), cli), cli)
     .option('-q, --quiet', texts.options.quiet)
-    .action(async (options: JsonOption & ProjectOption & { readonly quiet?: true }) => {
-      const params = await cli.project(options.project);
+    .action(async (options: JsonOption & HolderOptions & { readonly quiet?: true }) => {
+      const holder = await holderOf(cli, options);
       const { client } = await cli.connect();
-      const page = await client('listSecrets', { params });
+      const page = holder.isOrganisation
+        ? await client('listOrganisationSecrets', { params: holder.params })
+        : await client('listSecrets', { params: holder.params });
       if (options.json !== undefined) return out.json(page, options.json);
       if (options.quiet) {
         for (const { name } of page.items) await out.line(name);
@@ -22,6 +25,12 @@ export function addSecretList(parent: Command, cli: Cli): void {
       await out.table(page.items, [
         { title: texts.columns.name, text: ({ name }) => name },
         { title: texts.columns.events, text: ({ events }) => events.join(' ') },
+        { title: texts.columns.branches, text: ({ branches }) => branches.join(' ') || texts.any },
+        {
+          title: texts.columns.images,
+          text: ({ images, isForPluginsOnly }) =>
+            [images.join(' ') || texts.any, ...(isForPluginsOnly ? [texts.pluginsOnly] : [])].join(' '),
+        },
         {
           title: texts.columns.updated,
           text: ({ updatedAt }) => ago(texts, updatedAt, now),

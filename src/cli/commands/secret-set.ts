@@ -1,58 +1,57 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { GantryError } from '../../core/errors.ts';
 import { eventKinds } from '../../core/event.ts';
 import type { Cli } from '../cli.ts';
-import { addJson, addProject, collect, type JsonOption, oneOf, type ProjectOption } from '../options.ts';
+import { addHolder, type HolderOptions, holderOf } from '../holder.ts';
+import { addJson, collect, type JsonOption, oneOf } from '../options.ts';
+import { readSecretValue } from '../read-secret-value.ts';
 
-interface SecretSetOptions extends JsonOption, ProjectOption {
+interface SecretSetOptions extends JsonOption, HolderOptions {
   readonly from?: string;
+  readonly keepValue?: true;
   readonly event?: readonly string[];
+  readonly branch?: readonly string[];
+  readonly image?: readonly string[];
+  readonly pluginsOnly?: boolean;
 }
+
+const events = [...eventKinds, 'pull_request'] as const;
 
 /** `gantry secret set NAME`: the value is never an argument, where everybody on the host could read it. */
 export function addSecretSet(parent: Command, cli: Cli): void {
   const { texts, out } = cli;
-  addJson(addProject(parent.command('set <name>').description(texts.commands.secretSet), cli), cli)
+  addJson(addHolder(parent.command('set <name>').description(texts.commands.secretSet), cli), cli)
     .option('--from <file>', texts.options.value)
+    .option('--keep-value', texts.options.keepValue)
     .option('--event <event>', texts.options.events, collect)
+    .option('--branch <glob>', texts.options.secretBranch, collect)
+    .option('--image <glob>', texts.options.secretImage, collect)
+    .option('--plugins-only', texts.options.pluginsOnly)
+    .option('--no-plugins-only', texts.options.noPluginsOnly)
     .addHelpText(
       'before',
-      `${texts.examples}\n  gantry secret set deploy_key --from key.pem\n  printf %s "$KEY" | gantry secret set deploy_key\n`,
+      `${texts.examples}\n  gantry secret set deploy_key --from key.pem\n  printf %s "$KEY" | gantry secret set deploy_key\n  gantry secret set deploy_key --keep-value --event push --branch main --branch 'release/*'\n`,
     )
     .action(async (name: string, options: SecretSetOptions) => {
-      const events = options.event?.map((event) => oneOf(cli, '--event', event, eventKinds));
-      const params = await cli.project(options.project);
+      const limits = {
+        ...(options.event && { events: options.event.map((event) => oneOf(cli, '--event', event, events)) }),
+        ...(options.branch && { branches: globsOf(options.branch) }),
+        ...(options.image && { images: globsOf(options.image) }),
+        ...(options.pluginsOnly !== undefined && { isForPluginsOnly: options.pluginsOnly }),
+      };
+      const holder = await holderOf(cli, options);
       const { client } = await cli.connect();
-      const value = await readValue(cli, name, options.from);
-      const secret = await client('setSecret', {
-        params: { ...params, name },
-        body: { value, ...(events ? { events } : {}) },
-      });
+      const value = options.keepValue ? undefined : await readSecretValue(cli, name, options.from);
+      const body = { ...(value === undefined ? {} : { value }), ...limits };
+      const secret = holder.isOrganisation
+        ? await client('setOrganisationSecret', { params: { ...holder.params, name }, body })
+        : await client('setSecret', { params: { ...holder.params, name }, body });
       if (options.json !== undefined) return out.json(secret, options.json);
-      await out.note(texts.secretSet(secret.name, `${params.owner}/${params.project}`));
+      await out.note(texts.secretSet(secret.name, holder.name));
       if (secret.warning !== null) await out.note(out.paintNote('yellow', secret.warning));
     });
 }
 
-async function readValue(cli: Cli, name: string, from: string | undefined): Promise<string> {
-  const { texts } = cli;
-  let value: string;
-  if (from !== undefined && from !== '-') {
-    const path = resolve(cli.io.workingFolder, from);
-    try {
-      value = readFileSync(path, 'utf8');
-    } catch (error) {
-      throw new GantryError('USAGE_WRONG', texts.errors.noFile(from, (error as Error).message), { cause: error });
-    }
-  } else if (from === '-' || !cli.io.stdin.isTerminal) {
-    value = await cli.io.stdin.readAll();
-    // `echo value |` adds an end of line that nobody means; a value of several lines keeps its own.
-    if (/^[^\n]*\n$/.test(value)) value = value.slice(0, -1);
-  } else {
-    value = await cli.ask.hidden(texts.askSecret(name), '--from');
-  }
-  if (value === '') throw new GantryError('USAGE_WRONG', texts.errors.emptyInput(name));
-  return value;
+/** `any` takes a limit away. */
+function globsOf(given: readonly string[]): string[] {
+  return given.filter((glob) => glob !== 'any');
 }

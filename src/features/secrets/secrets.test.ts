@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -32,7 +32,7 @@ afterEach(async () => {
 
 async function put(
   name: string,
-  value: string,
+  value: string | undefined,
   more: Record<string, unknown> = {},
   extra: Record<string, string> = {},
 ) {
@@ -119,6 +119,108 @@ describe('a secret', () => {
     });
     expect(dump.join('')).not.toContain('canary-93b1c7');
     expect(dump.join('')).not.toContain(readFileSync(world.keyFilePath, 'utf8').slice(13, 40));
+  });
+});
+
+describe('limits of a secret', () => {
+  it('are told, kept when the value is replaced, and changed without it', async () => {
+    await put('key', 'canary-71', {
+      events: ['push'],
+      branches: ['main'],
+      images: ['plugins/*'],
+      isForPluginsOnly: true,
+    });
+    await put('key', 'canary-72');
+    const limits = { events: ['push'], branches: ['main'], images: ['plugins/*'], isForPluginsOnly: true };
+    expect((await world.json('/api/v1/projects/mei/web/secrets', { headers }))['items']).toMatchObject([limits]);
+    expect(await revealed({ image: 'plugins/slack', isPlugin: true })).toEqual(new Map([['key', 'canary-72']]));
+    for (const use of [
+      { branch: 'x' },
+      { event: 'tag' },
+      { image: 'evil', isPlugin: true },
+      { image: 'plugins/slack' },
+    ])
+      expect(
+        await revealed({ image: 'plugins/slack', isPlugin: 'image' in use && use.image === 'evil', ...use }),
+      ).toEqual(new Map());
+    await put('key', undefined, { branches: ['**'], images: [], isForPluginsOnly: false });
+    expect(await revealed({ branch: 'feature/x' })).toEqual(new Map([['key', 'canary-72']]));
+    const audit = await world.store.read.audit.list({ limit: 1 });
+    expect(audit[0]).toMatchObject({ action: 'secret:limit', details: { name: 'key', branches: ['**'] } });
+  });
+
+  it('leave pull requests out until somebody lets them in', async () => {
+    await put('key', 'canary-73');
+    expect(await revealed({ event: 'pull_request' })).toEqual(new Map());
+    await put('key', undefined, { events: ['push', 'pull_request'] });
+    expect(await revealed({ event: 'pull_request' })).toEqual(new Map([['key', 'canary-73']]));
+  });
+
+  it('that no branch or image could meet are refused, as is a new secret without a value', async () => {
+    for (const body of [{ branches: ['[a'] }, { images: ['{a'] }, { events: [] }, { branches: [''] }])
+      expect((await put('key', 'value', body)).status).toBe(400);
+    expect((await put('key', undefined, { branches: ['main'] })).status).toBe(400);
+    expect(await world.vault.list(web.id)).toEqual([]);
+  });
+});
+
+describe('a secret of an organisation', () => {
+  it('reaches its projects, whose own wins; its members need a role, and a person is none', async () => {
+    const team = await world.organisation('team');
+    await world.store.write(({ organisations }) => organisations.setRole(team, mei.id, 'maintain'));
+    web = await world.project('team', 'site');
+    const send = (method: string, path: string, body?: unknown, as = headers) =>
+      world.request(`/api/v1/${path}`, {
+        method,
+        headers: { ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...as },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    expect((await send('PUT', 'organisations/team/secrets/Shared', { value: 'of the team' })).status).toBe(200);
+    expect(await revealed()).toEqual(new Map([['shared', 'of the team']]));
+    expect((await send('PUT', 'projects/team/site/secrets/shared', { value: 'of the site' })).status).toBe(200);
+    expect(await revealed()).toEqual(new Map([['shared', 'of the site']]));
+    expect((await send('PUT', 'organisations/mei/secrets/x', { value: 'value' })).status).toBe(404);
+    const li = await world.person('li');
+    await world.store.write(({ organisations }) => organisations.setRole(team, li.id, 'write'));
+    const asLi = bearer(await world.token(li));
+    expect((await send('GET', 'organisations/team/secrets', undefined, asLi)).status).toBe(403);
+    expect((await send('DELETE', 'organisations/team/secrets/shared')).status).toBe(204);
+    expect((await send('DELETE', 'organisations/team/secrets/shared')).status).toBe(404);
+  });
+});
+
+describe('a login of a registry', () => {
+  it('is sealed, listed without its password, given to runners and masked', async () => {
+    const path = '/api/v1/projects/mei/web/registries';
+    const send = (method: string, host: string, body?: unknown) =>
+      world.request(`${path}/${host}`, {
+        method,
+        headers: { ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    const login = { username: 'robot', password: 'canary-81-pull' };
+    expect((await send('PUT', encodeURIComponent('Registry.test:5000'), login)).status).toBe(200);
+    const listed = await world.json(path, { headers });
+    expect(listed['items']).toMatchObject([{ registry: 'registry.test:5000', username: 'robot', updatedBy: 'mei' }]);
+    expect(JSON.stringify(listed)).not.toContain('canary-81');
+    expect(await world.vault.registries(web.id)).toEqual([{ registry: 'registry.test:5000', ...login }]);
+    expect(await world.vault.maskValues(web.id)).toEqual(['canary-81-pull', 'robot:canary-81-pull']);
+    for (const host of ['https:', 'a_b', '-a', 'host:port', '..'])
+      expect((await send('PUT', host, login)).status, host).not.toBe(200);
+    await send('PUT', 'index.docker.io', login);
+    expect((await world.vault.registries(web.id)).map(({ registry }) => registry)).toEqual([
+      'docker.io',
+      'registry.test:5000',
+    ]);
+    expect((await send('DELETE', 'index.docker.io')).status).toBe(204);
+    expect((await send('DELETE', 'docker.io')).status).toBe(404);
+    expect(JSON.stringify(await world.store.read.audit.list({ limit: 10 }))).not.toContain('canary-81');
+    await world.store.close();
+    const stored = ['gantry.db', 'gantry.db-wal'].flatMap((name) => {
+      const file = join(folder, name);
+      return existsSync(file) ? [readFileSync(file, 'latin1')] : [];
+    });
+    expect(stored.join('')).not.toContain('canary-81');
   });
 });
 
