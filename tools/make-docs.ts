@@ -9,6 +9,8 @@ import { configRows } from '../src/app/config.ts';
 import { commandReference } from '../src/cli/reference.ts';
 import { errorCatalogue } from '../src/core/errors.ts';
 import { actions, roles } from '../src/core/permission.ts';
+import { type GantryPlace, gantryKeys, gantryPlaces } from '../src/engine/gantry-keys.ts';
+import { gantrySchema } from '../src/engine/gantry-schema.ts';
 import { lintHints } from '../src/engine/lint-hints.ts';
 import { type LintCode, lintRules } from '../src/engine/lint-rules.ts';
 
@@ -94,6 +96,23 @@ put(
         code(rule.scope),
       ]),
     ),
+  ),
+);
+
+put('docs/reference/gantry-yml.schema.json', `${JSON.stringify(gantrySchema(), undefined, 2)}\n`);
+put(
+  'docs/reference/gantry-yml.md',
+  page(
+    '.gantry.yml',
+    'Every key, from the table that the reader itself goes by. A file holds one or more documents with `---` between them; each is a workflow. Unknown keys and keys that stand twice are errors. *texts*: one text or a list. *conditions*: a map of constraints that must all hold. `${NAME}` is replaced before the file is read: write `$NAME` or `$${NAME}` for the shell.',
+    'Editors: `gantry schema > gantry-yml.schema.json`, or `# yaml-language-server: $schema=…/docs/reference/gantry-yml.schema.json` in the first line of the file.',
+    ...Object.entries(gantryKeys).flatMap(([place, keys]) => [
+      `## ${gantryPlaces[place as GantryPlace]}`,
+      table(
+        ['key', 'value', 'meaning'],
+        Object.entries(keys).map(([name, { type, description }]) => [code(name), type, description]),
+      ),
+    ]),
   ),
 );
 

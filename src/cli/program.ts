@@ -30,6 +30,7 @@ const entries: Readonly<Record<string, Entry>> = {
   variable: { text: 'variable', isGroup: true, load: loadVariable },
   registry: { text: 'registry', isGroup: true, load: loadRegistry },
   exec: { text: 'exec', load: async () => [(await import('./commands/exec.ts')).addExec] },
+  schema: { text: 'schema', load: async () => [(await import('./commands/schema.ts')).addSchema] },
   lint: { text: 'lint', load: async () => [(await import('./commands/lint.ts')).addLint] },
   config: { text: 'config', load: async () => [(await import('./commands/config.ts')).addConfig] },
   completion: { text: 'completion', load: async () => [(await import('./commands/completion.ts')).addCompletion] },

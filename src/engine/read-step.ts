@@ -1,6 +1,7 @@
 import type { PullPolicy, SecretReference } from '../core/plan.ts';
 import { parseDurationMs } from '../lib/duration.ts';
 import { type DocumentReader, type Fields, nounOf } from './document-reader.ts';
+import { keysAt } from './gantry-keys.ts';
 import { readHostName } from './host-name.ts';
 import { unsupportedKeys } from './known-keys.ts';
 import { readArguments } from './read-arguments.ts';
@@ -25,24 +26,9 @@ const maxNameLength = 100;
 
 const maxTimeoutMs = 7 * 24 * 3_600_000;
 
-const stepKeys = new Set([
-  'name',
-  'image',
-  'commands',
-  'command',
-  'entrypoint',
-  'environment',
-  'pull',
-  'depends_on',
-  'when',
-  'failure',
-  'settings',
-  'user',
-  'working_dir',
-  'detach',
-  'ports',
-  'volumes',
-]);
+const gantryStepKeys = keysAt('step');
+/** What `.gantry.yml` has beyond the form that it shares with Drone. */
+const droneStepKeys: ReadonlySet<string> = new Set([...gantryStepKeys].filter((key) => key !== 'timeout'));
 
 /** What an item of `steps` or `services` is read as. */
 export interface StepSurroundings {
@@ -152,8 +138,9 @@ export function isGoodName(name: string): boolean {
 
 function refuseKeys(reader: DocumentReader, fields: Fields): void {
   const known = unsupportedKeys[reader.rules.dialect];
+  const stepKeys = reader.rules.dialect === 'gantry' ? gantryStepKeys : droneStepKeys;
   for (const [name, { key, value }] of fields) {
-    if (stepKeys.has(name) || (name === 'timeout' && reader.rules.dialect === 'gantry')) continue;
+    if (stepKeys.has(name)) continue;
     if (known.withoutEffect.step.has(name)) {
       reader.add('key.no-effect', key, `"${name}" has no effect, as in Drone`);
     } else if (known.step.has(name)) {

@@ -1,6 +1,7 @@
 import type { Conditions } from './conditions.ts';
 import type { DocumentReader, Fields } from './document-reader.ts';
 import type { Workspace } from './environment.ts';
+import { keysAt } from './gantry-keys.ts';
 import { unsupportedKeys } from './known-keys.ts';
 import { orderSteps } from './order-steps.ts';
 import { readConditions } from './read-conditions.ts';
@@ -29,19 +30,7 @@ export function hasRunner(type: string): boolean {
 
 const maxSteps = 1_000;
 
-const workflowKeys = new Set([
-  'kind',
-  'type',
-  'name',
-  'workspace',
-  'clone',
-  'trigger',
-  'depends_on',
-  'environment',
-  'services',
-  'steps',
-  'volumes',
-]);
+const workflowKeys = keysAt('pipeline');
 
 /** Reads the raw part of a document, and refuses keys of it that nobody or only others know. */
 export function readWorkflowHeader(reader: DocumentReader, root: YamlNode, fields: Fields): WorkflowHeader {

@@ -1,0 +1,210 @@
+/** JSON Schema (draft-07), as far as it is used here. */
+export interface JsonSchema {
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
+  readonly enum?: readonly string[];
+  readonly const?: string;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly items?: JsonSchema;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: boolean | JsonSchema;
+  readonly required?: readonly string[];
+  readonly minimum?: number;
+  readonly maxLength?: number;
+  readonly pattern?: string;
+  readonly description?: string;
+}
+
+/** A key of `.gantry.yml`: what it may hold, and what it is for. */
+export interface GantryKey {
+  readonly schema: JsonSchema;
+  /** A sentence or two, with the default. The reference page and the editor show it. */
+  readonly description: string;
+  /** How the value is called on the reference page. */
+  readonly type: string;
+}
+
+const text: JsonSchema = { $ref: '#/definitions/text' };
+const texts: JsonSchema = { $ref: '#/definitions/texts' };
+const variables: JsonSchema = { $ref: '#/definitions/environment' };
+const constraint: JsonSchema = { $ref: '#/definitions/constraint' };
+const boolean: JsonSchema = { type: ['boolean', 'null'] };
+const listOf = (items: string): JsonSchema => ({
+  type: ['array', 'null'],
+  items: { $ref: `#/definitions/${items}` },
+});
+const key = (type: string, schema: JsonSchema, description: string): GantryKey => ({ type, schema, description });
+
+/**
+ * Every key of `.gantry.yml`, by the place where it stands. The reader takes its known keys from here, and so do
+ * gantry-yml.schema.json and the reference page: what is not in this table is unknown everywhere.
+ */
+export const gantryKeys = {
+  pipeline: {
+    kind: key('`pipeline`', { const: 'pipeline' }, 'What the document is.'),
+    type: key(
+      'text',
+      text,
+      'Kind of runner: `docker` (the default), or `kubernetes`. Any other waits for a runner of that type.',
+    ),
+    name: key(
+      'text',
+      text,
+      'Name of the workflow, up to 100 characters; `default` when it has none. Each of a file has its own.',
+    ),
+    trigger: key(
+      'conditions',
+      { $ref: '#/definitions/conditions' },
+      'When the workflow runs at all. Without it: at every event.',
+    ),
+    depends_on: key('texts', texts, 'Names of workflows of this file that must have ended before.'),
+    workspace: key('map', { $ref: '#/definitions/workspace' }, 'Where the checkout stands.'),
+    clone: key('map', { $ref: '#/definitions/clone' }, 'How the checkout is made.'),
+    environment: key('map of texts', { $ref: '#/definitions/plainEnvironment' }, 'Variables of all steps.'),
+    volumes: key(
+      'list',
+      listOf('volume'),
+      'Folders that its steps may share: empty when the workflow starts, gone when it ends.',
+    ),
+    services: key(
+      'list of steps',
+      listOf('step'),
+      'Start before the steps, run beside them and end with the last of them. Steps reach them by name.',
+    ),
+    steps: key(
+      'list of steps',
+      listOf('step'),
+      'What is run: one after the other, or as a graph where a step has `depends_on`.',
+    ),
+  },
+  step: {
+    name: key(
+      'text',
+      text,
+      'Name, up to 100 characters; each of a workflow has its own. `clone` is taken by the checkout.',
+    ),
+    image: key('text', text, 'Image that the step runs in, for example `base/node:24`.'),
+    commands: key('texts', texts, 'Run by one `/bin/sh -e`: `cd` and `export` last, the first failure ends the step.'),
+    entrypoint: key('texts', texts, 'Instead of that of the image; not beside `commands`.'),
+    command: key('texts', texts, 'Arguments of the entrypoint; not beside `commands`.'),
+    environment: key('map', variables, 'Variables: texts, or `{from_secret: name}`.'),
+    settings: key(
+      'map',
+      { type: ['object', 'null'] },
+      'For plugins: each becomes `PLUGIN_` and its name in capitals. `{from_secret: name}` stands for a secret at any depth.',
+    ),
+    depends_on: key(
+      'texts',
+      texts,
+      'Names of steps that must have ended before. One such step makes a graph of all of them.',
+    ),
+    when: key(
+      'conditions',
+      { $ref: '#/definitions/conditions' },
+      'When the step runs. One that does not run counts as ended for those that wait for it.',
+    ),
+    failure: key(
+      '`ignore`, `always`',
+      { enum: ['ignore', 'always'] },
+      '`ignore`: a failure of this step does not fail the workflow.',
+    ),
+    timeout: key(
+      'duration',
+      text,
+      'How long it may run, for example `90s` or `1h30m`, up to 7 days. Default: the setting of the project.',
+    ),
+    pull: key(
+      '`always`, `if-not-exists`, `never`, `default`',
+      { enum: ['always', 'if-not-exists', 'if-not-present', 'never', 'default'] },
+      'When the image is fetched. `default`: by its tag.',
+    ),
+    user: key('text', text, 'User of the image that it runs as: a name or a number, with a group behind `:`.'),
+    working_dir: key('text', text, 'Folder that it starts in; default: the workspace.'),
+    detach: key('boolean', boolean, 'Runs beside the later steps, which wait only until it has started.'),
+    ports: key(
+      'list',
+      { $ref: '#/definitions/ports' },
+      'Of a service: ports that answer when it is up, `5432` or `53/udp`. The steps wait for them.',
+    ),
+    volumes: key('list', listOf('mount'), 'Volumes of the workflow, each under a path.'),
+  },
+  conditions: {
+    event: key('constraint', constraint, '`push`, `tag`, `manual`, `promote`, `rollback`, `cron` or `pull_request`.'),
+    branch: key(
+      'constraint',
+      constraint,
+      'Branch of the event; of a pull request its target, of a tag the name of the tag.',
+    ),
+    ref: key('constraint', constraint, 'Whole reference, for example `refs/heads/main`.'),
+    paths: key(
+      'constraint',
+      constraint,
+      'Files that the change touched: it runs when one of them matches. Events without a change match.',
+    ),
+    target: key('constraint', constraint, 'Target of a promotion or rollback.'),
+    cron: key('constraint', constraint, 'Name of the schedule.'),
+    status: key(
+      'constraint',
+      constraint,
+      '`success` (the default), `failure`, or both: how things stand when its turn comes.',
+    ),
+    repo: key('constraint', constraint, '`owner/name` of the project.'),
+    instance: key('constraint', constraint, 'Host name of this Gantry.'),
+    action: key('constraint', constraint, 'What happened to a pull request: `opened`, `synchronized` …'),
+  },
+  constraint: {
+    include: key('texts', texts, 'It matches when one of these patterns does. Empty: everything.'),
+    exclude: key('texts', texts, 'It does not match when one of these patterns does; looked at first.'),
+  },
+  workspace: {
+    base: key('text', text, 'Folder of the workspace; default `/drone/src`.'),
+    path: key('text', text, 'Folder of the checkout below `base`.'),
+  },
+  clone: {
+    disable: key('boolean', boolean, 'No checkout: the workspace is empty.'),
+    depth: key(
+      'number',
+      { type: ['integer', 'null'], minimum: 0 },
+      'How many commits of the history there are; 0, the default, for all of them.',
+    ),
+    retries: key('number', {}, 'Has no effect: the checkout uses no network.'),
+    skip_verify: key('boolean', {}, 'Has no effect: the checkout uses no network.'),
+    trace: key('boolean', {}, 'Has no effect: the checkout uses no network.'),
+  },
+  volume: {
+    name: key('text', text, 'By which steps name it.'),
+    temp: key('map', { $ref: '#/definitions/temp' }, 'A folder of this workflow alone: `{}`, or in memory.'),
+  },
+  temp: {
+    medium: key(
+      '`memory`',
+      { anyOf: [{ const: 'memory' }, { const: '' }, { type: 'null' }] },
+      'In memory instead of on disk.',
+    ),
+    size_limit: key('size', text, 'Of one in memory, for example `64MiB`.'),
+  },
+  mount: {
+    name: key('text', text, 'A volume of the workflow.'),
+    path: key('text', text, 'Absolute path in the step.'),
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, GantryKey>>>>;
+
+export type GantryPlace = keyof typeof gantryKeys;
+
+/** What each place is, as a title of the reference page. */
+export const gantryPlaces: Readonly<Record<GantryPlace, string>> = {
+  pipeline: 'A document',
+  step: 'A step or service',
+  conditions: 'Conditions: `when` and `trigger`',
+  constraint: 'A constraint, when it is no text or list',
+  workspace: '`workspace`',
+  clone: '`clone`',
+  volume: 'A volume of the document',
+  temp: '`temp` of a volume',
+  mount: 'A volume of a step',
+};
+
+/** The keys that stand at a place. */
+export function keysAt(place: GantryPlace): ReadonlySet<string> {
+  return new Set(Object.keys(gantryKeys[place]));
+}

@@ -1,0 +1,122 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { z } from 'zod';
+import { type GantryPlace, gantryKeys, keysAt } from './gantry-keys.ts';
+import { gantrySchema } from './gantry-schema.ts';
+import { unsupportedKeys } from './known-keys.ts';
+import { lintPipelineFile } from './lint.ts';
+
+const schema = z.fromJSONSchema(gantrySchema() as Parameters<typeof z.fromJSONSchema>[0]);
+const root = join(import.meta.dirname, '../..');
+
+/** The documents of a file, as an editor reads them; `undefined` where its raw text is no YAML. */
+function documentsOf(text: string): readonly unknown[] | undefined {
+  const documents = parseAllDocuments(text, { merge: true, uniqueKeys: false });
+  if (!Array.isArray(documents) || documents.some(({ errors }) => errors.length > 0)) return undefined;
+  return documents
+    .map((document) => document.toJS() as unknown)
+    .filter((value) => value !== null && !isSignature(value));
+}
+
+/** It is Drone's, has no effect here, and lint says so: the schema is of pipelines. */
+function isSignature(value: unknown): boolean {
+  return typeof value === 'object' && (value as { kind?: unknown }).kind === 'signature';
+}
+
+/** The `.gantry.yml` of all scenarios and examples that would run. */
+function validFiles(): readonly { readonly name: string; readonly text: string }[] {
+  const folder = join(root, 'test/conformance/pipelines');
+  const scenarios = readdirSync(folder).flatMap((name) => {
+    const { files } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { files: Record<string, string[]> };
+    return Object.entries(files).map(([path, lines]) => ({ name, path, text: lines.join('\n') }));
+  });
+  const examples = readdirSync(join(root, 'examples'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.gantry.yml'))
+    .map((path) => ({ name: path, path: '.gantry.yml', text: readFileSync(join(root, 'examples', path), 'utf8') }));
+  return [...scenarios, ...examples].filter(
+    ({ path, text }) => path === '.gantry.yml' && lintPipelineFile(path, text).isValid,
+  );
+}
+
+/** A document with a key at a place. */
+function documentWith(place: GantryPlace, name: string, value: unknown): Record<string, unknown> {
+  const step = { name: 's', image: 'x', commands: ['ls'] };
+  const base = { kind: 'pipeline', steps: [step] };
+  const added = { [name]: value };
+  switch (place) {
+    case 'pipeline':
+      return { ...base, ...added };
+    case 'step':
+      return { ...base, steps: [{ ...step, ...added }] };
+    case 'conditions':
+      return { ...base, trigger: added };
+    case 'constraint':
+      return { ...base, trigger: { branch: { include: ['a'], ...added } } };
+    case 'workspace':
+    case 'clone':
+      return { ...base, [place]: added };
+    case 'volume':
+      return { ...base, volumes: [{ name: 'v', temp: {}, ...added }] };
+    case 'temp':
+      return { ...base, volumes: [{ name: 'v', temp: { medium: 'memory', ...added } }] };
+    case 'mount':
+      return {
+        ...base,
+        volumes: [{ name: 'v', temp: {} }],
+        steps: [{ ...step, volumes: [{ name: 'v', path: '/v', ...added }] }],
+      };
+  }
+}
+
+const places = Object.keys(gantryKeys) as GantryPlace[];
+
+/** All words that any dialect has for a key. */
+const words = new Set([
+  ...places.flatMap((place) => [...keysAt(place)]),
+  ...Object.values(unsupportedKeys).flatMap(({ workflow, step }) => [...workflow, ...step]),
+  ...['group', 'secrets', 'path', 'evaluate', 'local', 'platform', 'labels', 'skip_clone', 'runs_on', 'host', 'zzz'],
+]);
+
+describe('the schema of .gantry.yml', () => {
+  it('passes every file of the scenarios and examples that runs without a finding', () => {
+    const files = validFiles();
+    const read = files.flatMap(({ name, text }) => {
+      const documents = documentsOf(text);
+      return documents ? [{ name, documents }] : [];
+    });
+    expect(read.length).toBeGreaterThan(20);
+    for (const { name, documents } of read)
+      for (const document of documents) {
+        const { success, error } = schema.safeParse(document);
+        if (!success) console.log(name, error?.message);
+        expect(success, `${name}: ${error?.message}`).toBe(true);
+      }
+  });
+
+  it.each(places)('knows at "%s" what the reader knows there, and nothing else', (place) => {
+    for (const word of words) {
+      const text = JSON.stringify(documentWith(place, word, null));
+      const codes = lintPipelineFile('.gantry.yml', text).findings.map(({ code }) => code);
+      const isRefused = codes.some((code) => ['key.unknown', 'key.unsupported', 'volume.host-path'].includes(code));
+      if (keysAt(place).has(word)) expect([word, isRefused]).toEqual([word, false]);
+      // An unsupported key without a value asks for nothing.
+      else if (word === 'zzz') expect([word, isRefused]).toEqual([word, true]);
+      expect([word, word in gantryKeys[place]]).toEqual([word, keysAt(place).has(word)]);
+    }
+    expect(schema.safeParse(documentWith(place, 'zzz', 'x')).success).toBe(false);
+  });
+
+  it.each([
+    ['a step without a name', { kind: 'pipeline', steps: [{ image: 'x' }] }],
+    ['another kind of document', { kind: 'secret' }],
+    ['a word that a key does not take', documentWith('step', 'failure', 'maybe')],
+    ['a list where a map belongs', documentWith('step', 'environment', ['A=b'])],
+    ['a map without from_secret as a variable', documentWith('step', 'environment', { A: { secret: 'b' } })],
+    ['a negative depth', documentWith('clone', 'depth', -1)],
+  ])('refuses %s', (_what, document) => {
+    expect(schema.safeParse(document).success).toBe(false);
+    expect(lintPipelineFile('.gantry.yml', JSON.stringify(document)).isValid).toBe(false);
+  });
+});

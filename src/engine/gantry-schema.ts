@@ -1,0 +1,53 @@
+import { type GantryKey, type GantryPlace, gantryKeys, type JsonSchema } from './gantry-keys.ts';
+
+/** A scalar: texts are taken as they stand in the file, so that `1.10` and `yes` need no quotes. */
+const text: JsonSchema = { type: ['string', 'number', 'boolean', 'null'] };
+
+const required: Readonly<Partial<Record<GantryPlace, readonly string[]>>> = {
+  pipeline: ['kind'],
+  step: ['name', 'image'],
+  volume: ['name', 'temp'],
+  mount: ['name', 'path'],
+};
+
+/** JSON Schema of one document of `.gantry.yml`, for editors. What it refuses, `gantry lint` refuses with a line. */
+export function gantrySchema(): JsonSchema & Readonly<Record<string, unknown>> {
+  const places = Object.keys(gantryKeys) as GantryPlace[];
+  const { pipeline, constraint, ...others } = Object.fromEntries(
+    places.map((place) => [place, mapOf(gantryKeys[place], required[place])]),
+  ) as Record<GantryPlace, JsonSchema>;
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: '.gantry.yml',
+    ...pipeline,
+    definitions: {
+      text,
+      texts: { anyOf: [text, { type: 'array', items: text }] },
+      secret: {
+        type: 'object',
+        properties: { from_secret: { type: 'string', description: 'Name of a secret of the project.' } },
+        required: ['from_secret'],
+        additionalProperties: false,
+      },
+      plainEnvironment: { type: ['object', 'null'], additionalProperties: text },
+      environment: {
+        type: ['object', 'null'],
+        additionalProperties: { anyOf: [text, { $ref: '#/definitions/secret' }] },
+      },
+      ports: { anyOf: [text, { type: 'array', items: text }] },
+      constraint: { anyOf: [{ $ref: '#/definitions/texts' }, constraint] },
+      ...others,
+    },
+  };
+}
+
+function mapOf(keys: Readonly<Record<string, GantryKey>>, needed: readonly string[] | undefined): JsonSchema {
+  return {
+    type: needed === undefined ? ['object', 'null'] : 'object',
+    properties: Object.fromEntries(
+      Object.entries(keys).map(([name, { schema, description }]) => [name, { ...schema, description }]),
+    ),
+    ...(needed === undefined ? {} : { required: needed }),
+    additionalProperties: false,
+  };
+}
