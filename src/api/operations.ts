@@ -6,6 +6,7 @@ import { pipelineOperations } from './pipelines.ts';
 import { projectOperations } from './projects.ts';
 import { secretOperations } from './secrets.ts';
 import { settingsOperations } from './settings.ts';
+import { webhookOperations } from './webhooks.ts';
 
 /** Every operation of the API, by its id. */
 export const operations = {
@@ -15,6 +16,7 @@ export const operations = {
   ...settingsOperations,
   ...pipelineOperations,
   ...cronOperations,
+  ...webhookOperations,
 } as const;
 
 export type OperationId = keyof typeof operations;

@@ -21,12 +21,9 @@ export const WebhookView = z
     url: z.string(),
     events: z.array(z.enum(webhookEvents)),
     isEnabled: z.boolean(),
-    disabledReason: z
-      .enum(['failing', 'gone'])
-      .nullable()
-      .meta({
-        description: 'Why Gantry switched it off: nothing was delivered for days, or the receiver answered 410',
-      }),
+    disabledReason: z.enum(['failing', 'gone']).nullable().meta({
+      description: 'Why Gantry switched it off: nothing was delivered for days, or the receiver answered 410',
+    }),
     headerName: z.string().nullable(),
     failingSince: instant.nullable().meta({ description: 'When the first try failed since the last that did not' }),
     createdAt: instant,
@@ -78,11 +75,9 @@ export const DeliveryDetail = DeliveryView.extend({
 }).meta({ id: 'WebhookDeliveryDetail' });
 export type DeliveryDetail = z.infer<typeof DeliveryDetail>;
 
-const parameters = z
-  .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().min(1).max(300))
-  .meta({
-    description: 'Parameters of the pipeline, and where in the JSON body each is: {"VERSION": "$.release.tag"}',
-  });
+const parameters = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().min(1).max(300)).meta({
+  description: 'Parameters of the pipeline, and where in the JSON body each is: {"VERSION": "$.release.tag"}',
+});
 const branch = z.string().min(1).max(200);
 const proof = z
   .enum(senderProofs)

@@ -3,6 +3,7 @@ import { availableParallelism, homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { GantryError } from '../core/errors.ts';
+import { isNetwork } from '../lib/address-guard.ts';
 import { parseDurationMs } from '../lib/duration.ts';
 import { Secret } from '../lib/secret.ts';
 import { parseSizeBytes } from '../lib/size.ts';
@@ -32,6 +33,10 @@ const list = z.string().transform((value) =>
     .map((part) => part.trim())
     .filter((part) => part !== ''),
 );
+const networks = list.superRefine((entries, context) => {
+  const wrong = entries.find((entry) => !isNetwork(entry));
+  if (wrong !== undefined) context.addIssue(`"${wrong}" is neither an address nor a network such as 10.0.0.0/8`);
+});
 const path = text.transform((value) => resolve(value));
 const count = (min: number, max: number) =>
   z.string().regex(/^\d+$/, 'write a whole number').transform(Number).pipe(z.number().min(min).max(max));
@@ -194,6 +199,13 @@ export const configRows = {
     type: list,
     fallback: '',
     description: 'Registries, separated by commas, that are spoken to without TLS; loopback addresses are anyway.',
+  }),
+  webhookAllow: row({
+    variable: 'GANTRY_WEBHOOK_ALLOW',
+    type: networks,
+    fallback: '',
+    description:
+      'Addresses or networks, separated by commas, to which webhooks may be sent although they are not public, e.g. 10.0.0.0/8.',
   }),
   failpoints: row({
     variable: 'GANTRY_FAILPOINTS',

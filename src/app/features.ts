@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { GantryError } from '../core/errors.ts';
 import type { LogStorage } from '../drivers/logs/logs.ts';
 import { CompileProcess } from '../engine/compile-process.ts';
 import { ConvertingCompiler } from '../engine/convert/converting-compiler.ts';
@@ -13,8 +15,11 @@ import { logOperations } from '../features/pipelines/logs/log-operations.ts';
 import { logRoutes } from '../features/pipelines/logs/log-routes.ts';
 import { secretsFeature } from '../features/secrets/index.ts';
 import { settingsFeature } from '../features/settings/index.ts';
+import { webhooksFeature } from '../features/webhooks/index.ts';
+import { AddressGuard } from '../lib/address-guard.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { systemTimers } from '../lib/timers.ts';
 import { housekeeping } from '../server/housekeeping.ts';
 import type { Store } from '../store/open-store.ts';
 import type { Config } from './config.ts';
@@ -77,7 +82,30 @@ export function createFeatures(deps: {
     operations: logOperations({ store, logs }),
     routes: logRoutes({ store, logs, logBus: pipelines.logBus }),
   };
+  const webhooks = webhooksFeature({
+    store,
+    happenings: store.happenings,
+    repository: code.repository,
+    sealer: secrets.sealer,
+    planNow: (eventId) => pipelines.planNow(eventId),
+    clock,
+    timers: systemTimers,
+    logger: logger('webhooks'),
+    publicUrl: () => publicUrl,
+    guard: new AddressGuard(config.webhookAllow),
+    ca: config.caBundle === undefined ? undefined : readCertificates(config.caBundle),
+  });
   // Pipelines before code: an event that code finds at its start must find somebody who plans it.
   const tidy = housekeeping({ store, clock, logger: logger('housekeeping') });
-  return { all: [accounts, secrets, settings, pipelines, code, logViews, tidy], code, pipelines, compiler };
+  return { all: [accounts, secrets, settings, pipelines, code, logViews, webhooks, tidy], code, pipelines, compiler };
+}
+
+function readCertificates(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new GantryError('CONFIG_INVALID', `Cannot read the CA certificates ${path}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
 }

@@ -62,6 +62,11 @@ export class AddressGuard {
   }
 }
 
+/** Whether a text is an address or a network. */
+export function isNetwork(text: string): boolean {
+  return parseNetwork(text) !== undefined;
+}
+
 /** Reads `10.0.0.0/8` or a single address; `undefined` for what is neither. */
 function parseNetwork(text: string): { address: string; prefix: number; family: 'ipv4' | 'ipv6' } | undefined {
   const [address = '', bits, ...rest] = text.split('/');

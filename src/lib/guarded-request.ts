@@ -16,6 +16,8 @@ export interface GuardedRequest {
   readonly keepBytes: number;
   /** Certificates to trust instead of the system's, as PEM. */
   readonly ca?: string | undefined;
+  /** Cuts it off. */
+  readonly signal?: AbortSignal | undefined;
   /** Addresses of a name. */
   readonly resolve?: ((name: string) => Promise<readonly string[]>) | undefined;
 }
@@ -48,11 +50,16 @@ export async function sendGuarded(request: GuardedRequest): Promise<GuardedAnswe
   const { url, timeoutMs } = request;
   const time = new AbortController();
   const timer = setTimeout(() => time.abort(), timeoutMs);
+  const cutOff = (): void => time.abort();
+  request.signal?.addEventListener('abort', cutOff);
+  if (request.signal?.aborted) cutOff();
   const late = new Promise<never>((_, reject) => {
-    time.signal.addEventListener('abort', () =>
-      reject(new NoAnswer('timed-out', `no whole answer within ${timeoutMs / 1_000} s`)),
-    );
+    const end = (): void => reject(new NoAnswer('timed-out', `no whole answer within ${timeoutMs / 1_000} s`));
+    if (time.signal.aborted) end();
+    time.signal.addEventListener('abort', end);
   });
+  // Nobody may be waiting for it any more when it comes.
+  late.catch(() => undefined);
   try {
     const addresses = await Promise.race([judgedAddresses(request), late]);
     return await Promise.race([exchange(request, addresses, time.signal), late]);
@@ -61,9 +68,9 @@ export async function sendGuarded(request: GuardedRequest): Promise<GuardedAnswe
     throw new NoAnswer('connection-failed', `${url.host}: ${(error as Error).message}`, error);
   } finally {
     clearTimeout(timer);
+    request.signal?.removeEventListener('abort', cutOff);
     // Whatever is still open ends with the answer.
     time.abort();
-    late.catch(() => undefined);
   }
 }
 

@@ -64,6 +64,12 @@ const bodies: { readonly [Id in OperationId]?: unknown } = {
   createCron: { name: 'x', expression: '@daily' },
   updateCron: {},
   previewCron: { expression: '@daily' },
+  createWebhook: { url: 'https://example.org/hook' },
+  updateWebhook: {},
+  createOrganisationWebhook: { url: 'https://example.org/hook' },
+  updateOrganisationWebhook: {},
+  createIncomingWebhook: { name: 'x' },
+  updateIncomingWebhook: {},
   lintPipelineFile: { text: '' },
 };
 

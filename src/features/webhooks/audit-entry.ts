@@ -1,0 +1,27 @@
+import type { NewAuditEntry } from '../../core/audit.ts';
+import type { NamedHolder } from '../../core/find-holder.ts';
+import type { RequestContext } from '../feature.ts';
+
+export function nameOf({ actor }: RequestContext): string {
+  return actor.kind === 'person' ? actor.person.name : 'anonymous';
+}
+
+/** Secrets are never among the details, nor paths and queries of addresses, which may hold some. */
+export function auditEntry(
+  request: RequestContext,
+  at: Date,
+  action: string,
+  { subject, projectId }: Pick<NamedHolder, 'subject' | 'projectId'>,
+  details: Readonly<Record<string, unknown>>,
+): NewAuditEntry {
+  return {
+    at,
+    actor: nameOf(request),
+    action,
+    subject,
+    remoteAddress: request.remoteAddress,
+    requestId: request.requestId,
+    details,
+    ...(projectId === undefined ? {} : { projectId }),
+  };
+}
