@@ -70,11 +70,18 @@ export const WorkflowView = z
   .meta({ id: 'Workflow' });
 export type WorkflowView = z.infer<typeof WorkflowView>;
 
+/** What a step is to the others of its workflow. */
+const stepKinds = ['clone', 'step', 'service', 'detached'] as const;
+
 export const StepView = z
   .object({
     id: z.int(),
     workflow: z.string(),
     name: z.string(),
+    kind: z.enum(stepKinds).meta({
+      description:
+        'A `service` or a `detached` step runs beside the others, which wait until it is up; it is ended when they have ended',
+    }),
     image: z.string(),
     status: z.enum(stepStatuses),
     attempt: z.int(),

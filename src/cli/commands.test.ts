@@ -42,6 +42,7 @@ function step(name: string, more: Partial<StepView> = {}): StepView {
     id: 100,
     workflow: 'default',
     name,
+    kind: 'step',
     image: 'base/node:24',
     status: 'passed',
     attempt: 1,

@@ -20,6 +20,7 @@ export function pipelineLines(cli: Cli, paint: Paint): PipelineLines {
 
   function stepEnd(step: StepView): string {
     const parts = [
+      step.kind === 'service' || step.kind === 'detached' ? texts.stepKinds[step.kind] : '',
       step.status === 'failed' && step.exitCode !== null ? texts.exit(step.exitCode) : '',
       step.isIgnored && step.status === 'failed' ? texts.ignored : '',
       step.reason ?? '',

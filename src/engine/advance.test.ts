@@ -197,6 +197,108 @@ describe('advance', () => {
   });
 });
 
+describe('steps that run beside the others', () => {
+  const service = (name: string, dependsOn: readonly string[] = []): StepPlan =>
+    step(name, dependsOn, { background: 'service', onFailure: 'ignore', hostName: name });
+  const up = (at: number): Occurrence => ({ type: 'up', step: at });
+  const cancelled: Outcome = { kind: 'cancelled', reason: 'dismissed' };
+  const plan = workflow([
+    step('clone'),
+    service('db', ['clone']),
+    step('test', ['clone', 'db']),
+    step('lint', ['test']),
+  ]);
+  const running = [claimed, ...run(0), start(1), up(1)];
+
+  it('are waited for until they are up, and told to stop when the last of the others has ended', () => {
+    const risen = play(plan, [claimed, ...run(0), start(1)]);
+    expect(statuses(risen.state)).toEqual(['passed', 'running', 'waiting', 'waiting']);
+    const testing = play(plan, [...running, ...run(2)]);
+    expect(kinds(testing.effects)).not.toContain('cancel 1');
+    const linted = play(plan, [...running, ...run(2), ...run(3)]);
+    expect(kinds(linted.effects).slice(-1)).toEqual(['cancel 1']);
+    expect(linted.state.status).toBe('running');
+    const { state, effects } = play(plan, [...running, ...run(2), ...run(3), ...end(1, cancelled)]);
+    expect(statuses(state)).toEqual(['passed', 'passed', 'passed', 'passed']);
+    expect(state.steps[1]?.reason).toMatchObject({ rule: 'step.dismissed', verdict: 'ran' });
+    expect(kinds(effects).slice(-1)).toEqual(['finish passed']);
+  });
+
+  it('do not fail the workflow: a service that dies is told, and the steps go on', () => {
+    const early = play(plan, [claimed, ...run(0), ...run(1, failed)]);
+    expect(statuses(early.state)).toEqual(['passed', 'failed', 'ready', 'waiting']);
+    expect(early.state.steps[1]).toMatchObject({ outcome: failed, reason: { rule: 'service.ended-early' } });
+    const { state } = play(plan, [...running, ...end(1), ...run(2), ...run(3)]);
+    expect([state.status, state.steps[1]?.status]).toEqual(['passed', 'passed']);
+    expect(state.steps[1]?.reason).toMatchObject({ rule: 'service.ended-early', verdict: 'noted' });
+  });
+
+  it('that never answer are failed at the end, and the steps go on without them', () => {
+    const silence = { ports: '5432', limitMs: 60_000 };
+    const silent: Occurrence = { type: 'up', step: 1, silence };
+    const { state } = play(plan, [claimed, ...run(0), start(1), silent, ...run(2), ...run(3), ...end(1, cancelled)]);
+    expect([state.status, ...statuses(state)]).toEqual(['passed', 'passed', 'failed', 'passed', 'passed']);
+    expect(state.steps[1]).toMatchObject({
+      outcome: { kind: 'timed-out', timeoutMs: 60_000 },
+      reason: { rule: 'service.not-ready', values: silence },
+    });
+  });
+
+  it('that are lost are nobody’s verdict: the workflow is no success', () => {
+    const lost: Outcome = { kind: 'infrastructure', message: 'registry down' };
+    const { state } = play(plan, [claimed, ...run(0), ...run(1, lost)]);
+    expect([state.status, ...statuses(state)]).toEqual([
+      'infrastructure',
+      'passed',
+      'infrastructure',
+      'skipped',
+      'skipped',
+    ]);
+    const late = play(plan, [...running, ...run(2), ...run(3), ...end(1, lost)]);
+    expect(late.state.status).toBe('infrastructure');
+  });
+
+  it('are told to stop after a failure too, once the steps that run on failure have ended', () => {
+    const mailing = workflow([service('db'), step('test', ['db']), step('mail', ['test'], { runOn: onFailure })]);
+    const mailed = play(mailing, [claimed, start(0), up(0), ...run(1, failed)]);
+    expect(kinds(mailed.effects)).not.toContain('cancel 0');
+    const { state } = play(mailing, [claimed, start(0), up(0), ...run(1, failed), ...run(2), ...end(0, cancelled)]);
+    expect([state.status, ...statuses(state)]).toEqual(['failed', 'passed', 'failed', 'passed']);
+  });
+
+  it('are cancelled with the workflow', () => {
+    const { state, effects } = play(plan, [...running, { type: 'cancelled', by: 'mei' }, ...end(1, cancelled)]);
+    expect(kinds(effects)).toContain('cancel 1');
+    expect([state.status, state.steps[1]?.status]).toEqual(['cancelled', 'cancelled']);
+  });
+
+  it('do not start where nothing is left to run beside, and say so', () => {
+    const last = workflow([step('a'), step('b', ['a'], { background: 'detached', onFailure: 'ignore' })]);
+    const { state, effects } = play(last, [claimed, ...run(0)]);
+    expect([state.status, ...statuses(state)]).toEqual(['passed', 'passed', 'skipped']);
+    expect(state.steps[1]?.reason?.rule).toBe('step.nothing-beside');
+    expect(kinds(effects)).not.toContain('release 1');
+    const clonedBadly = play(plan, [claimed, ...run(0, failed)]);
+    expect([clonedBadly.state.status, ...statuses(clonedBadly.state)]).toEqual([
+      'failed',
+      'failed',
+      'skipped',
+      'skipped',
+      'skipped',
+    ]);
+  });
+
+  it('that are detached fail without a word for the others', () => {
+    const plan = workflow([
+      step('serve', [], { background: 'detached', onFailure: 'ignore' }),
+      step('test', ['serve']),
+    ]);
+    const { state } = play(plan, [claimed, start(0), up(0), ...end(0, failed), ...run(1)]);
+    expect([state.status, ...statuses(state)]).toEqual(['passed', 'failed', 'passed']);
+    expect(state.steps[0]?.reason).toBeUndefined();
+  });
+});
+
 /** Graphs whose edges lead to earlier steps, with every condition that a file can ask for. */
 const plans: fc.Arbitrary<WorkflowPlan> = fc
   .record({
@@ -207,6 +309,7 @@ const plans: fc.Arbitrary<WorkflowPlan> = fc
         runOn: fc.constantFrom(onSuccess, onSuccess, onSuccess, onFailure, always),
         onFailure: fc.constantFrom('fail' as const, 'fail' as const, 'ignore' as const),
         filterDice: fc.nat(5),
+        background: fc.constantFrom(undefined, undefined, undefined, 'service' as const, 'detached' as const),
       }),
       { minLength: 1, maxLength: 8 },
     ),
@@ -216,7 +319,7 @@ const plans: fc.Arbitrary<WorkflowPlan> = fc
       rows.map((row, position) =>
         step(`s${position}`, position === 0 ? [] : [...new Set(row.edges.map((edge) => `s${edge % position}`))], {
           runOn: row.runOn,
-          onFailure: row.onFailure,
+          ...(row.background ? { background: row.background, onFailure: 'ignore' } : { onFailure: row.onFailure }),
           ...(row.filterDice === 0
             ? {
                 skipped: {
@@ -249,6 +352,14 @@ const outcomes: fc.Arbitrary<Outcome> = fc.constantFrom<Outcome>(
 const occurrences: fc.Arbitrary<Occurrence> = fc.oneof(
   { weight: 2, arbitrary: fc.constant<Occurrence>({ type: 'claimed' }) },
   { weight: 8, arbitrary: fc.record({ type: fc.constant('started' as const), step: fc.nat(8), atMs: fc.nat(9_999) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      type: fc.constant('up' as const),
+      step: fc.nat(8),
+      silence: fc.constantFrom(undefined, undefined, { ports: '5432', limitMs: 60_000 }),
+    }),
+  },
   {
     weight: 8,
     arbitrary: fc.record({ type: fc.constant('output-ended' as const), step: fc.nat(8), atMs: fc.nat(9_999) }),
@@ -287,6 +398,7 @@ function drive(plan: WorkflowPlan, outcomeOf: readonly Outcome[], dice: readonly
       staged.delete(occurrence!.step);
       const at = occurrence!.step;
       possible.push(...end(at, outcomeOf[at % outcomeOf.length]));
+      if (plan.steps[at]?.background) possible.push({ type: 'up', step: at });
     }
     for (const effect of next.effects) {
       if (effect.type === 'stage') {
@@ -318,6 +430,8 @@ describe('every order of occurrences', () => {
           expect(isFinished(state.status)).toBe(true);
           expect(finishes).toBe(1);
           expect(staged.size).toBe(0);
+          // A service that was lost is nobody's verdict, whatever the steps said.
+          if (state.status === 'passed') expect(statuses(state)).not.toContain('infrastructure');
         },
       ),
       { numRuns: 2_000 },
@@ -349,6 +463,26 @@ describe('every order of occurrences', () => {
           // What is worked out for one step alone must be what working everything out comes to.
           expect(next).toEqual(advance({ ...state }, occurrence));
           state = next.workflow;
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('makes no step ready before those that it needs have ended, or are up beside it', () => {
+    fc.assert(
+      fc.property(plans, fc.array(occurrences, { maxLength: 60 }), (plan, list) => {
+        let state = initialWorkflow(plan);
+        for (const occurrence of [claimed, ...list]) {
+          const next = advance(state, occurrence).workflow;
+          next.steps.forEach((each, position) => {
+            if (each.status !== 'ready' || state.steps[position]?.status === 'ready') return;
+            for (const name of plan.steps[position]!.dependsOn) {
+              const needed = next.steps[plan.steps.findIndex((other) => other.name === name)]!;
+              expect(isFinished(needed.status) || needed.isUp).toBe(true);
+            }
+          });
+          state = next;
         }
       }),
       { numRuns: 2_000 },

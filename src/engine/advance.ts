@@ -141,7 +141,7 @@ function cancel(draft: Draft, by: string): void {
   draft.workflow.steps.forEach((step, position) => {
     if (isFinished(step.status)) return;
     if (step.status === 'starting' || step.status === 'running') {
-      if (!step.exit) draft.effects.push({ type: 'cancel', step: position, reason: 'cancelled' });
+      if (!step.exit && !step.isDismissed) draft.effects.push({ type: 'cancel', step: position, reason: 'cancelled' });
     } else draft.end(position, 'cancelled', draft.reason(position, 'step.cancelled', 'failed', { by }));
   });
   // Whoever waits in the queue is held by nobody: it is over at once.
@@ -229,7 +229,9 @@ function settle(draft: Draft, from: number): void {
 
 /** Ends what runs beside the others once there are no others; what has not started is not needed any more. */
 function dismissBackground(draft: Draft): void {
-  const { plan, steps } = draft.workflow;
+  const { plan, steps, cancelledBy } = draft.workflow;
+  // Who cancelled has told them already.
+  if (cancelledBy !== undefined) return;
   if (!steps.every(({ status }, position) => plan.steps[position]!.background || isFinished(status))) return;
   steps.forEach((step, position) => {
     if (isFinished(step.status) || step.isDismissed) return;

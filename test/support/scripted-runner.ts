@@ -64,6 +64,7 @@ export class ScriptedRunner {
   #isDraining: boolean;
   #tellsOfDraining = false;
   readonly #isHasty: boolean;
+  readonly #waitsToRise: boolean;
   readonly #isSilent: boolean;
   readonly #onAssigned: () => void;
   readonly #onStart: (started: Started) => void;
@@ -84,6 +85,8 @@ export class ScriptedRunner {
       isDraining?: boolean;
       /** A runner with a mistake: it opens the gate without being told that the start is recorded. */
       isHasty?: boolean;
+      /** What runs beside the others is up only when the test says so. */
+      waitsToRise?: boolean;
       /** Its steps print nothing, and it keeps no list of them: for measuring what an engine does. */
       isSilent?: boolean;
       onAssigned?: () => void;
@@ -97,6 +100,7 @@ export class ScriptedRunner {
     this.#script = options.script ?? (() => passed);
     this.#isDraining = options.isDraining ?? false;
     this.#isHasty = options.isHasty ?? false;
+    this.#waitsToRise = options.waitsToRise ?? false;
     this.#isSilent = options.isSilent ?? false;
     this.#onAssigned = options.onAssigned ?? (() => {});
     this.#onStart = options.onStarted ?? (() => {});
@@ -108,6 +112,25 @@ export class ScriptedRunner {
     return [...this.#jobs.values()].flatMap((job) =>
       job.state.steps.flatMap(({ status }, at) => (status === 'running' ? [job.assignment.plan.steps[at]!.name] : [])),
     );
+  }
+
+  /** Services and detached steps that the others still wait for. */
+  get rising(): readonly string[] {
+    return [...this.#jobs.values()].flatMap(({ assignment, state }) =>
+      state.steps.flatMap(({ status, isUp }, at) => {
+        const { background, name } = assignment.plan.steps[at]!;
+        return background && status === 'running' && !isUp ? [name] : [];
+      }),
+    );
+  }
+
+  /** Lets the others go on, because it answers or in spite of its silence. */
+  rise(step: string, silence?: { readonly ports: string; readonly limitMs: number }): void {
+    for (const job of this.#jobs.values()) {
+      const at = job.assignment.plan.steps.findIndex(({ name }) => name === step);
+      if (job.state.steps[at]?.status === 'running' && !job.state.steps[at].isUp)
+        this.#happen(job, { type: 'up', step: at, silence });
+    }
   }
 
   get holds(): readonly ClaimName[] {
@@ -311,7 +334,7 @@ export class ScriptedRunner {
 
   #open(job: Job, at: number, given: Pick<Started, 'environment' | 'secrets' | 'mask'>): void {
     job.asked.delete(at);
-    const { name } = job.assignment.plan.steps[at]!;
+    const { name, background } = job.assignment.plan.steps[at]!;
     const stepId = job.assignment.stepIds[at]!;
     const { environment, secrets, mask } = given;
     const started: Started = { ...job.claim, stepId, step: name, environment, secrets, mask };
@@ -320,6 +343,7 @@ export class ScriptedRunner {
     this.#happen(job, { type: 'started', step: at, atMs: 0 });
     this.#send({ type: 'running', ...job.claim, stepId });
     if (!this.#isSilent) this.#print(job, at, `${name} says hello\n`);
+    if (background && !this.#waitsToRise) this.#happen(job, { type: 'up', step: at });
     const outcome = this.#script(name, job.assignment.plan.name, job.claim.attempt);
     if (outcome !== 'hold') this.#exit(job, at, outcome);
   }

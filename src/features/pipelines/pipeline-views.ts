@@ -2,6 +2,7 @@ import { traceSentence } from '../../api/messages/trace-sentences.ts';
 import type { PipelineDetail, StepView, TraceView, WorkflowView } from '../../api/pipelines.ts';
 import { pipelineView } from '../../api/views/pipeline-view.ts';
 import type { Pipeline, Step, Workflow } from '../../core/pipeline.ts';
+import type { StepPlan } from '../../core/plan.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 
 type Language = 'en' | 'zh';
@@ -65,6 +66,7 @@ function stepView(step: Step, workflow: Workflow, language: Language): StepView 
     id: step.id,
     workflow: workflow.name,
     name: step.name,
+    kind: kindOf(plan),
     image: plan?.image ?? '',
     status: step.status,
     attempt: step.attempt,
@@ -79,6 +81,10 @@ function stepView(step: Step, workflow: Workflow, language: Language): StepView 
     startedAt: instant(step.startedAt),
     finishedAt: instant(step.finishedAt),
   };
+}
+
+function kindOf(plan: StepPlan | undefined): StepView['kind'] {
+  return plan?.background ?? (plan?.kind === 'clone' ? 'clone' : 'step');
 }
 
 /** The rule that decided; otherwise what the runtime said, where an exit code does not say it all. */

@@ -5,7 +5,7 @@ import type { Random } from './random.ts';
 const onSuccess = { success: true, failure: false };
 const runOns = [onSuccess, onSuccess, onSuccess, { success: false, failure: true }, { success: true, failure: true }];
 
-/** A small pipeline with every kind of edge: graphs of steps, conditions, documents that wait for documents. */
+/** A small pipeline with every kind of edge: graphs of steps, services, conditions, documents that wait for documents. */
 export function randomPlan(random: Random): PipelinePlan {
   const workflows: WorkflowPlan[] = [];
   const count = 1 + random.below(3);
@@ -26,6 +26,7 @@ export function randomPlan(random: Random): PipelinePlan {
 }
 
 function randomSteps(random: Random, workflow: string): StepPlan[] {
+  const services = random.chance(0.4) ? Array.from({ length: 1 + random.below(2) }, (_, at) => `db${at}`) : [];
   const steps: StepPlan[] = [];
   const count = 1 + random.below(4);
   const isChain = random.chance(0.5);
@@ -34,9 +35,11 @@ function randomSteps(random: Random, workflow: string): StepPlan[] {
     const before = isChain ? steps.slice(-1) : steps.filter(() => random.chance(0.4));
     steps.push(
       stepPlan(name, {
-        dependsOn: before.map((step) => step.name),
+        dependsOn: before.length === 0 ? services : before.map((step) => step.name),
         runOn: random.pick(runOns),
-        onFailure: random.chance(0.2) ? 'ignore' : 'fail',
+        ...(random.chance(0.15)
+          ? { background: 'detached', onFailure: 'ignore' }
+          : { onFailure: random.chance(0.2) ? 'ignore' : 'fail' }),
         ...(random.chance(0.1)
           ? {
               skipped: {
@@ -51,5 +54,8 @@ function randomSteps(random: Random, workflow: string): StepPlan[] {
       }),
     );
   }
-  return steps;
+  const beside = services.map((name) =>
+    stepPlan(name, { background: 'service', hostName: name, onFailure: 'ignore', timeoutMs: 3_600_000 }),
+  );
+  return [...beside, ...steps];
 }

@@ -172,6 +172,7 @@ class Simulation {
       );
     }
     this.#checkSteps();
+    this.#checkServices();
     this.#checkLogs();
   }
 
@@ -185,6 +186,36 @@ class Simulation {
       if (step.status === 'skipped' || step.status === 'cancelled')
         expectThat(step.reason !== undefined, `step ${step.id} is ${step.status} without a reason`);
       if (step.status === 'skipped') expectThat(!runs.has(step.id), `step ${step.id} ran and is skipped`);
+    }
+  }
+
+  /** No step runs before what it needs beside it has started or ended, and nobody's verdict makes a success. */
+  #checkServices(): void {
+    const startedAt = new Map(this.#started.map(({ stepId }, at) => [stepId, at]));
+    for (const step of this.#store.steps.values()) {
+      const workflow = this.#store.workflows.get(step.workflowId)!;
+      const own = [...this.#store.steps.values()].filter(
+        (other) => other.workflowId === step.workflowId && other.attempt === step.attempt,
+      );
+      if (step.outcome?.kind === 'infrastructure') {
+        expectThat(
+          step.status === 'infrastructure' || step.status === 'cancelled',
+          `step ${step.id} was lost and is ${step.status}`,
+        );
+        if (workflow.attempt === step.attempt)
+          expectThat(workflow.status !== 'passed', `workflow ${workflow.id} passed, and its step ${step.id} was lost`);
+      }
+      const began = startedAt.get(step.id);
+      if (began === undefined) continue;
+      for (const other of own) {
+        const { background } = workflow.plan.steps[other.position]!;
+        if (!background || !workflow.plan.steps[step.position]!.dependsOn.includes(other.name)) continue;
+        const before = startedAt.get(other.id);
+        expectThat(
+          before === undefined ? isFinished(other.status) : before < began,
+          `step ${step.id} began before ${other.name}, which it needs beside it`,
+        );
+      }
     }
   }
 
@@ -270,6 +301,11 @@ class Simulation {
       if (line.waitingAtB > 0 && !simulated.isPaused) add(6, `${id} hears`, () => line.deliverToB(isTwice()));
       if (isChaos) add(0.3, `line of ${id} is cut`, () => line.cut());
     } else if (this.#feature && !simulated.isPaused) add(4, `${id} calls`, () => this.#connect(simulated));
+    if (!simulated.isPaused)
+      for (const step of new Set(runner.rising))
+        add(3, `${id} has ${step} up`, () =>
+          runner.rise(step, this.#random.chance(0.2) ? { ports: '5432', limitMs: 60_000 } : undefined),
+        );
     if (!simulated.isPaused)
       for (const step of new Set(runner.running))
         add(2, `${id} ends ${step}`, () => {
@@ -407,6 +443,7 @@ class Simulation {
   #newRunner(id: string): ScriptedRunner {
     this.#generations += 1;
     return new ScriptedRunner({
+      waitsToRise: true,
       id,
       generation: `g${this.#generations}`,
       slots: 1 + this.#random.below(3),

@@ -1,4 +1,4 @@
-import type { PipelineDetail, StepView } from '../../../src/api/pipelines.ts';
+import type { PipelineDetail, StepView, WorkflowView } from '../../../src/api/pipelines.ts';
 import { useMessages } from '../../language.ts';
 import { isBad, StatusMark } from '../../parts/status.tsx';
 import { Duration } from '../../parts/time.tsx';
@@ -11,9 +11,11 @@ interface StepListProps {
   readonly onApproach: (step: StepView) => void;
 }
 
-/** The steps by workflow; one of them is selected. */
-export function StepList({ pipeline, selectedId, onSelect, onApproach }: StepListProps) {
+/** The steps by workflow, services apart; one of them is selected. */
+export function StepList({ pipeline, ...choice }: StepListProps) {
   const t = useMessages();
+  const own = ({ name }: WorkflowView, isService: boolean): readonly StepView[] =>
+    pipeline.steps.filter((step) => step.workflow === name && (step.kind === 'service') === isService);
   const isMany = pipeline.workflows.length > 1;
   return (
     <nav className="step-list" aria-label={t.steps} tabIndex={0}>
@@ -24,30 +26,46 @@ export function StepList({ pipeline, selectedId, onSelect, onApproach }: StepLis
               <StatusMark status={workflow.status} bare /> <bdi>{workflow.name}</bdi>
             </h3>
           )}
-          <ul>
-            {pipeline.steps
-              .filter((step) => step.workflow === workflow.name)
-              .map((step) => (
-                <li key={step.id}>
-                  <button
-                    type="button"
-                    aria-current={step.id === selectedId ? 'step' : undefined}
-                    onClick={() => onSelect(step)}
-                    onPointerEnter={() => onApproach(step)}
-                    onFocus={() => onApproach(step)}
-                  >
-                    <StatusMark status={step.status} bare />
-                    <bdi className="name">{step.name}</bdi>
-                    {step.isIgnored && isBad(step.status) && <span className="tag">{t.ignored}</span>}
-                    <em>
-                      <Duration from={step.startedAt} to={step.finishedAt} />
-                    </em>
-                  </button>
-                </li>
-              ))}
-          </ul>
+          <StepRows steps={own(workflow, false)} {...choice} />
+          {own(workflow, true).length > 0 && (
+            <>
+              <h4>{t.services}</h4>
+              <StepRows steps={own(workflow, true)} {...choice} />
+            </>
+          )}
         </div>
       ))}
     </nav>
+  );
+}
+
+interface StepRowsProps extends Omit<StepListProps, 'pipeline'> {
+  readonly steps: readonly StepView[];
+}
+
+function StepRows({ steps, selectedId, onSelect, onApproach }: StepRowsProps) {
+  const t = useMessages();
+  return (
+    <ul>
+      {steps.map((step) => (
+        <li key={step.id}>
+          <button
+            type="button"
+            aria-current={step.id === selectedId ? 'step' : undefined}
+            onClick={() => onSelect(step)}
+            onPointerEnter={() => onApproach(step)}
+            onFocus={() => onApproach(step)}
+          >
+            <StatusMark status={step.status} bare />
+            <bdi className="name">{step.name}</bdi>
+            {step.kind === 'detached' && <span className="tag">{t.detached}</span>}
+            {step.isIgnored && isBad(step.status) && <span className="tag">{t.ignored}</span>}
+            <em>
+              <Duration from={step.startedAt} to={step.finishedAt} />
+            </em>
+          </button>
+        </li>
+      ))}
+    </ul>
   );
 }
