@@ -46,8 +46,8 @@ export function composedImages(): ComposedImages {
 }
 
 /**
- * A container engine of its own in a temporary folder and a network namespace of its own: its tables, bridges and
- * rules go with it, and nothing beside it notices.
+ * A container engine of its own in a temporary folder and a network and mount namespaces of its own: its tables,
+ * bridges, rules and mounts go with it, and nothing beside it notices.
  */
 export class ContainerEngine {
   readonly kind: EngineKind;
@@ -92,10 +92,26 @@ export class ContainerEngine {
   async start(): Promise<void> {
     const [program, ...args] = this.#command();
     // It dies with the test, however that ends.
-    const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', '-n', 'sh', '-c', launch, program!, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, CONTAINERS_CONF: join(this.folder, 'containers.conf'), TMPDIR: this.folder },
-    });
+    const child = spawn(
+      'setpriv',
+      [
+        '--pdeathsig',
+        'KILL',
+        'unshare',
+        '-nm',
+        '--propagation',
+        'private',
+        'sh',
+        '-c',
+        launch[this.kind],
+        program!,
+        ...args,
+      ],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...process.env, CONTAINERS_CONF: join(this.folder, 'containers.conf'), TMPDIR: this.folder },
+      },
+    );
     this.#child = child;
     const keep = (bytes: Buffer): void => {
       this.#output = (this.#output + bytes.toString()).slice(-20_000);
@@ -154,7 +170,7 @@ export class ContainerEngine {
     killLeftBehind(this.folder);
     for (const target of mountsBelow(this.folder)) execFileSync('umount', ['-l', target], { stdio: 'ignore' });
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
-    removeCgroups(this.#cgroup);
+    removeCgroups(this.kind === 'docker' ? this.#cgroup : 'libpod_parent');
   }
 
   #command(): readonly string[] {
@@ -196,10 +212,10 @@ export class ContainerEngine {
 
   /** Podman raises limits that a host may not let it raise, and its default runtime refuses hybrid control groups. */
   #writePodmanSettings(): void {
-    const limits = execFileSync('sh', ['-c', 'ulimit -Hn; ulimit -Hu'], { encoding: 'utf8' }).trim().split('\n');
-    const at = (text: string | undefined, most: number): number =>
-      text === undefined || text === 'unlimited' ? most : Math.min(most, Number(text));
-    const [files, processes] = [at(limits[0], 1_048_576), at(limits[1], 32_768)];
+    const limits = read('/proc/self/limits');
+    const hardLimit = (name: string, most: number): number =>
+      Math.min(most, Number(new RegExp(`^${name} +\\S+ +(\\d+)`, 'm').exec(limits)?.[1] ?? most));
+    const [files, processes] = [hardLimit('Max open files', 1_048_576), hardLimit('Max processes', 32_768)];
     mkdirSync(join(this.folder, 'networks'), { recursive: true });
     writeFileSync(
       join(this.folder, 'containers.conf'),
@@ -234,7 +250,13 @@ tmp_dir = "${join(this.folder, 'tmp')}"
   }
 }
 
-const launch = 'ip link set lo up; exec "$0" "$@"';
+/** Podman keeps leases of addresses and namespaces where every Podman of the host does: here nobody else sees them. */
+const launch: Record<EngineKind, string> = {
+  docker: 'ip link set lo up; exec "$0" "$@"',
+  podman: `ip link set lo up
+for folder in /var/lib/cni /run/netns; do mkdir -p $folder; mount -t tmpfs tmpfs $folder; done
+exec "$0" "$@"`,
+};
 
 /** Shims, monitors and what they ran: found by the folder that their command line or root names. */
 function killLeftBehind(folder: string): void {

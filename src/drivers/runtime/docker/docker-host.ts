@@ -15,6 +15,8 @@ export interface DockerHost {
   readonly removal: RemovalQueue;
   /** Starts at once: with more of them the first step would wait for those that come after it. */
   readonly starts: Turns;
+  /** Id of the image with busybox and the gate's parts. */
+  readonly gateImage: () => Promise<string>;
   /** Volume with the gate. */
   readonly gateVolume: () => Promise<string>;
   /** Variables that a step has where neither its image nor the plan says otherwise. */

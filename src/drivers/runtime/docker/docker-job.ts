@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { GantryError } from '../../../core/errors.ts';
+import { awaitPorts } from '../await-ports.ts';
 import type { JobSpec, PortAnswers, PortWait, RuntimeJob, StagedStep, StageSpec } from '../runtime.ts';
 import { agentLabels, agentPrefix, labels } from './agent.ts';
 import { CloneStep } from './clone-step.ts';
@@ -9,7 +11,9 @@ import { EngineError, EngineUnreachable, isNotFound } from './engine-error.ts';
 import type { EngineImage } from './engine-images.ts';
 import { gateCommand, gateFolder } from './gate-program.ts';
 import { stepRestrictions } from './hardening.ts';
-import type { Surroundings } from './surroundings.ts';
+import { JobNames } from './job-names.ts';
+import { JobVolumes, volumeMount } from './job-volumes.ts';
+import { addressIn, type Surroundings } from './surroundings.ts';
 
 /** Image in which checkouts are made. */
 const cloneImage = 'base/git';
@@ -21,6 +25,10 @@ export class DockerJob implements RuntimeJob {
   readonly #host: DockerHost;
   readonly #surroundings: Surroundings;
   readonly #onGone: () => void;
+  readonly #names: JobNames;
+  readonly #volumes: JobVolumes;
+  /** Host name of each step that has one, by the id of the step. */
+  readonly #hostNames = new Map<string, string>();
   readonly #staged = new Set<string>();
   readonly #steps = new Set<DockerStep>();
   readonly #staging = new Set<Promise<unknown>>();
@@ -38,6 +46,8 @@ export class DockerJob implements RuntimeJob {
     this.#host = options.host;
     this.#surroundings = options.surroundings;
     this.#onGone = options.onGone;
+    this.#names = new JobNames(this.spec.hostNames ?? [], this.#surroundings);
+    this.#volumes = new JobVolumes(this.spec, this.#host, this.#host.gateImage);
   }
 
   async stage(step: StageSpec): Promise<StagedStep> {
@@ -53,8 +63,18 @@ export class DockerJob implements RuntimeJob {
     }
   }
 
-  async waitForPorts(wait: PortWait): Promise<PortAnswers> {
-    throw new GantryError('RUNTIME_UNAVAILABLE', `Cannot wait for the ports of step ${wait.stepId}`);
+  /** Steps share one network namespace, but for those that have an address of their own. */
+  waitForPorts(wait: PortWait): Promise<PortAnswers> {
+    const signal = AbortSignal.any([wait.signal, this.#ending.signal]);
+    return awaitPorts(
+      { ...wait, signal },
+      {
+        answering: (ports) => this.#names.answering(this.#hostNames.get(wait.stepId), ports),
+        nowMs: () => performance.now(),
+        // The end of the wait is the loop's own affair: a pause that is cut short only looks once more.
+        pause: (ms) => delay(ms, undefined, { signal }).catch(() => undefined),
+      },
+    );
   }
 
   destroy(): Promise<void> {
@@ -98,7 +118,8 @@ export class DockerJob implements RuntimeJob {
     removal.known.add(container);
     const remove = (): Promise<void> => removal.remove([['containers', container]]);
     try {
-      const body = await this.#containerOf(step, image);
+      const isApart = this.#needsOwnAddress(step, image);
+      const body = await this.#containerOf(step, image, isApart);
       const create = (from: EngineImage): Promise<unknown> =>
         client.call('POST', '/containers/create', { query: { name: container }, body: { ...body, Image: from.id } });
       await create(image).catch(async (error: unknown) => {
@@ -115,6 +136,7 @@ export class DockerJob implements RuntimeJob {
         step,
         image,
         defaults: this.#host.defaults(this.spec.workspace),
+        ...(step.network === 'none' ? {} : { beforeRelease: () => this.#names.write() }),
         remove: async () => {
           this.#steps.delete(staged);
           await remove();
@@ -123,6 +145,8 @@ export class DockerJob implements RuntimeJob {
       this.#steps.add(staged);
       try {
         await client.call('POST', `/containers/${container}/start`, { timeoutMs: startTimeoutMs });
+        if (isApart && step.hostName !== undefined)
+          this.#names.giveAddress(step.hostName, await addressIn(client, container, this.#surroundings.network));
         if (signal.aborted) throw endedMeanwhile();
         return staged;
       } catch (error) {
@@ -135,7 +159,20 @@ export class DockerJob implements RuntimeJob {
     }
   }
 
-  async #containerOf(step: StageSpec, image: EngineImage): Promise<object> {
+  /** Two that listen on one port cannot share a network namespace: the later one gets an address of its own. */
+  #needsOwnAddress(step: StageSpec, image: EngineImage): boolean {
+    const { hostName } = step;
+    if (hostName === undefined || step.network === 'none') return false;
+    this.#hostNames.set(step.id, hostName);
+    const other = this.#names.claimPorts(hostName, [...(step.ports ?? []), ...image.ports]);
+    if (other === undefined) return false;
+    step.progress?.(
+      `"${other}" names a port of "${hostName}" too: "${hostName}" is reached by its name, not on localhost`,
+    );
+    return true;
+  }
+
+  async #containerOf(step: StageSpec, image: EngineImage, isApart: boolean): Promise<object> {
     const { agent, gateVolume } = this.#host;
     return {
       Entrypoint: gateCommand,
@@ -155,24 +192,20 @@ export class DockerJob implements RuntimeJob {
       HostConfig: {
         ...stepRestrictions(step.limits),
         IpcMode: 'private',
-        NetworkMode: step.network === 'none' ? 'none' : `container:${this.#surroundings.pause}`,
+        ...this.#networkOf(step, isApart),
         Mounts: [
-          {
-            Type: 'volume',
-            Source: this.#surroundings.volume,
-            Target: this.spec.workspace,
-            VolumeOptions: { NoCopy: true },
-          },
-          {
-            Type: 'volume',
-            Source: await gateVolume(),
-            Target: gateFolder,
-            ReadOnly: true,
-            VolumeOptions: { NoCopy: true },
-          },
+          volumeMount(this.#surroundings.volume, this.spec.workspace, false),
+          volumeMount(await gateVolume(), gateFolder, true),
+          ...(await this.#volumes.mountsOf(step)),
         ],
       },
     };
+  }
+
+  #networkOf({ network, hostName = '' }: StageSpec, isApart: boolean): Readonly<Record<string, unknown>> {
+    if (network === 'none') return { NetworkMode: 'none' };
+    if (!isApart) return { NetworkMode: `container:${this.#surroundings.pause}` };
+    return { NetworkMode: this.#surroundings.network, ExtraHosts: this.#names.hostsFor(hostName) };
   }
 
   #workingDirectoryOf(step: StageSpec, image: EngineImage): string {
@@ -187,10 +220,15 @@ export class DockerJob implements RuntimeJob {
     this.#ending.abort(endedMeanwhile());
     await Promise.allSettled(this.#staging);
     await Promise.allSettled([...this.#steps].map((step) => step.destroy()));
-    void this.#surroundings.remove().catch((error: unknown) => {
+    void this.#giveBack().catch((error: unknown) => {
       this.#host.logger.warn('The surroundings of a job could not be given back', { job: this.spec.id, error });
     });
     this.#onGone();
+  }
+
+  async #giveBack(): Promise<void> {
+    await this.#volumes.remove();
+    await this.#surroundings.remove();
   }
 }
 

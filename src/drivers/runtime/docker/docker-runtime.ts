@@ -131,6 +131,7 @@ class DockerRuntime implements Runtime {
         watch: this.#watch,
         removal: this.#removal,
         starts: this.#starts,
+        gateImage: () => this.#gateImage(),
         gateVolume: () => this.#gateVolume(),
         defaults: (workspace) => ({
           // The workspace may belong to another user than the step: git would call that dubious and refuse.

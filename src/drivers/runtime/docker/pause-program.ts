@@ -3,7 +3,8 @@
  * and output, one line each, for as long as the runner lives.
  *
  * `hosts <lines, \n between them>`: the names of the job; written anew each time, since joined steps share the file and
- * may write to it. `ports`: what listens in the job's network, as the kernel tells it.
+ * may write to it. `ports`: what listens in the job's network, as the kernel tells it. `reach <address> <port>`: whether
+ * something takes connections there.
  */
 export const pauseProgram = `chmod 0777 /workspace
 base=$(cat /etc/hosts)
@@ -11,7 +12,7 @@ echo ready
 while IFS= read -r line; do
   case "$line" in
     "hosts "*) printf '%s\\n%b' "$base" "\${line#hosts }" > /etc/hosts; echo written ;;
-    ports) cat /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 2>/dev/null; echo end ;;
+    ports) for table in tcp tcp6 udp udp6; do echo "table $table"; cat /proc/net/$table 2>/dev/null; done; echo end ;;
     "reach "*) set -- $line; if nc -z -w 1 "$2" "$3" 2>/dev/null; then echo yes; else echo no; fi ;;
   esac
 done`;

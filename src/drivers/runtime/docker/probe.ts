@@ -56,8 +56,8 @@ function judge(version: VersionAnswer, info: InfoAnswer, address: string): Runti
       oomReport: hasMemory,
       diskLimit: false,
       network: true,
-      services: false,
-      volumes: false,
+      services: true,
+      volumes: true,
       processes: true,
     },
   };

@@ -14,6 +14,8 @@ export interface Surroundings {
   readonly volume: string;
   /** Name of the pause container; steps join its network. */
   readonly pause: string;
+  /** Its address in the network. */
+  readonly address: string;
   readonly conversation: LineConversation;
   /** Gives everything back, beside other work. */
   remove(): Promise<void>;
@@ -90,7 +92,8 @@ export class SurroundingsMaker {
       conversation = new LineConversation(await attach(client, pause));
       await client.call('POST', `/containers/${pause}/start`);
       await conversation.ask(undefined, ['ready']);
-      return { network, volume, pause, conversation, remove };
+      const address = await addressIn(client, pause, network);
+      return { network, volume, pause, address, conversation, remove };
     } catch (error) {
       void remove();
       throw error;
@@ -131,4 +134,16 @@ export class SurroundingsMaker {
     >('GET', '/networks');
     return networks.flatMap(({ IPAM }) => (IPAM?.Config ?? []).flatMap(({ Subnet }) => Subnet ?? []));
   }
+}
+
+/** The address of a running container in a network. */
+export async function addressIn(client: EngineClient, container: string, network: string): Promise<string> {
+  const { NetworkSettings } = await client.call<{
+    readonly NetworkSettings?: {
+      readonly Networks?: Readonly<Record<string, { readonly IPAddress?: string } | undefined>> | null;
+    };
+  }>('GET', `/containers/${container}/json`);
+  const address = NetworkSettings?.Networks?.[network]?.IPAddress;
+  if (!address) throw new Error(`the engine gave container ${container} no address in its network`);
+  return address;
 }

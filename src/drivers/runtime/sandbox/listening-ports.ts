@@ -1,17 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { GantryError } from '../../../core/errors.ts';
 import type { PortPlan } from '../../../core/plan.ts';
-
-/** Column `st` of a TCP socket that listens (TCP_LISTEN of the kernel's tcp_states.h). */
-const listenState = '0A';
-/** Local addresses that answer on 127.0.0.1, as /proc/net writes them: words of the address in the host's byte order. */
-const reachable = new Set([
-  '00000000',
-  '0100007F',
-  '0'.repeat(32),
-  // ::ffff:127.0.0.1
-  `${'0'.repeat(16)}FFFF00000100007F`,
-]);
+import { readTable } from '../listening-table.ts';
 
 /**
  * Which of the ports something listens on in the network namespace of a process, as the kernel's tables tell it: no
@@ -24,19 +14,6 @@ export async function listeningPorts(pid: number, ports: readonly PortPlan[]): P
     for (const table of [protocol, `${protocol}6`])
       for (const port of readTable(await readNetTable(pid, table), protocol)) open.add(`${port}/${protocol}`);
   return ports.filter(({ port, protocol }) => open.has(`${port}/${protocol}`));
-}
-
-/** Numbers of the ports in a table of `/proc/net` that take what is sent to 127.0.0.1. */
-export function readTable(text: string, protocol: 'tcp' | 'udp'): readonly number[] {
-  return text
-    .split('\n')
-    .slice(1)
-    .flatMap((line) => {
-      const [, local = '', , state] = line.trim().split(/\s+/);
-      const [address = '', port = ''] = local.split(':');
-      const takes = protocol === 'udp' || state === listenState;
-      return takes && reachable.has(address) ? [Number.parseInt(port, 16)] : [];
-    });
 }
 
 async function readNetTable(pid: number, name: string): Promise<string> {
