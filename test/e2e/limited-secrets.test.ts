@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PipelineDetail } from '../../src/api/pipelines.ts';
+import { GantryProcess } from '../support/gantry-process.ts';
+import { findSandboxHindrance } from '../support/sandbox-world.ts';
+
+const hindrance = findSandboxHindrance('bubblewrap');
+const title = 'secrets, variables and settings, in real sandboxes';
+
+const canary = 'canary-only-for-main-4711';
+
+/** Prints all that a step can see, in a form that no masker knows as well. */
+const printing = `
+kind: pipeline
+name: default
+steps:
+  - name: look
+    image: base/busybox
+    environment: {KEY: {from_secret: deploy_key}, REGION: file}
+    commands:
+      - env | sort
+      - 'echo "length $\${#KEY}"'
+      - echo "$KEY" | rev | sed "s/^/reversed /"
+      - 'tr "\\\\0" "\\\\n" < /proc/self/environ | grep -c KEY= || true'
+`;
+
+describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : title, () => {
+  let gantry: GantryProcess;
+  const params = { owner: 'admin', project: 'vault' };
+  beforeAll(async () => {
+    gantry = await GantryProcess.start({ runtime: 'sandbox' });
+    await gantry.createProject('vault');
+    await gantry.client('setSecret', {
+      params: { ...params, name: 'deploy_key' },
+      body: { value: canary, branches: ['main'] },
+    });
+    await gantry.client('setVariable', { params: { ...params, name: 'REGION' }, body: { value: 'project' } });
+    await gantry.client('setVariable', { params: { ...params, name: 'STAGE' }, body: { value: 'dev' } });
+  });
+  afterAll(() => gantry.dispose());
+
+  const logOf = (pipeline: PipelineDetail) =>
+    gantry.log('vault', pipeline.number, pipeline.steps.find(({ name }) => name === 'look')!.id);
+  const why = async ({ number }: PipelineDetail) =>
+    (await gantry.client('explainPipeline', { params: { ...params, number } })).items.map(({ sentence }) => sentence);
+
+  it('a secret limited to a branch is in no environment and no log of another branch, and why is told', async () => {
+    await gantry.push('vault', { '.drone.yml': printing });
+    const main = await gantry.finished('vault', 1);
+    expect(main.status, JSON.stringify(main)).toBe('passed');
+    const given = await logOf(main);
+    expect(given).toContain('length 25');
+    expect(given).toContain(`reversed ${[...canary].toReversed().join('')}`);
+    expect(given).not.toContain(canary);
+    expect((await why(main)).join('\n')).not.toContain('deploy_key');
+
+    await gantry.push('vault', {}, 'feature/x');
+    const other = await gantry.finished('vault', 2);
+    expect(other.status, JSON.stringify(other)).toBe('passed');
+    const log = await logOf(other);
+    expect(log).toContain('length 0');
+    expect(log).not.toMatch(/^KEY=/m);
+    expect(log).not.toContain(canary);
+    expect(log).not.toContain([...canary].toReversed().join(''));
+    expect(await why(other)).toContain('Step "look": secret "deploy_key" is not given to branch feature/x.');
+    expect(JSON.stringify(other)).not.toContain(canary);
+  });
+
+  it('variables are in the environment of steps, below what the file says', async () => {
+    const log = await logOf(await gantry.finished('vault', 1));
+    expect(log).toMatch(/^REGION=file$/m);
+    expect(log).toMatch(/^STAGE=dev$/m);
+  });
+
+  it('an event that is switched off starts nothing, and the file may be elsewhere', async () => {
+    const settings = { path: 'ci/own.yml', disabledEvents: ['push' as const] };
+    await gantry.client('updatePipelineSettings', { params, body: settings });
+    await gantry.push('vault', { 'ci/own.yml': printing.replace('name: default', 'name: own') }, 'quiet');
+    const newest = async () => (await gantry.client('listEvents', { params })).items[0];
+    await expect.poll(newest, { timeout: 60_000 }).toMatchObject({
+      ref: 'refs/heads/quiet',
+      pipeline: null,
+      why: [{ sentence: 'Nothing ran: the settings of the project have switched off the event "push".' }],
+    });
+    const started = await gantry.client('startPipeline', { params, body: { ref: 'quiet', parameters: {} } });
+    const pipeline = await gantry.finished('vault', started.number);
+    expect([pipeline.path, pipeline.workflows.map(({ name }) => name)]).toEqual(['ci/own.yml', ['own']]);
+  });
+});
