@@ -35,6 +35,8 @@ const pages: Record<string, string> = {
   'settings that one may not see': '/shop/broken-file/settings/secrets',
   members: '/shop/storefront/settings/members',
   secrets: '/shop/storefront/settings/secrets',
+  crons: '/shop/storefront/settings/crons',
+  'no crons': '/wei/hello/settings/crons',
   'project audit': '/shop/storefront/settings/audit',
   'empty project audit': '/wei/hello/settings/audit',
   profile: '/profile',

@@ -30,12 +30,15 @@ export function EventList({ name }: { name: ProjectName }) {
                     name={
                       event.kind === 'tag'
                         ? 'tag'
-                        : ['manual', 'promote', 'rollback'].includes(event.kind)
-                          ? 'play'
-                          : 'commit'
+                        : event.kind === 'cron'
+                          ? 'clock'
+                          : ['manual', 'promote', 'rollback'].includes(event.kind)
+                            ? 'play'
+                            : 'commit'
                     }
                   />
                   <b>{t.eventKind[event.kind]}</b>
+                  {event.cron !== null && <bdi className="mono">{event.cron}</bdi>}
                   {event.target !== null && <bdi>{t.towards({ target: event.target })}</bdi>}
                   <bdi className="mono">{event.ref.replace(/^refs\/(heads|tags)\//, '')}</bdi>
                   {/^0+$/.test(event.after) ? (

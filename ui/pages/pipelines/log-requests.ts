@@ -1,5 +1,6 @@
 import { ApiError } from '../../../src/api/client.ts';
 import type { LogOutline } from '../../../src/api/pipelines.ts';
+import type { ProjectName } from '../../addresses.ts';
 import { call } from '../../api.ts';
 
 export interface LogAddress {
@@ -15,6 +16,11 @@ export interface SomeLines {
   readonly firstLine: number;
   readonly offset: number;
   readonly bytes: Uint8Array;
+}
+
+/** Address of the logs of all steps, as one text. */
+export function logsUrl({ owner, project }: ProjectName, number: number): string {
+  return `/api/v1/projects/${encodeURIComponent(owner)}/${encodeURIComponent(project)}/pipelines/${number}/log`;
 }
 
 /** Address of a log's bytes. */

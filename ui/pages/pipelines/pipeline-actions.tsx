@@ -7,12 +7,14 @@ import { useMessages } from '../../language.ts';
 import { isFinal } from '../../parts/status.tsx';
 import { toast, toastError } from '../../parts/toast.tsx';
 import { PromoteDialog } from './promote-dialog.tsx';
+import { RerunDialog } from './rerun-dialog.tsx';
 
 /** Cancel, rerun or promote. A double click does one thing: while it is sent the buttons wait, and a repetition carries the same key. */
 export function PipelineActions({ name, pipeline }: { name: ProjectName; pipeline: PipelineDetail }) {
   const t = useMessages();
   const params = { ...name, number: pipeline.number };
   const [isPromoting, setPromoting] = useState(false);
+  const [isChoosing, setChoosing] = useState(false);
   const keys = useRef(new Map<string, string>());
   /** Set with the click itself: the second of a double click comes before anything is drawn. */
   const isSending = useRef(false);
@@ -85,11 +87,15 @@ export function PipelineActions({ name, pipeline }: { name: ProjectName; pipelin
           {t.rerunFailed}
         </button>
       )}
+      <button type="button" className="button" onClick={() => setChoosing(true)}>
+        {t.rerunPart}
+      </button>
       {pipeline.status === 'passed' && (
         <button type="button" className="button" onClick={() => setPromoting(true)}>
           {t.promote}
         </button>
       )}
+      {isChoosing && <RerunDialog name={name} pipeline={pipeline} onClose={() => setChoosing(false)} />}
       {isPromoting && <PromoteDialog name={name} number={pipeline.number} onClose={() => setPromoting(false)} />}
     </div>
   );

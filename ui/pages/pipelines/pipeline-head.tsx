@@ -9,6 +9,7 @@ import { StatusMark } from '../../parts/status.tsx';
 import { Ago, Duration } from '../../parts/time.tsx';
 import { Link } from '../../router.tsx';
 import { isAtLeast } from '../../session.ts';
+import { logsUrl } from './log-requests.ts';
 import { PipelineActions } from './pipeline-actions.tsx';
 
 /** What ran, for whom and how it stands, and what can be done about it. */
@@ -31,6 +32,12 @@ export function PipelineHead({ name, pipeline }: { name: ProjectName; pipeline: 
         <CommitLink name={name} commit={pipeline.commit} />
         <span>
           <bdi>{pipeline.authorName}</bdi> · {t.eventKind[pipeline.event]}
+          {pipeline.cron !== null && (
+            <b>
+              {' '}
+              <bdi className="mono">{pipeline.cron}</bdi>
+            </b>
+          )}
           {pipeline.target !== null && (
             <b>
               {' '}
@@ -59,6 +66,11 @@ export function PipelineHead({ name, pipeline }: { name: ProjectName; pipeline: 
           </span>
         )}
         {attempt > 1 && <span>{t.attempt({ number: attempt })}</span>}
+        {pipeline.startedAt !== null && (
+          <a className="link" href={`${logsUrl(name, pipeline.number)}?download=1`} download>
+            {t.downloadLogs}
+          </a>
+        )}
       </div>
       <Announcement number={pipeline.number} status={pipeline.status} />
     </>

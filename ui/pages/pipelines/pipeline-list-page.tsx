@@ -22,7 +22,7 @@ const StartPipelineDialog = lazy(() =>
 );
 
 const statuses = ['running', 'queued', 'blocked', 'passed', 'failed', 'cancelled', 'infrastructure'] as const;
-const events = ['push', 'tag', 'manual', 'promote', 'rollback'] as const;
+const events = ['push', 'tag', 'manual', 'promote', 'rollback', 'cron'] as const;
 
 /** The filters are the address: a list can be sent to a colleague. */
 export function PipelineListPage({ owner, project }: { owner: string; project: string }) {

@@ -10,6 +10,7 @@ import { CommandLine, CopyButton } from '../../parts/copy.tsx';
 import { isFinal, statusTone } from '../../parts/status.tsx';
 import { go, Link, useSearch } from '../../router.tsx';
 import { isAtLeast, useMe } from '../../session.ts';
+import { BadgeBox } from './badge-box.tsx';
 import { Folder } from './folder.tsx';
 import { CodeHeader, VisibilityMark } from './project-header.tsx';
 
@@ -58,6 +59,7 @@ function Project({ owner, project, data }: { owner: string; project: string; dat
               <small className="quiet">{t.cloneHint}</small>
             </section>
             <RecentPipelines data={data} />
+            <BadgeBox data={data} />
           </aside>
         </div>
       )}

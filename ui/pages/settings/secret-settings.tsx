@@ -1,23 +1,23 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { SecretView } from '../../../src/api/secrets.ts';
-import type { ProjectName } from '../../addresses.ts';
-import { ask, call, refresh } from '../../api.ts';
 import { useMessages } from '../../language.ts';
 import { Answer, EmptyState } from '../../parts/answers.tsx';
 import { CommandLine } from '../../parts/copy.tsx';
 import { FormDialog } from '../../parts/dialog.tsx';
-import { fieldOf, TextArea, TextField } from '../../parts/field.tsx';
 import { Icon } from '../../parts/icons.tsx';
 import { Ago } from '../../parts/time.tsx';
 import { toast } from '../../parts/toast.tsx';
-
-const events = ['push', 'tag', 'manual', 'promote', 'rollback'] as const;
+import { type HolderName, holderOption, listKey, listSecrets, removeSecret } from './holder.ts';
+import { SecretDialog, secretEventName } from './secret-dialog.tsx';
 
 /** Values go in and never come out. */
-export function SecretSettings({ name }: { name: ProjectName }) {
+export function SecretSettings({ holder }: { holder: HolderName }) {
   const t = useMessages();
-  const secrets = useQuery(ask('listSecrets', { params: name }));
+  const secrets = useQuery({
+    queryKey: listKey('secrets', holder),
+    queryFn: ({ signal }) => listSecrets(holder, signal),
+  });
   const [changing, setChanging] = useState<SecretView | 'new'>();
   const [removing, setRemoving] = useState<SecretView>();
   const [warning, setWarning] = useState<string>();
@@ -40,7 +40,7 @@ export function SecretSettings({ name }: { name: ProjectName }) {
           items.length === 0 ? (
             <EmptyState title={t.noSecrets}>
               <p>{t.secretsHint}</p>
-              <CommandLine command={`gantry secret set NAME --project ${name.owner}/${name.project}`} />
+              <CommandLine command={`gantry secret set NAME ${holderOption(holder)}`} />
             </EmptyState>
           ) : (
             <ul className="entries">
@@ -51,13 +51,13 @@ export function SecretSettings({ name }: { name: ProjectName }) {
                     <b className="mono">
                       <bdi>{secret.name}</bdi>
                     </b>
+                    <Limits secret={secret} />
                     <small className="quiet block">
-                      {secret.events.map((event) => t.eventKind[event as (typeof events)[number]] ?? event).join(', ')}{' '}
-                      · {t.updatedBy} <bdi>{secret.updatedBy}</bdi>, <Ago at={secret.updatedAt} />
+                      {t.updatedBy} <bdi>{secret.updatedBy}</bdi>, <Ago at={secret.updatedAt} />
                     </small>
                   </div>
                   <button type="button" className="button small" onClick={() => setChanging(secret)}>
-                    {t.replace}
+                    {t.change}
                     <span className="hidden-text"> {secret.name}</span>
                   </button>
                   <button type="button" className="button small danger" onClick={() => setRemoving(secret)}>
@@ -70,62 +70,16 @@ export function SecretSettings({ name }: { name: ProjectName }) {
           )
         }
       </Answer>
-      <p className="box-note quiet">{t.secretsNote}</p>
+      <p className="box-note quiet">
+        {t.secretsNote} {holder.project === undefined && t.organisationSecretsNote}
+      </p>
       {changing !== undefined && (
-        <FormDialog
-          title={changing === 'new' ? t.addSecret : t.replaceSecret({ name: changing.name })}
-          description={t.secretWriteOnly}
-          action={t.saveSecret}
+        <SecretDialog
+          holder={holder}
+          secret={changing === 'new' ? undefined : changing}
           onClose={() => setChanging(undefined)}
-          onSubmit={async (form) => {
-            const secret = changing === 'new' ? fieldOf(form, 'name').trim() : changing.name;
-            const chosen = events.filter((event) => form.get(event) !== null);
-            const stored = await call('setSecret', {
-              params: { ...name, name: secret },
-              body: { value: fieldOf(form, 'value'), events: chosen },
-            });
-            setWarning(stored.warning ?? undefined);
-            toast(t.secretSaved({ name: stored.name }));
-            await refresh('listSecrets');
-          }}
-        >
-          {changing === 'new' && (
-            <TextField
-              label={t.name}
-              name="name"
-              required
-              autoFocus
-              maxLength={100}
-              autoComplete="off"
-              autoCapitalize="none"
-              spellCheck={false}
-              hint={t.secretNameHint}
-            />
-          )}
-          <TextArea
-            label={t.value}
-            name="value"
-            required
-            rows={4}
-            maxLength={65_536}
-            className="input mono"
-            autoComplete="off"
-            spellCheck={false}
-          />
-          <fieldset className="checks">
-            <legend>{t.secretEvents}</legend>
-            {events.map((event) => (
-              <label key={event}>
-                <input
-                  type="checkbox"
-                  name={event}
-                  defaultChecked={changing === 'new' || changing.events.includes(event)}
-                />
-                {t.eventKind[event]}
-              </label>
-            ))}
-          </fieldset>
-        </FormDialog>
+          onWarning={setWarning}
+        />
       )}
       {removing && (
         <FormDialog
@@ -135,12 +89,40 @@ export function SecretSettings({ name }: { name: ProjectName }) {
           isDangerous
           onClose={() => setRemoving(undefined)}
           onSubmit={async () => {
-            await call('removeSecret', { params: { ...name, name: removing.name } });
+            await removeSecret(holder, removing.name);
             toast(t.secretRemoved({ name: removing.name }));
-            await refresh('listSecrets');
           }}
         />
       )}
     </section>
+  );
+}
+
+/** To whom it is given: events always, other limits where there are any. */
+function Limits({ secret }: { secret: SecretView }) {
+  const t = useMessages();
+  return (
+    <span className="chips">
+      {secret.events.map((event) => (
+        <span key={event} className="tag">
+          {secretEventName(t, event)}
+        </span>
+      ))}
+      {secret.branches.map((branch) => (
+        <span key={branch} className="tag">
+          <Icon name="branch" size={12} />
+          <span className="hidden-text">{t.secretBranches}: </span>
+          <bdi className="mono">{branch}</bdi>
+        </span>
+      ))}
+      {secret.images.map((image) => (
+        <span key={image} className="tag">
+          <Icon name="box" size={12} />
+          <span className="hidden-text">{t.secretImages}: </span>
+          <bdi className="mono">{image}</bdi>
+        </span>
+      ))}
+      {secret.isForPluginsOnly && <span className="tag">{t.pluginsOnly}</span>}
+    </span>
   );
 }

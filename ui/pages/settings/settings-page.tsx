@@ -9,12 +9,13 @@ import { Breadcrumb } from '../../parts/breadcrumb.tsx';
 import { Link } from '../../router.tsx';
 import { isAtLeast } from '../../session.ts';
 import { AuditSettings } from './audit-settings.tsx';
+import { CronSettings } from './cron-settings.tsx';
 import { GeneralSettings } from './general-settings.tsx';
 import { MemberSettings } from './member-settings.tsx';
 import { SecretSettings } from './secret-settings.tsx';
 
-const tabs = ['general', 'members', 'secrets', 'audit'] as const;
-const neededRole = { general: 'admin', members: 'read', secrets: 'maintain', audit: 'admin' } as const;
+const tabs = ['general', 'members', 'secrets', 'crons', 'audit'] as const;
+const neededRole = { general: 'admin', members: 'read', secrets: 'maintain', crons: 'read', audit: 'admin' } as const;
 
 export function SettingsPage({ owner, project, tab }: { owner: string; project: string; tab: string }) {
   const t = useMessages();
@@ -43,9 +44,9 @@ export function SettingsPage({ owner, project, tab }: { owner: string; project: 
         ))}
       </nav>
       <Answer query={found}>
-        {({ role }) => {
+        {({ role, isArchived }) => {
           const needed = neededRole[current];
-          if (!isAtLeast(role, needed) && current !== 'members')
+          if (!isAtLeast(role, needed) && current !== 'members' && current !== 'crons')
             return (
               <EmptyState title={t.needsRole({ role: t.role[needed] })}>
                 <p>
@@ -55,6 +56,14 @@ export function SettingsPage({ owner, project, tab }: { owner: string; project: 
             );
           if (current === 'members') return <MemberSettings name={name} mayManage={isAtLeast(role, 'admin')} />;
           if (current === 'secrets') return <SecretSettings name={name} />;
+          if (current === 'crons')
+            return (
+              <CronSettings
+                name={name}
+                mayChange={isAtLeast(role, 'maintain') && !isArchived}
+                mayRun={isAtLeast(role, 'write') && !isArchived}
+              />
+            );
           if (current === 'audit') return <AuditSettings name={name} />;
           return <GeneralSettings name={name} />;
         }}
