@@ -6,16 +6,11 @@ import { silentLogger } from '../lib/logger.ts';
 import { ownIdentity } from '../lib/process-identity.ts';
 import { formatSize } from '../lib/size.ts';
 import type { Config } from './config.ts';
+import type { Examination } from './examination.ts';
+import { examineNetwork } from './examine-network.ts';
 import { openRunnerFolder } from './runner-folder.ts';
 import { runtimeSettings } from './runner-settings.ts';
 import { openRuntime } from './runtime.ts';
-
-/** One look at the host: `warning` = it works, but something is missing; `failed` = steps or pushes will not work. */
-export interface Examination {
-  readonly subject: 'node' | 'git' | 'disk' | 'runtime';
-  readonly verdict: 'ok' | 'warning' | 'failed';
-  readonly finding: string;
-}
 
 const run = promisify(execFile);
 
@@ -28,6 +23,7 @@ export async function doctor(
     nodeVersion(),
     await gitVersion(),
     await diskSpace(config.dataFolder),
+    ...(await examineNetwork(config)),
     ...(await runtime(config, environment)),
   ];
 }

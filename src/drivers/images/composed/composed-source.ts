@@ -9,8 +9,8 @@ import type { ImageRequest, ImageSource, LayerDescriptor, ResolvedImage } from '
 import { type ComposeTools, type CompositionRecord, composeRoot } from './compose.ts';
 import { DebianArchive, type DebianMirror } from './debian-archive.ts';
 import { writeLayer } from './layer-tar.ts';
-import { type Architecture, type Recipe, recipeVersion } from './recipe.ts';
-import { findRecipe, offeredInstead, recipes } from './recipes.ts';
+import type { Architecture, Recipe } from './recipe.ts';
+import { findRecipe, offeredInstead, recipeDigest, recipes } from './recipes.ts';
 import { runProgram } from './run-program.ts';
 import { smokeTest } from './smoke.ts';
 
@@ -26,7 +26,8 @@ export interface ComposedSourceOptions {
 
 /** What is kept of a composed image, beside its layer file. */
 interface Kept {
-  readonly recipeVersion: number;
+  /** Of the recipe that it was composed by. */
+  readonly recipe: string;
   readonly digest: string;
   readonly config: ImageConfig;
   readonly layers: readonly LayerDescriptor[];
@@ -110,7 +111,7 @@ export class ComposedSource implements ImageSource {
   async #find(recipe: Recipe): Promise<Kept | undefined> {
     const text = await readFile(this.#recordFile(recipe), 'utf8').catch(() => undefined);
     const kept = text === undefined ? undefined : (JSON.parse(text) as Kept);
-    return kept?.recipeVersion === recipeVersion ? kept : undefined;
+    return kept?.recipe === recipeDigest(recipe) ? kept : undefined;
   }
 
   async #compose(recipe: Recipe, progress: (line: string) => void): Promise<Kept> {
@@ -208,7 +209,7 @@ export class ComposedSource implements ImageSource {
       layers: layers.map(({ mediaType, digest, sizeBytes }) => ({ mediaType, digest, size: sizeBytes })),
     });
     const packages = [...(parent?.packages ?? []), ...record.packages.map(({ name }) => name)];
-    return { recipeVersion, digest: manifest.digest, config, layers, packages, record };
+    return { recipe: recipeDigest(recipe), digest: manifest.digest, config, layers, packages, record };
   }
 
   async #writeJson(value: unknown): Promise<{ digest: string; size: number }> {

@@ -76,5 +76,5 @@ export const alwaysRemoved: readonly string[] = [
   'var/cache',
 ];
 
-/** Raised when the method changes, so that images composed by an older one are composed again. */
+/** Raised when the method changes: recipes themselves are compared anyway. */
 export const recipeVersion = 2;

@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { languageRecipes } from './language-recipes.ts';
-import type { Recipe } from './recipe.ts';
+import { type Recipe, recipeVersion } from './recipe.ts';
 import { systemRecipes } from './system-recipes.ts';
 
 /** Every image that is composed here. Of several with one name the first is what no tag means. */
@@ -9,6 +10,14 @@ export const recipes: readonly Recipe[] = [...systemRecipes, ...languageRecipes]
 export function findRecipe(reference: string): Recipe | undefined {
   const [name, tag] = reference.split(':') as [string, string | undefined];
   return recipes.find((recipe) => recipe.name === name && (tag === undefined || recipe.tags.includes(tag)));
+}
+
+/** Changes with the recipe, with those below it and with the method: an image of another one is composed again. */
+export function recipeDigest(recipe: Recipe): string {
+  const parent = recipe.parent === undefined ? undefined : findRecipe(recipe.parent);
+  return createHash('sha256')
+    .update(JSON.stringify([recipeVersion, recipe, parent && recipeDigest(parent)]))
+    .digest('hex');
 }
 
 /** Every tag of a name, or every name with its first tags when there is none: what a message offers instead. */

@@ -28,7 +28,12 @@ export const systemRecipes: readonly Recipe[] = [
     ...plain,
     name: 'base/debian',
     tags: ['12', 'latest', 'bookworm'],
+    // The first four do nothing here, but apt refuses to install anything while what is there lacks them.
     packages: [
+      'adduser',
+      'debconf',
+      'gcc-12-base',
+      'libpam-modules',
       'apt',
       'base-files',
       'base-passwd',
@@ -62,6 +67,7 @@ export const systemRecipes: readonly Recipe[] = [
         aptSource('mirror+file:/.gantry/apt/debian.list', 'bookworm bookworm-updates'),
         aptSource('mirror+file:/.gantry/apt/debian-security.list', 'bookworm-security'),
       ].join('\n'),
+      'etc/apt/apt.conf.d/90languages': 'Acquire::Languages "none";\n',
     },
     keepsDpkgDatabase: true,
     environment,

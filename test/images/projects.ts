@@ -1,0 +1,60 @@
+/** Small projects of each language with one dependency: what a step fetches, builds and runs. */
+export const languageProjects: Readonly<Record<string, string>> = {
+  'node/package.json': JSON.stringify({ name: 'hello', version: '1.0.0', dependencies: { ms: '2.1.3' } }),
+  'node/package-lock.json': JSON.stringify({
+    name: 'hello',
+    version: '1.0.0',
+    lockfileVersion: 3,
+    requires: true,
+    packages: {
+      '': { name: 'hello', version: '1.0.0', dependencies: { ms: '2.1.3' } },
+      'node_modules/ms': {
+        version: '2.1.3',
+        integrity: 'sha512-6FlzubTLZG3J2a/NVCAleEhjzq5oxgHyaCU9yYXvcLsvoVaHJq/s5xXI6/XXP6tz7R9xAOtHnSO/tXtF3WRTlA==',
+        license: 'MIT',
+      },
+    },
+  }),
+  'go/go.mod': 'module example.com/hello\n\ngo 1.22\n\nrequire golang.org/x/sync v0.10.0\n',
+  'go/go.sum': [
+    'golang.org/x/sync v0.10.0 h1:3NQrjDixjgGwUOCaF8w2+VYHv0Ve/vGYSbdkTa98gmQ=',
+    'golang.org/x/sync v0.10.0/go.mod h1:Czt+wKu1gCyEFDUtn0jG5QVvpJ6rzVqr5aXyt9drQfk=',
+    '',
+  ].join('\n'),
+  'go/main.go': [
+    'package main',
+    'import (',
+    '\t"fmt"',
+    '\t"golang.org/x/sync/errgroup"',
+    ')',
+    'func main() {',
+    '\tvar group errgroup.Group',
+    '\tgroup.Go(func() error { fmt.Println("hello from go"); return nil })',
+    '\t_ = group.Wait()',
+    '}',
+    '',
+  ].join('\n'),
+  'rust/Cargo.toml': [
+    '[package]',
+    'name = "hello"',
+    'version = "0.1.0"',
+    'edition = "2021"',
+    '[dependencies]',
+    'itoa = "=1.0.11"',
+    '',
+  ].join('\n'),
+  'rust/src/main.rs': 'fn main() { println!("hello from rust {}", itoa::Buffer::new().format(42)); }\n',
+  'java/pom.xml': [
+    '<project xmlns="http://maven.apache.org/POM/4.0.0">',
+    '<modelVersion>4.0.0</modelVersion>',
+    '<groupId>example</groupId><artifactId>hello</artifactId><version>1</version><packaging>jar</packaging>',
+    '<properties>',
+    '<maven.compiler.source>17</maven.compiler.source><maven.compiler.target>17</maven.compiler.target>',
+    '<project.build.sourceEncoding>UTF-8</project.build.sourceEncoding>',
+    '</properties>',
+    '</project>',
+    '',
+  ].join('\n'),
+  'java/src/main/java/Hello.java':
+    'public class Hello { public static void main(String[] args) { System.out.println("hello from java"); } }\n',
+};
