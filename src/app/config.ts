@@ -126,9 +126,22 @@ export const configRows = {
   }),
   runtime: row({
     variable: 'GANTRY_RUNTIME',
-    type: z.enum(['sandbox', 'scripted']) as z.ZodType<'sandbox' | 'scripted', string>,
+    type: z.enum(['sandbox', 'docker', 'scripted']) as z.ZodType<'sandbox' | 'docker' | 'scripted', string>,
     fallback: 'sandbox',
-    description: 'What steps run on: sandbox, or scripted for demonstrations, where nothing is really run.',
+    description:
+      'What steps run on: sandbox, docker (Docker or Podman), or scripted for demonstrations, where nothing is really run.',
+  }),
+  dockerHost: row({
+    variable: 'GANTRY_DOCKER_HOST',
+    type: text,
+    fallback: 'unix:///var/run/docker.sock',
+    description: 'Where the container engine listens: unix:///path, tcp://host:port or https://host:port.',
+  }),
+  dockerSubnets: row({
+    variable: 'GANTRY_DOCKER_SUBNETS',
+    type: z.string().regex(/^\d+\.\d+\.\d+\.\d+\/(?:8|9|1\d|2[0-8])$/, 'write a network such as 10.214.0.0/16'),
+    fallback: '10.214.0.0/16',
+    description: 'Network out of which each job in a container engine gets 16 addresses.',
   }),
   launcher: row({
     variable: 'GANTRY_LAUNCHER',
@@ -166,6 +179,12 @@ export const configRows = {
     type: duration,
     fallback: '1h',
     description: 'How long a step may run where neither project nor file says.',
+  }),
+  serviceReadyLimit: row({
+    variable: 'GANTRY_SERVICE_READY_LIMIT',
+    type: duration,
+    fallback: '1m',
+    description: 'How long the ports of a service may stay silent before the steps go on without it.',
   }),
   logLimit: row({
     variable: 'GANTRY_LOG_LIMIT',

@@ -339,8 +339,9 @@ export class ExecDesk {
   }
 }
 
-function isActive({ status }: ExecStep): boolean {
-  return status === 'starting' || status === 'running';
+/** Whether it takes a slot: what runs beside the others takes none, for they could wait for ever for the one it has. */
+function isActive({ plan, status }: ExecStep): boolean {
+  return !plan.background && (status === 'starting' || status === 'running');
 }
 
 function claimOf({ id }: ExecWorkflow): ClaimName {

@@ -150,6 +150,7 @@ export async function runExec(request: RunExecRequest): Promise<ExecRun> {
     runnerId: 'exec',
     generation: `${identity.pid}.${identity.startTicks}.${identity.bootId}`,
     stepLimits: { memoryBytes: config.stepMemory, pids: config.stepPids, diskBytes: config.stepDisk },
+    serviceReadyLimitMs: config.serviceReadyLimit,
     clock,
     timers: systemTimers,
     logger,

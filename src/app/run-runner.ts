@@ -38,6 +38,7 @@ export async function runRunner(settings: RunnerSettings): Promise<void> {
     generation,
     labels: { host: 'local' },
     stepLimits: settings.stepLimits,
+    serviceReadyLimitMs: settings.serviceReadyLimitMs,
     leaveAfterMs: settings.leaveAfterMs,
     alwaysMasked: settings.runtime.kind === 'scripted' ? [] : secretsOf(settings.runtime.network),
     clock: systemClock,

@@ -19,20 +19,30 @@ export interface RunnerSettings {
   readonly slots: number;
   readonly logLevel: LogLevel;
   readonly stepLimits: StepLimits;
+  readonly serviceReadyLimitMs: number;
   readonly leaveAfterMs: number;
   readonly runtime:
     | { readonly kind: 'scripted' }
-    | {
+    | (OutwardRuntimeSettings & {
         readonly kind: 'sandbox';
         readonly launcher: 'auto' | 'bubblewrap' | 'runc';
         /** Uppers and checkouts. */
         readonly folder: string;
         readonly runFolder: string;
-        readonly images: ImageSettings;
-        /** Absolute path of a file that is there; absent = steps trust what their image does. */
-        readonly caBundle?: string | undefined;
-        readonly network: NetworkSettings;
-      };
+      })
+    | (OutwardRuntimeSettings & {
+        readonly kind: 'docker';
+        readonly engine: string;
+        readonly subnets: string;
+      });
+}
+
+/** What each runtime of real steps is told of the world outside. */
+export interface OutwardRuntimeSettings {
+  readonly images: ImageSettings;
+  /** Absolute path of a file that is there; absent = steps trust what their image does. */
+  readonly caBundle?: string | undefined;
+  readonly network: NetworkSettings;
 }
 
 /** The part of the settings that says what steps run on. */
@@ -43,13 +53,14 @@ export function runtimeSettings(
 ): RunnerSettings['runtime'] {
   if (config.runtime === 'scripted') return { kind: 'scripted' };
   const { caBundle, network } = readOutwardSettings(config);
+  const outward = { caBundle, network, images: imageSettings(config, environment, { caBundle, network }) };
+  if (config.runtime === 'docker')
+    return { ...outward, kind: 'docker', engine: config.dockerHost, subnets: config.dockerSubnets };
   return {
+    ...outward,
     kind: 'sandbox',
     launcher: config.launcher,
     folder: join(config.dataFolder, 'runner'),
     runFolder: folder,
-    caBundle,
-    network,
-    images: imageSettings(config, environment, { caBundle, network }),
   };
 }

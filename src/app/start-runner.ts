@@ -82,6 +82,7 @@ export function newRunnerSettings(options: Omit<EnsureRunnerOptions, 'onExit'>):
     slots: config.slots,
     logLevel: config.logLevel,
     stepLimits: { memoryBytes: config.stepMemory, pids: config.stepPids, diskBytes: config.stepDisk },
+    serviceReadyLimitMs: config.serviceReadyLimit,
     leaveAfterMs,
     runtime: runtimeSettings(config, environment, folder),
   };
