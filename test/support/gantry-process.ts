@@ -15,7 +15,7 @@ const root = dirname(dirname(import.meta.dirname));
 const gantry = join(root, 'bin/gantry');
 
 export interface GantryProcessOptions {
-  readonly runtime?: 'scripted' | 'sandbox';
+  readonly runtime?: 'scripted' | 'sandbox' | 'docker';
   /** Further settings, by variable. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -133,7 +133,12 @@ export class GantryProcess {
   }
 
   /** Commits the files on top of what was pushed before and pushes; rejects when git does. Answers the commit. */
-  async push(project: string, files: Readonly<Record<string, string>>, ref = 'main'): Promise<string> {
+  async push(
+    project: string,
+    files: Readonly<Record<string, string>>,
+    ref = 'main',
+    pushOptions: readonly string[] = [],
+  ): Promise<string> {
     const tree = join(this.folder, `tree-${project}`);
     const git = async (...args: string[]): Promise<string> => {
       const { stdout } = await run('git', args, {
@@ -160,7 +165,8 @@ export class GantryProcess {
     await git('add', '--all');
     await git('commit', '-q', '--allow-empty', '-m', `Change ${Object.keys(files).join(', ')}`);
     const address = this.#url.replace('http://', `http://admin:${this.token}@`);
-    await git('push', '-q', `${address}/admin/${project}.git`, `HEAD:refs/heads/${ref}`);
+    const options = pushOptions.map((option) => `--push-option=${option}`);
+    await git('push', '-q', ...options, `${address}/admin/${project}.git`, `HEAD:refs/heads/${ref}`);
     return git('rev-parse', 'HEAD');
   }
 
@@ -191,6 +197,12 @@ export class GantryProcess {
       { headers: { Authorization: `Bearer ${this.token}` } },
     );
     return response.ok ? response.text() : '';
+  }
+
+  /** Runs a command of the command line as its users do, signed in. */
+  async command(...words: string[]): Promise<{ readonly stdout: string; readonly stderr: string }> {
+    const env = { ...this.#environment, GANTRY_URL: this.#url, GANTRY_TOKEN: this.token };
+    return run(gantry, words, { env, cwd: this.folder });
   }
 
   /** A moment between two looks at something that tells nobody of its changes. */
