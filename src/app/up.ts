@@ -103,7 +103,7 @@ async function provideImage(
   environment: UpOptions['environment'],
   note: (line: string) => void,
 ): Promise<void> {
-  if (config.runtime !== 'sandbox') return;
+  if (config.runtime === 'scripted') return;
   const images = createImages(imageSettings(config, environment, readOutwardSettings(config)));
   await images.provide('base/node:24', { pull: 'default', progress: note });
 }

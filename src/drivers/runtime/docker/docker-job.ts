@@ -10,6 +10,7 @@ import { DockerStep } from './docker-step.ts';
 import { EngineError, EngineUnreachable, isNotFound } from './engine-error.ts';
 import type { EngineImage } from './engine-images.ts';
 import { gateCommand, gateFolder } from './gate-program.ts';
+import { archive } from './gate-volume.ts';
 import { stepRestrictions } from './hardening.ts';
 import { JobNames } from './job-names.ts';
 import { JobVolumes, volumeMount } from './job-volumes.ts';
@@ -127,6 +128,7 @@ export class DockerJob implements RuntimeJob {
         // Somebody removed the image since: it is fetched again, once.
         await create(await this.#host.images.provide(step.image, step));
       });
+      await this.#putFiles(container);
       const socket = await attach(client, container);
       const staged: DockerStep = new DockerStep({
         client,
@@ -157,6 +159,14 @@ export class DockerJob implements RuntimeJob {
       void remove();
       throw error;
     }
+  }
+
+  /** Before anything of the step ran: an engine that writes into a container which runs can be led astray by it. */
+  async #putFiles(container: string): Promise<void> {
+    const { client, filesOfImages } = this.#host;
+    if (filesOfImages.size === 0) return;
+    const files = Object.fromEntries([...filesOfImages].map(([path, bytes]) => [path.slice(1), bytes]));
+    await client.call('PUT', `/containers/${container}/archive`, { query: { path: '/' }, body: await archive(files) });
   }
 
   /** Two that listen on one port cannot share a network namespace: the later one gets an address of its own. */

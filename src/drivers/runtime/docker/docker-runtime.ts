@@ -12,6 +12,7 @@ import { type EngineAddress, parseEngineAddress } from './engine-address.ts';
 import { EngineClient } from './engine-client.ts';
 import { EngineImages } from './engine-images.ts';
 import { EngineWatch } from './engine-watch.ts';
+import { gateFolder } from './gate-program.ts';
 import { makeGateVolume } from './gate-volume.ts';
 import { probeEngine } from './probe.ts';
 import { reap } from './reaper.ts';
@@ -29,6 +30,8 @@ export interface DockerRuntimeOptions {
   readonly defaultRegistry?: string | undefined;
   /** Addresses of job networks. */
   readonly subnetRange?: string | undefined;
+  /** Files that every step has, by absolute path. */
+  readonly stepFiles?: ReadonlyMap<string, Buffer> | undefined;
   /** How long a silent engine is waited for while steps run. */
   readonly enginePatienceMs?: number | undefined;
   readonly clock: Clock;
@@ -131,6 +134,7 @@ class DockerRuntime implements Runtime {
         watch: this.#watch,
         removal: this.#removal,
         starts: this.#starts,
+        filesOfImages: this.#filesOutsideGate(),
         gateImage: () => this.#gateImage(),
         gateVolume: () => this.#gateVolume(),
         defaults: (workspace) => ({
@@ -160,7 +164,7 @@ class DockerRuntime implements Runtime {
         client: this.#client,
         agent: this.#options.agent,
         image: await this.#gateImage(),
-        files: {},
+        files: this.#gateFiles(),
         removal: this.#removal,
       }))();
     this.#gate = making;
@@ -168,6 +172,18 @@ class DockerRuntime implements Runtime {
       this.#gate = undefined;
     });
     return making;
+  }
+
+  /** Those that lie beside the gate, by path below it. */
+  #gateFiles(): Readonly<Record<string, Buffer>> {
+    const below = `${gateFolder}/`;
+    const files = [...(this.#options.stepFiles ?? [])].filter(([path]) => path.startsWith(below));
+    return Object.fromEntries(files.map(([path, bytes]) => [path.slice(below.length), bytes]));
+  }
+
+  /** Those that lie among the files of the image. */
+  #filesOutsideGate(): ReadonlyMap<string, Buffer> {
+    return new Map([...(this.#options.stepFiles ?? [])].filter(([path]) => !path.startsWith(`${gateFolder}/`)));
   }
 
   async #close(): Promise<void> {

@@ -69,7 +69,8 @@ export async function makeGateVolume(options: {
   return volume;
 }
 
-async function archive(files: Readonly<Record<string, Buffer>>): Promise<Buffer> {
+/** Plain files that everybody may read; folders above them come by themselves. */
+export async function archive(files: Readonly<Record<string, Buffer>>): Promise<Buffer> {
   const tar = pack();
   for (const [name, content] of Object.entries(files)) tar.entry({ name, mode: 0o644 }, content);
   tar.finalize();
