@@ -151,7 +151,15 @@ describe('can', () => {
   it('changes nothing in an archived project but its settings', () => {
     const archived = project('private', 'owner', true);
     const refused = projectActions.filter((action) => verdict(actor(), action, archived) === 'archived');
-    expect(refused).toEqual(['code:write', 'code:force', 'pipeline:run', 'secret:write']);
+    expect(refused).toEqual([
+      'code:write',
+      'code:force',
+      'pipeline:run',
+      'cron:write',
+      'secret:write',
+      'webhook:write',
+      'variable:write',
+    ]);
     expect(verdict(actor(), 'project:configure', archived)).toBe('yes');
   });
 

@@ -112,7 +112,7 @@ function sentenceZh(expression: CronExpression): string {
   const month =
     months.size < 12
       ? `${join(
-          runs([...months], (one) => monthNames[one - 1] ?? '', '至'),
+          runs([...months], (one) => monthNames[one - 1] ?? '', '至 '),
           'zh',
         )}的`
       : '';

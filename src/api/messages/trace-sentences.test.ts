@@ -46,6 +46,10 @@ const values = {
   what: 'failed',
   again: 'test, deploy',
   kept: 'build',
+  pipeline: 41,
+  commit: '3f2a9c10',
+  webhook: 'deploy',
+  ports: '5432',
 };
 
 describe('traceSentence', () => {
