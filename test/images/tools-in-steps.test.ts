@@ -74,8 +74,8 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
   const logOf = (name: string): Promise<string> =>
     gantry.log('tools', 1, pipeline.steps.find((step) => step.name === name)!.id);
 
-  it('pass: every language fetches its packages, builds and runs', async () => {
-    pipeline = await gantry.finished('tools', 1, 280_000);
+  it('pass: every language fetches its packages, builds and runs', { timeout: 600_000 }, async () => {
+    pipeline = await gantry.finished('tools', 1, 540_000);
     const said = await Promise.all(pipeline.steps.map(async ({ name }) => `${name}\n${await logOf(name)}`));
     expect(pipeline.status, said.join('\n')).toBe('passed');
   });

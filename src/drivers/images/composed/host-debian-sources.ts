@@ -10,7 +10,8 @@ export interface DebianAddresses {
 /** All of the host's apt sources, in both formats. */
 export async function readHostSources(): Promise<string> {
   const folder = '/etc/apt/sources.list.d';
-  const names = (await readdir(folder).catch(() => [])).sort();
+  const names: string[] = await readdir(folder).catch(() => []);
+  names.sort();
   const files = ['/etc/apt/sources.list', ...names.map((name) => join(folder, name))];
   return (await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')))).join('\n\n');
 }

@@ -13,6 +13,8 @@ const manifestTypes = [
 
 /** distribution-spec 1.1 asks registries to take manifests of 4 MiB; none that we pull is larger. */
 const manifestLimitBytes = 4 * 2 ** 20;
+/** Tokens that are kept; with more all are asked for again. */
+const maxTokens = 10_000;
 
 export interface RegistryClientOptions {
   /** Hosts spoken to without TLS; loopback addresses are among them anyway. */
@@ -24,7 +26,7 @@ export interface RegistryClientOptions {
 /** Pulls from one registry under the pull rules: transient faults are tried again, a wrong digest is final. */
 export class RegistryClient {
   readonly #options: RegistryClientOptions;
-  /** Authorization by host and repository: a token for one is not shown to another. */
+  /** Authorization by host, repository and login: a token for one is not shown to another. */
   readonly #tokens = new Map<string, string>();
 
   constructor(options: RegistryClientOptions) {
@@ -128,7 +130,8 @@ export class RegistryClient {
   ): Promise<Response> {
     const url = `${this.#origin(reference.host)}/v2/${reference.repository}/${path}`;
     const login = findCredentials(reference, credentials);
-    const tokenKey = `${reference.host}/${reference.repository}\n${login?.username ?? ''}`;
+    // A password enters the key: who has a wrong one must not live on the token of who has the right one.
+    const tokenKey = JSON.stringify([reference.host, reference.repository, login?.username, login?.password]);
     let isRefreshed = false;
     for (let attempt = 0; ; attempt += 1) {
       const token = this.#tokens.get(tokenKey);
@@ -140,6 +143,7 @@ export class RegistryClient {
       if (response instanceof Response && response.status === 401 && !isRefreshed) {
         isRefreshed = true;
         await response.body?.cancel();
+        if (this.#tokens.size >= maxTokens) this.#tokens.clear();
         this.#tokens.set(tokenKey, await this.#authenticate(reference, response, login, signal));
         attempt -= 1;
         continue;

@@ -169,6 +169,23 @@ describe('ImageStore with a registry', () => {
     await expect(store.provide(`${host}/app:1`, { pull: 'default' })).rejects.toMatchObject({ code: 'IMAGE_INVALID' });
   });
 
+  it('asks once where a name is not known or the password is wrong', async () => {
+    const { store } = await serve(await makeImage());
+    await expect(store.provide('registry.invalid/app:1', { pull: 'default' })).rejects.toMatchObject({
+      code: 'IMAGE_PULL_FAILED',
+    });
+    const closed = await serve(await makeImage(), (_request, response) => {
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="here"' }).end();
+      return true;
+    });
+    const credentials = [{ registry: closed.host, username: 'me', password: 'wrong' }];
+    await expect(closed.store.provide(`${closed.host}/app:1`, { pull: 'default', credentials })).rejects.toMatchObject({
+      code: 'IMAGE_NOT_FOUND',
+    });
+    // The question, and the answer with the password: no third try.
+    expect(closed.requests).toHaveLength(2);
+  });
+
   it('says what is not there, and what refuses us', async () => {
     const missing = await serve(await makeImage(), answering(404));
     await expect(missing.store.provide(`${missing.host}/app:1`, { pull: 'default' })).rejects.toMatchObject({

@@ -42,7 +42,7 @@ export class ImageStore implements Images {
     // What is composed here is always asked for: it costs a look, and a new recipe counts at once.
     const policy = source.isRemote ? effectivePolicy(reference, options.pull) : 'always';
     if (policy !== 'always') {
-      const present = await this.#present(reference);
+      const present = await this.#present(reference, options.credentials);
       if (present) return present;
       if (policy === 'never')
         throw new GantryError(
@@ -66,7 +66,7 @@ export class ImageStore implements Images {
     options: Parameters<Images['provide']>[1],
   ): Promise<UnpackedImage> {
     // Credentials enter the key: what one may read is not handed to another who may not.
-    const key = `${reference}\n${JSON.stringify(options.credentials ?? [])}`;
+    const key = keyOf(reference, options.credentials);
     const running = this.#providing.get(key);
     if (running) {
       if (options.progress) running.listeners.add(options.progress);
@@ -95,7 +95,7 @@ export class ImageStore implements Images {
       config: resolved.config,
       diffIds: resolved.layers.map(({ diffId }) => diffId),
     };
-    if (source.isRemote) await this.#writeRecord(record);
+    if (source.isRemote) await this.#writeRecord(record, request.credentials);
     return this.#unpacked(record);
   }
 
@@ -137,16 +137,16 @@ export class ImageStore implements Images {
     }
   }
 
-  async #present(reference: string): Promise<UnpackedImage | undefined> {
-    const text = await readFile(this.#recordFile(reference), 'utf8').catch(() => undefined);
+  async #present(reference: string, credentials: Credentials): Promise<UnpackedImage | undefined> {
+    const text = await readFile(this.#recordFile(reference, credentials), 'utf8').catch(() => undefined);
     if (text === undefined) return undefined;
     const image = this.#unpacked(JSON.parse(text) as ImageRecord);
     const folders = await Promise.all(image.layers.map((folder) => stat(folder).catch(() => undefined)));
     return folders.every((folder) => folder?.isDirectory()) ? image : undefined;
   }
 
-  async #writeRecord(record: ImageRecord): Promise<void> {
-    const file = this.#recordFile(record.reference);
+  async #writeRecord(record: ImageRecord, credentials: Credentials): Promise<void> {
+    const file = this.#recordFile(record.reference, credentials);
     await mkdir(join(this.#options.folder, 'images'), { recursive: true });
     const incoming = `${file}.${process.pid}-${Date.now()}`;
     await writeFile(incoming, JSON.stringify(record));
@@ -162,13 +162,17 @@ export class ImageStore implements Images {
     return join(this.#options.folder, 'layers', diffId.replace('sha256:', '').slice(0, 32));
   }
 
-  #recordFile(reference: string): string {
-    return join(
-      this.#options.folder,
-      'images',
-      `${createHash('sha256').update(reference).digest('hex').slice(0, 32)}.json`,
-    );
+  /** One for each set of credentials: that somebody could read an image does not say that another may. */
+  #recordFile(reference: string, credentials: Credentials): string {
+    const name = createHash('sha256').update(keyOf(reference, credentials)).digest('hex').slice(0, 32);
+    return join(this.#options.folder, 'images', `${name}.json`);
   }
+}
+
+type Credentials = ImageRequest['credentials'];
+
+function keyOf(reference: string, credentials: Credentials): string {
+  return credentials && credentials.length > 0 ? `${reference}\n${JSON.stringify(credentials)}` : reference;
 }
 
 /** What the disk refuses may pass; what the layer's own bytes make impossible will not. */
