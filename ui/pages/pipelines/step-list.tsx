@@ -29,8 +29,8 @@ export function StepList({ pipeline, ...choice }: StepListProps) {
           <StepRows steps={own(workflow, false)} {...choice} />
           {own(workflow, true).length > 0 && (
             <>
-              <h4>{t.services}</h4>
-              <StepRows steps={own(workflow, true)} {...choice} />
+              <p>{t.services}</p>
+              <StepRows label={t.services} steps={own(workflow, true)} {...choice} />
             </>
           )}
         </div>
@@ -40,13 +40,15 @@ export function StepList({ pipeline, ...choice }: StepListProps) {
 }
 
 interface StepRowsProps extends Omit<StepListProps, 'pipeline'> {
+  /** Of the list, where it is not that of the steps. */
+  readonly label?: string;
   readonly steps: readonly StepView[];
 }
 
-function StepRows({ steps, selectedId, onSelect, onApproach }: StepRowsProps) {
+function StepRows({ label, steps, selectedId, onSelect, onApproach }: StepRowsProps) {
   const t = useMessages();
   return (
-    <ul>
+    <ul aria-label={label}>
       {steps.map((step) => (
         <li key={step.id}>
           <button
