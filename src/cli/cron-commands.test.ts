@@ -114,10 +114,8 @@ describe('gantry cron', () => {
 
   it('create sends zone and branch, and says when it will run', async () => {
     const answers = { [`POST ${project}/crons`]: () => cron };
-    const { code, stderr } = await gantry(answers, [
-      ...['cron', 'create', 'nightly', '0 2 * * *', '--zone', 'Asia/Shanghai', '--branch', 'main', '--disabled'],
-      ...inProject,
-    ]);
+    const words = ['cron', 'create', 'nightly', '0 2 * * *', '--zone', 'Asia/Shanghai', '--branch', 'main'];
+    const { code, stderr } = await gantry(answers, [...words, '--disabled', ...inProject]);
     expect([code, server?.requests.at(-1)?.body]).toEqual([
       0,
       { name: 'nightly', expression: '0 2 * * *', timeZone: 'Asia/Shanghai', branch: 'main', isEnabled: false },

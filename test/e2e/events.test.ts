@@ -56,9 +56,8 @@ describe('events of a whole Gantry', () => {
   it('a cron runs what the file says for it: now on request, and once for what was missed while no server ran', async () => {
     // Half a day away in Shanghai: it does not come by itself while this runs.
     const hour = String((new Date().getUTCHours() + 12 + 8) % 24).padStart(2, '0');
-    const created = await gantry.command(
-      ...['cron', 'create', 'nightly', `0 ${hour} * * *`, '--zone', 'Asia/Shanghai', '--project', 'admin/shop'],
-    );
+    const times = ['nightly', `0 ${hour} * * *`, '--zone', 'Asia/Shanghai'];
+    const created = await gantry.command('cron', 'create', ...times, '--project', 'admin/shop');
     expect(created.stderr).toContain(`At ${hour}:00 every day. (Asia/Shanghai)`);
     const number = Number(await gantrySays('cron', 'run', 'nightly'));
     const run = await gantry.finished('shop', number);
