@@ -116,7 +116,14 @@ export const cronOperations = {
     params: CronPath,
     status: 202,
     ok: PipelineView,
-    errors: ['PROJECT_NOT_FOUND', 'CRON_NOT_FOUND', 'REF_NOT_FOUND', 'PIPELINE_FILE_MISSING', 'NO_PIPELINE_MATCHED'],
+    errors: [
+      'PROJECT_NOT_FOUND',
+      'CRON_NOT_FOUND',
+      'REF_NOT_FOUND',
+      'PIPELINE_FILE_MISSING',
+      'NO_PIPELINE_MATCHED',
+      'EVENT_SWITCHED_OFF',
+    ],
     isIdempotent: true,
   },
   previewCron: {

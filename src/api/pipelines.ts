@@ -289,6 +289,7 @@ export const pipelineOperations = {
       'WORKFLOW_NOT_FOUND',
       'PIPELINE_FILE_MISSING',
       'NO_PIPELINE_MATCHED',
+      'EVENT_SWITCHED_OFF',
     ],
     isIdempotent: true,
   },

@@ -113,7 +113,7 @@ export async function repeatPipeline(deps: StartPipelineDeps, repetition: Repeti
   const { before, after } = source ?? { before: pipeline.before, after: pipeline.commit };
   const facts = { ref, before, after, target, cron, parentNumber: number };
   const planned = await planStart(deps, { ...repetition, parameters }, event, facts, 'rerun');
-  return pipelineOf(planned, what, { place: 'its commit', kind: 'it any more' });
+  return pipelineOf(planned, what, { place: 'its commit', kind: `the event "${event}"` });
 }
 
 function refuseArchived(project: Project, what: string): void {
