@@ -12,6 +12,9 @@ export const pipelineAddress = (name: ProjectName, number: number): string =>
   href('/:owner/:project/pipelines/:number', { ...name, number: String(number) });
 export const settingsAddress = (name: ProjectName, tab = 'general'): string =>
   href('/:owner/:project/settings/:tab', { ...name, tab });
+/** `-` is no name that a project can have. */
+export const organisationSettingsAddress = (owner: string, tab = 'secrets'): string =>
+  href('/:owner/-/settings/:tab', { owner, tab });
 export const refsAddress = (name: ProjectName): string => href('/:owner/:project/refs', name);
 
 /** A branch or tag may hold slashes, so it stands in the query. */

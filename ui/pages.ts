@@ -11,6 +11,9 @@ export const pages = [
   page('/site/people', () => import('./pages/admin/people-page.tsx').then((it) => it.PeoplePage)),
   page('/site/audit', () => import('./pages/admin/audit-page.tsx').then((it) => it.AuditPage)),
   page('/:owner', () => import('./pages/projects/project-list-page.tsx').then((it) => it.ProjectListPage)),
+  page('/:owner/-/settings/:tab', () =>
+    import('./pages/settings/organisation-settings-page.tsx').then((it) => it.OrganisationSettingsPage),
+  ),
   page('/:owner/:project', () => import('./pages/projects/project-page.tsx').then((it) => it.ProjectPage)),
   page('/:owner/:project/files', () => import('./pages/projects/files-page.tsx').then((it) => it.FilesPage)),
   page('/:owner/:project/commits', () => import('./pages/projects/commits-page.tsx').then((it) => it.CommitsPage)),

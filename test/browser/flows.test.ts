@@ -238,6 +238,31 @@ describe('the web UI', () => {
     expect(await page.content()).not.toContain('042');
   });
 
+  it('shows to whom a secret is given, and changes that without its value', async () => {
+    const { page } = await open('/shop/storefront/settings/secrets');
+    const entry = page.locator('.entry', { hasText: 'deploy_key' });
+    await expect.poll(() => entry.locator('.tag').allTextContents()).toContain('plugins only');
+    await entry.getByRole('button', { name: 'Change' }).click();
+    await page.getByLabel('Only on these branches').fill('main\n\n hotfix/* ');
+    await page.getByLabel('Only for plugins').uncheck();
+    await page.getByRole('button', { name: 'Save secret' }).click();
+    await page.getByText('deploy_key is saved').waitFor();
+    await expect.poll(() => entry.locator('.tag').allTextContents()).not.toContain('plugins only');
+    expect((await entry.locator('.tag').allTextContents()).join()).toContain('hotfix/*');
+  });
+
+  it('changes how pipelines are run, and says which rule of promotions it cannot read', async () => {
+    const { page } = await open('/shop/storefront/settings/pipelines');
+    await page.getByLabel('Who may promote').fill('production admin\nstaging');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('“staging” is no rule').waitFor();
+    await page.getByLabel('Who may promote').fill('production admin\nstaging maintain');
+    await page.getByLabel('Pipeline file').fill('');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await expect.poll(() => server.world.pipelineSettings.promotionRules).toHaveLength(2);
+    expect(server.world.pipelineSettings).toMatchObject({ path: null, disabledEvents: ['tag'], timeoutMs: 7_200_000 });
+  });
+
   it('keeps the filters of a list in its address', async () => {
     const { page } = await open('/shop/storefront/pipelines');
     await page.getByLabel('Status').selectOption('failed');

@@ -7,6 +7,7 @@ const hindrance = findSandboxHindrance('bubblewrap');
 const title = 'secrets, variables and settings, in real sandboxes';
 
 const canary = 'canary-only-for-main-4711';
+const reversedCanary = '1174-niam-rof-ylno-yranac';
 
 /** Prints all that a step can see, in a form that no masker knows as well. */
 const printing = `
@@ -49,7 +50,7 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
     expect(main.status, JSON.stringify(main)).toBe('passed');
     const given = await logOf(main);
     expect(given).toContain('length 25');
-    expect(given).toContain(`reversed ${[...canary].toReversed().join('')}`);
+    expect(given).toContain(`reversed ${reversedCanary}`);
     expect(given).not.toContain(canary);
     expect((await why(main)).join('\n')).not.toContain('deploy_key');
 
@@ -60,7 +61,7 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
     expect(log).toContain('length 0');
     expect(log).not.toMatch(/^KEY=/m);
     expect(log).not.toContain(canary);
-    expect(log).not.toContain([...canary].toReversed().join(''));
+    expect(log).not.toContain(reversedCanary);
     expect(await why(other)).toContain('Step "look": secret "deploy_key" is not given to branch feature/x.');
     expect(JSON.stringify(other)).not.toContain(canary);
   });

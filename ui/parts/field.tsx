@@ -40,6 +40,20 @@ export function SelectField({ label, hint, children, ...select }: Labelled & Com
   );
 }
 
+/** A thing that is so or not, with a line that says what it means. */
+export function CheckField({ label, hint, ...input }: Labelled & Omit<ComponentProps<'input'>, 'type'>) {
+  const id = useId();
+  return (
+    <div className="check-field">
+      <input id={id} type="checkbox" aria-describedby={hint === undefined ? undefined : `${id}-hint`} {...input} />
+      <div>
+        <label htmlFor={id}>{label}</label>
+        {hint !== undefined && <small id={`${id}-hint`}>{hint}</small>}
+      </div>
+    </div>
+  );
+}
+
 /** One of a few, all in sight; each with a line that says what it means. */
 export function RadioCards<Value extends string>({
   legend,

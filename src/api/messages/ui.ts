@@ -551,14 +551,15 @@ export const uiEn = {
   pullRequests: 'pull requests',
   secretValueKept: 'Leave it empty to keep the value and change only who gets it.',
   secretBranches: 'Only on these branches',
-  secretBranchesHint: 'One name or pattern per line, such as main or release/*; empty = any. For a tag its name counts.',
+  secretBranchesHint:
+    'One name or pattern per line, such as main or release/*; empty = any. For a tag its name counts.',
   secretImages: 'Only for these images',
   secretImagesHint:
     'One pattern per line, such as plugins/*, compared with the name in the pipeline file, without its tag; empty = any.',
   pluginsOnly: 'plugins only',
   secretPluginsOnly: 'Only for plugins: steps without commands and environment of their own',
-  secretPluginsOnlyHint: 'A step with commands can print what it is given: whoever writes the file then knows the value.',
-  secretOnly: 'only',
+  secretPluginsOnlyHint:
+    'A step with commands can print what it is given: whoever writes the file then knows the value.',
   organisationSecretsNote: 'All projects of the organisation have these. A project’s own secret of the same name wins.',
   // Variables
   addVariable: 'Add variable',
@@ -566,7 +567,8 @@ export const uiEn = {
   variableNameHint: 'Letters, digits and “_”. Names that begin with GANTRY_, DRONE_ or CI_ are the pipeline’s own.',
   noVariables: 'No variables yet',
   variablesHint: 'Every step finds them in its environment. Everybody who works here sees them: keep secrets apart.',
-  variablesNote: 'What the pipeline file says of the same name wins, and a project’s own variable over its organisation’s.',
+  variablesNote:
+    'What the pipeline file says of the same name wins, and a project’s own variable over its organisation’s.',
   variableSaved: (p: { name: string }) => `${p.name} is saved`,
   variableRemoved: (p: { name: string }) => `${p.name} was removed`,
   removeVariable: (p: { name: string }) => `Remove ${p.name}?`,
@@ -579,25 +581,22 @@ export const uiEn = {
   registryHostHint: 'A host, with its port where it has one: registry.example.com:5000',
   noRegistries: 'No logins yet',
   registriesHint: 'Private images are pulled with the login of their registry. Steps never see it.',
-  registriesNote: 'Passwords are encrypted and masked as secrets are. A project’s own login wins over its organisation’s.',
+  registriesNote:
+    'Passwords are encrypted and masked as secrets are. A project’s own login wins over its organisation’s.',
   registrySaved: (p: { name: string }) => `The login of ${p.name} is saved`,
   registryRemoved: (p: { name: string }) => `The login of ${p.name} was removed`,
   removeRegistry: (p: { name: string }) => `Remove the login of ${p.name}?`,
   removeRegistryHint: 'Its private images cannot be pulled any more.',
   username: 'User name',
   // Settings of pipelines
-  pipelineFile: 'Pipeline file',
-  pipelinePath: 'Path',
   pipelinePathHint:
     'Empty = the usual places: .gantry.yml, .woodpecker/, .drone.yml. A folder of Woodpecker workflows ends with a slash. “drone”, “woodpecker” or “gantry” in the name tells what it is written for; otherwise its content does.',
   whichEvents: 'What starts pipelines',
   whichEventsHint: 'What is switched off starts nothing; the list of events says so.',
   autoCancel: 'Cancel what is overtaken',
   autoCancelHint: 'A newer pipeline cancels those of the same event and branch or tag that have not finished.',
-  timeLimits: 'Time limits',
   pipelineTimeout: 'Whole pipeline, in minutes',
   pipelineTimeoutHint: 'Counts from its first step; then it is cancelled. Empty = no limit of its own.',
-  ofOtherSystems: 'Files of other systems',
   evaluatesDronePaths: '“paths” of Drone files count',
   evaluatesDronePathsHint: 'Drone itself does not look at them: a file that names paths starts to filter.',
   toleratesFilteredSteps: 'A filtered step may be depended on',

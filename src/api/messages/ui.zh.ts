@@ -534,7 +534,6 @@ export const uiZh = {
   pluginsOnly: '仅插件',
   secretPluginsOnly: '仅限插件：没有自带命令和环境变量的步骤',
   secretPluginsOnlyHint: '带命令的步骤可以打印它得到的内容：能修改流水线文件的人就能知道这个值。',
-  secretOnly: '仅限',
   organisationSecretsNote: '组织的所有项目都可以使用这些密钥；项目自己的同名密钥优先。',
   // 变量
   addVariable: '添加变量',
@@ -562,18 +561,14 @@ export const uiZh = {
   removeRegistryHint: '此后将无法拉取它的私有镜像。',
   username: '用户名',
   // 流水线设置
-  pipelineFile: '流水线文件',
-  pipelinePath: '路径',
   pipelinePathHint:
     '留空表示默认位置：.gantry.yml、.woodpecker/、.drone.yml。Woodpecker 工作流目录以斜杠结尾。名称中的“drone”“woodpecker”或“gantry”表明文件的格式，否则由内容判断。',
   whichEvents: '哪些事件启动流水线',
   whichEventsHint: '已关闭的事件不会启动流水线，事件列表中会写明原因。',
   autoCancel: '自动取消被取代的流水线',
   autoCancelHint: '同一事件、同一分支或标签上有更新的流水线时，取消尚未结束的旧流水线。',
-  timeLimits: '时间限制',
   pipelineTimeout: '整条流水线（分钟）',
   pipelineTimeoutHint: '从第一个步骤开始计时，超时即取消。留空表示不另设限制。',
-  ofOtherSystems: '其他系统的文件',
   evaluatesDronePaths: 'Drone 文件中的“paths”生效',
   evaluatesDronePathsHint: 'Drone 自己不看它：打开后，写有 paths 的文件会开始按路径过滤。',
   toleratesFilteredSteps: '允许依赖被过滤的步骤',

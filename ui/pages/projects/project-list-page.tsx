@@ -1,8 +1,8 @@
-import { useInfiniteQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useEffect, useState } from 'react';
 import type { ProjectView } from '../../../src/api/projects.ts';
-import { pipelineAddress, projectAddress } from '../../addresses.ts';
-import { askPages } from '../../api.ts';
+import { organisationSettingsAddress, pipelineAddress, projectAddress } from '../../addresses.ts';
+import { ask, askPages } from '../../api.ts';
 import { useMessages } from '../../language.ts';
 import { usePolling, useTopic } from '../../live/live.ts';
 import { usePageTitle } from '../../page-state.ts';
@@ -40,6 +40,9 @@ export function ProjectListPage({ owner }: { owner?: string }) {
     placeholderData: (before) => before,
   });
 
+  const organisations = useQuery({ ...ask('listOrganisations'), enabled: owner !== undefined && Boolean(me) });
+  const isOrganisation = organisations.data?.items.some(({ name }) => name === owner) ?? false;
+
   useEffect(() => {
     if (typed === query) return undefined;
     const timer = setTimeout(() => setSearch({ q: typed.trim() }), typingPauseMs);
@@ -52,6 +55,11 @@ export function ProjectListPage({ owner }: { owner?: string }) {
       <div className="page-head">
         <h1>{owner === undefined ? t.projects : t.projectsOf({ owner })}</h1>
         <div className="actions">
+          {owner !== undefined && isOrganisation && me && (
+            <Link to={organisationSettingsAddress(owner)} className="button">
+              {t.settings}
+            </Link>
+          )}
           {me && (
             <button type="button" className="button primary" onClick={() => setCreating(true)}>
               {t.newProject}

@@ -65,7 +65,6 @@ function Form({ name, loaded: { project, etag } }: { name: ProjectName; loaded: 
           .split('\n')
           .map((line) => line.trim())
           .filter((line) => line !== ''),
-        stepTimeoutMs: Math.round(Number(fieldOf(form, 'timeout')) * 60_000),
       });
     } catch (refusal) {
       setError(refusal);
@@ -112,17 +111,6 @@ function Form({ name, loaded: { project, etag } }: { name: ProjectName; loaded: 
             defaultValue={project.protectedRefs.join('\n')}
             hint={t.protectedRefsHint}
             spellCheck={false}
-          />
-          <TextField
-            label={t.stepTimeout}
-            name="timeout"
-            type="number"
-            min={1}
-            max={1440}
-            step="any"
-            required
-            defaultValue={project.stepTimeoutMs / 60_000}
-            hint={t.stepTimeoutHint}
           />
           <FormError error={error} />
           <div className="row">

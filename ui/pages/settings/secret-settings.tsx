@@ -117,7 +117,7 @@ function Limits({ secret }: { secret: SecretView }) {
       ))}
       {secret.images.map((image) => (
         <span key={image} className="tag">
-          <Icon name="box" size={12} />
+          <Icon name="project" size={12} />
           <span className="hidden-text">{t.secretImages}: </span>
           <bdi className="mono">{image}</bdi>
         </span>

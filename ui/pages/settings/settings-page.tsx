@@ -12,10 +12,21 @@ import { AuditSettings } from './audit-settings.tsx';
 import { CronSettings } from './cron-settings.tsx';
 import { GeneralSettings } from './general-settings.tsx';
 import { MemberSettings } from './member-settings.tsx';
+import { PipelineSettings } from './pipeline-settings.tsx';
+import { RegistrySettings } from './registry-settings.tsx';
 import { SecretSettings } from './secret-settings.tsx';
+import { VariableSettings } from './variable-settings.tsx';
 
-const tabs = ['general', 'members', 'secrets', 'crons', 'audit'] as const;
-const neededRole = { general: 'admin', members: 'read', secrets: 'maintain', crons: 'read', audit: 'admin' } as const;
+const tabs = ['general', 'pipelines', 'members', 'secrets', 'variables', 'crons', 'audit'] as const;
+const neededRole = {
+  general: 'admin',
+  pipelines: 'admin',
+  members: 'read',
+  secrets: 'maintain',
+  variables: 'write',
+  crons: 'read',
+  audit: 'admin',
+} as const;
 
 export function SettingsPage({ owner, project, tab }: { owner: string; project: string; tab: string }) {
   const t = useMessages();
@@ -55,7 +66,16 @@ export function SettingsPage({ owner, project, tab }: { owner: string; project: 
               </EmptyState>
             );
           if (current === 'members') return <MemberSettings name={name} mayManage={isAtLeast(role, 'admin')} />;
-          if (current === 'secrets') return <SecretSettings name={name} />;
+          if (current === 'pipelines') return <PipelineSettings name={name} />;
+          if (current === 'secrets')
+            return (
+              <>
+                <SecretSettings holder={name} />
+                <RegistrySettings holder={name} />
+              </>
+            );
+          if (current === 'variables')
+            return <VariableSettings holder={name} mayChange={isAtLeast(role, 'maintain') && !isArchived} />;
           if (current === 'crons')
             return (
               <CronSettings
