@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { accountOperations } from './accounts.ts';
 import { cronOperations } from './crons.ts';
+import { inspectionOperations } from './inspection.ts';
 import type { Operation } from './operation.ts';
 import { pipelineOperations } from './pipelines.ts';
 import { projectOperations } from './projects.ts';
@@ -15,6 +16,7 @@ export const operations = {
   ...secretOperations,
   ...settingsOperations,
   ...pipelineOperations,
+  ...inspectionOperations,
   ...cronOperations,
   ...webhookOperations,
 } as const;

@@ -3,6 +3,7 @@ import { compilePipeline } from '../engine/compile.ts';
 import { ConvertingCompiler } from '../engine/convert/converting-compiler.ts';
 import { ProgramConverter } from '../engine/convert/program-converter.ts';
 import { lintPipelineFile } from '../engine/lint.ts';
+import { resolveFiles } from '../engine/resolve-files.ts';
 import { sampleFacts } from '../engine/sample-facts.ts';
 import { rootFolder } from './root-folder.ts';
 
@@ -10,7 +11,8 @@ import { rootFolder } from './root-folder.ts';
 export function localCompiler(): ConvertingCompiler {
   const plain = {
     compile: async (input: Parameters<typeof compilePipeline>[0]) => compilePipeline(input),
-    lint: async (path: string, text: string) => lintPipelineFile(path, text),
+    lint: async (...[path, text, facts]: Parameters<typeof lintPipelineFile>) => lintPipelineFile(path, text, facts),
+    resolve: async (input: Parameters<typeof resolveFiles>[0]) => ({ files: resolveFiles(input) }),
   };
   const converter = new ProgramConverter({ wasmPath: join(rootFolder, 'dist/convert/convert.wasm') });
   return new ConvertingCompiler(plain, converter, sampleFacts);

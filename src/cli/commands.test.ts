@@ -578,6 +578,36 @@ describe('gantry pipeline', () => {
     expect(nothingRan.stdout).toContain('was skipped');
   });
 
+  it('yaml prints the file as it read, and names each text where there are several', async () => {
+    const reading = { workflows: [], text: 'image: node:24\n', changedLines: [1] };
+    const file = {
+      path: '.gantry.yml',
+      written: 'image: node:${V}\n',
+      converted: null,
+      isLeftOut: false,
+      readings: [reading],
+      readingsLeftOut: 0,
+    };
+    const answer = { commit: 'a', isAsPlanned: true, hidesVariables: false, problem: null, files: [file] };
+    const route = `GET ${project}/pipelines/12/yaml`;
+    const one = await gantry({ [route]: () => answer }, ['pipeline', 'yaml', '12', ...inProject]);
+    expect([one.stdout, one.stderr]).toEqual(['image: node:24\n', '']);
+    await server?.close();
+    const written = await gantry({ [route]: () => answer }, ['pipeline', 'yaml', '12', '--written', ...inProject]);
+    expect(written.stdout).toBe('image: node:${V}\n');
+    await server?.close();
+    const readings = [
+      { ...reading, workflows: ['V=24'] },
+      { ...reading, workflows: ['V=22'], text: 'image: node:22\n' },
+    ];
+    const several = await gantry(
+      { [route]: () => ({ ...answer, isAsPlanned: false, files: [{ ...file, readings, readingsLeftOut: 3 }] }) },
+      ['pipeline', 'yaml', '12', ...inProject],
+    );
+    expect(several.stdout).toBe('# .gantry.yml (V=24)\nimage: node:24\n# .gantry.yml (V=22)\nimage: node:22\n');
+    expect(several.stderr).toMatch(/settings that the project has today[^]*3 more sets/);
+  });
+
   describe('watch', () => {
     const running: PipelineDetail = {
       ...detail,

@@ -30,6 +30,7 @@ const entries: Readonly<Record<string, Entry>> = {
   variable: { text: 'variable', isGroup: true, load: loadVariable },
   registry: { text: 'registry', isGroup: true, load: loadRegistry },
   exec: { text: 'exec', load: async () => [(await import('./commands/exec.ts')).addExec] },
+  import: { text: 'import', load: async () => [(await import('./commands/import.ts')).addImport] },
   schema: { text: 'schema', load: async () => [(await import('./commands/schema.ts')).addSchema] },
   lint: { text: 'lint', load: async () => [(await import('./commands/lint.ts')).addLint] },
   config: { text: 'config', load: async () => [(await import('./commands/config.ts')).addConfig] },
@@ -110,7 +111,7 @@ async function loadProject(): Promise<readonly AddCommand[]> {
 }
 
 async function loadPipeline(): Promise<readonly AddCommand[]> {
-  const [list, start, view, watch, cancel, rerun, promote, why, diff] = await Promise.all([
+  const [list, start, view, watch, cancel, rerun, promote, why, yaml, diff] = await Promise.all([
     import('./commands/pipeline-list.ts'),
     import('./commands/pipeline-start.ts'),
     import('./commands/pipeline-view.ts'),
@@ -119,6 +120,7 @@ async function loadPipeline(): Promise<readonly AddCommand[]> {
     import('./commands/pipeline-rerun.ts'),
     import('./commands/pipeline-promote.ts'),
     import('./commands/pipeline-why.ts'),
+    import('./commands/pipeline-yaml.ts'),
     import('./commands/pipeline-diff.ts'),
   ]);
   return [
@@ -130,6 +132,7 @@ async function loadPipeline(): Promise<readonly AddCommand[]> {
     rerun.addPipelineRerun,
     promote.addPipelinePromote,
     why.addPipelineWhy,
+    yaml.addPipelineYaml,
     diff.addPipelineDiff,
   ];
 }

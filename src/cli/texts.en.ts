@@ -35,6 +35,7 @@ export const textsEn = {
     pipelineRerun: 'Run a finished pipeline again: whole, a part of it, or with other parameters',
     pipelineDiff: 'What differs between two pipelines',
     pipelineWhy: 'Why things ran, waited or were skipped',
+    pipelineYaml: 'The pipeline file of a pipeline as it read once ${…} was replaced',
     logs: 'Print the log of a step',
     cron: 'Pipelines at certain times',
     cronList: 'Crons of a project, and when they run next',
@@ -57,6 +58,7 @@ export const textsEn = {
     registryUnset: 'Forget the login of a registry',
     doctor: 'Check what this host offers to steps',
     lint: 'Check pipeline files as the server reads them',
+    import: 'Write the pipeline file of Drone or Woodpecker as a .gantry.yml, with a report',
     schema: 'Print the JSON schema of .gantry.yml, for editors',
     exec: 'Run the pipeline of this working tree here, as the server would',
     config: 'Every setting, its value and where it came from',
@@ -93,6 +95,7 @@ export const textsEn = {
     defaultBranch: 'name of the default branch',
     query: 'only those whose name or description has this in it',
     owner: 'only those of this owner',
+    written: 'the file as it is written',
     undo: 'take it out of the archive again',
     ref: 'branch or tag (default: the default branch)',
     parameter: 'KEY=VALUE for the environment of its steps; repeat for several',
@@ -114,6 +117,8 @@ export const textsEn = {
     attempt: 'which attempt (default: the newest)',
     follow: 'go on until the step ends',
     value: 'read the value from this file; "-" is stdin',
+    importWrite: 'write .gantry.yml instead of printing it',
+    importForce: 'replace a .gantry.yml that is there',
     execEvent: 'event to try: push, tag, manual, promote, rollback, cron or pull_request',
     execBranch: 'branch of the event; for a tag its name, for a pull request its target (default: what is checked out)',
     execRef: 'whole reference instead of --branch, e.g. refs/heads/main',
@@ -289,6 +294,13 @@ export const textsEn = {
   stillRunning: (took: string, steps: string) => `still running after ${took}: ${steps}`,
   detaching: (number: number) => `Detaching: pipeline ${number} goes on. Ctrl-C again within 2 s asks to cancel it.`,
   cancelAsked: (number: number) => `Asked to cancel pipeline ${number}`,
+  yamlProblem: (problem: string) => `cannot be read: ${problem}; this is what is written`,
+  yamlOfToday: 'read with the settings that the project has today: those of then were not kept',
+  yamlHidesVariables: 'values of project variables read ***: you may not read them',
+  yamlLeftOut: (path: string, readings: number) =>
+    readings > 0
+      ? `${path}: ${readings} more sets of the matrix are left out`
+      : `${path} is left out: all together is too large`,
   noPipelineFor: (event: string, ref: string) => `${event} of ${ref}: no pipeline`,
 
   secretSet: (name: string, slug: string) => `Secret ${name} of ${slug} set`,
@@ -314,6 +326,7 @@ export const textsEn = {
     `${path}: good, ${workflows} ${workflows === 1 ? 'workflow' : 'workflows'} with ${steps} ${steps === 1 ? 'step' : 'steps'}`,
   lintError: 'error',
   lintWarning: 'warning',
+  importVerdicts: { carried: 'carried', remark: 'carried, with a remark', lost: 'not carried' },
   lintReads: 'reads',
   lintHint: 'hint',
   lintRuns: (workflow: string, steps: string) => `${workflow}: ${steps}`,
@@ -359,6 +372,7 @@ export const textsEn = {
     noPipelineFile: 'Cannot find a pipeline file: there is no .gantry.yml, .woodpecker/ or .drone.yml here',
     missingSecrets: (secrets: string) =>
       `Cannot run the pipeline: it asks for secrets that were not given: ${secrets}. Give them with --secret-file FILE or --secret NAME`,
+    importExists: (path: string) => `Cannot write ${path}: it is there already. Use --force to replace it`,
     badSecretLine: (path: string, line: number) =>
       `Cannot read ${path}: line ${line} is not NAME=value, or its quotes do not end`,
     bigSecretFile: (path: string, limit: string) => `Cannot read ${path}: it has more than ${limit}`,

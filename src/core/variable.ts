@@ -24,5 +24,10 @@ const reserved = /^(GANTRY|DRONE|CI)(_|$)/i;
 /** Why a variable cannot have this name, as the end of a sentence; `undefined` when it can. */
 export function variableNameProblem(name: string): string | undefined {
   if (!/^[A-Za-z_][A-Za-z0-9_]{0,99}$/.test(name)) return 'it does not follow the rules';
-  return reserved.test(name) ? 'such names tell about the pipeline itself' : undefined;
+  return isReservedVariable(name) ? 'such names tell about the pipeline itself' : undefined;
+}
+
+/** Whether a pipeline tells about itself under this name. */
+export function isReservedVariable(name: string): boolean {
+  return reserved.test(name);
 }

@@ -1,13 +1,19 @@
 import { answerQuestions } from './answer-questions.ts';
 import { compilePipeline } from './compile.ts';
 import { lintPipelineFile } from './lint.ts';
+import { resolveFiles } from './resolve-files.ts';
 
 /** The program of `CompileProcess`'s child. It loads what reading a pipeline file takes, and nothing else. */
-answerQuestions((question) =>
-  question.kind === 'compile'
-    ? { kind: 'compile', result: compilePipeline(question.input) }
-    : { kind: 'lint', result: lintPipelineFile(question.path, question.text) },
-);
+answerQuestions((question) => {
+  switch (question.kind) {
+    case 'compile':
+      return { kind: 'compile', result: compilePipeline(question.input) };
+    case 'lint':
+      return { kind: 'lint', result: lintPipelineFile(question.path, question.text, question.facts) };
+    case 'resolve':
+      return { kind: 'resolve', files: resolveFiles(question.input) };
+  }
+});
 
 // The first file costs many times what the next one does: while the push that woke us is still being received, a file
 // that nobody waits for pays for it.

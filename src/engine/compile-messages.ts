@@ -1,13 +1,23 @@
 import type { CompileInput, CompileResult } from './compile-input.ts';
+import type { EnvironmentFacts } from './environment-facts.ts';
 import type { LintResult } from './lint-result.ts';
+import type { ResolvedFile } from './resolved-files.ts';
 
 export type CompileQuestion =
   | { readonly kind: 'compile'; readonly input: CompileInput }
-  | { readonly kind: 'lint'; readonly path: string; readonly text: string };
+  | {
+      readonly kind: 'lint';
+      readonly path: string;
+      readonly text: string;
+      /** Absent = a push to the default branch of some project. */
+      readonly facts?: EnvironmentFacts | undefined;
+    }
+  | { readonly kind: 'resolve'; readonly input: CompileInput };
 
 export type CompileAnswer =
   | { readonly kind: 'compile'; readonly result: CompileResult }
-  | { readonly kind: 'lint'; readonly result: LintResult };
+  | { readonly kind: 'lint'; readonly result: LintResult }
+  | { readonly kind: 'resolve'; readonly files: readonly ResolvedFile[] };
 
 /** A question for the child, and how long the child lets itself work on it. */
 export interface ToChild {

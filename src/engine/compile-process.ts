@@ -5,8 +5,10 @@ import { GantryError } from '../core/errors.ts';
 import { chooseFiles } from './choose-files.ts';
 import type { CompileInput, CompileResult } from './compile-input.ts';
 import type { CompileAnswer, CompileQuestion, FromChild, ToChild } from './compile-messages.ts';
+import type { EnvironmentFacts } from './environment-facts.ts';
 import { type LintResult, refuseLargeText } from './lint-result.ts';
 import { refuseLargeFile } from './pipeline-file-size.ts';
+import type { ResolveResult } from './resolved-files.ts';
 
 export interface CompileProcessOptions {
   /** How long one file may take. */
@@ -96,11 +98,9 @@ export class CompileProcess {
    * when too many wait or the process is closed.
    */
   async compile(input: CompileInput): Promise<CompileResult> {
-    const chosen: CompileInput['files'] = chooseFiles(input.files, input.rules?.path)?.files ?? [];
-    const tooLarge = refuseLargeFile(chosen, []);
+    const files = chosenFiles(input);
+    const tooLarge = refuseLargeFile(files, []);
     if (tooLarge) return tooLarge;
-    // Of the others only their paths count.
-    const files = input.files.map((file) => (chosen.includes(file) ? file : { path: file.path, text: '' }));
     const answer = await this.#ask({ kind: 'compile', input: { ...input, files } });
     if (answer.kind === 'compile') return answer.result;
     const path = input.files[0]?.path ?? '';
@@ -108,10 +108,10 @@ export class CompileProcess {
   }
 
   /** As `lintPipelineFile`, within the same limits. */
-  async lint(path: string, text: string): Promise<LintResult> {
+  async lint(path: string, text: string, facts?: EnvironmentFacts): Promise<LintResult> {
     const tooLarge = refuseLargeText(text);
     if (tooLarge) return tooLarge;
-    const answer = await this.#ask({ kind: 'lint', path, text });
+    const answer = await this.#ask({ kind: 'lint', path, text, facts });
     if (answer.kind === 'lint') return answer.result;
     const message = answer.kind === 'timeout' ? tooSlow(this.#deadlineMs) : tooMuchMemory;
     return {
@@ -119,6 +119,16 @@ export class CompileProcess {
       findings: [{ severity: 'error', code: 'yaml.limit', message, line: 1, column: 1 }],
       workflows: [],
     };
+  }
+
+  /** As `resolveFiles`, within the same limits; of files that cannot be read so, as they are written. */
+  async resolve(input: CompileInput): Promise<ResolveResult> {
+    const files = chosenFiles(input);
+    const tooLarge = refuseLargeFile(files, []);
+    if (tooLarge?.kind === 'failed') return { files: [], problem: tooLarge.error.message };
+    const answer = await this.#ask({ kind: 'resolve', input: { ...input, files } });
+    if (answer.kind === 'resolve') return { files: answer.files };
+    return { files: [], problem: answer.kind === 'timeout' ? tooSlow(this.#deadlineMs) : tooMuchMemory };
   }
 
   /** Ends the child; what waits is rejected. */
@@ -288,6 +298,12 @@ export class CompileProcess {
         this.#settle(message);
     }
   }
+}
+
+/** Of files that do not count only their paths are handed over. */
+function chosenFiles(input: CompileInput): CompileInput['files'] {
+  const chosen: CompileInput['files'] = chooseFiles(input.files, input.rules?.path)?.files ?? [];
+  return input.files.map((file) => (chosen.includes(file) ? file : { path: file.path, text: '' }));
 }
 
 /** The program's file: a source beside sources, and built beside what is built. */

@@ -2,10 +2,11 @@ import type { RunOn, StepPlan, WorkflowPlan } from '../core/plan.ts';
 import type { TraceEntry, TraceRule } from '../core/trace.ts';
 import { chooseFiles } from './choose-files.ts';
 import { type CompileInput, type CompileResult, pipelineFilePaths } from './compile-input.ts';
+import { conditionValues } from './condition-values.ts';
 import { type ConditionFacts, type Conditions, findMismatch, type Mismatch, runOnOf } from './conditions.ts';
 import { type DialectRules, dialectRules } from './dialect-rules.ts';
 import { expressionVariables, stepEnvironment } from './environment.ts';
-import { platformOf, type WorkflowIdentity } from './environment-facts.ts';
+import type { WorkflowIdentity } from './environment-facts.ts';
 import { ExpressionError } from './expression/expression.ts';
 import { linkWorkflows, type PlacedWorkflow, placeWorkflows } from './link-workflows.ts';
 import type { Finding } from './lint-report.ts';
@@ -95,27 +96,16 @@ class Planning {
     this.trace = trace;
   }
 
-  /** What `when` and `trigger` compare with. A push has no action, target or schedule: their value is empty. */
   factsOf(workflow: PlacedWorkflow): ConditionFacts {
     const { draft } = workflow;
-    const { event, project, instanceUrl, rules: given } = this.input;
+    const { event, rules: given } = this.input;
     const { dialect } = this.rules;
     const isChange = event.kind === 'push' || event.kind === 'pull_request';
     const countsPaths =
       dialect === 'woodpecker' ? isChange : dialect !== 'drone1' || given?.evaluatesDronePaths === true;
 
     return {
-      values: {
-        ...(dialect === 'woodpecker' && event.kind === 'tag' ? {} : { branch: [event.branch] }),
-        ...(dialect === 'woodpecker' && event.kind !== 'cron' ? {} : { cron: [event.schedule ?? ''] }),
-        event: this.rules.eventWords[event.kind],
-        action: [event.pullRequest?.action ?? ''],
-        ref: [event.ref],
-        repo: [`${project.owner}/${project.name}`],
-        instance: [URL.canParse(instanceUrl) ? new URL(instanceUrl).host : ''],
-        platform: [platformOf(this.input)],
-        target: [event.target ?? ''],
-      },
+      values: conditionValues(this.input, this.rules),
       changedPaths: countsPaths ? event.changedPaths : undefined,
       message: event.message,
       matrix: draft.matrix,

@@ -4,7 +4,7 @@ import { executionVariables, occasionalVariables, outsiderVariables } from './en
 import { LintReport } from './lint-report.ts';
 import { LineIndex, type Position } from './source-position.ts';
 import type { SourceDocument } from './split-documents.ts';
-import { type Substituted, SubstitutionError, substitute, type Variables } from './substitute.ts';
+import { type KeepExpression, type Substituted, SubstitutionError, substitute, type Variables } from './substitute.ts';
 import { readYaml } from './yaml/read-yaml.ts';
 import { YamlError, type YamlNode } from './yaml/yaml-node.ts';
 
@@ -19,6 +19,9 @@ export interface SubstitutedDocument {
   readonly locate: Locate;
 }
 
+/** Told of each document that is read, in order, with its text once `${…}` was replaced; of a matrix once for each set. */
+export type TextListener = (document: SourceDocument, result: Substituted) => void;
+
 /** One pipeline file while it is read: its text, its findings, and where everything stands. */
 export class FileContext {
   readonly text: string;
@@ -28,8 +31,14 @@ export class FileContext {
   /** Documents in which something was replaced, by the place where they begin; of a matrix the first. */
   readonly #replaced = new Map<number, { readonly end: number; readonly result: Substituted }>();
 
-  constructor(text: string, rules: DialectRules, report: LintReport) {
+  readonly #onText: TextListener | undefined;
+
+  readonly #keep: KeepExpression | undefined;
+
+  constructor(text: string, rules: DialectRules, report: LintReport, onText?: TextListener, keep?: KeepExpression) {
+    this.#keep = keep;
     this.text = text;
+    this.#onText = onText;
     this.rules = rules;
     this.report = report;
     this.#lines = new LineIndex(text);
@@ -75,13 +84,19 @@ export class FileContext {
 
   /** The document with its `${…}` replaced, or `undefined` with a finding; names that nobody knows are found as well. */
   substituted(document: SourceDocument, variables: Variables): SubstitutedDocument | undefined {
-    return this.#substituted(document, variables, (name, at) => {
+    const result = this.#substituted(document, variables, (name, at) => {
       this.report.add(
         'substitution.unknown-name',
         at,
         `"\${${name}}" is not known when the file is read, so it becomes empty: write "$\${${name}}" for the shell`,
       );
     });
+    if (!result) return undefined;
+    this.#onText?.(document, result);
+    return {
+      text: result.text,
+      locate: (offset) => this.positionOf(document.offset + result.sourceOffset(offset)),
+    };
   }
 
   /** For a document that is not run: a bad `${` anywhere fails the whole file (pipelines.md 3). */
@@ -93,10 +108,11 @@ export class FileContext {
     document: SourceDocument,
     variables: Variables,
     onUnknown: (name: string, at: Position) => void,
-  ): SubstitutedDocument | undefined {
+  ): Substituted | undefined {
     try {
       const result = substitute(document.text, variables, {
         quotesNewlines: true,
+        keep: this.#keep,
         onVariable: ({ name, offset, hasDefault }) => {
           const at = this.positionOf(document.offset + offset);
           if ((executionVariables as readonly string[]).includes(name)) {
@@ -121,10 +137,7 @@ export class FileContext {
       });
       if (result.text !== document.text && !this.#replaced.has(document.offset))
         this.#replaced.set(document.offset, { end: document.offset + document.text.length, result });
-      return {
-        text: result.text,
-        locate: (offset) => this.positionOf(document.offset + result.sourceOffset(offset)),
-      };
+      return result;
     } catch (error) {
       if (!(error instanceof SubstitutionError)) throw error;
       this.report.add('substitution.syntax', this.positionOf(document.offset + error.offset), error.message);

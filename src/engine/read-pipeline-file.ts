@@ -4,12 +4,13 @@ import type { PipelineFile } from './compile-input.ts';
 import { dialectRules } from './dialect-rules.ts';
 import { substitutionVariables } from './environment.ts';
 import type { EnvironmentFacts } from './environment-facts.ts';
-import { FileContext } from './file-context.ts';
+import { FileContext, type TextListener } from './file-context.ts';
 import { LintReport } from './lint-report.ts';
 import { maxStepsOfFile } from './pipeline-file-size.ts';
 import { readDrone1 } from './read-drone1.ts';
 import { readDrone08 } from './read-drone08.ts';
 import { readWoodpecker } from './read-woodpecker.ts';
+import type { KeepExpression } from './substitute.ts';
 import type { WorkflowDraft } from './workflow-draft.ts';
 
 /** A pipeline file, read whole; what is wrong with it is in `report`, and then the drafts are not to be used. */
@@ -26,9 +27,11 @@ export function readPipelineFile(
   { path, text, isConverted = false }: PipelineFile,
   dialect: Dialect,
   facts: EnvironmentFacts,
+  onText?: TextListener,
+  keep?: KeepExpression,
 ): PipelineFileDraft {
   const report = new LintReport(dialect);
-  const file = new FileContext(text.replace(/^\uFEFF/, ''), dialectRules[dialect], report);
+  const file = new FileContext(text.replace(/^\uFEFF/, ''), dialectRules[dialect], report, onText, keep);
   const command = isConverted ? undefined : renderingCommand(path);
   if (command !== undefined) {
     const message = `the file is a program that writes pipelines, and nothing here runs it: commit what "${command}" writes`;

@@ -53,6 +53,7 @@ export class EngineWorld {
           return Promise.resolve({ kind: 'planned', plan: this.plan, trace: [] });
         },
         lint: () => Promise.reject(new Error('Nobody lints here')),
+        resolve: () => Promise.reject(new Error('Nobody resolves here')),
       },
       secrets: {
         list: () => Promise.resolve([]),

@@ -71,6 +71,7 @@ const bodies: { readonly [Id in OperationId]?: unknown } = {
   createIncomingWebhook: { name: 'x' },
   updateIncomingWebhook: {},
   lintPipelineFile: { text: '' },
+  previewPipeline: { files: [{ path: '.gantry.yml', text: '' }] },
 };
 
 const queries: { readonly [Id in OperationId]?: string } = { getFile: '?path=README.md' };

@@ -13,6 +13,7 @@ import type { UnitOfWork } from '../../src/core/unit-of-work.ts';
 import { FilesystemLogs } from '../../src/drivers/logs/filesystem/filesystem-logs.ts';
 import { compilePipeline } from '../../src/engine/compile.ts';
 import { lintPipelineFile } from '../../src/engine/lint.ts';
+import { resolveFiles } from '../../src/engine/resolve-files.ts';
 import type { ToRunner, ToServer } from '../../src/engine/runner-protocol.ts';
 import { refusalToPipeline, refusalToStep } from '../../src/engine/secret-limits.ts';
 import type { RequestContext } from '../../src/features/feature.ts';
@@ -293,7 +294,8 @@ export class PipelinesWorld {
           this.compiled.push(`${input.project.name}#${input.pipeline.number}`);
           return this.compileFailure ? Promise.reject(this.compileFailure) : Promise.resolve(compilePipeline(input));
         },
-        lint: (path, text) => Promise.resolve(lintPipelineFile(path, text)),
+        lint: (path, text, facts) => Promise.resolve(lintPipelineFile(path, text, facts)),
+        resolve: (input) => Promise.resolve({ files: resolveFiles(input) }),
       },
       secrets: vault,
       logs: this.logs,

@@ -55,6 +55,7 @@ describe.each(databases)('what is decided under an old token, on $name', ({ crea
       compiler: {
         compile: async (input) => compilePipeline(input),
         lint: () => Promise.reject(new Error('Nobody lints here')),
+        resolve: () => Promise.reject(new Error('Nobody resolves here')),
       },
       secrets: {
         list: async () => [],

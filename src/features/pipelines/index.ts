@@ -12,6 +12,7 @@ import { cronOperations } from './crons/cron-operations.ts';
 import { CronScheduler } from './crons/cron-scheduler.ts';
 import { Engine, type EngineConfig } from './engine.ts';
 import { EventPlanner } from './event-planner.ts';
+import { inspectionOperations, type PipelineResolver } from './inspection/inspection-operations.ts';
 import { type PipelineLinter, pipelineOperations } from './operations.ts';
 import { cancelOverdue } from './overdue.ts';
 import { PipelineMasks } from './pipeline-masks.ts';
@@ -30,7 +31,7 @@ export interface PipelinesFeatureDeps {
     'resolve' | 'commit' | 'readFile' | 'listFolder' | 'changedPaths' | 'mergeBase' | 'folder'
   >;
   /** The process that reads pipeline files under the limits of R5. */
-  readonly compiler: PipelineCompiler & PipelineLinter;
+  readonly compiler: PipelineCompiler & PipelineLinter & PipelineResolver;
   readonly secrets: SecretVault;
   readonly logs: LogStorage;
   readonly clock: Clock;
@@ -139,6 +140,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
         repository: deps.repository,
         linter: deps.compiler,
       }),
+      ...inspectionOperations({ ...deps, store }),
       ...cronOperations({ store, planner, clock, repository: deps.repository, scheduler: crons }),
     },
     routes: badgeRoutes({ store }),

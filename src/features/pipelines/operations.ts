@@ -1,16 +1,18 @@
 import { pipelineView } from '../../api/views/pipeline-view.ts';
 import { GantryError } from '../../core/errors.ts';
 import type { Pipeline, Workflow } from '../../core/pipeline.ts';
-import { type Project, projectSlug } from '../../core/project.ts';
+import { projectSlug } from '../../core/project.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import { isWorkflowFile } from '../../engine/choose-files.ts';
 import { pipelineFilePaths } from '../../engine/compile-input.ts';
+import type { EnvironmentFacts } from '../../engine/environment-facts.ts';
 import type { LintResult } from '../../engine/lint-result.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { OperationHandlers, RequestContext } from '../feature.ts';
 import { cancelPipeline } from './cancel-pipeline.ts';
 import type { Engine } from './engine.ts';
+import { getPipeline, getProject, type ProjectName } from './find-requested.ts';
 import { pipelineDetail, stepViews, traceView } from './pipeline-views.ts';
 import { requirePromotionRight } from './promotion-rights.ts';
 import { type RerunPart, rerunPipeline } from './rerun-pipeline.ts';
@@ -18,7 +20,8 @@ import { promotePipeline, repeatPipeline, type StartPipelineDeps, startPipeline 
 
 /** Checks a pipeline file within the limits of R5. */
 export interface PipelineLinter {
-  lint(path: string, text: string): Promise<LintResult>;
+  /** For a push to the default branch of some project unless `facts` say otherwise. */
+  lint(path: string, text: string, facts?: EnvironmentFacts): Promise<LintResult>;
   /** Gets ready: a file is to be read in a moment. */
   warm?(): void;
 }
@@ -32,11 +35,6 @@ export interface PipelineOperationsDeps extends StartPipelineDeps {
 
 /** How many events the answer to "what happened" holds. */
 const eventsShown = 50;
-
-interface ProjectName {
-  readonly owner: string;
-  readonly project: string;
-}
 
 /** The operations of `api/pipelines.ts`: each reads the request, calls one use case, and answers. */
 export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandlers {
@@ -239,30 +237,6 @@ function dialectPath(path: string): string {
   if (isWorkflowFile(path)) return path;
   if (/(^|\/)\.woodpecker\b/.test(path)) return '.woodpecker.yml';
   return /(^|\/)\.?drone\b/.test(path) ? '.drone.yml' : '.gantry.yml';
-}
-
-async function getProject(store: UnitOfWork, { owner, project }: ProjectName): Promise<Project> {
-  const found = await store.read.projects.findBySlug(owner, project);
-  if (!found)
-    throw new GantryError(
-      'PROJECT_NOT_FOUND',
-      `Cannot find the project ${owner}/${project}: there is none, or you may not see it`,
-      {
-        details: { project: `${owner}/${project}` },
-      },
-    );
-  return found;
-}
-
-async function getPipeline(store: UnitOfWork, params: ProjectName & { readonly number: number }): Promise<Pipeline> {
-  const project = await getProject(store, params);
-  const pipeline = await store.read.pipelines.findByNumber(project.id, params.number);
-  if (!pipeline)
-    throw new GantryError(
-      'PIPELINE_NOT_FOUND',
-      `Cannot find pipeline #${params.number}: ${projectSlug(project)} has none with this number`,
-    );
-  return pipeline;
 }
 
 /** The routes that act are open to people only. */

@@ -9,13 +9,13 @@ import type { Repository } from '../../core/repository.ts';
 import type { LimitedSecret, SecretVault } from '../../core/secret-vault.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
-import { architectureName } from '../../engine/architecture.ts';
 import { dialectOf } from '../../engine/choose-files.ts';
 import { type CompileInput, type CompileResult, pipelineFilePaths } from '../../engine/compile-input.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { type OpenPipeline, openPipeline } from './open-pipelines.ts';
+import { projectFacts } from './project-facts.ts';
 import { type ChangedPaths, readChangedPaths } from './read-changed-paths.ts';
 import { readLimitBytes, readPipelineFiles } from './read-pipeline-files.ts';
 import { traceRefusedSecrets } from './secret-refusals.ts';
@@ -213,16 +213,15 @@ function refuseFile(path: string): CompileResult {
 }
 
 function compileInput(
-  { publicUrl }: PlanEventDeps,
+  { publicUrl }: Pick<PlanEventDeps, 'publicUrl'>,
   event: Event,
   project: Project,
   facts: EventReading,
   pipeline: { readonly number: number; readonly createdAt: Date },
 ): CompileInput {
-  const slug = projectSlug(project);
-  const instanceUrl = publicUrl();
-  const link = `${instanceUrl}/${slug}`;
+  const kept = projectFacts(project, publicUrl(), facts.variables);
   return {
+    ...kept,
     files: facts.files,
     event: {
       kind: event.kind,
@@ -240,31 +239,14 @@ function compileInput(
       parentNumber: event.parentNumber,
       changedPaths: facts.changed.paths,
     },
-    project: {
-      owner: project.ownerName,
-      name: project.name,
-      visibility: project.visibility,
-      defaultBranch: project.defaultBranch,
-      link,
-      cloneUrl: `${link}.git`,
-    },
-    pipeline: { ...pipeline, link: `${link}/pipelines/${pipeline.number}` },
-    instanceUrl,
-    // Runners are on this host.
-    architecture: architectureName(process.arch),
+    pipeline: { ...pipeline, link: `${kept.project.link}/pipelines/${pipeline.number}` },
     secretNames: facts.secrets.map(({ name }) => name),
-    variables: facts.variables,
     stepTimeoutMs: project.stepTimeoutMs,
-    rules: {
-      path: project.pipelines.path,
-      evaluatesDronePaths: project.pipelines.evaluatesDronePaths,
-      toleratesFilteredSteps: project.pipelines.toleratesFilteredSteps,
-    },
   };
 }
 
 /** The branch; for a tag, its name. */
-function branchOf(ref: string): string {
+export function branchOf(ref: string): string {
   return ref.replace(/^refs\/(heads|tags)\//, '');
 }
 

@@ -399,6 +399,7 @@ class Simulation {
           return Promise.resolve({ kind: 'planned', plan, trace: [] });
         },
         lint: () => Promise.reject(new Error('nothing is linted here')),
+        resolve: () => Promise.reject(new Error('nothing is resolved here')),
       },
       secrets: {
         list: () => Promise.resolve([]),

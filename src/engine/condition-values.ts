@@ -1,0 +1,24 @@
+import type { CompileInput } from './compile-input.ts';
+import type { ConditionFacts } from './conditions.ts';
+import type { DialectRules } from './dialect-rules.ts';
+import { platformOf } from './environment-facts.ts';
+
+/** What `when` and `trigger` compare with. A push has no action, target or schedule: their value is empty. */
+export function conditionValues(
+  input: Pick<CompileInput, 'event' | 'project' | 'instanceUrl' | 'architecture' | 'pipeline' | 'variables'>,
+  rules: DialectRules,
+): ConditionFacts['values'] {
+  const { event, project, instanceUrl } = input;
+  const { dialect } = rules;
+  return {
+    ...(dialect === 'woodpecker' && event.kind === 'tag' ? {} : { branch: [event.branch] }),
+    ...(dialect === 'woodpecker' && event.kind !== 'cron' ? {} : { cron: [event.schedule ?? ''] }),
+    event: rules.eventWords[event.kind],
+    action: [event.pullRequest?.action ?? ''],
+    ref: [event.ref],
+    repo: [`${project.owner}/${project.name}`],
+    instance: [URL.canParse(instanceUrl) ? new URL(instanceUrl).host : ''],
+    platform: [platformOf(input)],
+    target: [event.target ?? ''],
+  };
+}
