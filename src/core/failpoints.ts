@@ -20,6 +20,9 @@ export const failpoints = [
   'secret.afterCommit',
   'token.beforeCommit',
   'token.afterCommit',
+  'webhook.beforeEnqueue',
+  'webhook.afterEnqueue',
+  'webhook.afterSend',
   'commit.before',
   'commit.after',
 ] as const;

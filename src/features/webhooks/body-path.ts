@@ -22,7 +22,8 @@ export function parametersFrom(body: Buffer, paths: Readonly<Record<string, stri
   for (const [name, path] of Object.entries(paths)) {
     const value = valueAt(root, path);
     if (value === undefined || value === null) continue;
-    if (typeof value === 'object') throw cannot(`${path}, which is to be ${name}, is not a text, a number or a flag`);
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean')
+      throw cannot(`${path}, which is to be ${name}, is not a text, a number or a flag`);
     const text = String(value);
     if (text.length > longestValue)
       throw cannot(`${path}, which is to be ${name}, has more than ${longestValue} characters`);

@@ -25,6 +25,8 @@ export interface WebhooksDeps {
   readonly ca?: string | undefined;
   /** Addresses of a host; those that the system finds where it is absent. */
   readonly resolve?: ((name: string) => Promise<readonly string[]>) | undefined;
+  /** For a try as a whole; 15 s where it is absent. */
+  readonly timeoutMs?: number | undefined;
   /** From 0 to 1. */
   readonly random?: (() => number) | undefined;
 }

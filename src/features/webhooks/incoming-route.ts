@@ -7,14 +7,12 @@ import { sortableId } from '../../lib/ids.ts';
 import { newWebhookSecret } from '../../lib/standard-webhook.ts';
 import type { RawRoute } from '../feature.ts';
 import { parametersFrom } from './body-path.ts';
+import { BodyReader } from './body-reader.ts';
 import type { WebhooksDeps } from './deps.ts';
 import { judgeSender, refused } from './judge-sender.ts';
-import { readBody } from './read-body.ts';
 import { openIncoming } from './sealed-values.ts';
 
-const maxBodyBytes = 1024 * 1024;
-/** Bodies that are held at once: senders are strangers until theirs is read. */
-const mostAtOnce = 64;
+const limits = { maxBytes: 1024 * 1024, maxHeldBytes: 64 * 1024 * 1024 };
 /** New events of one webhook; repetitions cost nothing. */
 const bucket = { capacity: 120, perSecond: 2 };
 /** Senders give ten seconds: who would wait longer for the pipeline is told that the event is safe. */
@@ -25,13 +23,13 @@ export function incomingRoute(deps: WebhooksDeps): RawRoute {
   const { store, sealer, clock } = deps;
   /** Compared with where there is no webhook, so that it takes as long. */
   const nobodysSecret = newWebhookSecret();
-  let underWay = 0;
+  const bodies = new BodyReader(limits);
 
   async function take(
     names: { readonly owner: string; readonly project: string; readonly name: string },
     request: Request,
+    body: Buffer,
   ): Promise<IncomingAnswer> {
-    const body = await readBody(request, maxBodyBytes);
     const project = await store.read.projects.findBySlug(names.owner, names.project);
     const hook = project && (await store.read.incomingWebhooks.findByName(project.id, names.name));
     const secret = hook ? openIncoming(sealer, hook) : nobodysSecret;
@@ -49,14 +47,9 @@ export function incomingRoute(deps: WebhooksDeps): RawRoute {
     challenge: 'problem',
     async handle(context) {
       const { owner = '', project = '', name = '' } = context.req.param() as Record<string, string>;
-      if (underWay >= mostAtOnce)
-        throw new GantryError('SERVER_BUSY', `Cannot take the webhook: ${mostAtOnce} others are being read`);
-      underWay += 1;
-      try {
-        return Response.json(await take({ owner, project, name }, context.req.raw), { status: 202 });
-      } finally {
-        underWay -= 1;
-      }
+      const request = context.req.raw;
+      const answered = await bodies.read(request, (body) => take({ owner, project, name }, request, body));
+      return Response.json(answered, { status: 202 });
     },
   };
 }

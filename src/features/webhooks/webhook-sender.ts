@@ -9,7 +9,7 @@ import type { WebhooksDeps } from './deps.ts';
 import { nextTryAt } from './retry-schedule.ts';
 import { openWebhook } from './sealed-values.ts';
 
-const timeoutMs = 15_000;
+const usualTimeoutMs = 15_000;
 const keptBytes = 4_096;
 /** Deliveries under way to one webhook; one whose last try failed has one at a time. */
 const mostPerWebhook = 4;
@@ -144,7 +144,7 @@ export class WebhookSender {
   }
 
   async #try(webhook: SealedWebhook, delivery: WebhookDelivery): Promise<Tried> {
-    const { clock, guard, sealer, ca, resolve } = this.#deps;
+    const { clock, guard, sealer, ca, resolve, timeoutMs = usualTimeoutMs } = this.#deps;
     const at = clock.now();
     const startedMs = clock.monotonicMs();
     const ended = (more: Omit<DeliveryTry, 'at' | 'durationMs'>, retryAfter?: string): Tried => ({
