@@ -11,7 +11,7 @@ for (const kind of ['docker', 'podman'] as const) {
   }
   runtimeContract(kind, async () => {
     const engine = await ContainerEngine.start(kind);
-    const world = openDockerWorld(engine);
+    const world = openDockerWorld(engine.address);
     return {
       runtime: world.runtime,
       image: 'base/busybox',

@@ -129,29 +129,7 @@ export class ContainerEngine {
 
   /** A plain call, for what a test looks at or does behind the driver's back. */
   call<Answer = unknown>(method: string, path: string, body?: object): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      const sent = request(
-        {
-          socketPath: this.socketPath,
-          method,
-          path: `/v1.41${path}`,
-          headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
-        },
-        (response) => {
-          let text = '';
-          response.on('data', (bytes: Buffer) => {
-            text += bytes.toString();
-          });
-          response.on('end', () => {
-            if ((response.statusCode ?? 500) >= 400)
-              reject(new Error(`${method} ${path}: ${response.statusCode} ${text}`));
-            else resolve((/^[[{]/.test(text) ? JSON.parse(text) : text) as Answer);
-          });
-        },
-      );
-      sent.on('error', reject);
-      sent.end(body === undefined ? undefined : JSON.stringify(body));
-    });
+    return callEngine<Answer>(this.address, method, path, body);
   }
 
   /** Ends it as a host that shuts down does. */
@@ -159,9 +137,20 @@ export class ContainerEngine {
     await this.#end('SIGTERM');
   }
 
+  /** It answers nothing any more, until `resume`. */
+  pause(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
   /** Ends it without a word. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL');
+    // Its containerd dies with it; where nobody reaps that, the next one would take it for alive.
+    rmSync(join(this.folder, 'exec/containerd/containerd.pid'), { force: true });
   }
 
   /** Takes away everything that it made on this host. */
@@ -244,10 +233,38 @@ tmp_dir = "${join(this.folder, 'tmp')}"
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
     child.kill(signal);
+    child.kill('SIGCONT');
     const giveUp = setTimeout(() => child.kill('SIGKILL'), 30_000);
     await ended;
     clearTimeout(giveUp);
   }
+}
+
+/** A plain call to an engine on a socket. */
+export function callEngine<Answer>(address: string, method: string, path: string, body?: object): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      {
+        socketPath: address.replace('unix://', ''),
+        method,
+        path: `/v1.41${path}`,
+        headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
+      },
+      (response) => {
+        let text = '';
+        response.on('data', (bytes: Buffer) => {
+          text += bytes.toString();
+        });
+        response.on('end', () => {
+          if ((response.statusCode ?? 500) >= 400)
+            reject(new Error(`${method} ${path}: ${response.statusCode} ${text}`));
+          else resolve((/^[[{]/.test(text) ? JSON.parse(text) : text) as Answer);
+        });
+      },
+    );
+    sent.on('error', reject);
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
 }
 
 /** Podman keeps leases of addresses and namespaces where every Podman of the host does: here nobody else sees them. */

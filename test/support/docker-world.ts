@@ -6,7 +6,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
 import { ownIdentity } from '../../src/lib/process-identity.ts';
 import { systemTimers } from '../../src/lib/timers.ts';
-import { type ContainerEngine, composedImages } from './container-engine.ts';
+import { callEngine, composedImages } from './container-engine.ts';
 
 /** A runtime in a private engine. */
 export interface DockerWorld {
@@ -19,10 +19,13 @@ export interface DockerWorld {
   close(): Promise<void>;
 }
 
-export function openDockerWorld(engine: ContainerEngine, change: Partial<DockerRuntimeOptions> = {}): DockerWorld {
+export function openDockerWorld(
+  address: string,
+  { instanceId, ...change }: Partial<DockerRuntimeOptions> & { readonly instanceId?: string } = {},
+): DockerWorld {
   const options: DockerRuntimeOptions = {
-    engine: engine.address,
-    agent: { instanceId: `test-${randomBytes(4).toString('hex')}`, ...ownIdentity() },
+    engine: address,
+    agent: { instanceId: instanceId ?? `test-${randomBytes(4).toString('hex')}`, ...ownIdentity() },
     composed: composedImages(),
     clock: systemClock,
     timers: systemTimers,
@@ -30,7 +33,7 @@ export function openDockerWorld(engine: ContainerEngine, change: Partial<DockerR
     ...change,
   };
   const runtime = createDockerRuntime(options);
-  const objects = (): Promise<readonly string[]> => listObjects(engine, options.agent.instanceId);
+  const objects = (): Promise<readonly string[]> => listObjects(address, options.agent.instanceId);
   return {
     runtime,
     options,
@@ -62,11 +65,13 @@ function beyondPool(names: readonly string[]): readonly string[] {
   ];
 }
 
-async function listObjects(engine: ContainerEngine, instanceId: string): Promise<readonly string[]> {
+/** Names of all that an instance has in an engine. */
+export async function listObjects(address: string, instanceId: string): Promise<readonly string[]> {
   const filters = encodeURIComponent(JSON.stringify({ label: [`gantry.instance=${instanceId}`] }));
-  const containers = await engine.call<{ Names: string[] }[]>('GET', `/containers/json?all=1&filters=${filters}`);
-  const volumes = await engine.call<{ Volumes: { Name: string }[] | null }>('GET', `/volumes?filters=${filters}`);
-  const networks = await engine.call<{ Name: string }[]>('GET', `/networks?filters=${filters}`);
+  const call = <Answer>(path: string): Promise<Answer> => callEngine<Answer>(address, 'GET', path);
+  const containers = await call<{ Names: string[] }[]>(`/containers/json?all=1&filters=${filters}`);
+  const volumes = await call<{ Volumes: { Name: string }[] | null }>(`/volumes?filters=${filters}`);
+  const networks = await call<{ Name: string }[]>(`/networks?filters=${filters}`);
   return [
     ...containers.map(({ Names }) => Names[0] ?? ''),
     ...(volumes.Volumes ?? []).map(({ Name }) => Name),
