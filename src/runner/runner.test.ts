@@ -76,6 +76,87 @@ describe('startRunner', () => {
     );
   });
 
+  it('waits until the ports of a service answer, and ends it when the last step has ended', async () => {
+    const exposedPorts = { 'redis:7': [{ port: 6379, protocol: 'tcp' }] } as const;
+    const { server, runtime, claim, text } = await world({}, { exposedPorts });
+    const assignment = assignmentOf([
+      stepPlan('cache', {
+        background: 'service',
+        hostName: 'cache',
+        image: 'redis:7',
+        onFailure: 'ignore',
+        environment: { STEP_SLEEP: '50ms', STEP_LISTEN: '6379', STEP_HANG: '1' },
+      }),
+      stepPlan('test', { dependsOn: ['cache'] }),
+    ]);
+    server.send({ type: 'assign', ...claim, assignment });
+    await server.until(() => server.released.has(7));
+    expect(statuses(server)).toEqual([
+      [100, 'passed'],
+      [101, 'passed'],
+    ]);
+    expect(server.outcomes.get(100)).toMatchObject({
+      outcome: { kind: 'cancelled', reason: 'dismissed' },
+      reason: { rule: 'step.dismissed' },
+    });
+    expect(await text(100)).toBe('ready: port 6379 answers\n');
+    const order = runtime.calls.flatMap((call) =>
+      call.call === 'release' || call.call === 'cancel' ? [`${call.call} ${call.step.slice(-3)}`] : [],
+    );
+    expect(order).toEqual(['release 100', 'release 101', 'cancel 100']);
+    expect(runtime.calls[0]).toMatchObject({ call: 'prepare', job: { hostNames: ['cache'] } });
+  });
+
+  it('goes on without a service that stays silent, and tells its last lines', async () => {
+    const { server, claim, text } = await world({ serviceReadyLimitMs: 100 });
+    const assignment = assignmentOf([
+      stepPlan('db', {
+        background: 'service',
+        hostName: 'db',
+        ports: [{ port: 5432, protocol: 'tcp' }],
+        onFailure: 'ignore',
+        environment: { STEP_OUTPUT: 'FATAL: no disk', STEP_HANG: '1' },
+      }),
+      stepPlan('test', { dependsOn: ['db'] }),
+    ]);
+    server.send({ type: 'assign', ...claim, assignment });
+    await server.until(() => server.released.has(7));
+    expect(statuses(server)).toEqual([
+      [100, 'failed'],
+      [101, 'passed'],
+    ]);
+    expect(server.outcomes.get(100)).toMatchObject({
+      outcome: { kind: 'timed-out', timeoutMs: 100 },
+      reason: { rule: 'service.not-ready', values: { ports: '5432', limitMs: 100 } },
+      failure: { lines: expect.arrayContaining([expect.objectContaining({ text: 'FATAL: no disk' })]) as unknown },
+    });
+    expect(await text(100)).toContain('warning: nothing answered on port 5432');
+  });
+
+  it('goes on when a service ends before it answers', async () => {
+    const { server, claim } = await world();
+    const assignment = assignmentOf([
+      stepPlan('db', {
+        background: 'service',
+        hostName: 'db',
+        ports: [{ port: 5432, protocol: 'tcp' }],
+        onFailure: 'ignore',
+        environment: { STEP_EXIT_CODE: '3' },
+      }),
+      stepPlan('test', { dependsOn: ['db'] }),
+    ]);
+    server.send({ type: 'assign', ...claim, assignment });
+    await server.until(() => server.released.has(7));
+    expect(statuses(server)).toEqual([
+      [100, 'failed'],
+      [101, 'passed'],
+    ]);
+    expect(server.outcomes.get(100)).toMatchObject({
+      outcome: { kind: 'exited', exitCode: 3 },
+      reason: { rule: 'service.ended-early' },
+    });
+  });
+
   it('opens no gate before the start is recorded, and gives script, environment and secrets only then', async () => {
     const { server, runtime, claim } = await world();
     const starts: (() => void)[] = [];

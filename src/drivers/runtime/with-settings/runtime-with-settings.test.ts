@@ -28,7 +28,7 @@ function listeningRuntime() {
   const runtime: Runtime = {
     name: 'listening',
     probe: () => Promise.reject(new Error('nobody asks')),
-    prepare: async () => job,
+    prepare: async (spec) => ({ ...job, spec }),
     reap: async () => [],
     close: async () => undefined,
   };
@@ -89,6 +89,20 @@ describe('RuntimeWithSettings', () => {
     const { released } = await run();
     expect(released.environment).toEqual({ GOPROXY: 'https://mirror.example', CI: 'x' });
     expect(released.secrets).toEqual({ https_proxy: 'http://robot:hunter42@proxy.example' });
+  });
+
+  it('leads no step to its own services through the proxy', async () => {
+    const { runtime, released } = listeningRuntime();
+    const settings = {
+      environment: { no_proxy: 'localhost', NO_PROXY: 'localhost' },
+      secrets: [],
+      images: [],
+      registries: [],
+    };
+    const spec = { id: 'w1-a1-t1', workspace: '/work', hostNames: ['db', 'cache'] };
+    const job = await new RuntimeWithSettings(runtime, settings).prepare(spec);
+    (await job.stage(step)).release(release);
+    expect(released[0]?.environment).toEqual({ no_proxy: 'localhost,db,cache', NO_PROXY: 'localhost,db,cache' });
   });
 
   it('gives way to what the pipeline file sets, however it writes the name', async () => {

@@ -64,7 +64,7 @@ class JobWithSettings implements RuntimeJob {
 
   constructor(job: RuntimeJob, settings: RuntimeSettings) {
     this.#job = job;
-    this.#settings = settings;
+    this.#settings = { ...settings, environment: withoutProxyFor(job.spec.hostNames ?? [], settings.environment) };
   }
 
   get spec(): JobSpec {
@@ -125,6 +125,20 @@ class StepWithSettings implements StagedStep {
   discard(): Promise<void> {
     return this.#staged.discard();
   }
+}
+
+/** The job's own services are not behind the proxy. */
+function withoutProxyFor(
+  hostNames: readonly string[],
+  environment: RuntimeSettings['environment'],
+): RuntimeSettings['environment'] {
+  if (hostNames.length === 0) return environment;
+  return Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => [
+      name,
+      lowerCase(name) === 'no_proxy' ? [value, ...hostNames].join(',') : value,
+    ]),
+  );
 }
 
 function lowerCase(name: string): string {
