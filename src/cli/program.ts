@@ -26,6 +26,7 @@ const entries: Readonly<Record<string, Entry>> = {
   pipeline: { text: 'pipeline', isGroup: true, load: loadPipeline },
   logs: { text: 'logs', load: async () => [(await import('./commands/logs.ts')).addLogs] },
   cron: { text: 'cron', isGroup: true, load: loadCron },
+  webhook: { text: 'webhook', isGroup: true, load: loadWebhook },
   secret: { text: 'secret', isGroup: true, load: loadSecret },
   variable: { text: 'variable', isGroup: true, load: loadVariable },
   registry: { text: 'registry', isGroup: true, load: loadRegistry },
@@ -144,6 +145,22 @@ async function loadCron(): Promise<readonly AddCommand[]> {
     import('./commands/cron-change.ts'),
   ]);
   return [list.addCronList, create.addCronCreate, change.addCronSwitch, change.addCronRun, change.addCronDelete];
+}
+
+async function loadWebhook(): Promise<readonly AddCommand[]> {
+  const [list, change, deliveries] = await Promise.all([
+    import('./commands/webhook-list.ts'),
+    import('./commands/webhook-change.ts'),
+    import('./commands/webhook-deliveries.ts'),
+  ]);
+  return [
+    list.addWebhookList,
+    change.addWebhookCreate,
+    change.addWebhookDelete,
+    deliveries.addWebhookTest,
+    deliveries.addWebhookDeliveries,
+    deliveries.addWebhookRedeliver,
+  ];
 }
 
 async function loadSecret(): Promise<readonly AddCommand[]> {
