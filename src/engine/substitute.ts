@@ -4,7 +4,12 @@ import { trimByPattern } from './trim-pattern.ts';
 /** Names and values that `${…}` may name. A name that is absent reads as empty. */
 export type Variables = Readonly<Record<string, string>>;
 
+/** Told the variable of an outermost `${…}` and its whole text. */
+export type KeepExpression = (name: string, source: string) => string | undefined;
+
 export interface SubstituteOptions {
+  /** What stands in the text in place of an expression's value; `undefined` = the value. For who moves a file elsewhere. */
+  readonly keep?: KeepExpression | undefined;
   /** Values with a newline are quoted as Go's `%q` does before any operator sees them: what pipeline files get. */
   readonly quotesNewlines: boolean;
   /** Drone 0.8's older library: a default is exactly one part. For the vectors; we accept more in such files too. */
@@ -161,7 +166,8 @@ class Substitution {
     this.#at += 1;
     this.#nesting -= 1;
     this.#options.onVariable?.({ name, offset: start, hasDefault: isDefault });
-    return result;
+    const kept = this.#nesting === 0 ? this.#options.keep?.(name, this.#text.slice(start, this.#at)) : undefined;
+    return kept ?? result;
   }
 
   #name(start: number): string {

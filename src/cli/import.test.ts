@@ -1,0 +1,104 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type RunResult, runCommand } from '../../test/support/cli-fixture.ts';
+import { lintPipelineFile } from '../engine/lint.ts';
+
+let folder = '';
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gantry-import-'));
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function write(path: string, text: string): void {
+  mkdirSync(join(folder, path, '..'), { recursive: true });
+  writeFileSync(join(folder, path), text);
+}
+
+function run(...words: readonly string[]): Promise<RunResult> {
+  return runCommand(['import', ...words], { folder });
+}
+
+const drone08 = `pipeline:
+  test:
+    image: node:24
+    commands:
+      - npm ci
+      - echo "it's here"
+  notify:
+    image: plugins/slack
+    channel: dev
+    when: {status: [success, failure]}
+  deploy_lgdev:
+    image: base/busybox
+    commands: [./deploy]
+    secrets: [deploy_key]
+    when: {event: deployment, environment: deploy_lgdev}
+`;
+
+describe('gantry import', () => {
+  it('prints the file, and beside it what became of each part', async () => {
+    write('.drone.yml', drone08);
+    const { code, stdout, stderr } = await run('drone');
+    expect(stdout).toContain(
+      '  - name: deploy_lgdev\n    image: base/busybox\n    environment:\n      DEPLOY_KEY:\n        from_secret: deploy_key\n    commands:\n      - ./deploy\n    when:\n',
+    );
+    expect(stdout).toContain('event:\n        - promote\n        - rollback\n      target: deploy_lgdev\n');
+    expect(stdout).toContain('settings:\n      channel: dev\n');
+    expect(lintPipelineFile('.gantry.yml', stdout)).toMatchObject({ isValid: true });
+    expect(stderr).toContain('✓ carried  .drone.yml:2  step "test"\n');
+    expect(stderr).toMatch(
+      /! carried, with a remark {2}\.drone\.yml:11 {2}step "deploy_lgdev": a secret that is missing/,
+    );
+    expect(code).toBe(0);
+    expect(existsSync(join(folder, '.gantry.yml'))).toBe(false);
+  });
+
+  it('keeps what ${…} stands for, and what the shell is to see', async () => {
+    write(
+      '.drone.yml',
+      'kind: pipeline\nsteps:\n- name: s\n  image: "x:${DRONE_COMMIT_SHA:0:8}"\n  commands:\n  - echo $${HOME} $$ a\\/b\n',
+    );
+    const { stdout } = await run('drone');
+    expect(stdout).toContain("image: 'x:${DRONE_COMMIT_SHA:0:8}'\n");
+    expect(stdout).toContain("- 'echo $${HOME} $ a/b'\n");
+  });
+
+  it('names what is not carried with its line, ends with 1, and lets it never run', async () => {
+    write(
+      '.woodpecker/test.yml',
+      'when:\n  event: push\nsteps:\n  - name: a\n    image: x\n    commands: [ls]\n    when:\n      evaluate: \'CI_COMMIT_BRANCH == "main"\'\n',
+    );
+    const { code, stdout, stderr } = await run('woodpecker');
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      '✗ not carried  .woodpecker/test.yml:4  step "a": its condition "evaluate: CI_COMMIT_BRANCH == ',
+    );
+    expect(stdout).toContain('    when:\n      event: none\n');
+  });
+
+  it('writes the file on request, and replaces none without --force', async () => {
+    write('.drone.yml', drone08);
+    expect((await run('drone', '--write')).code).toBe(0);
+    const written = readFileSync(join(folder, '.gantry.yml'), 'utf8');
+    expect(written.startsWith('kind: pipeline\n')).toBe(true);
+    const again = await run('drone', '--write');
+    expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('.gantry.yml: it is there already')]);
+    expect((await run('drone', '--write', '--force')).code).toBe(0);
+  });
+
+  it('refuses a file that does not run where it is, at its line', async () => {
+    write('.drone.yml', 'kind: pipeline\nsteps:\n- {name: s}\n');
+    const { code, stdout, stderr } = await run('drone');
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain('.drone.yml:3:3: error step "s" needs an image');
+  });
+
+  it('says when there is nothing to import, and knows two systems', async () => {
+    expect((await run('drone')).stderr).toContain('PIPELINE_FILE_MISSING');
+    expect((await run('jenkins')).code).toBe(2);
+  });
+});

@@ -1,0 +1,527 @@
+import type { Dialect, SecretReference, StepPlan } from '../../core/plan.ts';
+import { chooseFiles } from '../choose-files.ts';
+import { compilePipeline } from '../compile.ts';
+import type { CompileInput, CompileResult, EventFacts, PipelineFile } from '../compile-input.ts';
+import { executionVariables, outsiderVariables, stepEnvironment } from '../environment.ts';
+import { type PlacedWorkflow, placeWorkflows } from '../link-workflows.ts';
+import { lintPipelineFile } from '../lint.ts';
+import type { Finding } from '../lint-report.ts';
+import { orderJob } from '../order-jobs.ts';
+import { type PipelineFileDraft, readPipelineFile } from '../read-pipeline-file.ts';
+import { hasRunner } from '../read-workflow.ts';
+import { sampleFacts } from '../sample-facts.ts';
+import type { StepDraft, WorkflowDraft } from '../workflow-draft.ts';
+import { importConditions } from './import-conditions.ts';
+import { type ImportValue, importYaml, KeptExpressions } from './import-yaml.ts';
+
+/** What became of a part of the imported files. */
+export interface ImportNote {
+  /** `remark`: carried, and not quite the same. `lost`: to be written by hand. */
+  readonly verdict: 'carried' | 'remark' | 'lost';
+  readonly path: string;
+  readonly line: number;
+  /** `step "test"`, `pipeline "default"`. */
+  readonly subject: string;
+  /** Sentences without their end points; empty for what is simply carried. */
+  readonly texts: readonly string[];
+  /** Names in the result, for comparing. */
+  readonly workflow?: string;
+  readonly step?: string;
+}
+
+export type ImportResult =
+  | {
+      readonly kind: 'imported';
+      readonly dialect: Dialect;
+      readonly text: string;
+      readonly notes: readonly ImportNote[];
+    }
+  /** The files do not run where they are now. */
+  | { readonly kind: 'refused'; readonly path: string; readonly findings: readonly Finding[] };
+
+/** Errors of a file that runs upstream: what Gantry does not do. The rest is carried, and this is told. */
+const unsupported: ReadonlySet<string> = new Set(['key.unsupported', 'volume.host-path', 'document.kind-unsupported']);
+
+/**
+ * Writes files of Drone or Woodpecker as one `.gantry.yml`, and says of each workflow and step what became of it. Pure.
+ * Source and result are compiled for a range of events; where they differ, what is said to be carried is not so.
+ */
+export function importPipeline(files: readonly PipelineFile[]): ImportResult | undefined {
+  const chosen = chooseFiles(files);
+  if (!chosen) return undefined;
+  const { dialect } = chosen;
+  const axes = new Set(
+    chosen.files.flatMap((file) =>
+      readPipelineFile(file, dialect, sampleFacts).workflows.flatMap(({ matrix }) => Object.keys(matrix)),
+    ),
+  );
+  const kept = new KeptExpressions();
+  const keep = (name: string, source: string): string | undefined =>
+    axes.has(name) ? undefined : kept.mark(name, source);
+  const drafts = chosen.files.map((file) => readPipelineFile(file, dialect, sampleFacts, undefined, keep));
+  for (const { path, report } of drafts) {
+    const errors = report.findings.filter(({ severity, code }) => severity === 'error' && !unsupported.has(code));
+    if (errors.length > 0) return { kind: 'refused', path, findings: errors };
+  }
+  if (drafts.every(({ workflows }) => workflows.length === 0))
+    return { kind: 'refused', path: drafts[0]!.path, findings: drafts.flatMap(({ report }) => report.findings) };
+  const importer = new Importer(dialect, kept, drafts);
+  const failed = cannotRun(chosen.files, drafts);
+  if (failed) return failed;
+  const text = importer.write();
+  return { kind: 'imported', dialect, text, notes: compared(chosen.files, text, importer.notes()) };
+}
+
+/** What is wrong only when workflows are put together: a circle, for instance. */
+function cannotRun(files: readonly PipelineFile[], drafts: readonly PipelineFileDraft[]): ImportResult | undefined {
+  if (drafts.some(({ report }) => report.hasError)) return undefined;
+  const result = compileAt(files, probes[0]!);
+  if (result.kind !== 'failed') return undefined;
+  const { message, line = 1, column = 1 } = result.error;
+  return {
+    kind: 'refused',
+    path: result.path,
+    findings: [{ severity: 'error', code: 'value.type', message, line, column }],
+  };
+}
+
+class Importer {
+  readonly #dialect: Dialect;
+  readonly #kept: KeptExpressions;
+  readonly #drafts: readonly PipelineFileDraft[];
+  readonly #notes: ImportNote[] = [];
+  readonly #placed: readonly PlacedWorkflow[];
+  /** Names of the documents that a name of the source became: a matrix, or alternatives of its trigger. */
+  readonly #namesOf = new Map<string, string[]>();
+
+  constructor(dialect: Dialect, kept: KeptExpressions, drafts: readonly PipelineFileDraft[]) {
+    this.#dialect = dialect;
+    this.#kept = kept;
+    this.#drafts = drafts;
+    this.#placed = placeWorkflows(drafts);
+  }
+
+  write(): string {
+    const triggers = new Map(
+      this.#placed.map((workflow) => [workflow, importConditions(workflow.draft.trigger, this.#dialect)]),
+    );
+    for (const { draft, name } of this.#placed) {
+      const count = Math.max(1, triggers.get(this.#placed.find((one) => one.name === name)!)!.alternatives.length);
+      const names = Array.from({ length: count }, (_, index) => (index === 0 ? name : `${name} ${index + 1}`));
+      this.#namesOf.set(draft.name, [...(this.#namesOf.get(draft.name) ?? []), ...names]);
+    }
+    const documents = this.#placed.flatMap((workflow) => {
+      const { alternatives, lost, remarks } = triggers.get(workflow)!;
+      const body = this.#body(workflow, lost, [
+        ...remarks,
+        ...(alternatives.length > 1
+          ? [`its conditions are alternatives, so it became ${alternatives.length} pipelines`]
+          : []),
+      ]);
+      return (alternatives.length === 0 ? [undefined] : alternatives).map((trigger, index) => {
+        const name = index === 0 ? workflow.name : `${workflow.name} ${index + 1}`;
+        const withTrigger = {
+          kind: 'pipeline',
+          ...body,
+          name,
+          trigger: trigger && this.#withStatus(workflow.draft, trigger),
+        };
+        return importYaml(inOrder(withTrigger), this.#kept);
+      });
+    });
+    return documents.join('---\n');
+  }
+
+  notes(): readonly ImportNote[] {
+    const ofFindings = this.#drafts.flatMap(({ path, report }) =>
+      report.findings.map(
+        ({ code, severity, line, message }): ImportNote => ({
+          verdict: severity === 'error' || code === 'key.unknown' ? 'lost' : 'remark',
+          path,
+          line,
+          subject: code,
+          texts: [message],
+        }),
+      ),
+    );
+    return [...this.#fileNotes(), ...this.#notes, ...ofFindings].toSorted((a, b) =>
+      a.path < b.path ? -1 : a.path > b.path ? 1 : a.line - b.line,
+    );
+  }
+
+  /** What differs between the systems themselves, whatever the file asks for. */
+  #fileNotes(): readonly ImportNote[] {
+    if (this.#dialect === 'drone1') return [];
+    const texts = [
+      'the checkout stands in /drone/src',
+      'a marker such as [ci skip] in a message counts for pushes and pull requests, also in the title',
+      'commands find the variables of GANTRY_ and DRONE_',
+    ];
+    return this.#drafts.slice(0, 1).map(({ path }) => ({ verdict: 'remark', path, line: 1, subject: 'file', texts }));
+  }
+
+  /** `runs_on` of Woodpecker says the same as `status`. */
+  #withStatus(
+    { runsOn }: WorkflowDraft,
+    trigger: Readonly<Record<string, ImportValue>>,
+  ): Readonly<Record<string, ImportValue>> {
+    return runsOn ? { ...trigger, status: [...runsOn] } : trigger;
+  }
+
+  #body(
+    workflow: PlacedWorkflow,
+    lost: readonly string[],
+    remarks: readonly string[],
+  ): Readonly<Record<string, ImportValue>> {
+    const { draft, file, name } = workflow;
+    const more = [...remarks];
+    const less = lost.map((what) => `its condition ${what}; until then it never runs`);
+    if (draft.blocked !== undefined && hasRunner(draft.type)) less.push(`where it runs (${draft.blocked})`);
+    if (Object.keys(draft.matrix).length > 0) more.push('a pipeline for each set of the matrix');
+    if (draft.dependsOn.length > 0 && this.#dialect === 'woodpecker')
+      more.push('a pipeline runs after success when none has failed by then, and waits through those that do not run');
+    const dependsOn = draft.dependsOn.flatMap((dependency) => this.#namesOf.get(dependency.name) ?? []);
+    const order = this.#orderOf(draft);
+    const steps: ImportValue[] = [];
+    const services: ImportValue[] = [];
+    for (const step of draft.steps) {
+      const written = this.#steps(workflow, step, order);
+      (step.background === 'service' ? services : steps).push(...written);
+    }
+    if (draft.order !== 'graph' && order.isGraph)
+      more.push('its steps are a graph: each starts as soon as those that it waits for have ended');
+    this.#notes.push({
+      verdict: less.length > 0 ? 'lost' : more.length > 0 ? 'remark' : 'carried',
+      path: file.path,
+      line: draft.line,
+      subject: `pipeline "${this.#kept.restore(name)}"`,
+      texts: [...less, ...more],
+      workflow: name,
+    });
+    return {
+      type: draft.type === 'docker' ? undefined : draft.type,
+      depends_on: dependsOn.length === 0 ? undefined : dependsOn,
+      clone: draft.clone.isDisabled
+        ? { disable: true }
+        : draft.clone.depth > 0
+          ? { depth: draft.clone.depth }
+          : undefined,
+      environment: nonEmpty({ ...draft.environment, ...draft.matrix }),
+      volumes:
+        draft.volumes.length === 0
+          ? undefined
+          : draft.volumes.map(({ name: volume, medium, sizeBytes }) => ({
+              name: volume,
+              temp:
+                medium === 'memory'
+                  ? { medium, size_limit: sizeBytes === undefined ? undefined : String(sizeBytes) }
+                  : {},
+            })),
+      services: services.length === 0 ? undefined : services,
+      steps,
+    };
+  }
+
+  /** What each step waits for when all of them run, and whether it has to be written. */
+  #orderOf(draft: WorkflowDraft): Order {
+    const hasClone = !draft.clone.isDisabled;
+    const ordered =
+      draft.order === 'graph'
+        ? { names: new Map<StepDraft, string>(), dependsOn: new Map(draft.steps.map((step) => [step, step.dependsOn])) }
+        : orderJob(draft.steps, new Set(draft.steps), draft.order, hasClone);
+    const running = draft.steps.filter(({ background }) => background !== 'service');
+    const services = new Set(
+      draft.steps.filter((step) => step.background === 'service').map((step) => ordered.names.get(step) ?? step.name),
+    );
+    const waitsOf = (step: StepDraft): readonly string[] =>
+      (ordered.dependsOn.get(step) ?? []).filter((name) => name !== 'clone' && !services.has(name));
+    const isChain = running.every((step, index) => {
+      const before = running[index - 1];
+      const waits = waitsOf(step);
+      return before === undefined
+        ? waits.length === 0
+        : waits.length === 1 && waits[0] === (ordered.names.get(before) ?? before.name);
+    });
+    return { names: ordered.names, waitsOf, isGraph: !isChain };
+  }
+
+  /** A step, or several where its conditions are alternatives. */
+  #steps({ draft, file, name: workflow }: PlacedWorkflow, step: StepDraft, order: Order): readonly ImportValue[] {
+    const name = order.names.get(step) ?? step.name;
+    const { alternatives, lost, remarks } = importConditions(step.when, this.#dialect);
+    const less = lost.map((what) => `its condition ${what}; until then it never runs`);
+    const more = [...remarks];
+    const refusal = this.#refusal(step, draft);
+    const isCarried = refusal === undefined;
+    if (refusal !== undefined) less.push(`what it does (${refusal}); until then it never runs`);
+    if (alternatives.length > 1)
+      more.push(`its conditions are alternatives, so it became ${alternatives.length} steps`);
+    if (step.secrets.some(({ isRequired }) => !isRequired))
+      more.push('a secret that is missing is an error before the first step');
+    if (name !== step.name) more.push(`its name is taken, so it is "${name}"`);
+    const free = [
+      ...this.#kept.namesIn(JSON.stringify([step.commands, step.image, step.environment, step.settings])),
+    ].filter((variable) => outsiderVariables.has(variable) || !knownNames().has(variable));
+    if (free.length > 0)
+      more.push(
+        `the value of ${free.map((variable) => `\${${variable}}`).join(', ')} stands in quotes, which it may not hold itself`,
+      );
+    const unknown = this.#unknownNames(step);
+    if (unknown.length > 0)
+      more.push(
+        `it names ${unknown.join(', ')}, which .gantry.yml does not set for commands: use a variable of GANTRY_ or DRONE_`,
+      );
+    this.#notes.push({
+      verdict: less.length > 0 ? 'lost' : more.length > 0 ? 'remark' : 'carried',
+      path: file.path,
+      line: step.line,
+      subject: `step "${this.#kept.restore(name)}"`,
+      texts: [...less, ...more],
+      workflow,
+      step: name,
+    });
+    const waits = order.waitsOf(step);
+    const isOfChain = !order.isGraph || step.background === 'service';
+    const body = isCarried ? this.#step(step, draft) : undefined;
+    return (alternatives.length === 0 ? [undefined] : alternatives).map((when, index) => ({
+      name: index === 0 ? name : `${name} ${index + 1}`,
+      ...(body ?? { image: 'base/busybox', commands: [`echo "To be written by hand: ${less.at(-1)}"; exit 1`] }),
+      depends_on:
+        isOfChain || (waits.length === 0 && draft.clone.isDisabled)
+          ? undefined
+          : waits.length === 0
+            ? ['clone']
+            : waits,
+      when: isCarried ? when : { event: 'none' },
+    }));
+  }
+
+  /** Why the step itself would be refused; `undefined` when it would not. */
+  #refusal(step: StepDraft, draft: WorkflowDraft): string | undefined {
+    const volumes = draft.volumes.map(({ name }) => ({ name, temp: {} }));
+    const document = { kind: 'pipeline', volumes, steps: [{ name: 's', ...this.#step(step, draft) }] };
+    const { findings } = lintPipelineFile('.gantry.yml', importYaml(document, this.#kept));
+    return findings.find(({ severity }) => severity === 'error')?.message;
+  }
+
+  #step(step: StepDraft, draft: WorkflowDraft): Readonly<Record<string, ImportValue>> {
+    const settings: Record<string, ImportValue> = {};
+    const environment: Record<string, ImportValue> = { ...step.environment };
+    const put = (variable: string, value: ImportValue): void => {
+      const setting = /^PLUGIN_([A-Z0-9_]+)$/.exec(variable)?.[1];
+      if (setting !== undefined && step.kind === 'image') settings[setting.toLowerCase()] = value;
+      else environment[variable] = value;
+    };
+    for (const [variable, value] of Object.entries(step.settings)) put(variable, value);
+    for (const secret of step.secrets) put(secret.variable, secretOf(secret));
+    return {
+      image: step.image === '' ? undefined : step.image,
+      pull: step.pull === 'default' ? undefined : step.pull === 'if-not-present' ? 'if-not-exists' : step.pull,
+      detach: step.background === 'detached' ? true : undefined,
+      user: step.user,
+      working_dir: step.workingDirectory?.replace(workspaceOf(draft), '.'),
+      environment: nonEmpty(environment),
+      settings: nonEmpty(settings),
+      entrypoint: step.entrypoint,
+      command: step.command,
+      commands: step.commands.length === 0 ? undefined : step.commands,
+      failure: step.onFailure === 'ignore' && step.background === undefined ? 'ignore' : undefined,
+      ports:
+        step.ports.length === 0
+          ? undefined
+          : step.ports.map(({ port, protocol }) => (protocol === 'tcp' ? port : `${port}/${protocol}`)),
+      volumes:
+        step.volumes.length === 0
+          ? undefined
+          : step.volumes
+              .filter(({ name }) => draft.volumes.some((volume) => volume.name === name))
+              .map(({ name, target }) => ({ name, path: target })),
+    };
+  }
+
+  /** Variables of other systems that its commands name, and that the environment of `.gantry.yml` does not have. */
+  #unknownNames(step: StepDraft): readonly string[] {
+    if (this.#dialect === 'drone1') return [];
+    const text = this.#kept.restore([...step.commands, ...Object.values(step.environment)].join('\n'));
+    const named = new Set(text.matchAll(/\$\{?((?:CI|DRONE)_[A-Z0-9_]+)/g).map(([, name]) => name!));
+    return [...named].filter((name) => !knownNames().has(name) && !Object.hasOwn(step.environment, name));
+  }
+}
+
+interface Order {
+  readonly names: ReadonlyMap<StepDraft, string>;
+  /** Names of steps, the checkout and services left out. */
+  waitsOf(step: StepDraft): readonly string[];
+  /** Not one after the other: what each waits for has to be written. */
+  readonly isGraph: boolean;
+}
+
+const keyOrder = [
+  'kind',
+  'type',
+  'name',
+  'trigger',
+  'depends_on',
+  'clone',
+  'environment',
+  'volumes',
+  'services',
+  'steps',
+];
+
+function inOrder(document: Readonly<Record<string, ImportValue>>): Readonly<Record<string, ImportValue>> {
+  return Object.fromEntries(keyOrder.map((key) => [key, document[key]]));
+}
+
+function nonEmpty(map: Readonly<Record<string, ImportValue>>): Readonly<Record<string, ImportValue>> | undefined {
+  return Object.keys(map).length === 0 ? undefined : map;
+}
+
+function workspaceOf({ workspace: { base, path } }: WorkflowDraft): string {
+  return path === '' ? base : `${base}/${path}`;
+}
+
+/** A secret, or a setting with secrets in it as it was before it became JSON. */
+function secretOf({ secret, parts }: SecretReference): ImportValue {
+  if (!parts) return { from_secret: secret };
+  const secrets: string[] = [];
+  const text = parts
+    .map((part) => (typeof part === 'string' ? part : `\\uE002${secrets.push(part.secret) - 1}\\uE002`))
+    .join('');
+  const revive = (value: unknown): ImportValue => {
+    if (typeof value === 'string') {
+      const found = /^\uE002(\d+)\uE002$/.exec(value);
+      return found ? { from_secret: secrets[Number(found[1])]! } : value;
+    }
+    if (Array.isArray(value)) return value.map(revive);
+    if (typeof value === 'object' && value !== null)
+      return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, revive(each)]));
+    return value as number | boolean;
+  };
+  return revive(JSON.parse(text));
+}
+
+let known: ReadonlySet<string> | undefined;
+
+/** Names that commands of `.gantry.yml` find in their environment. */
+function knownNames(): ReadonlySet<string> {
+  known ??= new Set([
+    ...Object.keys(
+      stepEnvironment(sampleFacts, 'gantry', {
+        workflow: {
+          name: 'w',
+          type: 'docker',
+          number: 1,
+          dependsOn: [],
+          matrix: {},
+          workspace: { base: '/', path: '' },
+          environment: {},
+        },
+        step: { name: 's', number: 1, environment: {}, settings: {}, isPlugin: false },
+      }),
+    ),
+    ...executionVariables,
+    ...['DRONE_TAG', 'DRONE_PULL_REQUEST', 'DRONE_DEPLOY_TO', 'DRONE_SEMVER', 'DRONE_WORKSPACE'],
+  ]);
+  return known;
+}
+
+/** Events that source and result are compared at. */
+const probes: readonly EventFacts[] = (
+  [
+    ['push', 'refs/heads/main', 'main'],
+    ['push', 'refs/heads/feature/x', 'feature/x'],
+    ['tag', 'refs/tags/v1.2.3', 'v1.2.3'],
+    ['pull_request', 'refs/pull/7/head', 'main'],
+    ['manual', 'refs/heads/main', 'main'],
+    ['promote', 'refs/heads/main', 'main'],
+    ['rollback', 'refs/heads/main', 'main'],
+    ['cron', 'refs/heads/main', 'main'],
+  ] as const
+).map(([kind, ref, branch]) => ({
+  ...sampleFacts.event,
+  kind,
+  ref,
+  branch,
+  ...(kind === 'promote' || kind === 'rollback' ? { target: 'production' } : {}),
+  ...(kind === 'cron' ? { schedule: 'nightly' } : {}),
+  ...(kind === 'pull_request'
+    ? { pullRequest: { number: 7, title: 't', sourceBranch: 'feature/x', targetBranch: 'main', action: 'opened' } }
+    : {}),
+}));
+
+/** What is said to be carried, and is not the same at every probe, becomes a remark. */
+function compared(files: readonly PipelineFile[], text: string, notes: readonly ImportNote[]): readonly ImportNote[] {
+  const found = new Map<ImportNote, string>();
+  for (const event of probes) {
+    const compiled = compileAt(files, event);
+    // It asks for what Gantry does not do: that has been told.
+    if (compiled.kind === 'failed') continue;
+    const source = planOf(compiled);
+    const result = planOf(compileAt([{ path: '.gantry.yml', text }], event));
+    for (const note of notes) {
+      if (note.verdict !== 'carried' || note.workflow === undefined || found.has(note)) continue;
+      const difference = differenceOf(note, source, result);
+      if (difference !== undefined) found.set(note, `${difference} at ${event.kind} of ${event.branch}`);
+    }
+  }
+  return notes.map((note) => {
+    const difference = found.get(note);
+    return difference === undefined ? note : { ...note, verdict: 'remark', texts: [difference] };
+  });
+}
+
+type Plan = ReadonlyMap<string, ReadonlyMap<string, StepPlan>>;
+
+function compileAt(files: readonly PipelineFile[], event: EventFacts): CompileResult {
+  const input: CompileInput = { ...sampleFacts, files, event, secretNames: [], stepTimeoutMs: 3_600_000 };
+  return compilePipeline(input);
+}
+
+function planOf(result: CompileResult): Plan {
+  const workflows = result.kind === 'planned' ? result.plan.workflows : [];
+  return new Map(workflows.map(({ name, steps }) => [name, new Map(steps.map((step) => [step.name, step]))]));
+}
+
+/** In words, what of a workflow or step is not the same in both plans. */
+export function differenceOf(
+  { workflow = '', step }: Pick<ImportNote, 'workflow' | 'step'>,
+  source: Plan,
+  result: Plan,
+): string | undefined {
+  const [before, after] = [source.get(workflow), result.get(workflow)];
+  if (!before || !after) return before === after ? undefined : 'whether it runs is not the same';
+  if (step === undefined) return undefined;
+  const [was, is] = [before.get(step), after.get(step)];
+  if (!was || !is) return was === is ? undefined : 'whether it runs is not the same';
+  if (!was.skipped !== !is.skipped) return 'whether it runs is not the same';
+  if (was.skipped) return undefined;
+  if (JSON.stringify(was.runOn) !== JSON.stringify(is.runOn)) return 'whether it runs after a failure is not the same';
+  if (
+    JSON.stringify([was.image, was.commands, was.entrypoint, was.command]) !==
+    JSON.stringify([is.image, is.commands, is.entrypoint, is.command])
+  )
+    return 'what it runs is not the same';
+  return sameNames(runningBefore(was, before), runningBefore(is, after))
+    ? undefined
+    : 'what it waits for is not the same';
+}
+
+/** All steps that are run before this one can start: those it waits for, through those that do not run. */
+function runningBefore(step: StepPlan, steps: ReadonlyMap<string, StepPlan>): ReadonlySet<string> {
+  const found = new Set<string>();
+  const look = (one: StepPlan): void => {
+    for (const name of one.dependsOn) {
+      const dependency = steps.get(name);
+      if (!dependency || found.has(name)) continue;
+      if (!dependency.skipped && dependency.background !== 'service') found.add(name);
+      look(dependency);
+    }
+  };
+  look(step);
+  return found;
+}
+
+function sameNames(left: ReadonlySet<string>, right: ReadonlySet<string>): boolean {
+  return left.size === right.size && left.isSubsetOf(right);
+}
