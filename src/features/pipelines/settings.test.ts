@@ -319,4 +319,31 @@ describe('a promotion', () => {
     expect((await promote('staging', 'write')).target).toBe('staging');
     expect((await promote('production', 'admin')).target).toBe('production');
   });
+
+  it('that was allowed is asked about again at each rerun', async () => {
+    world = await PipelinesWorld.create(shipping);
+    world.connect(new ScriptedRunner({ script: () => passed }));
+    await world.until(await world.pushed());
+    const { number } = await promote('production', 'write');
+    const promoted = await world.store.read.pipelines.findByNumber(world.project.id, number);
+    await world.until(promoted!);
+    await configure({ promotionRules: [{ target: 'production', role: 'admin' }] });
+    const person = await createPerson(world.store, 'li');
+    await world.store.write(({ projects }) => projects.setRole(world.project.id, person.id, 'write'));
+    const { actor } = world.request();
+    const refused: string[] = [];
+    const request = world.request({
+      actor: { ...actor, person } as typeof actor,
+      noteRefusal: (action, subject) => {
+        refused.push(`${action} ${subject}`);
+        return Promise.resolve();
+      },
+    });
+    for (const body of [{ only: 'all' as const }, { parameters: { REASON: 'again' } }]) {
+      const params = { ...world.path, number };
+      const rerun = world.feature.operations!.rerunPipeline!({ params, query: undefined, body }, request);
+      await expect(rerun).rejects.toMatchObject({ code: 'ACCESS_DENIED' });
+    }
+    expect(refused).toEqual(['pipeline:promote:refused mei/shop', 'pipeline:promote:refused mei/shop']);
+  });
 });
