@@ -9,6 +9,8 @@ import { configRows } from '../src/app/config.ts';
 import { commandReference } from '../src/cli/reference.ts';
 import { errorCatalogue } from '../src/core/errors.ts';
 import { actions, roles } from '../src/core/permission.ts';
+import type { Recipe } from '../src/drivers/images/composed/recipe.ts';
+import { findRecipe, recipes } from '../src/drivers/images/composed/recipes.ts';
 import { type GantryPlace, gantryKeys, gantryPlaces } from '../src/engine/gantry-keys.ts';
 import { gantrySchema } from '../src/engine/gantry-schema.ts';
 import { lintHints } from '../src/engine/lint-hints.ts';
@@ -49,6 +51,11 @@ function put(file: string, text: string): void {
 
 const code = (text: string): string => `\`${text}\``;
 
+function wholeMb(recipe: Recipe): number {
+  const parent = recipe.parent === undefined ? undefined : findRecipe(recipe.parent);
+  return recipe.layerMb + (parent ? wholeMb(parent) : 0);
+}
+
 put(
   'docs/reference/config.md',
   page(
@@ -66,6 +73,28 @@ put(
               : '';
         return [`${code(variable)}${'flag' in row ? `, ${code(row.flag)}` : ''}`, code(name), shown ?? '', description];
       }),
+    ),
+  ),
+);
+
+put(
+  'docs/reference/images.md',
+  page(
+    'Images that are composed here',
+    'From Debian packages and, where a version is named that Debian does not have, from the registry of the language; on first need, or ahead by `npm run images -- base/golang:1.22`. No registry of images is asked. The first tag is what no tag means. Sizes are of the compressed layer and, behind it, of all layers together, which images share. Each one ran a program of its language in a sandbox before it was kept.',
+    table(
+      ['image', 'tags', 'on top of', 'packages named by the recipe', 'MB'],
+      recipes.map((recipe) => [
+        code(recipe.name),
+        recipe.tags.map(code).join(' '),
+        recipe.parent === undefined ? '' : code(recipe.parent),
+        [
+          ...recipe.packages,
+          ...recipe.npm.map(({ name, version }) => `${name.amd64} ${version} (npm)`),
+          ...(recipe.goToolchain ? [`Go ${recipe.goToolchain.version} (Go module)`] : []),
+        ].join(', '),
+        `${recipe.layerMb} / ${wholeMb(recipe)}`,
+      ]),
     ),
   ),
 );

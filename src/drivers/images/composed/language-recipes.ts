@@ -14,6 +14,7 @@ function nodeRecipe({ version, tags, integrity }: NodeVersion): Recipe {
   return {
     ...plain,
     name: 'base/node',
+    layerMb: 64,
     tags: [...tags, version.split('.').slice(0, 2).join('.'), version],
     parent: debianParent,
     packages: ['git', 'libstdc++6'],
@@ -60,7 +61,7 @@ const go = {
 
 function goRecipe(toolchain: GoToolchain, tags: readonly string[]): Recipe {
   const minor = toolchain.version.split('.').slice(0, 2).join('.');
-  return { ...go, tags: [minor, toolchain.version, ...tags], packages: [], goToolchain: toolchain };
+  return { ...go, layerMb: 66, tags: [minor, toolchain.version, ...tags], packages: [], goToolchain: toolchain };
 }
 
 /** Languages with the tools that their projects are built and tested with. */
@@ -69,6 +70,7 @@ export const languageRecipes: readonly Recipe[] = [
   {
     ...plain,
     name: 'base/gcc',
+    layerMb: 97,
     tags: ['12', 'latest', '12.2'],
     parent: debianParent,
     packages: ['g++', 'gcc', 'git', 'libc6-dev', 'make', 'patch', 'pkgconf', 'xz-utils'],
@@ -89,6 +91,7 @@ export const languageRecipes: readonly Recipe[] = [
   ...goToolchains.map((toolchain, i) => goRecipe(toolchain, i === 0 ? ['latest', '1'] : [])),
   {
     ...go,
+    layerMb: 119,
     tags: ['1.19', '1.19.8'],
     packages: ['golang-1.19-go'],
     links: { 'usr/local/go': '/usr/lib/go-1.19' },
@@ -96,6 +99,7 @@ export const languageRecipes: readonly Recipe[] = [
   {
     ...plain,
     name: 'base/python',
+    layerMb: 31,
     tags: ['3.11', 'latest', '3'],
     parent: debianParent,
     packages: ['git', 'python3', 'python3-distutils', 'python3-pip', 'python3-venv'],
@@ -114,6 +118,7 @@ export const languageRecipes: readonly Recipe[] = [
   {
     ...plain,
     name: 'base/openjdk',
+    layerMb: 157,
     tags: ['17', 'latest', '17-jdk'],
     parent: debianParent,
     packages: ['git', 'openjdk-17-jdk-headless'],
@@ -136,6 +141,7 @@ export const languageRecipes: readonly Recipe[] = [
   {
     ...plain,
     name: 'base/maven',
+    layerMb: 10,
     tags: ['3', 'latest', '3.8', '3-jdk-17', '3.8-jdk-17'],
     parent: 'base/openjdk:17',
     packages: ['maven'],
@@ -148,6 +154,7 @@ export const languageRecipes: readonly Recipe[] = [
   {
     ...plain,
     name: 'base/rust',
+    layerMb: 172,
     tags: ['1', 'latest'],
     parent: gccParent,
     packages: ['cargo-web', 'rust-web-clippy', 'rustc-web', 'rustfmt-web'],
@@ -161,6 +168,7 @@ export const languageRecipes: readonly Recipe[] = [
   {
     ...plain,
     name: 'base/php',
+    layerMb: 39,
     tags: ['8.2', 'latest', '8', '8.2-cli'],
     parent: debianParent,
     packages: ['composer', 'git', 'php8.2-cli', 'php8.2-curl', 'php8.2-mbstring', 'php8.2-xml', 'php8.2-zip', 'unzip'],
@@ -177,6 +185,7 @@ export const languageRecipes: readonly Recipe[] = [
   {
     ...plain,
     name: 'base/ruby',
+    layerMb: 9,
     tags: ['3.1', 'latest', '3'],
     parent: gccParent,
     packages: ['bundler', 'ruby', 'ruby-dev'],

@@ -4,6 +4,8 @@ export interface Recipe {
   readonly name: string;
   /** The first is what no tag means. */
   readonly tags: readonly string[];
+  /** About how large its own layer is, compressed: for the reference page, nothing goes by it. */
+  readonly layerMb: number;
   /** Debian suite by its code name. */
   readonly suite: 'bookworm';
   /** Image below: this one adds a layer to it. */

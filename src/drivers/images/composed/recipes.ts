@@ -14,9 +14,10 @@ export function findRecipe(reference: string): Recipe | undefined {
 
 /** Changes with the recipe, with those below it and with the method: an image of another one is composed again. */
 export function recipeDigest(recipe: Recipe): string {
+  const { layerMb: _, ...method } = recipe;
   const parent = recipe.parent === undefined ? undefined : findRecipe(recipe.parent);
   return createHash('sha256')
-    .update(JSON.stringify([recipeVersion, recipe, parent && recipeDigest(parent)]))
+    .update(JSON.stringify([recipeVersion, method, parent && recipeDigest(parent)]))
     .digest('hex');
 }
 

@@ -6,6 +6,7 @@ export const systemRecipes: readonly Recipe[] = [
   {
     ...plain,
     name: 'base/busybox',
+    layerMb: 1,
     tags: ['latest', '1'],
     packages: ['busybox-static'],
     hasBusyboxApplets: true,
@@ -16,6 +17,7 @@ export const systemRecipes: readonly Recipe[] = [
     // What holds a job's network in a container engine, and the gate that waits in the container of each step.
     ...plain,
     name: 'base/gate',
+    layerMb: 5,
     tags: ['latest', '1'],
     packages: ['busybox-static', 'libc6', 'libcrypt1', 'perl-base'],
     skip: ['dpkg', 'libgcc-s1'],
@@ -27,6 +29,7 @@ export const systemRecipes: readonly Recipe[] = [
   {
     ...plain,
     name: 'base/debian',
+    layerMb: 24,
     tags: ['12', 'latest', 'bookworm'],
     // The first four do nothing here, but apt refuses to install anything while what is there lacks them.
     packages: [
@@ -82,6 +85,7 @@ export const systemRecipes: readonly Recipe[] = [
   {
     ...plain,
     name: 'base/git',
+    layerMb: 20,
     tags: ['latest', '2'],
     parent: debianParent,
     packages: ['git', 'openssh-client'],
@@ -96,6 +100,7 @@ export const systemRecipes: readonly Recipe[] = [
   {
     ...plain,
     name: 'devops/git',
+    layerMb: 20,
     tags: ['latest', '2'],
     parent: debianParent,
     packages: ['curl', 'git', 'jq', 'openssh-client'],
