@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,6 +26,18 @@ describe('readNetworkFile', () => {
       registries: [],
     });
     expect(await read('{"mirrors": {"go_sumdb": "off"}}')).toMatchObject({ mirrors: { goSumDb: 'off' } });
+  });
+
+  it.each(['behind-a-proxy.md', 'behind-a-proxy.zh-CN.md'])('reads the file that the guide shows: %s', async (name) => {
+    const guide = readFileSync(new URL(`../../docs/guide/${name}`, import.meta.url), 'utf8');
+    const [block] = /^ {4}proxy:\n(?: {4}.*\n)+/m.exec(guide) ?? [''];
+    const { images, mirrors, proxy, registries } = await read(block.replaceAll(/^ {4}/gm, ''));
+    expect([proxy?.noProxy, mirrors.goSumDb, images.length, registries.length]).toEqual([
+      ['.example.internal'],
+      'off',
+      2,
+      1,
+    ]);
   });
 
   it('knows every form of the credentials in it', async () => {
