@@ -9,6 +9,8 @@ export interface ImageSource {
   serves(reference: string): boolean;
   /** Whether asking again may give another image; what is composed here stays until the recipe changes. */
   readonly isRemote: boolean;
+  /** Those of the logins that asking for the reference would use: the others do not tell two requests apart. */
+  loginsFor(reference: string, logins: readonly RegistryCredentials[]): readonly RegistryCredentials[];
   /** Asks what the reference means now. Throws IMAGE_NOT_FOUND, IMAGE_INVALID or IMAGE_PULL_FAILED. */
   resolve(reference: string, request: ImageRequest): Promise<ResolvedImage>;
   /** The layer's uncompressed tar. The store verifies the diff id before it keeps anything. */

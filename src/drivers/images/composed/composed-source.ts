@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createZstdDecompress } from 'node:zlib';
 import { GantryError } from '../../../core/errors.ts';
-import type { ImageConfig } from '../../../core/image.ts';
+import type { ImageConfig, RegistryCredentials } from '../../../core/image.ts';
 import type { ImageRequest, ImageSource, LayerDescriptor, ResolvedImage } from '../images.ts';
 import { type ComposeTools, type CompositionRecord, composeRoot } from './compose.ts';
 import { DebianArchive, type DebianMirror } from './debian-archive.ts';
@@ -43,6 +43,7 @@ interface Kept {
 export class ComposedSource implements ImageSource {
   readonly name = 'composed';
   readonly isRemote = false;
+  readonly loginsFor = (): readonly RegistryCredentials[] => [];
   readonly #options: ComposedSourceOptions;
   readonly #archive: DebianArchive;
   readonly #kept = new Map<Recipe, Kept>();

@@ -1,11 +1,12 @@
 import { Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { GantryError } from '../../../core/errors.ts';
+import type { RegistryCredentials } from '../../../core/image.ts';
 import { formatSize } from '../../../lib/size.ts';
 import type { ImageRequest, ImageSource, LayerDescriptor, ResolvedImage } from '../images.ts';
 import { choosePlatform, isIndex, readConfig, readManifest } from './image-documents.ts';
 import { parseReference, type Reference } from './reference.ts';
-import { RegistryClient } from './registry-client.ts';
+import { findCredentials, RegistryClient } from './registry-client.ts';
 
 export interface RegistrySourceOptions {
   /** Host of names without one; absent = such names are refused with the reason. */
@@ -33,6 +34,11 @@ export class RegistrySource implements ImageSource {
 
   serves(reference: string): boolean {
     return !reference.startsWith('base/');
+  }
+
+  loginsFor(text: string, logins: readonly RegistryCredentials[]): readonly RegistryCredentials[] {
+    const login = findCredentials(parseReference(text, this.#options.defaultHost), logins);
+    return login ? [login] : [];
   }
 
   async resolve(text: string, request: ImageRequest): Promise<ResolvedImage> {

@@ -197,6 +197,15 @@ describe('ImageStore with a registry', () => {
     );
   });
 
+  it('shares what is public with whoever has a login of another registry', async () => {
+    const { store, host, requests } = await serve(await makeImage());
+    const image = await store.provide(`${host}/app:1`, { pull: 'default' });
+    const before = requests.length;
+    const credentials = [{ registry: 'elsewhere.test', username: 'me', password: 'pw' }];
+    expect(await store.provide(`${host}/app:1`, { pull: 'default', credentials })).toEqual(image);
+    expect(requests.length).toBe(before);
+  });
+
   it('sends a password to the registry and to no realm elsewhere', async () => {
     const seen: (string | undefined)[] = [];
     const basic = await serve(await makeImage(), (request, response) => {

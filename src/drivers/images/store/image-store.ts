@@ -35,10 +35,12 @@ export class ImageStore implements Images {
     this.#options = options;
   }
 
-  async provide(reference: string, options: Parameters<Images['provide']>[1]): Promise<UnpackedImage> {
+  async provide(reference: string, given: Parameters<Images['provide']>[1]): Promise<UnpackedImage> {
     const source = this.#options.sources.find((candidate) => candidate.serves(reference));
     if (!source)
       throw new GantryError('IMAGE_NOT_FOUND', `Cannot find the image "${reference}": nothing serves this name`);
+    // A login of another registry makes no difference: public images are shared all the same.
+    const options = { ...given, credentials: source.loginsFor(reference, given.credentials ?? []) };
     // What is composed here is always asked for: it costs a look, and a new recipe counts at once.
     const policy = source.isRemote ? effectivePolicy(reference, options.pull) : 'always';
     if (policy !== 'always') {
