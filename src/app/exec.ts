@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { GantryError } from '../core/errors.ts';
+import { secretsOf } from '../core/network-settings.ts';
 import type { PipelineStatus } from '../core/pipeline.ts';
 import type { PipelinePlan } from '../core/plan.ts';
 import type { CompileInput, CompileResult } from '../engine/compile-input.ts';
@@ -116,11 +117,8 @@ export async function runExec(request: RunExecRequest): Promise<ExecRun> {
   // Images are shared with servers of this host; what steps write is not.
   const own = { ...config, dataFolder: execFolder(config) };
   const identity = ownIdentity();
-  const runtime = await openRuntime(
-    runtimeSettings(own, environment, openRunnerFolder(own)),
-    { instanceId: 'exec', ...identity },
-    { clock, logger },
-  );
+  const settings = runtimeSettings(own, environment, openRunnerFolder(own));
+  const runtime = await openRuntime(settings, { instanceId: 'exec', ...identity }, { clock, logger });
   const { findings, isUsable } = await runtime.probe();
   if (!isUsable) {
     await runtime.close();
@@ -151,6 +149,7 @@ export async function runExec(request: RunExecRequest): Promise<ExecRun> {
     generation: `${identity.pid}.${identity.startTicks}.${identity.bootId}`,
     stepLimits: { memoryBytes: config.stepMemory, pids: config.stepPids, diskBytes: config.stepDisk },
     serviceReadyLimitMs: config.serviceReadyLimit,
+    alwaysMasked: settings.kind === 'scripted' ? [] : secretsOf(settings.network),
     clock,
     timers: systemTimers,
     logger,

@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { GantryError } from '../core/errors.ts';
+import { secretsOf } from '../core/network-settings.ts';
+import type { SecretVault } from '../core/secret-vault.ts';
 import type { LogStorage } from '../drivers/logs/logs.ts';
+import { CachedCompiler } from '../engine/cached-compiler.ts';
 import { CompileProcess } from '../engine/compile-process.ts';
 import { ConvertingCompiler } from '../engine/convert/converting-compiler.ts';
 import { ProgramConverter } from '../engine/convert/program-converter.ts';
@@ -23,6 +26,7 @@ import { systemTimers } from '../lib/timers.ts';
 import { housekeeping } from '../server/housekeeping.ts';
 import type { Store } from '../store/open-store.ts';
 import type { Config } from './config.ts';
+import { readNetworkFile } from './network-file.ts';
 import { rootFolder } from './root-folder.ts';
 
 export interface Features {
@@ -69,8 +73,8 @@ export function createFeatures(deps: {
     unitOfWork: store,
     happenings: store.happenings,
     repository: code.repository,
-    compiler: new ConvertingCompiler(compiler, converter, sampleFacts),
-    secrets: secrets.vault,
+    compiler: new CachedCompiler(new ConvertingCompiler(compiler, converter, sampleFacts)),
+    secrets: maskingAlways(secrets.vault, secretsOf(readNetworkFile(config.mirrors))),
     logs,
     clock,
     logger: logger('pipelines'),
@@ -98,6 +102,11 @@ export function createFeatures(deps: {
   // Pipelines before code: an event that code finds at its start must find somebody who plans it.
   const tidy = housekeeping({ store, clock, logger: logger('housekeeping') });
   return { all: [accounts, secrets, settings, pipelines, code, logViews, webhooks, tidy], code, pipelines, compiler };
+}
+
+/** What no log may show, whatever the project: the runner masks it too, from the first line on. */
+function maskingAlways(vault: SecretVault, always: readonly string[]): SecretVault {
+  return { ...vault, maskValues: async (projectId) => [...(await vault.maskValues(projectId)), ...always] };
 }
 
 function readCertificates(path: string): string {
