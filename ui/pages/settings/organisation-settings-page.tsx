@@ -6,8 +6,9 @@ import { Link } from '../../router.tsx';
 import { RegistrySettings } from './registry-settings.tsx';
 import { SecretSettings } from './secret-settings.tsx';
 import { VariableSettings } from './variable-settings.tsx';
+import { WebhookSettings } from './webhook-settings.tsx';
 
-const tabs = ['secrets', 'variables'] as const;
+const tabs = ['secrets', 'variables', 'webhooks'] as const;
 
 /** What all projects of an organisation have. Whether one may see it is the server's to say. */
 export function OrganisationSettingsPage({ owner, tab }: { owner: string; tab: string }) {
@@ -33,6 +34,8 @@ export function OrganisationSettingsPage({ owner, tab }: { owner: string; tab: s
       </nav>
       {current === 'variables' ? (
         <VariableSettings holder={{ owner }} mayChange />
+      ) : current === 'webhooks' ? (
+        <WebhookSettings holder={{ owner }} />
       ) : (
         <>
           <SecretSettings holder={{ owner }} />

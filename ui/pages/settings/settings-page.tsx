@@ -11,13 +11,15 @@ import { isAtLeast } from '../../session.ts';
 import { AuditSettings } from './audit-settings.tsx';
 import { CronSettings } from './cron-settings.tsx';
 import { GeneralSettings } from './general-settings.tsx';
+import { IncomingWebhookSettings } from './incoming-webhook-settings.tsx';
 import { MemberSettings } from './member-settings.tsx';
 import { PipelineSettings } from './pipeline-settings.tsx';
 import { RegistrySettings } from './registry-settings.tsx';
 import { SecretSettings } from './secret-settings.tsx';
 import { VariableSettings } from './variable-settings.tsx';
+import { WebhookSettings } from './webhook-settings.tsx';
 
-const tabs = ['general', 'pipelines', 'members', 'secrets', 'variables', 'crons', 'audit'] as const;
+const tabs = ['general', 'pipelines', 'members', 'secrets', 'variables', 'crons', 'webhooks', 'audit'] as const;
 const neededRole = {
   general: 'admin',
   pipelines: 'admin',
@@ -25,6 +27,7 @@ const neededRole = {
   secrets: 'maintain',
   variables: 'write',
   crons: 'read',
+  webhooks: 'maintain',
   audit: 'admin',
 } as const;
 
@@ -83,6 +86,13 @@ export function SettingsPage({ owner, project, tab }: { owner: string; project: 
                 mayChange={isAtLeast(role, 'maintain') && !isArchived}
                 mayRun={isAtLeast(role, 'write') && !isArchived}
               />
+            );
+          if (current === 'webhooks')
+            return (
+              <>
+                <WebhookSettings holder={name} />
+                <IncomingWebhookSettings name={name} />
+              </>
             );
           if (current === 'audit') return <AuditSettings name={name} />;
           return <GeneralSettings name={name} />;
