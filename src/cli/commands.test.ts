@@ -244,7 +244,7 @@ describe('gantry help', () => {
   });
 
   it('is completed with topics and commands', async () => {
-    expect((await gantry({}, ['__complete', 'help', 'e'])).stdout).toBe('exit-codes\nenvironment\n');
+    expect((await gantry({}, ['__complete', 'help', 'e'])).stdout).toBe('exit-codes\nenvironment\nexec\n');
     expect((await gantry({}, ['__complete', 'help', 'pip'])).stdout).toBe('pipeline\n');
   });
 });
