@@ -6,7 +6,7 @@ export default defineConfig({
     include: ['test/docker/**/*.test.ts'],
     testTimeout: 120_000,
     hookTimeout: 180_000,
-    maxWorkers: 1,
+    maxWorkers: 2,
     // A busy machine is slow, not wrong.
     expect: { poll: { timeout: 30_000 } },
   },

@@ -18,7 +18,7 @@ for (const kind of ['docker', 'podman'] as const) {
       missingImage: 'base/missing',
       leftovers: () => world.leftovers(),
       // A job takes an engine half a second and more.
-      jobsInARow: kind === 'docker' ? 60 : 20,
+      jobsInARow: kind === 'docker' ? 30 : 10,
       close: async () => {
         await world.close();
         await engine.dispose();

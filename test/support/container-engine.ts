@@ -109,7 +109,12 @@ export class ContainerEngine {
       ],
       {
         stdio: ['ignore', 'pipe', 'pipe'],
-        env: { ...process.env, CONTAINERS_CONF: join(this.folder, 'containers.conf'), TMPDIR: this.folder },
+        env: {
+          ...process.env,
+          CONTAINERS_CONF: join(this.folder, 'containers.conf'),
+          CONTAINERS_REGISTRIES_CONF: join(this.folder, 'registries.conf'),
+          TMPDIR: this.folder,
+        },
       },
     );
     this.#child = child;
@@ -206,6 +211,8 @@ export class ContainerEngine {
       Math.min(most, Number(new RegExp(`^${name} +\\S+ +(\\d+)`, 'm').exec(limits)?.[1] ?? most));
     const [files, processes] = [hardLimit('Max open files', 1_048_576), hardLimit('Max processes', 32_768)];
     mkdirSync(join(this.folder, 'networks'), { recursive: true });
+    // Docker takes loopback addresses for plain HTTP by itself.
+    writeFileSync(join(this.folder, 'registries.conf'), '[[registry]]\nlocation = "127.0.0.1"\ninsecure = true\n');
     writeFileSync(
       join(this.folder, 'containers.conf'),
       `[containers]

@@ -190,7 +190,8 @@ class DockerRuntime implements Runtime {
     await Promise.allSettled(this.#jobs.values().map(async (made) => (await made).destroy()));
     await this.#pool.close();
     const gate = await this.#gate?.catch(() => undefined);
-    await this.#removal.idle();
+    await this.#removal.finish();
+    // Last, since the containers had it mounted.
     if (gate !== undefined) await this.#removal.remove([['volumes', gate]]);
     this.#client.close();
   }

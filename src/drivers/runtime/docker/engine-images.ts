@@ -225,7 +225,9 @@ function splitTag(name: string): [repository: string, tag: string] {
 
 function authHeader({ username, password, registry }: RegistryCredentials): string {
   const serveraddress = registry.split('/')[0];
-  return Buffer.from(JSON.stringify({ username, password, serveraddress })).toString('base64url');
+  const text = Buffer.from(JSON.stringify({ username, password, serveraddress })).toString('base64');
+  // Docker reads the alphabet for addresses with its padding, and takes anything else for no login at all.
+  return text.replaceAll('+', '-').replaceAll('/', '_');
 }
 
 function faultOf(message: PullMessage): string | undefined {

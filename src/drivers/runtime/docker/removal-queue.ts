@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../../lib/logger.ts';
 import { Turns } from '../../../lib/turns.ts';
 import type { EngineClient } from './engine-client.ts';
-import { EngineError, isNotFound } from './engine-error.ts';
+import { EngineError, EngineUnreachable, isNotFound } from './engine-error.ts';
 
 export type EngineObject = 'containers' | 'volumes' | 'networks';
 
@@ -18,6 +18,7 @@ export class RemovalQueue {
   readonly #logger: Logger;
   readonly #turns = new Turns(atOnce);
   readonly #running = new Set<Promise<void>>();
+  #isFinishing = false;
   /** Names that are ours and not yet gone: the reaper leaves them alone. */
   readonly known = new Set<string>();
 
@@ -36,8 +37,9 @@ export class RemovalQueue {
     return removing;
   }
 
-  /** Resolves when nothing is left to remove. */
-  async idle(): Promise<void> {
+  /** Resolves when nothing is left to remove. An engine that does not answer is not waited for any more. */
+  async finish(): Promise<void> {
+    this.#isFinishing = true;
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
@@ -47,7 +49,8 @@ export class RemovalQueue {
         await removeObject(this.#client, kind, name);
         break;
       } catch (error) {
-        const pauseMs = retryAfterMs[attempt];
+        const isHopeless = this.#isFinishing && error instanceof EngineUnreachable;
+        const pauseMs = isHopeless ? undefined : retryAfterMs[attempt];
         if (pauseMs === undefined) {
           this.#logger.warn('Something could not be removed from the container engine', { kind, name, error });
           break;
