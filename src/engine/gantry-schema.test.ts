@@ -76,7 +76,17 @@ const places = Object.keys(gantryKeys) as GantryPlace[];
 const words = new Set([
   ...places.flatMap((place) => [...keysAt(place)]),
   ...Object.values(unsupportedKeys).flatMap(({ workflow, step }) => [...workflow, ...step]),
-  ...['group', 'secrets', 'path', 'evaluate', 'local', 'platform', 'labels', 'skip_clone', 'runs_on', 'host', 'zzz'],
+  'group',
+  'secrets',
+  'path',
+  'evaluate',
+  'local',
+  'platform',
+  'labels',
+  'skip_clone',
+  'runs_on',
+  'host',
+  'zzz',
 ]);
 
 describe('the schema of .gantry.yml', () => {

@@ -421,7 +421,11 @@ function knownNames(): ReadonlySet<string> {
       }),
     ),
     ...executionVariables,
-    ...['DRONE_TAG', 'DRONE_PULL_REQUEST', 'DRONE_DEPLOY_TO', 'DRONE_SEMVER', 'DRONE_WORKSPACE'],
+    'DRONE_TAG',
+    'DRONE_PULL_REQUEST',
+    'DRONE_DEPLOY_TO',
+    'DRONE_SEMVER',
+    'DRONE_WORKSPACE',
   ]);
   return known;
 }

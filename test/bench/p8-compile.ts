@@ -1,0 +1,66 @@
+import { parseAllDocuments } from 'yaml';
+import { CachedCompiler } from '../../src/engine/cached-compiler.ts';
+import { compilePipeline } from '../../src/engine/compile.ts';
+import type { CompileInput } from '../../src/engine/compile-input.ts';
+import { lintPipelineFile } from '../../src/engine/lint.ts';
+import { compileInputOf } from '../support/compile-input.ts';
+import { generatePipelines } from '../support/generated-pipelines.ts';
+import type { Benchmark } from './harness.ts';
+
+const fileCount = 300;
+
+export const benchmark: Benchmark = {
+  id: 'P8',
+  title: 'compile of 300 generated files, and of the same ones again',
+  async prepare() {
+    const inputs = generatePipelines(fileCount).map(({ path, text }) => compileInputOf(path, text));
+    const failed = inputs.map((input) => compilePipeline(input)).find(({ kind }) => kind === 'failed');
+    if (failed) throw new Error(`A generated file does not compile: ${JSON.stringify(failed)}`);
+    const cached = new CachedCompiler({
+      compile: async (input) => compilePipeline(input),
+      lint: async (path, text) => lintPipelineFile(path, text),
+      resolve: async () => ({ files: [] }),
+    });
+
+    return {
+      comparisons: [
+        {
+          variant: 'full compile: text → plan',
+          peer: 'yaml 2.9: parse alone',
+          unit: 'perSecond',
+          gantry: async () => rateOf(inputs, 3, (input) => void compilePipeline(input)),
+          peerRun: async () => rateOf(inputs, 1, ({ files }) => void parseAllDocuments(files[0]!.text)),
+          goal: '≥ 4,000/s, ≥ 3×',
+          isMet: ({ gantry, ratio }) => gantry.p50 >= 4_000 && (ratio?.p50 ?? 0) >= 3,
+        },
+        {
+          variant: 'again: the same files and event',
+          peer: 'yaml 2.9: parse alone',
+          unit: 'perSecond',
+          gantry: async () => {
+            for (const input of inputs) await cached.compile(input);
+            // Read anew, as from a repository: no text is the very object that was kept.
+            const again = inputs.map((input) => structuredClone(input));
+            const startedMs = performance.now();
+            for (const input of again) await cached.compile(input);
+            return (again.length / (performance.now() - startedMs)) * 1_000;
+          },
+          peerRun: async () => rateOf(inputs, 1, ({ files }) => void parseAllDocuments(files[0]!.text)),
+          goal: '≥ 100,000/s',
+          isMet: ({ gantry }) => gantry.p50 >= 100_000,
+        },
+      ],
+      cleanUp: async () => undefined,
+      notes: [
+        `${fileCount} files, ${Math.round(inputs.reduce((sum, { files }) => sum + files[0]!.text.length, 0) / 1_024)} KiB`,
+      ],
+    };
+  },
+};
+
+/** Files per second. */
+function rateOf(inputs: readonly CompileInput[], times: number, work: (input: CompileInput) => void): number {
+  const startedMs = performance.now();
+  for (let round = 0; round < times; round += 1) for (const input of inputs) work(input);
+  return ((inputs.length * times) / (performance.now() - startedMs)) * 1_000;
+}
