@@ -111,13 +111,17 @@ export class CronScheduler {
    * more. Those that ran are known by their key; those that were passed over have their turn.
    */
   async #catchUpWithClock(now: Date): Promise<void> {
-    const { store } = this.#deps;
-    for (const { id } of await store.read.crons.listAhead(now)) {
-      await store.write(async ({ crons }) => {
+    const { store, logger } = this.#deps;
+    for (const { id, name, projectId } of await store.read.crons.listAhead(now)) {
+      const catchUp = store.write(async ({ crons }) => {
         const cron = await crons.find(id);
         if (!cron?.nextAt) return;
         const next = nextSlot(parseCronExpression(cron.expression), cron.timeZone, now);
         if (next && next < cron.nextAt) await crons.update(id, { nextAt: next });
+      });
+      // One that cannot be read any more, since its time zone is gone, must not hold up the others.
+      await catchUp.catch((error: unknown) => {
+        logger.error('A cron could not be set to the clock', { error, cron: name, projectId });
       });
     }
   }

@@ -183,6 +183,17 @@ describe('a cron', () => {
     expect((await slots()).slice(3)).toEqual(['2026-10-24T00:30Z', '2026-10-25T00:30Z', '2026-10-26T01:30Z']);
   });
 
+  it('that cannot be read any more holds up no other one', async () => {
+    await add({ name: 'broken', expression: '@hourly' });
+    await add({ expression: '@hourly' });
+    const [broken] = await world.store.read.crons.list(world.project.id);
+    await world.store.write(({ crons }) => crons.update(broken!.id, { timeZone: 'Gone/Zone' }));
+    await until('2026-01-01T01:00:30Z');
+    await world.restart();
+    await until('2026-01-01T02:00:30Z');
+    expect(await slots()).toEqual(['2026-01-01T01:00Z', '2026-01-01T02:00Z']);
+  });
+
   it('stands still while it is switched off, and makes up for nothing', async () => {
     await add({ expression: '@hourly' });
     expect(await change('NIGHTLY', { isEnabled: false })).toMatchObject({ isEnabled: false, next: null });
