@@ -8,14 +8,18 @@ const certificateEntry = 2;
 export function readCertificates(pem: string): readonly X509Certificate[] {
   const found = new Map<string, X509Certificate>();
   for (const [block] of pem.matchAll(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g)) {
-    try {
-      const certificate = new X509Certificate(block);
-      found.set(certificate.fingerprint256, certificate);
-    } catch {
-      // A block that does not parse is trusted by nobody.
-    }
+    const certificate = parseCertificate(block);
+    if (certificate) found.set(certificate.fingerprint256, certificate);
   }
   return [...found.values()];
+}
+
+function parseCertificate(block: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(block);
+  } catch {
+    return undefined;
+  }
 }
 
 /**
