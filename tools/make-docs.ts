@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { z } from 'zod';
 import { errorsZh } from '../src/api/messages/errors.zh.ts';
 import { openApi } from '../src/api/openapi.ts';
 import type { Operation } from '../src/api/operation.ts';
 import { operations } from '../src/api/operations.ts';
+import { webhookPayloads } from '../src/api/webhook-payloads.ts';
 import { configRows } from '../src/app/config.ts';
 import { commandReference } from '../src/cli/reference.ts';
 import { errorCatalogue } from '../src/core/errors.ts';
@@ -74,6 +76,41 @@ put(
         return [`${code(variable)}${'flag' in row ? `, ${code(row.flag)}` : ''}`, code(name), shown ?? '', description];
       }),
     ),
+  ),
+);
+
+/** Every field of a schema with its path, its type and what it is. */
+function fieldsOf(schema: JsonSchema, path = ''): string[][] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
+    const at = path === '' ? name : `${path}.${name}`;
+    if (field.properties) return fieldsOf(field, at);
+    const types = field.anyOf ?? [field];
+    const shown = types.map(({ type, enum: choices }) => (choices ? choices.map(code).join(' ') : String(type)));
+    return [[code(at), shown.join(' or '), field.description ?? '']];
+  });
+}
+
+interface JsonSchema {
+  readonly type?: unknown;
+  readonly description?: string;
+  readonly enum?: readonly string[];
+  readonly anyOf?: readonly JsonSchema[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+}
+
+put(
+  'docs/reference/webhooks.md',
+  page(
+    'What webhooks are sent',
+    'A POST with `Content-Type: application/json` and a body `{"type", "timestamp", "data"}`; `type` is one of the headings below, `timestamp` is when it happened. Headers after Standard Webhooks 1.0: `webhook-id` (the same in every try), `webhook-timestamp` (of this try, in seconds), `webhook-signature` (`v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`). Fields may be added; none is renamed or removed. The guide tells how to [make, check and receive them](../guide/webhooks.md).',
+    ...Object.entries(webhookPayloads).flatMap(([type, schema]) => {
+      const json = z.toJSONSchema(schema) as JsonSchema;
+      return [
+        `## ${type}`,
+        `${json.description ?? ''}.`,
+        table(['field of `data`', 'type', 'what it is'], fieldsOf(json)),
+      ];
+    }),
   ),
 );
 

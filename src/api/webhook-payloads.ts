@@ -44,7 +44,7 @@ export const webhookPayloads = {
   tag: z.object({ ...moved, tag: z.string() }).meta({ description: 'A tag was pushed, made or deleted' }),
   'pipeline.started': z
     .object({ project, pipeline })
-    .meta({ description: 'The first step of a pipeline is about to run; again with every rerun' }),
+    .meta({ description: 'A pipeline began to run; again with every rerun' }),
   'pipeline.finished': z
     .object({ project, pipeline })
     .meta({ description: 'A pipeline passed, failed, was cancelled, or ended for reasons of the infrastructure' }),

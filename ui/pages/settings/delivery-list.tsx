@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { DeliveryView } from '../../../src/api/webhooks.ts';
-import { formatDuration, useLanguage, useMessages } from '../../language.ts';
+import { formatClock, formatDuration, useLanguage, useMessages } from '../../language.ts';
 import { Answer } from '../../parts/answers.tsx';
 import { StatusIcon } from '../../parts/status.tsx';
 import { Ago } from '../../parts/time.tsx';
@@ -86,7 +86,7 @@ function DeliveryEntry({ holder, webhook, delivery }: EntryProps) {
           {problem !== null && <small className="bad block">{problem}</small>}
           {nextAt !== null && tries > 0 && (
             <small className="quiet block">
-              {t.webhook.nextTry} <Ago at={nextAt} />
+              {t.webhook.nextTry}: {formatClock(new Date(nextAt))}
             </small>
           )}
         </div>
