@@ -10,7 +10,7 @@ describe(`a compiler of programs${whyNoConverter ? ` (left out: ${whyNoConverter
   skip: !!whyNoConverter,
 }, () => {
   const reader = new CompileProcess({ deadlineMs: 20_000 });
-  const converter = new ProgramConverter({ wasmPath: converterPath, deadlineMs: 20_000 });
+  const converter = new ProgramConverter({ wasmPath: converterPath, cpuSeconds: 20 });
   const compiler = new ConvertingCompiler(reader, converter, sampleFacts);
   afterAll(() => reader.close());
 

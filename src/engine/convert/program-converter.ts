@@ -11,8 +11,8 @@ import type { ConvertAnswer, ConvertRequest } from './convert-messages.ts';
 export interface ProgramConverterOptions {
   /** The module that `npm run build:convert` makes. */
   readonly wasmPath: string;
-  /** How long one program may take. */
-  readonly deadlineMs?: number;
+  /** Seconds of processor time that one program may take, its start included. A busy machine is not its fault. */
+  readonly cpuSeconds?: number;
   /** Programs that run at once; others wait. */
   readonly atOnce?: number;
 }
@@ -22,8 +22,11 @@ const cachedAnswers = 64;
 /** 256 MiB for the module, which `--max-old-space-size` does not see, and a small heap for us. */
 const nodeFlags = ['--wasm-max-mem-pages=4096', '--max-old-space-size=64', '--max-semi-space-size=1'];
 
-/** No core dumps; and a child whose server was killed ends by its processor time, however it spins. */
-const limited = 'ulimit -c 0; ulimit -t 10; exec "$0" "$@"';
+/** No core dumps, and the kernel ends it by its processor time, also when the server was killed. */
+const limited = 'ulimit -c 0; ulimit -t "$1"; shift; exec "$@"';
+
+/** One that waits for anything but the processor never should: after so many times its processor time it is ended. */
+const patience = 15;
 
 const mostStderrBytes = 16 * 1024;
 
@@ -34,15 +37,15 @@ const mostStderrBytes = 16 * 1024;
  */
 export class ProgramConverter {
   readonly #wasmPath: string;
-  readonly #deadlineMs: number;
+  readonly #cpuSeconds: number;
   readonly #atOnce: number;
   readonly #answers = new Map<string, ConvertAnswer>();
   readonly #waiting: (() => void)[] = [];
   #running = 0;
 
-  constructor({ wasmPath, deadlineMs = 2_000, atOnce = 2 }: ProgramConverterOptions) {
+  constructor({ wasmPath, cpuSeconds = 2, atOnce = 2 }: ProgramConverterOptions) {
     this.#wasmPath = wasmPath;
-    this.#deadlineMs = deadlineMs;
+    this.#cpuSeconds = cpuSeconds;
     this.#atOnce = atOnce;
   }
 
@@ -88,13 +91,22 @@ export class ProgramConverter {
   #run(input: string): Promise<ConvertAnswer | 'ended'> {
     const child = spawn(
       '/bin/sh',
-      ['-c', limited, process.execPath, ...nodeFlags, fileURLToPath(childProgram()), this.#wasmPath],
+      [
+        '-c',
+        limited,
+        'sh',
+        String(this.#cpuSeconds),
+        process.execPath,
+        ...nodeFlags,
+        fileURLToPath(childProgram()),
+        this.#wasmPath,
+      ],
       { env: {}, cwd: '/', stdio: ['pipe', 'pipe', 'pipe'] },
     );
     return new Promise((resolve, reject) => {
       const output: Buffer[] = [];
       let lastWords = '';
-      const deadline = setTimeout(() => child.kill('SIGKILL'), this.#deadlineMs);
+      const deadline = setTimeout(() => child.kill('SIGKILL'), this.#cpuSeconds * 1_000 * patience);
       child.stdout.on('data', (bytes: Buffer) => output.push(bytes));
       child.stderr.setEncoding('utf8').on('data', (words: string) => {
         lastWords = `${lastWords}${words}`.slice(-mostStderrBytes);
@@ -121,7 +133,7 @@ export class ProgramConverter {
   }
 
   #whyEnded(): string {
-    return `running it takes more than ${this.#deadlineMs} ms, 256 MiB of memory or a thousand calls within each other`;
+    return `running it takes more than ${this.#cpuSeconds} s of processor time, 256 MiB of memory or a thousand calls within each other`;
   }
 }
 
