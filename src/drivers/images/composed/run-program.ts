@@ -12,7 +12,7 @@ export function runProgram(
     readonly signal?: AbortSignal | undefined;
   } = {},
 ): Promise<string> {
-  const { cwd, environment = {}, timeoutMs = 300_000, outputLimitBytes = 128 * 2 ** 20, signal } = options;
+  const { cwd, environment = {}, timeoutMs = 900_000, outputLimitBytes = 128 * 2 ** 20, signal } = options;
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       ...(cwd ? { cwd } : {}),

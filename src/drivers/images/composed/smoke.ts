@@ -6,6 +6,9 @@ const sandboxOptions =
   '--unshare-all --die-with-parent --cap-drop ALL --proc /proc --ro-bind /proc/sys /proc/sys --dev /dev --tmpfs /tmp ' +
   '--clearenv --setenv HOME /tmp';
 
+/** A compiler that builds its library first takes its time, and a busy machine is slow, not wrong. */
+const timeoutMs = 600_000;
+
 /** Runs a recipe's smoke commands in the finished root; throws with the command that failed and its last words. */
 export async function smokeTest(
   layers: readonly string[],
@@ -15,7 +18,7 @@ export async function smokeTest(
   const environment = Object.entries(recipe.environment).flatMap(([name, value]) => ['--setenv', name, value]);
   for (const command of recipe.smoke) {
     const sandbox = ['bwrap', '--ro-bind', '/mnt', '/', ...sandboxOptions.split(' '), ...environment, ...command];
-    await runProgram('unshare', [...mountAndEnter(layers), ...sandbox], { signal, timeoutMs: 60_000 }).catch(
+    await runProgram('unshare', [...mountAndEnter(layers), ...sandbox], { signal, timeoutMs }).catch(
       (cause: unknown) => {
         const because = cause instanceof Error ? cause.message : String(cause);
         throw new Error(`the smoke test "${command.join(' ')}" of ${recipe.name} failed: ${because}`, { cause });
