@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { GantryError } from '../core/errors.ts';
+import { cpuMsOf, cpuTickMs } from '../lib/process-identity.ts';
 import { chooseFiles } from './choose-files.ts';
 import type { CompileInput, CompileResult } from './compile-input.ts';
 import type { CompileAnswer, CompileQuestion, FromChild, ToChild } from './compile-messages.ts';
@@ -11,7 +12,7 @@ import { refuseLargeFile } from './pipeline-file-size.ts';
 import type { ResolveResult } from './resolved-files.ts';
 
 export interface CompileProcessOptions {
-  /** How long one file may take. */
+  /** How long one file may take, on a processor of its own: on a busy machine up to `patience` times as long. */
   readonly deadlineMs?: number;
   /** How long the child is kept without work. */
   readonly idleMs?: number;
@@ -46,7 +47,10 @@ const withoutCoreDumps = 'ulimit -c 0; exec "$0" "$@"';
 /** A child that has not come up by then never will. */
 const startLimitMs = 20_000;
 
-/** The child stops by itself this much after its deadline: for when the server does not live to end it. */
+/** Others may have the processor: a child that had less than its time gets the rest of it, up to so many times the time. */
+const patience = 4;
+
+/** The child stops by itself this much after its last deadline: for when the server does not live to end it. */
 const graceMs = 1_000;
 
 const lastWordsLength = 16_384;
@@ -178,10 +182,22 @@ export class CompileProcess {
   #begin(child: Child): void {
     const current = this.#current;
     if (!current) return;
-    this.#arm(this.#deadlineMs, () => this.#fail({ kind: 'timeout' }));
-    const message: ToChild = { question: current.question, limitMs: this.#deadlineMs + graceMs };
+    this.#watch(child);
+    const message: ToChild = { question: current.question, limitMs: patience * this.#deadlineMs + graceMs };
     // One that cannot be told has ended, and its end is told by itself.
     child.process.send(message, () => {});
+  }
+
+  /** Ends the child when the file had its time: what others took of the machine is not the file's fault. */
+  #watch({ process: { pid = 0 } }: Child): void {
+    const [startedMs, cpuBeforeMs] = [performance.now(), cpuMsOf(pid)];
+    const look = (): void => {
+      const usedMs = (cpuMsOf(pid) ?? Number.POSITIVE_INFINITY) - (cpuBeforeMs ?? 0);
+      const restMs = patience * this.#deadlineMs - (performance.now() - startedMs);
+      if (usedMs >= this.#deadlineMs || restMs <= 0) this.#fail({ kind: 'timeout' });
+      else this.#arm(Math.min(restMs, Math.max(cpuTickMs, this.#deadlineMs - usedMs)), look);
+    };
+    this.#arm(this.#deadlineMs, look);
   }
 
   #arm(limitMs: number, onLimit: () => void): void {
