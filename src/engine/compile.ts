@@ -13,6 +13,7 @@ import type { Finding } from './lint-report.ts';
 import { type OrderedJob, orderJob } from './order-jobs.ts';
 import { cloneStepName } from './order-steps.ts';
 import { refuseLargeFile } from './pipeline-file-size.ts';
+import { planCache } from './read-cache.ts';
 import { type PipelineFileDraft, readPipelineFile, refuseTooManySteps } from './read-pipeline-file.ts';
 import { hasRunner } from './read-workflow.ts';
 import { findSkipMarker } from './skip-marker.ts';
@@ -104,13 +105,18 @@ class Planning {
     const countsPaths =
       dialect === 'woodpecker' ? isChange : dialect !== 'drone1' || given?.evaluatesDronePaths === true;
 
+    const expressionFacts = (): ConditionFacts['variables'] =>
+      dialect === 'woodpecker' ? expressionVariables(this.input, this.identityOf(workflow)) : {};
     return {
       values: conditionValues(this.input, this.rules),
       changedPaths: countsPaths ? event.changedPaths : undefined,
       message: event.message,
       matrix: draft.matrix,
       isLocal: false,
-      variables: dialect === 'woodpecker' ? expressionVariables(this.input, this.identityOf(workflow)) : {},
+      // Few files have an expression: only these are worth the hundred variables.
+      get variables() {
+        return expressionFacts();
+      },
     };
   }
 
@@ -169,6 +175,7 @@ function planWorkflow(
   const { draft, name } = workflow;
   const subject = { kind: 'workflow', workflow: name } as const;
   const identity: WorkflowIdentity = { ...planning.identityOf(workflow), dependsOn };
+  const surroundings = { ...identity, workspace: draft.workspace, environment: draft.environment };
   const environmentOf = (
     step: string,
     number: number,
@@ -180,7 +187,7 @@ function planWorkflow(
     }: Pick<StepDraft, 'environment' | 'settings' | 'background'> & { readonly kind: StepPlan['kind'] },
   ): Record<string, string> =>
     stepEnvironment(input, rules.dialect, {
-      workflow: { ...identity, workspace: draft.workspace, environment: draft.environment },
+      workflow: surroundings,
       step: { name: step, number, environment, settings, isPlugin: kind === 'image' && background !== 'service' },
     });
 
@@ -215,12 +222,17 @@ function planWorkflow(
     const named = { ...step, name: order.names.get(step) ?? step.name };
     steps.push({
       ...planStep(planning, name, named, judgements.get(step)!),
+      ...(step.cache && !input.rules?.ignoresCaches
+        ? { cache: planCache(step.cache, input.blobs, workflow.file.report) }
+        : {}),
       ...(isPlugin(step, draft) ? { isPlugin: true } : {}),
       dependsOn: order.dependsOn.get(step) ?? [],
       environment: environmentOf(named.name, steps.length + 1, step),
     });
   }
 
+  if (input.rules?.ignoresCaches && draft.steps.some(({ cache }) => cache))
+    trace.push({ subject, rule: 'cache.off', verdict: 'noted', values: { by: input.rules.ignoresCaches } });
   const runnable = steps.filter((step) => step.kind !== 'clone' && step.background !== 'service' && !step.skipped);
   if (runnable.length === 0) trace.push({ subject, rule: 'workflow.nothing-to-do', verdict: 'noted', values: {} });
   if (draft.blocked !== undefined)

@@ -36,7 +36,7 @@ export class DocumentReader {
   /** Finds a key that the dialect does not know at its place; `known` are those that it does, for "did you mean". */
   unknownKey(key: YamlNode, what: string, known: Iterable<string>, tail = ''): void {
     const name = key.kind === 'scalar' ? key.text : '';
-    const meant = tail === '' ? didYouMean(name, known) : undefined;
+    const meant = tail === '' && !this.report.isFull ? didYouMean(name, known) : undefined;
     const message = `${what} has no key "${name}"${tail}`;
     this.report.add('key.unknown', this.positionOf(key), message, meant && `did you mean "${meant}"?`);
   }

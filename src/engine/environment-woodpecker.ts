@@ -1,6 +1,7 @@
 import { dialectRules } from './dialect-rules.ts';
 import { type EnvironmentFacts, platformOf, type WorkflowIdentity } from './environment-facts.ts';
 import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
+import { onceFor } from './once-for.ts';
 import type { Variables } from './substitute.ts';
 
 /**
@@ -19,8 +20,18 @@ export function woodpeckerVariables(facts: EnvironmentFacts, workflow: WorkflowI
 
 /** The same and those that plugins written for Drone look for (pipelines.md 12.4): what a step has, and `${…}` has not. */
 export function woodpeckerStepVariables(facts: EnvironmentFacts, workflow: WorkflowIdentity): Variables {
-  return { ...woodpeckerVariables(facts, workflow), ...withoutEmpty(droneNames(facts)) };
+  return stepVariablesOf(facts)(workflow);
 }
+
+/** Steps of one workflow share them. */
+const stepVariablesOf = onceFor((facts: EnvironmentFacts) =>
+  onceFor(
+    (workflow: WorkflowIdentity): Variables => ({
+      ...woodpeckerVariables(facts, workflow),
+      ...withoutEmpty(droneNames(facts)),
+    }),
+  ),
+);
 
 function withoutEmpty(variables: Variables): Variables {
   return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''));

@@ -4,6 +4,7 @@ import { drone08StepEnvironment, drone08Variables } from './environment-drone08.
 import type { EnvironmentFacts, WorkflowIdentity } from './environment-facts.ts';
 import { woodpeckerStepVariables, woodpeckerVariables } from './environment-woodpecker.ts';
 import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
+import { onceFor } from './once-for.ts';
 import type { Variables } from './substitute.ts';
 import { tagVersionVariables } from './tag-version.ts';
 
@@ -59,6 +60,7 @@ export function substitutionVariables(
         // They stand where the globals of a runner do (pipelines.md 3).
         ...facts.variables,
         ...facts.event.parameters,
+        ...workflow.matrix,
         ...systemVariables(facts),
         ...repositoryVariables(facts),
         ...buildVariables(facts),
@@ -136,6 +138,7 @@ function drone1Environment(
   return {
     ...facts.event.parameters,
     ...workflow.environment,
+    ...workflow.matrix,
     ...systemVariables(facts),
     ...repositoryVariables(facts),
     ...gitVariables(facts),
@@ -152,7 +155,7 @@ function drone1Environment(
   };
 }
 
-function systemVariables({ instanceUrl }: EnvironmentFacts): Record<string, string> {
+const systemVariables = onceFor(({ instanceUrl }: EnvironmentFacts): Record<string, string> => {
   const url = URL.canParse(instanceUrl) ? new URL(instanceUrl) : undefined;
   return {
     CI: 'true',
@@ -162,9 +165,9 @@ function systemVariables({ instanceUrl }: EnvironmentFacts): Record<string, stri
     DRONE_SYSTEM_HOSTNAME: url?.hostname ?? '',
     DRONE_SYSTEM_VERSION: droneVersion,
   };
-}
+});
 
-function repositoryVariables({ project }: EnvironmentFacts): Record<string, string> {
+const repositoryVariables = onceFor(({ project }: EnvironmentFacts): Record<string, string> => {
   const slug = slugOf(project);
   return {
     DRONE_REPO: slug,
@@ -186,9 +189,9 @@ function repositoryVariables({ project }: EnvironmentFacts): Record<string, stri
     CI_REMOTE_URL: project.cloneUrl,
     CI_REPO_PRIVATE: isPrivate(project),
   };
-}
+});
 
-function buildVariables({ event, pipeline, project }: EnvironmentFacts): Record<string, string> {
+const buildVariables = onceFor(({ event, pipeline, project }: EnvironmentFacts): Record<string, string> => {
   const number = String(pipeline.number);
   const [word] = dialectRules.drone1.eventWords[event.kind];
   const created = unixSeconds(pipeline.createdAt);
@@ -243,7 +246,7 @@ function buildVariables({ event, pipeline, project }: EnvironmentFacts): Record<
       : { DRONE_PULL_REQUEST: pullRequestNumber, DRONE_PULL_REQUEST_TITLE: event.pullRequest?.title ?? '' }),
     ...(tag === undefined ? {} : tagVersionVariables(tag)),
   };
-}
+});
 
 function stageVariables(
   { architecture = 'amd64' }: EnvironmentFacts,
@@ -264,12 +267,12 @@ function stageVariables(
   };
 }
 
-function gitVariables({ event, instanceUrl }: EnvironmentFacts): Record<string, string> {
+const gitVariables = onceFor(({ event, instanceUrl }: EnvironmentFacts): Record<string, string> => {
   const host = URL.canParse(instanceUrl) ? new URL(instanceUrl).hostname : 'localhost';
   const name = event.personName === '' ? 'gantry' : event.personName;
   const email = `noreply@${host}`;
   return { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email };
-}
+});
 
 /** The same facts under Gantry's own names. */
 function gantryVariables(

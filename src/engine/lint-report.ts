@@ -57,6 +57,11 @@ export class LintReport {
     return errorIn.includes(this.#dialect) ? 'error' : 'warning';
   }
 
+  /** Whether what is found now is not shown any more: then nobody need look for a hint. */
+  get isFull(): boolean {
+    return this.#findings.length >= maxFindings;
+  }
+
   get hasError(): boolean {
     return this.#findings.some((finding) => finding.severity === 'error');
   }
