@@ -56,8 +56,11 @@ export class ContainerEngine {
   #child: ChildProcess | undefined;
   #output = '';
 
-  private constructor(kind: EngineKind) {
+  readonly #hasDefaultBridge: boolean;
+
+  private constructor(kind: EngineKind, hasDefaultBridge: boolean) {
     this.kind = kind;
+    this.#hasDefaultBridge = hasDefaultBridge;
     this.folder = mkdtempSync(join(tmpdir(), `gantry-${kind}-`));
     this.#cgroup = `gantry-test-${randomBytes(4).toString('hex')}`;
     if (kind === 'podman') this.#writePodmanSettings();
@@ -65,8 +68,12 @@ export class ContainerEngine {
     else writeFileSync(join(this.folder, 'none.json'), '{}');
   }
 
-  static async start(kind: EngineKind): Promise<ContainerEngine> {
-    const engine = new ContainerEngine(kind);
+  /** `hasDefaultBridge`: with the network that Docker puts containers on which name none; ours always name one. */
+  static async start(
+    kind: EngineKind,
+    { hasDefaultBridge = false }: { readonly hasDefaultBridge?: boolean } = {},
+  ): Promise<ContainerEngine> {
+    const engine = new ContainerEngine(kind, hasDefaultBridge);
     try {
       await engine.start();
       return engine;
@@ -197,8 +204,7 @@ export class ContainerEngine {
       join(folder, 'pid'),
       '--cgroup-parent',
       `/${this.#cgroup}`,
-      '--bridge',
-      'none',
+      ...(this.#hasDefaultBridge ? [] : ['--bridge', 'none']),
       '--config-file',
       join(folder, 'none.json'),
     ];

@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import { access, mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
@@ -14,11 +14,18 @@ const program = '/usr/sbin/dockerd';
 /** A Docker Engine of its own (Debian's docker.io), spoken to by its API; for re-enacting how peers use one. */
 export class DockerEngine {
   readonly #folder: string;
-  readonly #child: ChildProcess;
+  readonly #socketPath: string;
+  readonly #child: ChildProcess | undefined;
 
-  private constructor(folder: string, child: ChildProcess) {
+  private constructor(folder: string, socketPath: string, child: ChildProcess | undefined) {
     this.#folder = folder;
+    this.#socketPath = socketPath;
     this.#child = child;
+  }
+
+  /** One that somebody else started, and ends. */
+  static at(socketPath: string): DockerEngine {
+    return new DockerEngine(dirname(socketPath), socketPath, undefined);
   }
 
   /** Answers why there is none where it cannot be had. */
@@ -44,7 +51,7 @@ export class DockerEngine {
       ],
       { stdio: 'ignore' },
     );
-    const engine = new DockerEngine(folder, child);
+    const engine = new DockerEngine(folder, join(folder, 'docker.sock'), child);
     for (let i = 0; i < 200; i += 1) {
       const isUp = await engine.call('GET', '/_ping').then(
         () => true,
@@ -74,7 +81,7 @@ export class DockerEngine {
       const isStream = body !== null && typeof body === 'object' && 'pipe' in body;
       const sent = request(
         {
-          socketPath: join(this.#folder, 'docker.sock'),
+          socketPath: this.#socketPath,
           method,
           path: `/v1.41${path}`,
           headers: { 'Content-Type': isStream ? 'application/x-tar' : 'application/json' },
@@ -98,6 +105,7 @@ export class DockerEngine {
   }
 
   async stop(): Promise<void> {
+    if (!this.#child) return;
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const ended = once(this.#child, 'exit');
       this.#child.kill('SIGTERM');

@@ -1,0 +1,67 @@
+import { ContainerEngine, findEngineHindrance } from '../support/container-engine.ts';
+import type { Benchmark, Comparison } from './harness.ts';
+import { timed } from './harness.ts';
+import { DockerEngine, woodpeckerShape } from './peers/docker-engine.ts';
+import { baseImage, WholeWorld } from './whole-world.ts';
+
+const numbers = [1, 2, 3, 4, 5];
+const file = (command: string): string => `kind: pipeline
+name: default
+clone: {disable: true}
+steps:
+${numbers.map((n) => `  - {name: step${n}, image: base/busybox, commands: ["${command}"]}`).join('\n')}
+`;
+/** A step that lasts: long enough to make the next one ready meanwhile. */
+const lastingMs = 600;
+
+export const benchmark: Benchmark = {
+  id: 'P2',
+  title: 'five steps one after the other in Docker, recorded, through the whole product',
+  async prepare() {
+    const hindrance = findEngineHindrance('docker');
+    if (hindrance) return { comparisons: [], notes: [hindrance], cleanUp: async () => {} };
+    const engine = await ContainerEngine.start('docker', { hasDefaultBridge: true });
+    const settings = { runtime: 'docker' as const, settings: { GANTRY_DOCKER_HOST: engine.address } };
+    const noOp = await WholeWorld.start(settings, { '.gantry.yml': file('true') });
+    const lasting = await WholeWorld.start(settings, { '.gantry.yml': file(`sleep ${lastingMs / 1_000}`) });
+    const peer = DockerEngine.at(engine.socketPath);
+    await peer.importImage('busybox', (await baseImage('base/busybox')).layers);
+    const shape = (command: string) => (): Promise<number> =>
+      timed(() =>
+        woodpeckerShape(
+          peer,
+          'busybox',
+          numbers.map(() => ['/bin/sh', '-c', command]),
+        ),
+      );
+    const added = (tookMs: number): number => tookMs / numbers.length - lastingMs;
+    const comparisons: Comparison[] = [
+      {
+        variant: 'no-op',
+        peer: 'woodpecker-shape',
+        unit: 'ms',
+        gantry: async () => (await noOp.runPipeline()).tookMs,
+        peerRun: shape('true'),
+        goal: '≤ 600 ms, ≥ 5×',
+        isMet: ({ gantry, ratio }) => gantry.p50 <= 600 && (ratio === undefined || ratio.p50 >= 5),
+      },
+      {
+        variant: `added per step of ${lastingMs} ms`,
+        peer: 'woodpecker-shape',
+        unit: 'ms',
+        gantry: async () => added((await lasting.runPipeline()).tookMs),
+        peerRun: async () => added(await shape(`sleep ${lastingMs / 1_000}`)()),
+        goal: '≤ 10 ms added per step, ≥ 50×',
+        isMet: ({ gantry, ratio }) => gantry.p50 <= 10 && (ratio === undefined || ratio.p50 >= 50),
+      },
+    ];
+    return {
+      comparisons,
+      async cleanUp() {
+        await noOp.stop();
+        await lasting.stop();
+        await engine.dispose();
+      },
+    };
+  },
+};
