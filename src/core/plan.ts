@@ -72,6 +72,7 @@ export interface StepPlan {
   /** Ports that the file says it listens on. */
   readonly ports?: readonly PortPlan[];
   readonly volumes?: readonly VolumeMountPlan[];
+  readonly cache?: CachePlan;
   readonly timeoutMs: number;
   readonly user?: string | undefined;
   /** Folder in which the step starts; absent = `startsIn`. */
@@ -101,6 +102,15 @@ export interface VolumeMountPlan {
   /** Absolute path in the step. */
   readonly target: string;
   readonly isReadOnly?: boolean;
+}
+
+/** Folders of a step that are kept from one pipeline to the next. */
+export interface CachePlan {
+  readonly key: string;
+  /** Beginnings of keys that are tried in their order when no entry has the key. */
+  readonly restore: readonly string[];
+  /** Absolute paths in the step; those in the workspace are seen by the steps after it too. */
+  readonly paths: readonly string[];
 }
 
 /** always · if-not-present · never; `default` = by the tag (executors 2.6: version-like or digest → if-not-present). */

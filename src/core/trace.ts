@@ -68,6 +68,10 @@ export const traceRules = [
   'step.timed-out', // timeoutMs
   'step.secret-missing', // secret
   'step.secret-refused', // secret, limit, value
+  'cache.off', // by
+  'cache.restored', // key, from, number
+  'cache.missed', // key
+  'cache.missed-nearest', // key, nearest
   'step.early-success', // step, exitCode
   'step.nothing-beside', //
   'step.dismissed', //

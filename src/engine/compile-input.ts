@@ -3,6 +3,7 @@ import type { PipelineError } from '../core/pipeline.ts';
 import type { PipelinePlan } from '../core/plan.ts';
 import type { TraceEntry } from '../core/trace.ts';
 import type { Visibility } from '../core/visibility.ts';
+import type { BlobIds } from './cache-key.ts';
 
 export interface PipelineFile {
   readonly path: string;
@@ -28,6 +29,8 @@ export interface CompileInput {
   readonly variables?: Readonly<Record<string, string>> | undefined;
   /** For steps whose file does not say. */
   readonly stepTimeoutMs: number;
+  /** Ids of files at the commit whose checksums the files ask for (`checksumPaths`); absent = they are not looked up. */
+  readonly blobs?: BlobIds | undefined;
   /** Settings of the project that change what a file means. */
   readonly rules?: CompileRules | undefined;
 }
@@ -39,6 +42,8 @@ export interface CompileRules {
   readonly evaluatesDronePaths?: boolean;
   /** A step of Woodpecker that needs one which its conditions left out runs all the same. */
   readonly toleratesFilteredSteps?: boolean;
+  /** Caches are neither restored nor saved: by the settings of the project, or by who started the pipeline. */
+  readonly ignoresCaches?: 'project' | 'start';
 }
 
 /** Events that files can name. Those beyond `EventKind` have no source yet but the vectors and a person's terminal. */

@@ -28,6 +28,7 @@ const text: JsonSchema = { $ref: '#/definitions/text' };
 const texts: JsonSchema = { $ref: '#/definitions/texts' };
 const variables: JsonSchema = { $ref: '#/definitions/environment' };
 const constraint: JsonSchema = { $ref: '#/definitions/constraint' };
+const cache: JsonSchema = { anyOf: [{ type: 'null' }, { $ref: '#/definitions/cache' }] };
 const boolean: JsonSchema = { type: ['boolean', 'null'] };
 const listOf = (items: string): JsonSchema => ({
   type: ['array', 'null'],
@@ -58,9 +59,15 @@ export const gantryKeys = {
       'When the workflow runs at all. Without it: at every event.',
     ),
     depends_on: key('texts', texts, 'Names of workflows of this file that must have ended before.'),
+    matrix: key(
+      'map',
+      { $ref: '#/definitions/matrix' },
+      'Makes a workflow of each set of values: each combination of the axes, whose names are variables of all steps and `${NAME}` in the document. Up to 12 axes and 200 sets.',
+    ),
     workspace: key('map', { $ref: '#/definitions/workspace' }, 'Where the checkout stands.'),
     clone: key('map', { $ref: '#/definitions/clone' }, 'How the checkout is made.'),
     environment: key('map of texts', { $ref: '#/definitions/plainEnvironment' }, 'Variables of all steps.'),
+    cache: key('map', cache, 'The cache of all steps that have none of their own; not of services.'),
     volumes: key(
       'list',
       listOf('volume'),
@@ -126,6 +133,11 @@ export const gantryKeys = {
       { $ref: '#/definitions/ports' },
       'Of a service: ports that answer when it is up, `5432` or `53/udp`. The steps wait for them.',
     ),
+    cache: key(
+      'map',
+      cache,
+      'Folders that are kept from one pipeline to the next. Without a value, the step has none although the document has one.',
+    ),
     volumes: key('list', listOf('mount'), 'Volumes of the workflow, each under a path.'),
   },
   conditions: {
@@ -151,6 +163,19 @@ export const gantryKeys = {
     repo: key('constraint', constraint, '`owner/name` of the project.'),
     instance: key('constraint', constraint, 'Host name of this Gantry.'),
     action: key('constraint', constraint, 'What happened to a pull request: `opened`, `synchronized` …'),
+    matrix: key(
+      'map',
+      { type: ['object', 'null'] },
+      'Axis values: `{NODE: "24"}`; each may be a pattern. Sets of them stand below `include` and `exclude`.',
+    ),
+  },
+  matrix: {
+    include: key(
+      'list of maps',
+      listOf('axes'),
+      'Further sets. One that agrees with combinations in each axis that it names adds its other values to them; any other is a set of its own.',
+    ),
+    exclude: key('list of maps', listOf('axes'), 'Combinations that hold all values of one of these are left out.'),
   },
   constraint: {
     include: key('texts', texts, 'It matches when one of these patterns does. Empty: everything.'),
@@ -183,6 +208,19 @@ export const gantryKeys = {
     ),
     size_limit: key('size', text, 'Of one in memory, for example `64MiB`.'),
   },
+  cache: {
+    key: key(
+      'text',
+      text,
+      'Name of the entry: `npm-{{ checksum "package-lock.json" }}` has the checksum of files at the commit in it, `${…}` is replaced as everywhere. An entry is never changed: another content needs another key.',
+    ),
+    paths: key('texts', texts, 'Folders, below the workspace or absolute: up to 16.'),
+    restore: key(
+      'texts',
+      texts,
+      'Beginnings of keys: when there is no entry with the key, the newest that begins with the first of them is taken, and so on.',
+    ),
+  },
   mount: {
     name: key('text', text, 'A volume of the workflow.'),
     path: key('text', text, 'Absolute path in the step.'),
@@ -197,14 +235,27 @@ export const gantryPlaces: Readonly<Record<GantryPlace, string>> = {
   step: 'A step or service',
   conditions: 'Conditions: `when` and `trigger`',
   constraint: 'A constraint, when it is no text or list',
+  matrix: '`matrix`: beside these, each key is an axis, with a list of values',
   workspace: '`workspace`',
   clone: '`clone`',
   volume: 'A volume of the document',
   temp: '`temp` of a volume',
+  cache: 'A cache',
   mount: 'A volume of a step',
 };
 
 /** The keys that stand at a place. */
 export function keysAt(place: GantryPlace): ReadonlySet<string> {
   return new Set(Object.keys(gantryKeys[place]));
+}
+
+/** Keys of `.gantry.yml` that Drone 1.x, whose form it shares, does not know. */
+const beyondDrone = {
+  pipeline: new Set(['cache', 'matrix']),
+  step: new Set(['cache', 'timeout']),
+} as const satisfies Partial<Record<GantryPlace, ReadonlySet<string>>>;
+
+/** The keys that stand at a place of a file of Drone 1.x. */
+export function droneKeysAt(place: keyof typeof beyondDrone): ReadonlySet<string> {
+  return keysAt(place).difference(beyondDrone[place]);
 }

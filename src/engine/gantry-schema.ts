@@ -7,13 +7,14 @@ const required: Readonly<Partial<Record<GantryPlace, readonly string[]>>> = {
   pipeline: ['kind'],
   step: ['name', 'image'],
   volume: ['name', 'temp'],
+  cache: ['key', 'paths'],
   mount: ['name', 'path'],
 };
 
 /** JSON Schema of one document of `.gantry.yml`, for editors. What it refuses, `gantry lint` refuses with a line. */
 export function gantrySchema(): JsonSchema & Readonly<Record<string, unknown>> {
   const places = Object.keys(gantryKeys) as GantryPlace[];
-  const { pipeline, constraint, ...others } = Object.fromEntries(
+  const { pipeline, constraint, matrix, ...others } = Object.fromEntries(
     places.map((place) => [place, mapOf(gantryKeys[place], required[place])]),
   ) as Record<GantryPlace, JsonSchema>;
   return {
@@ -34,8 +35,10 @@ export function gantrySchema(): JsonSchema & Readonly<Record<string, unknown>> {
         type: ['object', 'null'],
         additionalProperties: { anyOf: [text, { $ref: '#/definitions/secret' }] },
       },
+      axes: { type: 'object', additionalProperties: text },
       ports: { anyOf: [text, { type: 'array', items: text }] },
       constraint: { anyOf: [{ $ref: '#/definitions/texts' }, constraint] },
+      matrix: { ...matrix, additionalProperties: { $ref: '#/definitions/texts' } },
       ...others,
     },
   };

@@ -84,7 +84,6 @@ export const unsupportedKeys: Readonly<Record<Dialect, KnownKeys>> = {
       ...droneStep,
       'approve',
       'build',
-      'cache',
       'deploy',
       'gate',
       'metrics',

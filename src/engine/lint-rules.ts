@@ -176,6 +176,20 @@ export const lintRules = {
     severity: 'warning',
     summary: 'A named volume starts empty in each workflow, where Drone 0.8 and Woodpecker keep what it holds.',
   },
+  'cache.key': {
+    severity: 'error',
+    summary:
+      'The key of a cache, or an item of its `restore`, cannot be read: texts, `${…}` and `{{ checksum "file" }}` make one.',
+  },
+  'cache.path': {
+    severity: 'error',
+    summary:
+      'A cache has no paths, or one that would hide the workspace, a folder of the image, a volume or another path.',
+  },
+  'cache.file-missing': {
+    severity: 'warning',
+    summary: 'The key of a cache has the checksum of a file that the commit does not have.',
+  },
   'environment.name': {
     severity: 'error',
     summary: 'The name of a variable is empty or holds `=` or a NUL character.',
@@ -210,6 +224,19 @@ export const lintRules = {
     severity: 'warning',
     summary: 'A matrix has at most 12 axes and 27 sets of values; the rest is left out.',
   },
+  'matrix.axis-empty': { severity: 'error', summary: 'An axis of the matrix of a `.gantry.yml` has no values.' },
+  'matrix.axis-name': { severity: 'error', summary: 'The name of an axis is no name of a variable.' },
+  'matrix.axis-unknown': { severity: 'error', summary: 'A set of `exclude` names what is no axis of the matrix.' },
+  'matrix.empty': { severity: 'error', summary: 'A matrix has no set of values: nothing would ever run.' },
+  'matrix.substitution': {
+    severity: 'error',
+    summary: 'A value of a matrix holds `${…}`, and is read before anything is replaced.',
+  },
+  'matrix.too-large': {
+    severity: 'error',
+    summary: 'A matrix of a `.gantry.yml` may have 12 axes and 200 sets of values.',
+  },
+  'matrix.value-duplicate': { severity: 'error', summary: 'An axis of the matrix has a value twice.' },
   'step.settings-and-commands': {
     severity: 'error',
     summary: 'A step has settings of a plugin and commands; a misspelt key counts as a setting in Drone 0.8.',

@@ -1,10 +1,11 @@
 import type { PullPolicy, SecretReference } from '../core/plan.ts';
 import { parseDurationMs } from '../lib/duration.ts';
 import { type DocumentReader, type Fields, nounOf } from './document-reader.ts';
-import { keysAt } from './gantry-keys.ts';
+import { droneKeysAt, keysAt } from './gantry-keys.ts';
 import { readHostName } from './host-name.ts';
 import { unsupportedKeys } from './known-keys.ts';
 import { readArguments } from './read-arguments.ts';
+import { readCache, type WrittenCache } from './read-cache.ts';
 import { readCommands } from './read-commands.ts';
 import { readConditions } from './read-conditions.ts';
 import { readPorts } from './read-ports.ts';
@@ -27,8 +28,7 @@ const maxNameLength = 100;
 const maxTimeoutMs = 7 * 24 * 3_600_000;
 
 const gantryStepKeys = keysAt('step');
-/** What `.gantry.yml` has beyond the form that it shares with Drone. */
-const droneStepKeys: ReadonlySet<string> = new Set([...gantryStepKeys].filter((key) => key !== 'timeout'));
+const droneStepKeys = droneKeysAt('step');
 
 /** What an item of `steps` or `services` is read as. */
 export interface StepSurroundings {
@@ -37,13 +37,17 @@ export interface StepSurroundings {
   readonly needsImage: boolean;
   /** Names of the pipeline's volumes. */
   readonly volumes: ReadonlySet<string>;
+  /** Mount point of the workspace. */
+  readonly workspace: string;
+  /** For steps that do not say. */
+  readonly cache: WrittenCache | undefined;
 }
 
 /** Reads one item of `steps` or `services`. */
 export function readStep(
   reader: DocumentReader,
   node: YamlNode,
-  { isService, needsImage, volumes }: StepSurroundings,
+  { isService, needsImage, volumes, workspace, cache }: StepSurroundings,
 ): WrittenStep | undefined {
   const fields = reader.fields(node, 'a step');
   if (!fields) {
@@ -98,6 +102,7 @@ export function readStep(
     hostName: background && readHostName(reader, get('name') ?? node, name),
     ports: readPorts(reader, get('ports'), name),
     volumes: readVolumeMounts(reader, get('volumes'), name, volumes),
+    cache: readStepCache(reader, fields, name, { isBackground: background !== undefined, workspace, cache }),
     timeoutMs: readTimeout(reader, fields, name),
     user: reader.text(get('user'), `"user" of step "${name}"`),
     workingDirectory: reader.text(get('working_dir'), `"working_dir" of step "${name}"`),
@@ -106,6 +111,27 @@ export function readStep(
       .map((item) => ({ name: item.text, node: item.node })),
     line: reader.positionOf(node).line,
   };
+}
+
+/** What runs beside the steps has no end at which its cache could be saved. */
+function readStepCache(
+  reader: DocumentReader,
+  fields: Fields,
+  name: string,
+  surroundings: Pick<StepSurroundings, 'workspace' | 'cache'> & { readonly isBackground: boolean },
+): WrittenCache | undefined {
+  const { isBackground, workspace, cache } = surroundings;
+  const own = reader.rules.dialect === 'gantry' ? fields.get('cache') : undefined;
+  if (isBackground) {
+    if (own && !isNull(own.value))
+      reader.add(
+        'key.no-effect',
+        own.key,
+        `"cache" of "${name}" has no effect: it runs beside the steps and never passes`,
+      );
+    return undefined;
+  }
+  return own ? readCache(reader, own.value, `step "${name}"`, workspace) : cache;
 }
 
 /** Whether it runs beside the steps. `ports` count only there: nothing waits for a step to listen. */

@@ -187,7 +187,7 @@ export function refuseMountsInWorkspace(
         );
 }
 
-function isWithin(path: string, folder: string): boolean {
+export function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(`${folder}/`);
 }
 
@@ -214,7 +214,8 @@ const keptFolders: ReadonlySet<string> = new Set(
   '/ /root /run /tmp /usr /usr/bin /usr/lib /usr/sbin /usr/local /var'.split(' '),
 );
 
-function findMountFault(path: string): string | undefined {
+/** Why nothing may be mounted at a path, as the end of a sentence. */
+export function findMountFault(path: string): string | undefined {
   if (!path.startsWith('/')) return 'it is no absolute path';
   const parts = path.split('/').filter(Boolean);
   if (parts.includes('.') || parts.includes('..')) return 'it has "." or ".." in it';

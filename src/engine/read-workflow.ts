@@ -1,10 +1,13 @@
 import type { Conditions } from './conditions.ts';
 import type { DocumentReader, Fields } from './document-reader.ts';
 import type { Workspace } from './environment.ts';
-import { keysAt } from './gantry-keys.ts';
+import { droneKeysAt, keysAt } from './gantry-keys.ts';
 import { unsupportedKeys } from './known-keys.ts';
 import { orderSteps } from './order-steps.ts';
+import { readCache, refuseCachesAtVolumes } from './read-cache.ts';
 import { readConditions } from './read-conditions.ts';
+import { readGantryMatrix } from './read-gantry-matrix.ts';
+import type { Axes } from './read-matrix.ts';
 import { isGoodName, isVariableName, readStep, readVariable } from './read-step.ts';
 import { readVolumes, refuseMountsInWorkspace } from './read-volumes.ts';
 import type { WorkflowDraft } from './workflow-draft.ts';
@@ -19,6 +22,8 @@ export interface WorkflowHeader {
   readonly line: number;
   readonly trigger: Conditions;
   readonly dependsOn: readonly { readonly name: string; readonly node: YamlNode }[];
+  /** Sets of axis values, a workflow each; none = there is no matrix. */
+  readonly matrix: readonly Axes[];
 }
 
 export const defaultWorkspace: Workspace = { base: '/drone/src', path: '' };
@@ -30,11 +35,14 @@ export function hasRunner(type: string): boolean {
 
 const maxSteps = 1_000;
 
-const workflowKeys = keysAt('pipeline');
+const gantryWorkflowKeys = keysAt('pipeline');
+const droneWorkflowKeys = droneKeysAt('pipeline');
 
 /** Reads the raw part of a document, and refuses keys of it that nobody or only others know. */
 export function readWorkflowHeader(reader: DocumentReader, root: YamlNode, fields: Fields): WorkflowHeader {
   const known = unsupportedKeys[reader.rules.dialect];
+  const isGantry = reader.rules.dialect === 'gantry';
+  const workflowKeys = isGantry ? gantryWorkflowKeys : droneWorkflowKeys;
   for (const [name, { key, value }] of fields) {
     if (workflowKeys.has(name)) continue;
     if (known.withoutEffect.workflow.has(name)) {
@@ -69,6 +77,7 @@ export function readWorkflowHeader(reader: DocumentReader, root: YamlNode, field
     dependsOn: reader
       .texts(fields.get('depends_on')?.value, '"depends_on" of a pipeline')
       .map((item) => ({ name: item.text, node: item.node })),
+    matrix: isGantry ? readGantryMatrix(reader, fields.get('matrix')) : [],
   };
 }
 
@@ -89,7 +98,7 @@ export function readWorkflowBody(
   reader: DocumentReader,
   fields: Fields,
   header: WorkflowHeader,
-): Omit<WorkflowDraft, 'dependsOn'> {
+): Omit<WorkflowDraft, 'dependsOn' | 'matrix'> {
   const clone = readClone(reader, fields, header.line);
   const nodes = reader.items(fields.get('steps')?.value, '"steps"');
   const stepsKey = fields.get('steps')?.key;
@@ -106,6 +115,10 @@ export function readWorkflowBody(
     );
   }
   const { volumes, names } = readVolumes(reader, fields.get('volumes')?.value);
+  const workspace = readWorkspace(reader, fields.get('workspace')?.value);
+  const folder = wholeWorkspace(workspace);
+  const cacheNode = reader.rules.dialect === 'gantry' ? fields.get('cache')?.value : undefined;
+  const cache = readCache(reader, cacheNode, 'the pipeline', folder);
   const services = reader.items(fields.get('services')?.value, '"services"');
   const written = [
     ...services.map((node) => ({ node, isService: true })),
@@ -114,10 +127,16 @@ export function readWorkflowBody(
     .slice(0, maxSteps)
     .flatMap(
       ({ node, isService }) =>
-        readStep(reader, node, { isService, needsImage: hasRunner(header.type), volumes: names }) ?? [],
+        readStep(reader, node, {
+          isService,
+          needsImage: hasRunner(header.type),
+          volumes: names,
+          workspace: folder,
+          cache,
+        }) ?? [],
     );
-  const workspace = readWorkspace(reader, fields.get('workspace')?.value);
-  refuseMountsInWorkspace(reader.report, written, wholeWorkspace(workspace));
+  refuseMountsInWorkspace(reader.report, written, folder);
+  refuseCachesAtVolumes(reader.report, written);
   return {
     name: header.name,
     type: header.type,
@@ -129,7 +148,6 @@ export function readWorkflowBody(
     steps: orderSteps(reader, written, !clone.isDisabled),
     volumes,
     order: 'graph',
-    matrix: {},
     blocked: hasRunner(header.type) ? undefined : `no runner takes pipelines of the type "${header.type}"`,
     runsOn: undefined,
   };

@@ -1,6 +1,7 @@
 import type { PortPlan, PullPolicy, SecretReference, VolumeMountPlan, VolumePlan } from '../core/plan.ts';
 import type { Conditions } from './conditions.ts';
 import type { Workspace } from './environment.ts';
+import type { WrittenCache } from './read-cache.ts';
 import type { Position } from './source-position.ts';
 
 /** A workflow of a pipeline file, read and typed, before any condition is judged. */
@@ -63,6 +64,8 @@ export interface StepDraft {
   /** Where it says that it listens. */
   readonly ports: readonly PortPlan[];
   readonly volumes: readonly VolumeMountPlan[];
+  /** Only `.gantry.yml` has caches. */
+  readonly cache?: WrittenCache | undefined;
   readonly timeoutMs: number | undefined;
   readonly user: string | undefined;
   readonly workingDirectory: string | undefined;

@@ -50,6 +50,8 @@ const values = {
   commit: '3f2a9c10',
   webhook: 'deploy',
   ports: '5432',
+  from: 'npm-',
+  nearest: 'npm-1',
 };
 
 describe('traceSentence', () => {

@@ -81,6 +81,18 @@ const en = {
   'step.timed-out': (v, s) => `${s} was stopped after ${seconds(v['timeoutMs'])} s: its time was over.`,
   'step.secret-missing': (v, s) => `${s} could not start: there is no secret ${q(v['secret'])} for this event.`,
   'step.secret-refused': (v, s) => `${s}: secret ${q(v['secret'])} is not given to ${refusedTo(v)}.`,
+  'cache.off': (v, s) =>
+    v['by'] === 'project'
+      ? `${s} uses no caches: the settings of the project have switched them off.`
+      : `${s} uses no caches: who started the pipeline asked for none.`,
+  'cache.restored': (v, s) =>
+    v['from'] === v['key']
+      ? `${s} found its cache ${q(v['key'])}, saved by #${v['number']}.`
+      : `${s} missed its cache ${q(v['key'])}, because no entry has this key, and began with ${q(v['from'])} of #${v['number']}.`,
+  'cache.missed': (v, s) =>
+    `${s} missed its cache ${q(v['key'])}, because no entry that it may read has this key or begins as "restore" says.`,
+  'cache.missed-nearest': (v, s) =>
+    `${s} missed its cache ${q(v['key'])}, because no entry has this key; the nearest is ${q(v['nearest'])}, which "restore" does not ask for.`,
   'step.early-success': (v, s) =>
     v['step'] === undefined || s.includes(q(v['step']))
       ? `${s} ended the workflow early with success (exit code ${v['exitCode']}).`
@@ -168,6 +180,16 @@ const zh = {
   'step.timed-out': (v, s) => `${s}运行 ${seconds(v['timeoutMs'])} 秒后超时，已停止。`,
   'step.secret-missing': (v, s) => `${s}无法启动：此事件没有名为${z(v['secret'])}的密钥。`,
   'step.secret-refused': (v, s) => `${s}：密钥${z(v['secret'])}${refusedToZh(v)}。`,
+  'cache.off': (v, s) =>
+    v['by'] === 'project' ? `${s}未使用缓存：项目设置关闭了缓存。` : `${s}未使用缓存：启动流水线时要求不用缓存。`,
+  'cache.restored': (v, s) =>
+    v['from'] === v['key']
+      ? `${s}命中缓存${z(v['key'])}，由 #${v['number']} 保存。`
+      : `${s}未命中缓存${z(v['key'])}，因为没有这个键的条目；以 #${v['number']} 保存的${z(v['from'])}为起点。`,
+  'cache.missed': (v, s) =>
+    `${s}未命中缓存${z(v['key'])}，因为它可读取的条目中没有这个键，也没有以 restore 所写前缀开头的键。`,
+  'cache.missed-nearest': (v, s) =>
+    `${s}未命中缓存${z(v['key'])}，因为没有这个键的条目；最接近的是${z(v['nearest'])}，但 restore 没有写它的前缀。`,
   'step.early-success': (v, s) =>
     s.includes(z(v['step']))
       ? `${s}提前成功结束了工作流（退出码 ${v['exitCode']}）。`

@@ -1,0 +1,71 @@
+/** Who may read an entry: `protected` = every pipeline of the project; a reference = the pipelines of that reference alone. */
+export type CacheScope = string;
+
+/** What the default branch and protected references save: all pipelines of the project may read it. */
+export const protectedScope = 'protected';
+
+/** What a pipeline may read and write: nothing flows from a branch to those that are protected. */
+export interface CacheAccess {
+  readonly projectId: number;
+  readonly scope: CacheScope;
+  /** Number of the pipeline, for the record of what it saves. */
+  readonly pipeline: number;
+}
+
+/** The scopes that a pipeline reads, its own first. */
+export function readableScopes({ scope }: Pick<CacheAccess, 'scope'>): readonly CacheScope[] {
+  return scope === protectedScope ? [protectedScope] : [scope, protectedScope];
+}
+
+/** Folders that a step left, kept under a key. Never written to again. */
+export interface CacheEntry {
+  /** Unique in its project. */
+  readonly id: string;
+  readonly key: string;
+  readonly scope: CacheScope;
+  readonly paths: readonly string[];
+  readonly sizeBytes: number;
+  /** Number of the pipeline that saved it. */
+  readonly savedBy: number;
+  readonly savedAt: Date;
+  readonly usedAt: Date;
+}
+
+/** The entries that lie on this host. */
+export interface CacheShelf {
+  /** The least lately used last. */
+  list(projectId: number): Promise<readonly CacheEntry[]>;
+  /** Whether it was there. Steps that have it mounted keep it until they end. */
+  remove(projectId: number, id: string): Promise<boolean>;
+}
+
+/** `hit`: the key itself; `near`: one that begins as `restore` says; `miss`: nothing. */
+export const cacheResults = ['hit', 'near', 'miss'] as const;
+export type CacheResult = (typeof cacheResults)[number];
+
+/** What became of a step's cache. */
+export interface CacheReport {
+  readonly key: string;
+  readonly result: CacheResult;
+  /** Key of the entry that was mounted. */
+  readonly from?: string | undefined;
+  /** Number of the pipeline that saved that one. */
+  readonly savedBy?: number | undefined;
+  /** After a miss: an entry that begins alike, which `restore` did not ask for. */
+  readonly nearest?: string | undefined;
+}
+
+/** How often a key was asked for. */
+export interface CacheUse {
+  readonly key: string;
+  readonly hits: number;
+  readonly misses: number;
+  readonly usedAt: Date;
+}
+
+export interface CacheUseStore {
+  /** A `near` counts as a miss: the key itself was not there. Of a project the keys used last are kept. */
+  note(projectId: number, key: string, isHit: boolean, at: Date): Promise<void>;
+  /** Used last first. */
+  list(projectId: number): Promise<readonly CacheUse[]>;
+}
