@@ -10,6 +10,7 @@ export const projectAddress = (name: ProjectName): string => href('/:owner/:proj
 export const pipelinesAddress = (name: ProjectName): string => href('/:owner/:project/pipelines', name);
 export const pipelineAddress = (name: ProjectName, number: number): string =>
   href('/:owner/:project/pipelines/:number', { ...name, number: String(number) });
+export const pipelineFileAddress = (name: ProjectName): string => href('/:owner/:project/pipeline-file', name);
 export const settingsAddress = (name: ProjectName, tab = 'general'): string =>
   href('/:owner/:project/settings/:tab', { ...name, tab });
 /** `-` is no name that a project can have. */

@@ -107,7 +107,11 @@ function ProjectNav({ name }: { name: ProjectName }) {
       <NavLink to={projectAddress(name)} icon="code" isCurrent={isCode}>
         {t.code}
       </NavLink>
-      <NavLink to={pipelinesAddress(name)} icon="pipeline" isCurrent={section === 'pipelines'}>
+      <NavLink
+        to={pipelinesAddress(name)}
+        icon="pipeline"
+        isCurrent={section === 'pipelines' || section === 'pipeline-file'}
+      >
         {t.pipelines}
       </NavLink>
       <NavLink to={settingsAddress(name)} icon="settings" isCurrent={section === 'settings'}>

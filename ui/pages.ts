@@ -24,6 +24,9 @@ export const pages = [
   page('/:owner/:project/pipelines', () =>
     import('./pages/pipelines/pipeline-list-page.tsx').then((it) => it.PipelineListPage),
   ),
+  page('/:owner/:project/pipeline-file', () =>
+    import('./pages/pipelines/pipeline-file-page.tsx').then((it) => it.PipelineFilePage),
+  ),
   page('/:owner/:project/pipelines/:number', () =>
     import('./pages/pipelines/pipeline-page.tsx').then((it) => it.PipelinePage),
   ),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { instant, type Operation } from './operation.ts';
 import { TraceView } from './pipelines.ts';
+import { previewEvents } from './preview-events.ts';
 
 const ProjectPath = z.object({ owner: z.string(), project: z.string() });
 const PipelinePath = ProjectPath.extend({ number: z.coerce.number().int().positive() });
@@ -72,8 +73,6 @@ export const StepTimesView = z
 export type StepTimesView = z.infer<typeof StepTimesView>;
 
 const FileText = z.object({ path: z.string().min(1).max(300), text: z.string().max(262_144) });
-
-export const previewEvents = ['push', 'tag', 'pull_request', 'manual', 'promote', 'rollback', 'cron'] as const;
 
 export const PreviewStepView = z
   .object({

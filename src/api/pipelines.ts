@@ -60,6 +60,9 @@ export const WorkflowView = z
     status: z.enum(workflowStatuses),
     attempt: z.int(),
     dependsOn: z.array(z.string()),
+    matrix: z
+      .record(z.string(), z.string())
+      .meta({ description: 'Its axis values, when it is one set of a matrix; else empty' }),
     waitsFor: z
       .string()
       .nullable()

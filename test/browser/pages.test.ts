@@ -31,7 +31,7 @@ const pages: Record<string, string> = {
   timeline: '/shop/storefront/pipelines/4127?tab=timeline',
   why: '/shop/storefront/pipelines/4127?tab=why',
   'skipped only': '/shop/storefront/pipelines/4127?tab=why&only=skipped',
-  variables: '/shop/storefront/pipelines/4127?tab=variables',
+  'variables of a step': '/shop/storefront/pipelines/4127?tab=variables',
   'hostile variables': '/shop/hostile/pipelines/1?tab=variables',
   yaml: '/shop/storefront/pipelines/4127?tab=yaml',
   matrix: '/shop/payments/pipelines/11',

@@ -435,7 +435,7 @@ export const uiEn = {
   preparedHint: 'prepared: image and sandbox',
   cloned: 'Cloned',
   ranFor: 'Ran',
-  against: 'Usually',
+  against: 'Compared',
   medianHint: (p: { branch: string }) => `Beside the median of the last 20 passed pipelines of ${p.branch}`,
   medianOf: (p: { median: string; count: number; branch: string }) =>
     `median ${p.median} of ${p.count} passed ${p.count === 1 ? 'run' : 'runs'} on ${p.branch}`,

@@ -37,6 +37,7 @@ function workflowView(workflow: Workflow, waitsFor: TraceEntry | undefined, lang
     status: workflow.status,
     attempt: workflow.attempt,
     dependsOn: [...workflow.plan.dependsOn],
+    matrix: { ...workflow.plan.matrix },
     waitsFor: waitsFor ? traceSentence(waitsFor, language) : null,
     startedAt: instant(workflow.startedAt),
     finishedAt: instant(workflow.finishedAt),

@@ -11,12 +11,14 @@ import { isFinal, type Status, StatusMark } from '../../parts/status.tsx';
 import { Link, useSearch } from '../../router.tsx';
 import { Graph } from './graph.tsx';
 import { Timeline } from './timeline.tsx';
-import { TraceList } from './trace-list.tsx';
+import { TraceGroups } from './trace-groups.tsx';
+import { VariablesView } from './variables-view.tsx';
+import { YamlView } from './yaml-view.tsx';
 
-/** Above this a graph is a picture of nothing: the list of steps is shown instead, and the graph on demand. */
+/** One workflow of more steps is a picture of nothing: the list of steps is shown instead, and the graph on demand. */
 const graphSteps = 60;
 
-type View = 'graph' | 'timeline' | 'why' | 'details';
+type View = 'graph' | 'timeline' | 'why' | 'variables' | 'yaml' | 'details';
 
 interface OverviewProps {
   readonly name: ProjectName;
@@ -30,13 +32,16 @@ export function Overview({ name, pipeline, selectedId, onSelect }: OverviewProps
   const t = useMessages();
   const [search, setSearch] = useSearch();
   const { steps, workflows } = pipeline;
-  const views: View[] = steps.length > 0 ? ['graph', 'timeline', 'why', 'details'] : ['why', 'details'];
+  const views: View[] =
+    steps.length > 0 ? ['graph', 'timeline', 'why', 'variables', 'yaml', 'details'] : ['why', 'yaml', 'details'];
   const view = views.find((one) => one === search.get('tab')) ?? views[0] ?? 'why';
-  const [isGraphWanted, setGraphWanted] = useState(steps.length <= graphSteps);
+  const [isGraphWanted, setGraphWanted] = useState(false);
+  // Several workflows fold.
+  const isLarge = workflows.length === 1 && steps.length > graphSteps;
   let body: ReactNode;
   if (view === 'graph')
     body =
-      isGraphWanted || steps.length <= graphSteps ? (
+      isGraphWanted || !isLarge ? (
         <Graph workflows={workflows} steps={steps} selectedId={selectedId} onSelect={onSelect} />
       ) : (
         <EmptyState title={t.graphIsLarge({ count: steps.length })}>
@@ -46,8 +51,11 @@ export function Overview({ name, pipeline, selectedId, onSelect }: OverviewProps
         </EmptyState>
       );
   else if (view === 'timeline')
-    body = <Timeline steps={steps} createdAt={pipeline.createdAt} selectedId={selectedId} onSelect={onSelect} />;
+    body = <Timeline name={name} pipeline={pipeline} selectedId={selectedId} onSelect={onSelect} />;
   else if (view === 'why') body = <Why name={name} pipeline={pipeline} />;
+  else if (view === 'variables')
+    body = <VariablesView name={name} pipeline={pipeline} selectedId={selectedId} onSelect={onSelect} />;
+  else if (view === 'yaml') body = <YamlView name={name} pipeline={pipeline} />;
   else body = <Details name={name} pipeline={pipeline} />;
   return (
     <section className="box flush overview">
@@ -55,7 +63,7 @@ export function Overview({ name, pipeline, selectedId, onSelect }: OverviewProps
         <Segmented
           label={t.view}
           value={view}
-          onChange={(next) => setSearch({ tab: next === 'graph' ? undefined : next })}
+          onChange={(next) => setSearch({ tab: next === 'graph' ? undefined : next, of: undefined, only: undefined })}
           options={views.map((value) => ({ value, label: t.pipelineView[value] }))}
         />
         <span className="spacer" />
@@ -108,7 +116,7 @@ function Why({ name, pipeline }: { name: ProjectName; pipeline: PipelineDetail }
   });
   return (
     <Answer query={why}>
-      {({ items }) => (items.length === 0 ? <EmptyState title={t.noTrace} /> : <TraceList entries={items} />)}
+      {({ items }) => (items.length === 0 ? <EmptyState title={t.noTrace} /> : <TraceGroups entries={items} />)}
     </Answer>
   );
 }

@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
 import type { PipelineView } from '../../../src/api/pipelines.ts';
-import { type ProjectName, pipelineAddress, projectAddress } from '../../addresses.ts';
+import { type ProjectName, pipelineAddress, pipelineFileAddress, projectAddress } from '../../addresses.ts';
 import { ask, askPages } from '../../api.ts';
 import { useMessages } from '../../language.ts';
 import { usePolling, useTopic } from '../../live/live.ts';
@@ -46,6 +46,9 @@ export function PipelineListPage({ owner, project }: { owner: string; project: s
       <div className="page-head">
         <h1>{t.pipelines}</h1>
         <div className="actions">
+          <Link to={pipelineFileAddress(name)} className="button">
+            {t.pipelineFile}
+          </Link>
           {isAtLeast(found.data?.role, 'write') && found.data?.isArchived === false && (
             <button type="button" className="button primary" onClick={() => setStarting(true)}>
               <Icon name="play" size={12} />

@@ -2,6 +2,7 @@ import type { PipelineDetail, StepView, WorkflowView } from '../../../src/api/pi
 import { useMessages } from '../../language.ts';
 import { isBad, StatusMark } from '../../parts/status.tsx';
 import { Duration } from '../../parts/time.tsx';
+import { groupByMatrix, isUnfolded, statusOfGroup } from './matrix-groups.ts';
 
 interface StepListProps {
   readonly pipeline: PipelineDetail;
@@ -17,25 +18,63 @@ export function StepList({ pipeline, ...choice }: StepListProps) {
   const own = ({ name }: WorkflowView, isService: boolean): readonly StepView[] =>
     pipeline.steps.filter((step) => step.workflow === name && (step.kind === 'service') === isService);
   const isMany = pipeline.workflows.length > 1;
+  const section = (workflow: WorkflowView) => (
+    <div key={workflow.name}>
+      {isMany && (
+        <h3>
+          <StatusMark status={workflow.status} bare /> <bdi>{workflow.name}</bdi>
+        </h3>
+      )}
+      <StepRows steps={own(workflow, false)} {...choice} />
+      {own(workflow, true).length > 0 && (
+        <>
+          <p>{t.services}</p>
+          <StepRows label={t.services} steps={own(workflow, true)} {...choice} />
+        </>
+      )}
+    </div>
+  );
+  const isChosen = ({ name }: WorkflowView): boolean =>
+    pipeline.steps.some((step) => step.workflow === name && step.id === choice.selectedId);
   return (
     <nav className="step-list" aria-label={t.steps} tabIndex={0}>
-      {pipeline.workflows.map((workflow) => (
-        <div key={workflow.name}>
-          {isMany && (
+      {groupByMatrix(pipeline.workflows).map(({ name, workflows }) => {
+        if (workflows.length === 1) return workflows.map(section);
+        const folded = workflows.filter((workflow) => !isUnfolded(workflow));
+        return (
+          <div key={name} className="matrix-group">
             <h3>
-              <StatusMark status={workflow.status} bare /> <bdi>{workflow.name}</bdi>
+              <StatusMark status={statusOfGroup(workflows)} bare /> <bdi>{name}</bdi>{' '}
+              <span className="quiet number">{t.matrixSets({ count: workflows.length })}</span>
             </h3>
-          )}
-          <StepRows steps={own(workflow, false)} {...choice} />
-          {own(workflow, true).length > 0 && (
-            <>
-              <p>{t.services}</p>
-              <StepRows label={t.services} steps={own(workflow, true)} {...choice} />
-            </>
-          )}
-        </div>
-      ))}
+            {workflows.filter(isUnfolded).map(section)}
+            {folded.length > 0 && (
+              <details open={folded.some(isChosen)}>
+                <summary>
+                  {folded.length === workflows.length ? t.allSets : t.otherSets({ count: folded.length })}{' '}
+                  <StatusCounts statuses={folded.map(({ status }) => status)} />
+                </summary>
+                {folded.map(section)}
+              </details>
+            )}
+          </div>
+        );
+      })}
     </nav>
+  );
+}
+
+/** How many there are of each status. */
+function StatusCounts({ statuses }: { statuses: readonly WorkflowView['status'][] }) {
+  const counts = Map.groupBy(statuses, (status) => status);
+  return (
+    <>
+      {[...counts].map(([status, all]) => (
+        <span key={status} className="status-count">
+          <StatusMark status={status} bare /> {all.length}
+        </span>
+      ))}
+    </>
   );
 }
 

@@ -4,8 +4,10 @@ import type { ProjectName } from '../../addresses.ts';
 import { useMessages } from '../../language.ts';
 import { EmptyState } from '../../parts/answers.tsx';
 import { isFinal, StatusMark } from '../../parts/status.tsx';
+import { useSearch } from '../../router.tsx';
 import { LogView } from './log-view.tsx';
 import { type StepAddress, setStepHash } from './step-address.ts';
+import { decisionsOf } from './trace-groups.tsx';
 
 interface StepPaneProps {
   readonly name: ProjectName;
@@ -29,6 +31,7 @@ export function StepPane({ name, pipeline, step, attempts, address, lines, isLat
     [here],
   );
   const hasNoLog = !hasLog(step);
+  const [, setSearch] = useSearch();
   return (
     <div className="step-pane">
       <div className="step-head">
@@ -67,6 +70,15 @@ export function StepPane({ name, pipeline, step, attempts, address, lines, isLat
             <p>
               <bdi>{step.reason}</bdi>
             </p>
+          )}
+          {step.status === 'skipped' && (
+            <button
+              type="button"
+              className="button"
+              onClick={() => setSearch({ tab: 'why', only: undefined, of: decisionsOf(step.workflow, step.name) })}
+            >
+              {t.showDecision}
+            </button>
           )}
         </EmptyState>
       ) : (

@@ -11,8 +11,8 @@ const look: Record<TraceView['verdict'], Status> = {
   noted: 'ready',
 };
 
-/** Decisions as sentences, each with the rule that made it. */
-export function TraceList({ entries }: { entries: readonly TraceView[] }) {
+/** Decisions as sentences, each with the rule that made it, and on request with the values that the rule saw. */
+export function TraceList({ entries, hasValues = false }: { entries: readonly TraceView[]; hasValues?: boolean }) {
   const t = useMessages();
   return (
     <ol className="trace">
@@ -20,9 +20,16 @@ export function TraceList({ entries }: { entries: readonly TraceView[] }) {
         <li key={i}>
           {entry.verdict === 'noted' ? <span className="dot" /> : <StatusIcon status={look[entry.verdict]} size={14} />}
           <span className="hidden-text">{t.verdict[entry.verdict]}: </span>
-          <div className={entry.subject.kind === 'step' ? 'of-step' : undefined}>
+          <div className={!hasValues && entry.subject.kind === 'step' ? 'of-step' : undefined}>
             <bdi>{entry.sentence}</bdi>
             <code className="rule">{entry.rule}</code>
+            {hasValues && Object.keys(entry.values).length > 0 && (
+              <code className="rule">
+                {Object.entries(entry.values)
+                  .map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+                  .join(' ')}
+              </code>
+            )}
           </div>
         </li>
       ))}

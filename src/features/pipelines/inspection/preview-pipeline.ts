@@ -1,4 +1,5 @@
-import type { FindingView, PipelinePreview, previewEvents } from '../../../api/inspection.ts';
+import type { FindingView, PipelinePreview } from '../../../api/inspection.ts';
+import type { previewEvents } from '../../../api/preview-events.ts';
 import type { Dialect } from '../../../core/plan.ts';
 import type { GitCommit } from '../../../core/repository.ts';
 import { type ChosenFiles, chooseFiles, dialectOf } from '../../../engine/choose-files.ts';

@@ -1,0 +1,144 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { launchBrowser, openPage, visit, type WatchedPage } from './browser.ts';
+import { FixtureServer } from './fixtures/fixture-server.ts';
+
+let server: FixtureServer;
+let base: string;
+let browser: Browser;
+let watched: WatchedPage;
+let page: Page;
+
+beforeAll(async () => {
+  server = new FixtureServer(inject('uiFolder'));
+  base = await server.start();
+  browser = await launchBrowser();
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+beforeEach(async () => {
+  watched = await openPage(browser);
+  page = watched.page;
+});
+afterEach(async () => {
+  expect(watched.problems).toEqual([]);
+  await watched.context.close();
+});
+
+describe('the page of a pipeline', () => {
+  it('goes from a skipped step to the rule that skipped it, under an address of its own', async () => {
+    await visit(page, `${base}/shop/storefront/pipelines/4127#build%20image`);
+    await page.getByRole('button', { name: 'Show the rule that decided' }).click();
+    const wanted = page.locator('.trace-step.wanted');
+    await wanted.getByText('step.after-failure').waitFor();
+    expect(new URL(page.url()).searchParams.get('of')).toBe('default/build image');
+    await page.getByRole('button', { name: 'Only what did not run' }).click();
+    await page.getByText('trigger.matched').waitFor({ state: 'detached' });
+    await wanted.waitFor();
+  });
+
+  it('shows the file as it read beside what is written, or alone', async () => {
+    await visit(page, `${base}/shop/storefront/pipelines/4127?tab=yaml`);
+    await page.getByRole('group', { name: 'As written' }).getByText('${NODE_VERSION:-24}').waitFor();
+    await page.getByRole('group', { name: 'As it read' }).getByText('base/node:24').waitFor();
+    await page.getByText('3 lines replaced').waitFor();
+    await page.getByRole('button', { name: 'As it read' }).click();
+    await page.getByRole('group', { name: 'As written' }).waitFor({ state: 'detached' });
+    expect(await page.locator('.overview .source-mark').count()).toBe(3);
+  });
+
+  it('finds a variable of the chosen step, and shows of a secret the name alone', async () => {
+    await visit(page, `${base}/shop/storefront/pipelines/4127?tab=variables`);
+    await page.getByText('branch = feat/multi-currency').waitFor();
+    await page.getByRole('searchbox', { name: 'Search names, values, sources' }).fill('secret');
+    await page.getByRole('status').getByText('1 of 7').waitFor();
+    const row = page.getByRole('row', { name: /NPM_TOKEN/ });
+    expect(await row.innerText()).toMatch(/masked: secret npm_token/);
+  });
+
+  it('tells how much longer than usual a step took', async () => {
+    await visit(page, `${base}/shop/storefront/pipelines/4127?tab=timeline`);
+    const row = page.getByRole('row', { name: /install dependencies/ });
+    await row.getByText('2.0× its median').waitFor();
+    expect(await row.locator('.slow').getAttribute('title')).toBe(
+      'median 19s of 20 passed runs on feat/multi-currency',
+    );
+    expect(await row.locator('rect').count()).toBe(3);
+  });
+
+  it('folds the sets of a matrix but those that failed, in the list and in the graph', async () => {
+    await visit(page, `${base}/shop/payments/pipelines/11`);
+    const list = page.getByRole('navigation', { name: 'Steps' });
+    await list.getByText('9 sets of a matrix').waitFor();
+    await list.getByText('test (DB=mysql GO=1.21)').waitFor();
+    expect(await list.getByText('test (DB=pg GO=1.20)').isVisible()).toBe(false);
+    await list.getByText('8 others').click();
+    expect(await list.getByText('test (DB=pg GO=1.20)').isVisible()).toBe(true);
+    const graph = page.getByRole('group', { name: 'Graph of workflows and steps' });
+    expect(await graph.locator('.node').count()).toBe(3);
+    await graph.getByRole('button', { name: /test/ }).click();
+    await graph.getByText('test (DB=sqlite GO=1.22)').waitFor();
+    await graph.getByRole('button', { name: 'Fold test' }).first().click();
+    await graph.getByText('test (DB=sqlite GO=1.22)').waitFor({ state: 'detached' });
+  });
+});
+
+describe('the trial of a pipeline file', () => {
+  const text = () => page.getByRole('textbox', { name: 'Text of .gantry.yml' });
+
+  it('finds a fault as it is typed, at its line, and goes there', async () => {
+    await visit(page, `${base}/shop/storefront/pipeline-file`);
+    await page.getByText('Nothing to mend.').waitFor();
+    await text().fill('kind: pipeline\nname: a\nsteps:\n  - name: x\n    image: base/node:24\n    comands: [a]\n');
+    await page.getByText('did you mean "commands"?').waitFor();
+    expect(await page.locator('.editor .source-mark.error').count()).toBe(1);
+    await page.getByRole('button', { name: 'line 6' }).first().click();
+    await page.waitForFunction(() => {
+      const area = document.activeElement;
+      return area instanceof HTMLTextAreaElement && area.value.slice(area.selectionStart).startsWith('    comands');
+    });
+    await page.getByRole('button', { name: 'Back to what is committed' }).click();
+    await page.getByText('Nothing to mend.').waitFor();
+  });
+
+  it('shows what would run at the event that is chosen, and why not', async () => {
+    await visit(page, `${base}/shop/storefront/pipeline-file`);
+    await text().fill(
+      'kind: pipeline\nname: a\ntrigger: {branch: main, paths: ["docs/**"]}\nsteps:\n  - {name: build, image: x, commands: [a]}\n  - {name: ship, image: x, commands: [b], when: {event: tag}}\n',
+    );
+    await page.getByText('This event would start a pipeline.').waitFor();
+    const graph = page.getByRole('group', { name: 'Graph of workflows and steps' });
+    await graph.locator('.node.skipped').getByText('ship').waitFor();
+    await page.getByText('step.when.event').waitFor();
+    await page.getByLabel('Changed paths').fill('src/a.ts');
+    await page.getByText('This event would start nothing.').waitFor();
+    await page.getByLabel('Changed paths').fill('docs/a.md');
+    await page.getByText('This event would start a pipeline.').waitFor();
+    await page.getByLabel('Branch').fill('feat/x');
+    await page.getByText('This event would start nothing.').waitFor();
+    await page.getByText('trigger.branch').waitFor();
+  });
+
+  it('keeps the indentation of the line at Enter, and lets Tab leave', async () => {
+    await visit(page, `${base}/shop/storefront/pipeline-file`);
+    await text().fill('steps:\n  - name: x');
+    await text().press('End');
+    await text().press('Enter');
+    await text().pressSequentially('image: y');
+    expect(await text().inputValue()).toBe('steps:\n  - name: x\n  image: y');
+    await text().press('Tab');
+    expect(await text().evaluate((area) => area === document.activeElement)).toBe(false);
+  });
+
+  it('hands the text out as a file', async () => {
+    await visit(page, `${base}/shop/storefront/pipeline-file`);
+    await text().waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Download' }).click(),
+    ]);
+    expect(download.suggestedFilename()).toMatch(/gantry\.yml$/);
+  });
+});
