@@ -120,7 +120,7 @@ describe.each(databases)('webhooks on $name', ({ create, stop, isMissing }) => {
     );
     const { webhooks } = store.read;
     expect(await webhooks.listDueWebhooks(later(9))).toEqual([]);
-    expect((await webhooks.listDueWebhooks(later(20))).toSorted()).toEqual([one, other]);
+    expect((await webhooks.listDueWebhooks(later(20))).toSorted((a, b) => a - b)).toEqual([one, other]);
     const due = await webhooks.listDue(one, later(50), 10);
     expect(due.map(({ messageId }) => messageId)).toEqual([`msg_${one}_10`, `msg_${one}_30`]);
     expect(await webhooks.firstNextAt(later(10))).toEqual(later(20));

@@ -14,7 +14,10 @@ import { codeFeature } from '../../src/features/code/index.ts';
 import type { RawRoute } from '../../src/features/feature.ts';
 import { badgeRoutes } from '../../src/features/pipelines/badge/badge-routes.ts';
 import { logRoutes } from '../../src/features/pipelines/logs/log-routes.ts';
+import { webhooksFeature } from '../../src/features/webhooks/index.ts';
+import { AddressGuard } from '../../src/lib/address-guard.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
+import { systemTimers } from '../../src/lib/timers.ts';
 import { basic, bearer, cookie, HandLogBus, openServerWorld, type ServerWorld } from '../support/server-world.ts';
 
 /**
@@ -172,11 +175,27 @@ beforeAll(async () => {
   };
   const logs = { store: real.store, logs: new FilesystemLogs(join(folder, 'logs')), logBus: new HandLogBus() };
   const accounts = { store: real.store, clock: real.clock, passwords: createPasswords(), publicUrl: '', version: '' };
+  const noSealing = (): never => {
+    throw new TypeError('Nothing is sealed here');
+  };
+  const webhooks = {
+    store: real.store,
+    happenings: real.store.happenings,
+    repository: { resolve: () => Promise.resolve(undefined) },
+    sealer: { seal: noSealing, open: noSealing },
+    planNow: () => Promise.resolve({ pipeline: undefined }),
+    clock: real.clock,
+    timers: systemTimers,
+    logger: silentLogger,
+    publicUrl: () => '',
+    guard: new AddressGuard(),
+  };
   const rawRoutes = [
     ...(codeFeature(deps).routes ?? []),
     ...logRoutes(logs),
     ...badgeRoutes({ store: real.store }),
     ...(accountsFeature(accounts).routes ?? []),
+    ...(webhooksFeature(webhooks).routes ?? []),
   ];
   await real.close();
   world = await openServerWorld({
@@ -331,7 +350,7 @@ describe('every route', () => {
     }
     expect(wrong.slice(0, 20)).toEqual([]);
     expect(asked).toBeGreaterThan(10_000);
-  }, 120_000);
+  }, 300_000);
 
   it('answers strangers and foreigners the same, whether a private project is there or not', async () => {
     const foreigner = askers.find(({ name }) => name === 'foreigner')!;

@@ -223,6 +223,45 @@ describe('a webhook', () => {
     expect(await world.deliveries(id)).toEqual([]);
   });
 
+  it('is told what happened in the very commit that made it, and after it', async () => {
+    const { store, clock, pipelines } = world;
+    const { event } = await store.write(({ events }) =>
+      events.create({
+        projectId: pipelines.project.id,
+        kind: 'push',
+        key: 'push:early',
+        ref: 'refs/heads/main',
+        before: '0'.repeat(40),
+        after: 'c'.repeat(40),
+        personName: 'mei',
+        parameters: {},
+        createdAt: clock.now(),
+      }),
+    );
+    const id = await store.write(async ({ webhooks, happenings }) => {
+      const made = await webhooks.reserve({
+        holder: { kind: 'project', id: pipelines.project.id },
+        url,
+        events: ['push'],
+        isEnabled: true,
+        sinceSequence: await happenings.lastSequence(),
+        createdAt: clock.now(),
+        createdBy: 'mei',
+      });
+      const bytes = Buffer.alloc(32);
+      await webhooks.setSealed(made, { keyId: 'another', wrappedKey: bytes, nonce: bytes, ciphertext: bytes });
+      const { projectId, id: eventId, ref, after } = event;
+      await happenings.append([{ type: 'push-received', projectId, eventId, ref, after }], clock.now());
+      return made;
+    });
+    await world.webhook(url);
+    await world.feature.settled();
+    const [told, ...others] = await world.deliveries(id);
+    expect(others).toEqual([]);
+    // Its secret was sealed with another key: that is said, and tried again.
+    expect(told).toMatchObject({ event: 'push', status: 'waiting', problem: expect.stringContaining('key file') });
+  });
+
   it('can be tested, also while it is off, with one try', async () => {
     receiver.reactions = [500];
     const { id } = await world.webhook(url);
@@ -321,7 +360,7 @@ describe('a webhook of an organisation', () => {
 describe('deliveries', () => {
   it('of a receiver that hangs end in time and do not hold up the others', async () => {
     await world.close();
-    world = await WebhooksWorld.create({ timeoutMs: 300 });
+    world = await WebhooksWorld.create({ timeoutMs: 3_000 });
     const hanging = new WebhookReceiver();
     const hangingUrl = await hanging.start();
     hanging.reactions = [() => undefined];

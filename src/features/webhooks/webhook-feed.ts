@@ -53,9 +53,17 @@ export class WebhookFeed {
     await this.#wake();
   }
 
-  /** Webhooks were changed. */
+  /** Webhooks were changed. Resolves once new ones are told of what came since they were made. */
   async reload(): Promise<void> {
+    const before = new Map(this.#hooks.map(({ id, sinceSequence }) => [id, sinceSequence]));
     this.#hooks = await this.#deps.store.read.webhooks.listEnabled();
+    await this.settled();
+    const isNew = this.#hooks.filter(({ id, sinceSequence }) => before.get(id) !== sinceSequence);
+    // What came between the commit of a new one and now was not looked at for it.
+    const from = Math.min(this.#through, ...isNew.map(({ sinceSequence }) => sinceSequence));
+    if (from === this.#through) return;
+    this.#through = from;
+    await this.#wake();
   }
 
   /** Notes how far everything is dealt with, so that a start need not look further back. */
