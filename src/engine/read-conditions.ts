@@ -38,7 +38,7 @@ const otherKeys: Readonly<Record<Dialect, ReadonlySet<string>>> = {
   drone08: new Set(['status', 'matrix', 'local', 'changed']),
   drone1: new Set(['status', 'paths']),
   woodpecker: new Set(['status', 'path', 'matrix', 'local', 'evaluate']),
-  gantry: new Set(['status', 'paths']),
+  gantry: new Set(['status', 'paths', 'matrix']),
 };
 const ofStepsOnly: ReadonlySet<string> = new Set(['matrix', 'local']);
 
@@ -91,7 +91,7 @@ function readSet(
       else if (constraint) constraints.set(conditionKey, constraint);
       continue;
     }
-    if (!otherKeys[dialect].has(name) || (ofStepsOnly.has(name) && !isOfStep)) {
+    if (!otherKeys[dialect].has(name) || (ofStepsOnly.has(name) && !isOfStep && dialect !== 'gantry')) {
       const known = [...Object.keys(names[dialect]), ...otherKeys[dialect]].filter(
         (other) => isOfStep || !ofStepsOnly.has(other),
       );

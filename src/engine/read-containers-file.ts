@@ -5,7 +5,7 @@ import type { EnvironmentFacts } from './environment-facts.ts';
 import type { FileContext, Locate } from './file-context.ts';
 import { unsupportedKeys } from './known-keys.ts';
 import { maxStepsOfFile } from './pipeline-file-size.ts';
-import { type Axes, matrixBlock, readMatrix } from './read-matrix.ts';
+import { type Axes, matrixBlock, maxTextOfJobs, readMatrix } from './read-matrix.ts';
 import type { Position } from './source-position.ts';
 import { type SourceDocument, splitDocuments } from './split-documents.ts';
 import type { Variables } from './substitute.ts';
@@ -29,9 +29,6 @@ export interface JobDocument {
 export interface ContainerEntry extends YamlEntry {
   readonly name: string;
 }
-
-/** Characters of text, over all sets of a matrix: what a file of 12 KiB makes of the 58 sets that were seen is a sixth. */
-const maxTextOfJobs = 4 * 1024 * 1024;
 
 /**
  * Reads the file's only document once for each set of axis values, `${…}` replaced by what `variablesOf` gives, and

@@ -3,6 +3,7 @@ import type { WorkflowIdentity } from './environment-facts.ts';
 import type { FileContext } from './file-context.ts';
 import { findCycle } from './find-cycle.ts';
 import { maxStepsOfFile } from './pipeline-file-size.ts';
+import { maxTextOfJobs } from './read-matrix.ts';
 import { readWorkflowBody, readWorkflowHeader, type WorkflowHeader } from './read-workflow.ts';
 import { type SourceDocument, splitDocuments } from './split-documents.ts';
 import type { Variables } from './substitute.ts';
@@ -69,17 +70,32 @@ export function readDrone1(
   for (const [index, { document, root, header }] of headers.entries()) {
     const dependsOn = dependencies.get(header) ?? [];
     const names = dependsOn.map(({ name }) => name);
-    const identity = { name: header.name, type: header.type, number: index + 1, dependsOn: names, matrix: {} };
-    const body = readBody(file, document, root, header, variablesOf(identity));
-    if (!body) continue;
-    workflows.push({ ...body, dependsOn });
-    steps += body.steps.length;
-    if (steps <= maxStepsOfFile) continue;
-    const at = file.positionOf(document.offset + root.offset);
-    report.add('workflow.too-many', at, `a file may have ${maxStepsOfFile} steps, and more stand up to here`);
-    break;
+    const refuse = (message: string): readonly WorkflowDraft[] => {
+      report.add('workflow.too-many', file.positionOf(document.offset + root.offset), message);
+      return workflows;
+    };
+    const identity = { name: header.name, type: header.type, number: index + 1, dependsOn: names };
+    let textLength = 0;
+    let last: ReadText = { text: document.text, root };
+    for (const matrix of header.matrix.length === 0 ? [{}] : header.matrix) {
+      const read = readBody(file, document, header, variablesOf({ ...identity, matrix }), last);
+      if (!read) break;
+      last = read;
+      workflows.push({ ...read.body, dependsOn, matrix });
+      steps += read.body.steps.length;
+      if (steps > maxStepsOfFile) return refuse(`a file may have ${maxStepsOfFile} steps, and more stand up to here`);
+      textLength += read.text.length;
+      if (textLength > maxTextOfJobs)
+        return refuse(`a matrix may make ${maxTextOfJobs} characters of its file, and this one makes more`);
+    }
   }
   return workflows;
+}
+
+/** The text of a document and its tree. */
+interface ReadText {
+  readonly text: string;
+  readonly root: YamlNode;
 }
 
 /** Whether a document is a pipeline; anything else is noted, or refused. */
@@ -199,15 +215,17 @@ function readDependencies(
 function readBody(
   file: FileContext,
   document: SourceDocument,
-  rawRoot: YamlNode,
   header: WorkflowHeader,
   variables: Variables,
-): Omit<WorkflowDraft, 'dependsOn'> | undefined {
+  last: ReadText,
+): (ReadText & { readonly body: Omit<WorkflowDraft, 'dependsOn' | 'matrix'> }) | undefined {
   const substituted = file.substituted(document, variables);
   if (!substituted) return undefined;
-  const root = substituted.text === document.text ? rawRoot : file.parsed(substituted.text, substituted.locate);
+  const { text, locate } = substituted;
+  // Most sets of a matrix, and most documents, change no more than a variable.
+  const root = text === last.text ? last.root : file.parsed(text, locate);
   if (!root) return undefined;
-  const reader = file.readerAt(substituted.locate);
+  const reader = file.readerAt(locate);
   const fields = reader.fields(root, 'a document');
-  return fields && readWorkflowBody(reader, fields, header);
+  return fields && { text, root, body: readWorkflowBody(reader, fields, header) };
 }

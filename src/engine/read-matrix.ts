@@ -10,6 +10,9 @@ const maxSets = 27;
 /** A list of sets has no limit upstream; the largest that was seen has 58. */
 const maxIncluded = 200;
 
+/** Characters of text, over all sets of a matrix: what a file of 12 KiB makes of the 58 sets that were seen is a sixth. */
+export const maxTextOfJobs = 4 * 1024 * 1024;
+
 /** The sets of axis values that a `matrix` asks for, one job each; none when there is no matrix. */
 export function readMatrix(reader: DocumentReader, entry: YamlEntry | undefined): readonly Axes[] {
   const fields = reader.fields(entry?.value, '"matrix"');

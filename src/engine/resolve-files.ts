@@ -37,12 +37,19 @@ export function resolveFiles(input: CompileInput): readonly ResolvedFile[] {
       else documents.push({ document, results: [result] });
     });
     const text = file.text.replace(/^\uFEFF/, '');
-    const names = workflows.map(({ matrix }) => axisText(matrix));
+    const matrices = Map.groupBy(workflows, ({ name }) => name)
+      .values()
+      .filter((legs) => legs.length > 1)
+      .toArray();
+    const nameOf = (time: number): string =>
+      [...new Set(matrices.map((legs) => axisText(legs[time]?.matrix ?? {})))]
+        .filter((name) => name !== '')
+        .join(' · ');
     const times = Math.max(0, ...documents.map(({ results }) => results.length));
     const readings: { workflows: string[]; text: string; changedLines: readonly number[] }[] = [];
     let readingsLeftOut = 0;
     for (let time = 0; time < times; time += 1) {
-      const name = times === 1 ? [] : [names[time] ?? `#${time + 1}`];
+      const name = times === 1 ? [] : [nameOf(time) || `#${time + 1}`];
       const reading = readingOf(text, documents, time);
       const same = readings.find((one) => one.text === reading.text);
       if (same) same.workflows.push(...name);
