@@ -125,6 +125,8 @@ for (const kind of ['docker', 'podman'] as const) {
         code: 'IMAGE_NOT_FOUND',
       });
       await expect(stage({ image: name, credentials: login('word') })).resolves.toBeDefined();
+      // It is here now, and all the same not for who may not read it.
+      await expect(stage({ image: name, pull: 'if-not-present' })).rejects.toMatchObject({ code: 'IMAGE_NOT_FOUND' });
     });
 
     it('fail under "always" when the registry is gone, and use what is there under "if-not-present"', async () => {

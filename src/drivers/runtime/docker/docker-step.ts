@@ -56,6 +56,8 @@ interface ContainerRecord {
 export class DockerStep implements StagedStep {
   readonly #options: DockerStepOptions;
   readonly #report: GateReport;
+  /** The same mark at the end of the standard output. */
+  readonly #outputEnd: GateReport;
   readonly #mark: string;
   #state: 'staged' | 'released' | 'discarded' = 'staged';
   #running: RunningStep | undefined;
@@ -68,6 +70,7 @@ export class DockerStep implements StagedStep {
     this.#options = options;
     this.#mark = `\0gantry ${randomBytes(16).toString('hex')} `;
     this.#report = new GateReport(this.#mark);
+    this.#outputEnd = new GateReport(this.#mark);
     // Told by the reading, or of no interest when nothing is read.
     options.socket.on('error', () => undefined);
   }
@@ -164,7 +167,7 @@ export class DockerStep implements StagedStep {
     await pipeline(input, writer).catch(() => undefined);
   }
 
-  /** Resolves at the end of the output, or a while after the gate's report when the engine leaves the line open. */
+  /** Resolves at the end of the output, which the gate's marks tell before the engine does. */
   async #readAll(onOutput: ReleaseSpec['onOutput']): Promise<undefined> {
     const { socket } = this.#options;
     const frames = new OutputFrames();
@@ -173,9 +176,10 @@ export class DockerStep implements StagedStep {
       for await (const chunk of socket) {
         clearTimeout(idle);
         for (const { stream, bytes } of frames.read(chunk as Buffer)) {
-          const own = stream === 'stderr' ? this.#report.take(bytes) : bytes;
+          const own = (stream === 'stderr' ? this.#report : this.#outputEnd).take(bytes);
           if (own.length > 0) await onOutput(stream, own);
         }
+        if (this.#report.end && this.#outputEnd.isThere) break;
         if (this.#report.end) idle = setTimeout(() => socket.destroy(), drainIdleMs);
       }
     } catch (error) {
@@ -184,8 +188,13 @@ export class DockerStep implements StagedStep {
     } finally {
       clearTimeout(idle);
     }
-    const rest = this.#report.rest();
-    if (rest.length > 0) await onOutput('stderr', rest);
+    for (const [stream, end] of [
+      ['stdout', this.#outputEnd],
+      ['stderr', this.#report],
+    ] as const) {
+      const rest = end.rest();
+      if (rest.length > 0) await onOutput(stream, rest);
+    }
     return undefined;
   }
 

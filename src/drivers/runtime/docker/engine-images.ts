@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GantryError } from '../../../core/errors.ts';
 import type { ComposedImage, ComposedImages, RegistryCredentials } from '../../../core/image.ts';
@@ -60,6 +61,9 @@ export class EngineImages {
     { readonly image: Promise<EngineImage>; readonly listeners: Set<(line: string) => void> }
   >();
 
+  /** Logins that an image of a registry was pulled with, by its full name. */
+  readonly #readers = new Map<string, Set<string>>();
+
   constructor(options: EngineImagesOptions) {
     this.#options = options;
   }
@@ -73,9 +77,10 @@ export class EngineImages {
     if (!isReference(reference))
       throw new GantryError('IMAGE_NOT_FOUND', `Cannot pull "${reference.slice(0, 200)}": it is no valid image name`);
     const name = withRegistry(reference, this.#options.defaultRegistry);
+    const login = findCredentials(name, wish.credentials ?? []);
     const rule = pullRule(reference, wish.pull);
     if (rule !== 'always') {
-      const present = await this.#find(name);
+      const present = this.#mayUse(name, login) ? await this.#find(name) : undefined;
       if (present) return present;
       if (rule === 'never')
         throw new GantryError(
@@ -83,10 +88,23 @@ export class EngineImages {
           `Cannot use the image "${reference}": the engine does not have it, and pull is "never"`,
         );
     }
-    const login = findCredentials(name, wish.credentials ?? []);
     // Credentials enter the key: what one may read is not handed to another who may not.
-    const key = `${name}\n${login ? JSON.stringify(login) : ''}`;
-    return this.#once(key, wish.progress, (tell) => this.#pull(reference, name, login, tell));
+    const key = `${name}\n${keyOf(login)}`;
+    const image = await this.#once(key, wish.progress, (tell) => this.#pull(reference, name, login, tell));
+    this.#noteReader(name, login);
+    return image;
+  }
+
+  /** What was pulled with a login is not given to who does not have it: they ask the registry for themselves. */
+  #mayUse(name: string, login: RegistryCredentials | undefined): boolean {
+    return this.#readers.get(name)?.has(keyOf(login)) ?? true;
+  }
+
+  #noteReader(name: string, login: RegistryCredentials | undefined): void {
+    // Who needs no login shows that nobody does.
+    if (!login) this.#readers.delete(name);
+    else if (this.#readers.has(name)) this.#readers.get(name)!.add(keyOf(login));
+    else this.#readers.set(name, new Set([keyOf(login)]));
   }
 
   #once(
@@ -201,6 +219,10 @@ function engineImage({ Id, Config }: ImageAnswer): EngineImage {
       return found ? [{ port: Number(found[1]), protocol: found[2] === 'udp' ? 'udp' : 'tcp' } as PortPlan] : [];
     }),
   };
+}
+
+function keyOf(login: RegistryCredentials | undefined): string {
+  return login ? createHash('sha256').update(JSON.stringify(login)).digest('hex') : '';
 }
 
 /** Grammar of distribution-spec 1.1; the engine checks the rest. */

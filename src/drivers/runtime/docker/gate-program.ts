@@ -9,7 +9,8 @@
  * the runner is gone, and with the gate every process of the container ends.
  *
  * How the step ended it tells at the end of the standard error, after the mark, which only the runner knows beforehand:
- * `exit <code>` · `signal <number>` · `fault <why>`, with ` oom <times>` where the kernel killed for memory. An engine
+ * `exit <code>` · `signal <number>` · `fault <why>`, with ` oom <times>` where the kernel killed for memory. The standard
+ * output ends with a mark too: who has seen both has seen all, and need not wait until the engine has noticed. An engine
  * reports 137 for an exit with 137 and for SIGKILL alike.
  */
 export const gateProgram = String.raw`
@@ -30,16 +31,17 @@ my @defaults = variables();
 my @environment = variables();
 my @command = @rest;
 
-sub report {
-  my ($text) = @_;
+sub say_to {
+  my ($handle, $text) = @_;
   my $bytes = "$mark$text\n";
   my $done = 0;
   while ($done < length $bytes) {
-    my $wrote = syswrite(STDERR, $bytes, length($bytes) - $done, $done);
+    my $wrote = syswrite($handle, $bytes, length($bytes) - $done, $done);
     last if !$wrote;
     $done += $wrote;
   }
 }
+sub report { my ($text) = @_; say_to(\*STDOUT, 'end'); say_to(\*STDERR, $text) }
 sub fault { my $why = $_[0]; $why =~ s/\s+/ /g; report('fault ' . substr($why, 0, 2000)); exit 127 }
 # How often the kernel killed for want of memory here: version 1 of control groups, and version 2.
 sub oomKills {
@@ -82,7 +84,6 @@ if ($child == 0) {
 }
 @environment = ();
 $SIG{TERM} = sub { kill 'TERM', -1 };
-open(STDOUT, '>', '/dev/null');
 open(STDIN, '<', '/dev/null') if $takesInput;
 
 # pidfd_open has this number on every architecture. Where it is refused, the end is looked for.

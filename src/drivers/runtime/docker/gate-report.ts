@@ -8,7 +8,7 @@ export type GateEnd =
 const reportLimitBytes = 4_096;
 
 /**
- * Finds the gate's report in a standard error: everything before the mark is the step's, and nothing after it is. Bytes
+ * Finds the gate's report in a stream of output: everything before the mark is the step's, and nothing after it is. Bytes
  * that might be the beginning of the mark are held until the next ones show whether they are.
  */
 export class GateReport {
@@ -43,6 +43,11 @@ export class GateReport {
     const held = this.#held;
     this.#held = Buffer.alloc(0);
     return held;
+  }
+
+  /** Whether the mark has come: nothing after it is the step's. */
+  get isThere(): boolean {
+    return this.#report !== undefined;
   }
 
   /** Complete once its line has ended. */
