@@ -63,6 +63,7 @@ const workflow = {
   status: 'failed' as const,
   attempt: 1,
   dependsOn: [],
+  matrix: {},
   waitsFor: null,
   startedAt: pipeline.startedAt,
   finishedAt: pipeline.finishedAt,
