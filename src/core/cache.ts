@@ -39,6 +39,25 @@ export interface CacheShelf {
   remove(projectId: number, id: string): Promise<boolean>;
 }
 
+/** What a runtime did with the cache of a step, as it happens. */
+export type CacheEvent =
+  | {
+      readonly kind: 'restored';
+      readonly key: string;
+      /** Key of the entry, which is another one where `restore` found it. */
+      readonly from: string;
+      readonly savedBy: number;
+      readonly sizeBytes: number;
+      readonly elapsedMs: number;
+    }
+  | { readonly kind: 'missed'; readonly key: string; readonly nearest?: string | undefined }
+  /** An earlier step of the job has it mounted. */
+  | { readonly kind: 'shared'; readonly key: string; readonly step: string }
+  /** One path of it, or the whole; `why` is the end of a sentence. */
+  | { readonly kind: 'unused'; readonly key: string; readonly path?: string | undefined; readonly why: string }
+  | { readonly kind: 'saved'; readonly key: string; readonly sizeBytes: number; readonly elapsedMs: number }
+  | { readonly kind: 'not-saved'; readonly key: string; readonly why: string };
+
 /** `hit`: the key itself; `near`: one that begins as `restore` says; `miss`: nothing. */
 export const cacheResults = ['hit', 'near', 'miss'] as const;
 export type CacheResult = (typeof cacheResults)[number];

@@ -1,6 +1,7 @@
+import type { CacheAccess, CacheEvent } from '../../core/cache.ts';
 import type { RegistryCredentials } from '../../core/image.ts';
 import type { Outcome } from '../../core/pipeline.ts';
-import type { PortPlan, PullPolicy, VolumeMountPlan, VolumePlan } from '../../core/plan.ts';
+import type { CachePlan, PortPlan, PullPolicy, VolumeMountPlan, VolumePlan } from '../../core/plan.ts';
 
 /**
  * Runs the steps of workflows somewhere: in sandboxes on this host, or by a script in tests.
@@ -12,6 +13,8 @@ import type { PortPlan, PullPolicy, VolumeMountPlan, VolumePlan } from '../../co
  */
 export interface Runtime {
   readonly name: string;
+  /** Whether steps get `cache`; where not, they run as without. */
+  readonly keepsCaches?: boolean | undefined;
   /** What the host offers; feeds `gantry doctor` and the contract suite. */
   probe(): Promise<RuntimeProbe>;
   /** Makes the job's surroundings: workspace, network, control group. The same job again answers the same object. */
@@ -56,6 +59,8 @@ export interface JobSpec {
    * share the job's network, so a name stands for 127.0.0.1 unless the driver gave its step an address of its own.
    */
   readonly hostNames?: readonly string[] | undefined;
+  /** What its steps may read and save of caches; absent = none. */
+  readonly caches?: CacheAccess | undefined;
 }
 
 export interface RepositorySpec {
@@ -123,7 +128,14 @@ export interface StageSpec {
   readonly ports?: readonly PortPlan[] | undefined;
   /** Which of the job's `volumes` it sees, and where. */
   readonly volumes?: readonly VolumeMountPlan[] | undefined;
+  /** Restored at its release; saved when it has passed and no entry had the key. */
+  readonly cache?: CachePlan | undefined;
   readonly limits: StepLimits;
+  /**
+   * Asks for all rights on the engine's host. A driver refuses (REQUEST_INVALID) before anything runs, unless an admin's
+   * list admits the image and everything else about the step.
+   */
+  readonly privileged?: { readonly isProjectTrusted: boolean } | undefined;
   /** `none` cuts the step off the job's network. */
   readonly network: 'job' | 'none';
   /** Progress of a pull or of composing an image: whole lines for the step's log. */
@@ -157,6 +169,8 @@ export interface ReleaseSpec {
   readonly timeoutMs: number;
   /** Time between SIGTERM and SIGKILL. */
   readonly graceMs: number;
+  /** Told what becomes of its cache, before its first output and after its end. */
+  readonly onCache?: ((event: CacheEvent) => void) | undefined;
   /**
    * Receives output as it is read, from the first byte, each stream in order. While the returned promise is pending
    * nothing more is read, so the step waits in `write()` and nothing is cut.

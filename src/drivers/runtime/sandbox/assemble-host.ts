@@ -7,6 +7,8 @@ import type { Clock } from '../../../lib/clock.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import type { StageSpec } from '../runtime.ts';
 import { BackgroundRemoval } from './background-removal.ts';
+import { cachesFolder } from './cache-records.ts';
+import { type CacheLimits, CacheStore, defaultCacheLimits } from './cache-store.ts';
 import { createCgroupsV1 } from './cgroup-v1.ts';
 import { createCgroupsV2 } from './cgroup-v2.ts';
 import type { Cgroups } from './cgroups.ts';
@@ -44,6 +46,7 @@ export interface SandboxRuntimeOptions {
   readonly caBundle?: string | undefined;
   /** Files that every step has, by absolute path. */
   readonly stepFiles?: ReadonlyMap<string, Buffer> | undefined;
+  readonly caches?: CacheLimits | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -56,6 +59,7 @@ export interface AssembledHost {
         readonly host: Omit<SandboxHost, 'forget'>;
         readonly launcher: LauncherName;
         readonly checkouts: CheckoutCache;
+        readonly caches: CacheStore;
         readonly waiting: WaitingSandboxes;
         /** Absolute path. */
         readonly perl: string;
@@ -106,9 +110,9 @@ export async function assembleHost(options: SandboxRuntimeOptions): Promise<Asse
   if (!architecture) {
     return { ...missing, findings: [`Steps cannot be isolated: there is no system call table for ${process.arch}`] };
   }
-  const programs = findPrograms(['perl', 'du', 'rm', 'chmod', 'sync']);
+  const programs = findPrograms(['perl', 'du', 'rm', 'chmod', 'sync', 'cp']);
   if (!('found' in programs)) return { ...missing, findings: programs.findings };
-  const { perl, du, rm, chmod, sync } = programs.found;
+  const { perl, du, rm, chmod, sync, cp } = programs.found;
 
   const isRootless = process.getuid?.() !== 0;
   const generation = generationName(options.generation);
@@ -202,8 +206,18 @@ export async function assembleHost(options: SandboxRuntimeOptions): Promise<Asse
     isAlone: () => isOnlyGeneration(generationsFolder(options), options.generation),
     logger: options.logger,
   });
+  const caches = new CacheStore({
+    folder: cachesFolder(options.folder),
+    removal,
+    syncProgram: sync,
+    isAlone: () => isOnlyGeneration(generationsFolder(options), options.generation),
+    limits: options.caches ?? defaultCacheLimits,
+    logger: options.logger,
+  });
   const host: Omit<SandboxHost, 'forget'> = {
     ...chosen.host,
+    cacheStore: caches,
+    cp,
     images: options.images,
     provideCheckout: (repository) => checkouts.provide(repository),
     skeleton: (workspace) => skeletons.provide({ workspace, resolvConf, hasCaBundle: caBundle !== undefined, files }),
@@ -220,7 +234,7 @@ export async function assembleHost(options: SandboxRuntimeOptions): Promise<Asse
   pool.furnishWith((holder) => waiting.furnish(holder));
   return {
     ...shared,
-    ready: { host, launcher: chosen.launcher, checkouts, waiting, perl },
+    ready: { host, launcher: chosen.launcher, checkouts, caches, waiting, perl },
     findings: [...findings, ...net.findings, ...limitFindings(cgroups), ...userFindings(isRootless)],
   };
 }
@@ -332,6 +346,8 @@ function removeIfEmpty(folder: string): void {
 
 function refuseUnenforceable(step: StageSpec, cgroups: Cgroups | undefined): void {
   const { memoryBytes, pids, cpuMillis } = step.limits;
+  if (step.privileged)
+    throw new GantryError('REQUEST_INVALID', `Cannot run step "${step.name}" privileged: no sandbox gives such rights`);
   if (memoryBytes !== undefined && memoryBytes < smallestMemoryBytes) {
     throw new GantryError(
       'REQUEST_INVALID',

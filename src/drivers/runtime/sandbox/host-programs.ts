@@ -16,6 +16,7 @@ const packages = {
   chmod: 'coreutils',
   du: 'coreutils',
   sync: 'coreutils',
+  cp: 'coreutils',
 } as const;
 
 export type HostProgram = keyof typeof packages;

@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readlinkSync, type Stats } from 'node:fs';
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { GantryError } from '../../../core/errors.ts';
 import { findTakenFolder } from './skeleton.ts';
@@ -30,6 +30,23 @@ export function makeMountPoints(upper: string, layers: readonly string[], target
     }
     return path;
   });
+}
+
+/** Why a folder that begins empty may not be mounted at a path: as the end of a sentence, or `undefined`. */
+export function findOccupant(layers: readonly string[], target: string): string | undefined {
+  let parts: readonly string[];
+  try {
+    parts = resolve(layers, target);
+  } catch (error) {
+    if (error instanceof GantryError) return 'the image leads it elsewhere';
+    throw error;
+  }
+  const isOccupied = layers.some((layer) => {
+    const found = inLayer(layer, parts);
+    if (found === 'absent' || found === 'hidden') return false;
+    return !found.isDirectory() || readdirSync(join(layer, ...parts)).length > 0;
+  });
+  return isOccupied ? 'the image has files there' : undefined;
 }
 
 /** The path without links, each name of it below the root of the image. */

@@ -12,12 +12,17 @@
  *     workspace <source|''> <overlay options|''> <links by newline>    binds a folder or mounts an overlay as the workspace
  *     objects <folder>    binds the objects of the project's repository, read-only
  *     volume <number> <options>    mounts a volume in memory
+ *     cache-place <number>    makes the folder where a cache will be mounted
+ *     cache <number> <overlay options> <links by newline>    mounts a cache; over what is there, when done again
+ *     cache-show <number> <flags of openat> <path by slash> <over what is there|''>    shows it in the workspace too
+ *     cache-lock <number> <1|''>    makes it read-only, which fails while files are open for writing; or writable again
+ *     cache-drop <number>
  *     launch <id> <fifo> <cgroup files by newline> <overlay options> <links by newline> <seccomp file|''> <own process namespace|''>
  *            <visible cgroup folders by newline> <file name|''> <file text> <options by NUL|''> <arguments…>
  *     kill <id>
  *     fifos <n>
  *
- *     ready · fifo <n> · workspace-ok · workspace-failed <why> · objects-ok · objects-failed <why> · volume-<number>-ok · volume-<number>-failed <why> · opened <id> · refused <id> <why> · exited <id> <wait status>
+ *     ready · fifo <n> · workspace-ok · workspace-failed <why> · objects-ok · objects-failed <why> · volume-<number>-ok · volume-<number>-failed <why> · cache…-<number>-ok · cache…-<number>-failed <why> · opened <id> · refused <id> <why> · exited <id> <wait status>
  */
 export const namespaceHolderProgram = String.raw`
 use strict;
@@ -52,7 +57,7 @@ if ($isRootless) {
 syscall($nr{unshare}, NEWNS | NEWNET | NEWPID) == 0 or fail('unshare');
 mount('none', '/', '', MS_REC | MS_PRIVATE, '') or fail('private mounts');
 mount('tmpfs', $mountPoint, 'tmpfs', MS_NOSUID | MS_NODEV, 'size=64m,mode=0700') or fail('tmpfs');
-mkdir "$mountPoint/$_" for qw(root workspace objects volumes sys launcher cgroup draft);
+mkdir "$mountPoint/$_" for qw(root workspace objects volumes caches sys launcher cgroup draft);
 mount('tmpfs', "$mountPoint/draft", 'tmpfs', MS_NOSUID | MS_NODEV, 'size=64k,mode=0700') or fail('tmpfs');
 
 my $inner = fork();
@@ -130,6 +135,57 @@ sub make_volume {
   my $place = "$mountPoint/volumes/$number";
   mkdir $place, 0700;
   report("volume-$number", mount('tmpfs', $place, 'tmpfs', MS_NOSUID | MS_NODEV, $options));
+}
+
+sub make_cache {
+  my ($number, $options, $links) = @_;
+  my $place = "$mountPoint/caches/$number";
+  mkdir $place, 0700;
+  enter_links("cache-$number", $links);
+  my $done = mount('overlay', $place, 'overlay', MS_NODEV | MS_NOSUID, $options);
+  my $why = $!;
+  chdir '/';
+  $! = $why;
+  report("cache-$number", $done);
+}
+
+# Steps write in the workspace: each folder on the way is opened by itself, and no link is followed. What they put there
+# afterwards does not matter, since the mount goes to the folder that was opened.
+sub show_cache {
+  my ($number, $flags, $path, $isOver) = @_;
+  my $what = "cache-show-$number";
+  my $folder = syscall($nr{openat}, -100, "$mountPoint/workspace", 0 + $flags, 0);
+  return report($what, 0) if $folder < 0;
+  # ENOENT is 2.
+  for my $name (split m{/}, $path) {
+    my $next = syscall($nr{openat}, $folder, $name, 0 + $flags, 0);
+    if ($next < 0 && $! == 2) {
+      my $mask = umask 0022;
+      syscall($nr{mkdirat}, $folder, $name, 0755);
+      umask $mask;
+      $next = syscall($nr{openat}, $folder, $name, 0 + $flags, 0);
+    }
+    my $why = $!;
+    syscall($nr{close}, $folder);
+    $! = $why;
+    return report($what, 0) if $next < 0;
+    $folder = $next;
+  }
+  opendir(my $list, "/proc/self/fd/$folder") or return report($what, 0);
+  my @found = grep { $_ ne '.' && $_ ne '..' } readdir $list;
+  closedir $list;
+  if (@found && !$isOver) { syscall($nr{close}, $folder); return syswrite(STDOUT, "$what-failed occupied\n") }
+  my $done = mount("$mountPoint/caches/$number", "/proc/self/fd/$folder", '', MS_BIND, '');
+  my $why = $!;
+  syscall($nr{close}, $folder);
+  $! = $why;
+  report($what, $done);
+}
+
+sub lock_cache {
+  my ($number, $isLocked) = @_;
+  my $flags = MS_REMOUNT | MS_NODEV | MS_NOSUID | ($isLocked ? MS_RDONLY : 0);
+  report("cache-lock-$number", mount('none', "$mountPoint/caches/$number", '', $flags, ''));
 }
 
 sub report { my ($what, $done) = @_; my $why = "$!"; $why =~ s/\s+/ /g; syswrite(STDOUT, $done ? "$what-ok\n" : "$what-failed $why\n") }
@@ -293,6 +349,11 @@ while (1) {
       elsif ($command eq 'workspace') { set_workspace(@fields) }
       elsif ($command eq 'objects') { report('objects', show_folder($fields[0], 'objects', MS_RDONLY)) }
       elsif ($command eq 'volume') { make_volume(@fields) }
+      elsif ($command eq 'cache-place') { mkdir "$mountPoint/caches/$fields[0]", 0700 }
+      elsif ($command eq 'cache') { make_cache(@fields) }
+      elsif ($command eq 'cache-show') { show_cache(@fields) }
+      elsif ($command eq 'cache-lock') { lock_cache(@fields) }
+      elsif ($command eq 'cache-drop') { report("cache-drop-$fields[0]", syscall($nr{umount2}, "$mountPoint/caches/$fields[0]", 2) == 0) }
       elsif ($command eq 'kill') { kill 'KILL', $pidOf{$fields[0]} if $pidOf{$fields[0]} }
       elsif ($command eq 'fifos') { make_fifos($fields[0]) }
     }
@@ -316,6 +377,8 @@ export const namespaceHolderCalls = [
   'setns',
   'prctl',
   'mknodat',
+  'mkdirat',
+  'openat',
   'pidfd_open',
   'dup3',
   'close',

@@ -162,6 +162,50 @@ export class NamespaceHolder {
     return join(this.mountPoint, 'volumes', String(number));
   }
 
+  /** The folder where a cache will be mounted: sandboxes that are launched from now on see it then. */
+  makeCachePlace(number: number): string {
+    this.#send(['cache-place', String(number)]);
+    return this.placeOfCache(number);
+  }
+
+  placeOfCache(number: number): string {
+    return join(this.mountPoint, 'caches', String(number));
+  }
+
+  /** Mounts a cache at its place; done again, the new one lies over the one before. */
+  mountCache(number: number, overlay: OverlayMount): Promise<void> {
+    return this.#mount(`cache-${number}`, [String(number), overlay.options, overlay.links.join('\n')], 'cache');
+  }
+
+  /**
+   * Shows a cache at a path of the workspace; answers false when something is there already. `isOver`: over what it
+   * showed there before.
+   */
+  async showCache(
+    number: number,
+    path: string,
+    { isOver = false }: { readonly isOver?: boolean } = {},
+  ): Promise<boolean> {
+    // O_PATH has no name in Node.
+    const flags = 0o10000000 | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+    try {
+      await this.#mount(`cache-show-${number}`, [String(number), String(flags), path, isOver ? '1' : ''], 'cache-show');
+      return true;
+    } catch (error) {
+      if (error instanceof GantryError && error.message.endsWith(': occupied')) return false;
+      throw error;
+    }
+  }
+
+  /** Rejects while a file of it is open for writing. */
+  lockCache(number: number, isLocked: boolean): Promise<void> {
+    return this.#mount(`cache-lock-${number}`, [String(number), isLocked ? '1' : ''], 'cache-lock');
+  }
+
+  dropCache(number: number): Promise<void> {
+    return this.#mount(`cache-drop-${number}`, [String(number)], 'cache-drop');
+  }
+
   /** The folder that is, or will be, the workspace or the repository's objects. */
   placeOf(what: 'workspace' | 'objects'): string {
     return join(this.mountPoint, what);

@@ -1,5 +1,6 @@
 import type { Images } from '../../../core/image.ts';
 import type { RepositorySpec, StageSpec } from '../runtime.ts';
+import type { CacheStore } from './cache-store.ts';
 import type { Checkout } from './checkout-cache.ts';
 import type { LaunchHost } from './launch-host.ts';
 
@@ -8,6 +9,9 @@ export interface SandboxHost extends LaunchHost {
   readonly images: Images;
   /** The sealed checkout of a commit, leased. Throws CheckoutFailure when git refuses. */
   provideCheckout(repository: RepositorySpec): Promise<Checkout>;
+  readonly cacheStore: CacheStore;
+  /** Absolute path of cp. */
+  readonly cp: string;
   /** Folder of the layer that lies on top of every image for a workspace. */
   skeleton(workspace: string): Promise<string>;
   /** Variables that every step has unless it sets them itself. */

@@ -7,8 +7,10 @@ import type { PortPlan } from '../../../core/plan.ts';
 import { Turns } from '../../../lib/turns.ts';
 import { awaitPorts } from '../await-ports.ts';
 import type { JobSpec, PortAnswers, PortWait, RuntimeJob, StagedStep, StageSpec } from '../runtime.ts';
+import { CachedStep } from './cached-step.ts';
 import type { Checkout } from './checkout-cache.ts';
 import { CloneStep } from './clone-step.ts';
+import { JobCaches } from './job-caches.ts';
 import { JobVolumes } from './job-volumes.ts';
 import type { Bind } from './launcher.ts';
 import { listeningPorts } from './listening-ports.ts';
@@ -43,6 +45,7 @@ export class SandboxJob implements RuntimeJob {
   /** Settles when what its steps work on is mounted, with or without a checkout: then they may start. */
   readonly #mounted: Promise<unknown>;
   readonly #volumes: JobVolumes;
+  readonly #caches: JobCaches | undefined;
   /** Which step said first that it listens on a port. */
   readonly #listeners = new Map<string, string>();
   /** Aborted when the job ends: nothing that is waited for on its behalf goes on. */
@@ -68,6 +71,7 @@ export class SandboxJob implements RuntimeJob {
       mkdirSync(path, { recursive: true, mode: 0o755 });
     }
     this.#volumes = new JobVolumes(this.spec.volumes ?? [], { folder: this.#folder, holder: this.#holder });
+    this.#caches = this.#openCaches();
     const empty = (): Promise<void> => this.#holder.setWorkspace({ folder: this.#workspaceUpper });
     this.#checkout = this.spec.repository ? this.#mountCheckout() : undefined;
     // Without its checkout the job has an empty workspace: the step `clone` tells why.
@@ -137,7 +141,8 @@ export class SandboxJob implements RuntimeJob {
       limits: step.limits,
       network: step.network,
     };
-    const volumes = await untilAborted(signal, this.#volumes.bindsOf(step));
+    const cache = step.cache && this.#caches?.stage(step.name, step.cache, [...image.layers, kind.skeleton]);
+    const volumes = [...(await untilAborted(signal, this.#volumes.bindsOf(step))), ...(cache?.binds ?? [])];
     // What waits behind its gate was made before anybody knew of this job's volumes.
     const isOrdinary = volumes.length === 0;
     if (isOrdinary) this.#foresee(kind);
@@ -154,7 +159,7 @@ export class SandboxJob implements RuntimeJob {
         workspace: this.spec.workspace,
         environment: this.#host.environment(this.spec.workspace),
         hostNames: this.spec.hostNames,
-        diskFolders: [this.#workspaceUpper, ...this.#volumes.diskFolders],
+        diskFolders: [this.#workspaceUpper, ...this.#volumes.diskFolders, ...(cache ? [cache.folder] : [])],
         onGone: () => this.#steps.delete(staged),
       }),
     );
@@ -164,7 +169,7 @@ export class SandboxJob implements RuntimeJob {
       await staged.discard();
       throw error;
     }
-    return staged;
+    return cache ? new CachedStep(staged, cache) : staged;
   }
 
   async #launch(
@@ -202,6 +207,15 @@ export class SandboxJob implements RuntimeJob {
     this.#waiting.foresee(this.#kinds);
   }
 
+  #openCaches(): JobCaches | undefined {
+    const { caches, workspace } = this.spec;
+    const { cacheStore: store, isRootless, du, cp } = this.#host;
+    const folder = join(this.#folder, 'caches');
+    return (
+      caches && new JobCaches({ access: caches, store, holder: this.#holder, folder, workspace, isRootless, du, cp })
+    );
+  }
+
   get #workspaceUpper(): string {
     return join(this.#folder, 'workspace');
   }
@@ -226,6 +240,7 @@ export class SandboxJob implements RuntimeJob {
     if (this.#staging > 0) await new Promise<void>((resolve) => (this.#onStagingDone = resolve));
     await attempt(() => this.#host.cgroups?.removeJob(fileName(this.spec.id)));
     await attempt(() => this.#host.removal.remove(this.#folder));
+    this.#caches?.release();
     // A checkout that is still being made is not waited for; its lease goes back when it comes.
     void this.#checkout?.then((checkout) => checkout.release()).catch(() => undefined);
     this.#host.forget(this.spec.id);

@@ -27,6 +27,7 @@ const lookupPatienceMs = 500;
 
 class SandboxRuntime implements Runtime {
   readonly name = 'sandbox';
+  readonly keepsCaches = true;
   readonly #options: SandboxRuntimeOptions;
   readonly #assembled: AssembledHost;
   readonly #jobs = new Map<string, Promise<SandboxJob>>();
@@ -84,6 +85,7 @@ class SandboxRuntime implements Runtime {
       network: networkPrograms,
       clock: this.#options.clock,
     });
+    this.#assembled.ready?.caches.collect();
     return this.#reaper.reap();
   }
 
@@ -134,6 +136,7 @@ class SandboxRuntime implements Runtime {
     const { ready, pool, cgroups, removal, network } = this.#assembled;
     await Promise.allSettled(this.#jobs.values().map(async (made) => (await made).destroy()));
     await ready?.checkouts.close();
+    await ready?.caches.settled();
     await ready?.waiting.close();
     await pool?.close();
     await network?.close();

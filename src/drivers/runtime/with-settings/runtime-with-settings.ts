@@ -41,6 +41,10 @@ export class RuntimeWithSettings implements Runtime {
     return this.#runtime.name;
   }
 
+  get keepsCaches(): boolean | undefined {
+    return this.#runtime.keepsCaches;
+  }
+
   probe(): Promise<RuntimeProbe> {
     return this.#runtime.probe();
   }

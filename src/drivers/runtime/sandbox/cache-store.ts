@@ -1,0 +1,298 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type CacheAccess, readableScopes } from '../../../core/cache.ts';
+import { GantryError } from '../../../core/errors.ts';
+import type { CachePlan } from '../../../core/plan.ts';
+import type { Logger } from '../../../lib/logger.ts';
+import type { BackgroundRemoval } from './background-removal.ts';
+import { type CacheRecord, CacheRecords, sizeOf } from './cache-records.ts';
+import { runProgram } from './run-program.ts';
+
+export interface CacheLimits {
+  /** What one entry may have. */
+  readonly entryBytes: number;
+  readonly projectBytes: number;
+  readonly totalBytes: number;
+}
+
+export const defaultCacheLimits: CacheLimits = {
+  entryBytes: 2 * 2 ** 30,
+  projectBytes: 10 * 2 ** 30,
+  totalBytes: 50 * 2 ** 30,
+};
+
+/** Layers over each other that an entry may have: beyond that its content is copied into one. */
+export const longestCacheChain = 4;
+const syncTimeoutMs = 600_000;
+
+/** An entry for as long as somebody has it mounted. */
+export interface LeasedEntry {
+  readonly record: CacheRecord;
+  readonly isExact: boolean;
+  /** Its folders for the path with this number, the lowest first. */
+  layersOf(path: number): readonly string[];
+  /** Gives the lease back: from then on it may be collected. */
+  release(): void;
+}
+
+export type Lookup =
+  | { readonly kind: 'found'; readonly entry: LeasedEntry }
+  | { readonly kind: 'missed'; readonly nearest: string | undefined };
+
+/**
+ * Entries of caches on the disk of this host. An entry is a record and the folders that it names; folders are never
+ * written to again, and several entries may lie on the same. The record decides: it is written last and removed first.
+ */
+export class CacheStore {
+  readonly #folder: string;
+  readonly #removal: BackgroundRemoval;
+  readonly #syncProgram: string;
+  readonly #isAlone: () => boolean;
+  readonly #limits: CacheLimits;
+  readonly #logger: Logger;
+  /** Saved, and on their way to the disk: used already, and lost with a crash. By project and id. */
+  readonly #unsealed = new Map<string, CacheRecord>();
+  readonly #sealing = new Set<Promise<void>>();
+  /** How many have a layer mounted, by the path of its folder. */
+  readonly #leases = new Map<string, number>();
+
+  constructor(options: {
+    readonly folder: string;
+    readonly removal: BackgroundRemoval;
+    readonly syncProgram: string;
+    /** Whether no other runner works on the folder: its leases are not known here. */
+    readonly isAlone: () => boolean;
+    readonly limits: CacheLimits;
+    readonly logger: Logger;
+  }) {
+    this.#folder = options.folder;
+    this.#removal = options.removal;
+    this.#syncProgram = options.syncProgram;
+    this.#isAlone = options.isAlone;
+    this.#limits = options.limits;
+    this.#logger = options.logger;
+    mkdirSync(join(this.#folder, 'empty'), { recursive: true, mode: 0o755 });
+    this.collect();
+  }
+
+  /** A folder with nothing in it. */
+  get emptyFolder(): string {
+    return join(this.#folder, 'empty');
+  }
+
+  /** The entry with the key, or the newest that begins as `restore` says; of the pipeline's own scope first. */
+  find(access: CacheAccess, plan: CachePlan): Lookup {
+    const records = new CacheRecords(this.#folder, access.projectId);
+    const scopes = readableScopes(access);
+    for (const scope of scopes) {
+      const record = this.#findExact(records, access.projectId, idOf(scope, plan.key, plan.paths));
+      if (record) return { kind: 'found', entry: this.#lease(records, record, true) };
+    }
+    const readable = this.#readable(records, access.projectId, scopes, plan.paths);
+    for (const beginning of plan.restore) {
+      const matching = readable.filter(({ key }) => key.startsWith(beginning));
+      for (const scope of scopes) {
+        const [newest] = matching
+          .filter((record) => record.scope === scope)
+          .toSorted((left, right) => right.savedAtMs - left.savedAtMs);
+        if (newest) return { kind: 'found', entry: this.#lease(records, newest, false) };
+      }
+    }
+    return { kind: 'missed', nearest: nearestOf(readable, plan.key) };
+  }
+
+  /** As the end of a sentence: why nothing of this size is saved under the key. */
+  findHindrance(access: CacheAccess, plan: CachePlan, sizeBytes: number): string | undefined {
+    const id = idOf(access.scope, plan.key, plan.paths);
+    const records = new CacheRecords(this.#folder, access.projectId);
+    if (this.#findExact(records, access.projectId, id)) return 'another step has saved this key meanwhile';
+    const limit = Math.min(this.#limits.entryBytes, this.#limits.projectBytes, this.#limits.totalBytes);
+    return sizeBytes > limit ? `it has ${mebibytes(sizeBytes)}, and an entry may have ${mebibytes(limit)}` : undefined;
+  }
+
+  /**
+   * Makes what lies in `upper` (one folder per path) an entry, on top of the layers of `base`: by one rename. Used from
+   * now on; on the disk once it is synced, which nobody waits for. Nobody may write to it any more.
+   */
+  save(
+    access: CacheAccess,
+    plan: CachePlan,
+    content: { readonly upper: string; readonly sizeBytes: number; readonly base: LeasedEntry | undefined },
+  ): LeasedEntry {
+    const hindrance = this.findHindrance(
+      access,
+      plan,
+      content.sizeBytes + (content.base ? sizeOf(content.base.record) : 0),
+    );
+    if (hindrance !== undefined) throw new GantryError('REQUEST_INVALID', `Cannot save the cache: ${hindrance}`);
+    const records = new CacheRecords(this.#folder, access.projectId);
+    mkdirSync(records.layersFolder, { recursive: true, mode: 0o700 });
+    const layer = { id: randomBytes(16).toString('hex'), sizeBytes: content.sizeBytes };
+    const record: CacheRecord = {
+      id: idOf(access.scope, plan.key, plan.paths),
+      key: plan.key,
+      scope: access.scope,
+      architecture: process.arch,
+      paths: plan.paths,
+      layers: [...(content.base?.record.layers ?? []), layer],
+      savedBy: access.pipeline,
+      savedAtMs: Date.now(),
+    };
+    renameSync(content.upper, join(records.layersFolder, layer.id));
+    this.#unsealed.set(nameOf(access.projectId, record.id), record);
+    const entry = this.#lease(records, record, true);
+    const sealing = this.#seal(records, access.projectId, record).finally(() => this.#sealing.delete(sealing));
+    this.#sealing.add(sealing);
+    return entry;
+  }
+
+  /** Settles when what was saved is on the disk. */
+  async settled(): Promise<void> {
+    while (this.#sealing.size > 0) await Promise.allSettled(this.#sealing);
+  }
+
+  /** Removes entries beyond the limits, the ones unused for longest first, and layers that no entry has. */
+  collect(): void {
+    const projects = CacheRecords.projects(this.#folder).map((id) => ({
+      id,
+      records: new CacheRecords(this.#folder, id),
+    }));
+    const found = projects.map(({ id, records }) => ({ id, records, all: [...records.list()] }));
+    for (const { records, all } of found)
+      removeUntil(
+        this.#limits.projectBytes,
+        all.map((one) => ({ records, ...one })),
+      );
+    const kept = found.flatMap(({ records }) => records.list().map((one) => ({ records, ...one })));
+    removeUntil(this.#limits.totalBytes, kept);
+    if (!this.#isAlone()) return;
+    for (const { id, records } of projects) this.#sweep(id, records);
+  }
+
+  #sweep(projectId: number, records: CacheRecords): void {
+    const unsealed = [...this.#unsealed]
+      .filter(([name]) => name.startsWith(`${projectId}/`))
+      .map(([, record]) => record);
+    const used = new Set(
+      [...records.list().map(({ record }) => record), ...unsealed].flatMap(({ layers }) => layers.map(({ id }) => id)),
+    );
+    for (const name of existsSync(records.layersFolder) ? readdirSync(records.layersFolder) : []) {
+      const path = join(records.layersFolder, name);
+      if (!used.has(name) && !this.#leases.has(path)) this.#removal.remove(path);
+    }
+    // Records are written in one go: a draft that is seen was left by a crash.
+    for (const name of readdirSync(records.folder))
+      if (name.endsWith('.new')) rmSync(join(records.folder, name), { force: true });
+  }
+
+  /** The record is written after the content is on the disk: then it also holds after a loss of power. */
+  async #seal(records: CacheRecords, projectId: number, record: CacheRecord): Promise<void> {
+    const top = record.layers.at(-1)!;
+    try {
+      const synced = await runProgram([this.#syncProgram, '-f', join(records.layersFolder, top.id)], {
+        timeoutMs: syncTimeoutMs,
+      });
+      if (synced.code !== 0) throw new Error(synced.stderr.trim() || 'sync failed');
+      records.write(record);
+    } catch (error) {
+      this.#logger.warn('An entry of a cache could not be recorded', { error, projectId, key: record.key });
+    } finally {
+      this.#unsealed.delete(nameOf(projectId, record.id));
+    }
+    this.collect();
+  }
+
+  #findExact(records: CacheRecords, projectId: number, id: string): CacheRecord | undefined {
+    const record = this.#unsealed.get(nameOf(projectId, id)) ?? records.find(id);
+    return record && isWhole(records, record) ? record : undefined;
+  }
+
+  #readable(
+    records: CacheRecords,
+    projectId: number,
+    scopes: readonly string[],
+    paths: readonly string[],
+  ): readonly CacheRecord[] {
+    const unsealed = [...this.#unsealed]
+      .filter(([name]) => name.startsWith(`${projectId}/`))
+      .map(([, record]) => record);
+    return [...unsealed, ...records.list().map(({ record }) => record)].filter(
+      (record) =>
+        scopes.includes(record.scope) &&
+        record.architecture === process.arch &&
+        record.paths.join('\n') === paths.join('\n') &&
+        isWhole(records, record),
+    );
+  }
+
+  #lease(records: CacheRecords, record: CacheRecord, isExact: boolean): LeasedEntry {
+    const folders = record.layers.map(({ id }) => join(records.layersFolder, id));
+    for (const folder of folders) this.#leases.set(folder, (this.#leases.get(folder) ?? 0) + 1);
+    records.noteUse(record.id);
+    let isReleased = false;
+    return {
+      record,
+      isExact,
+      layersOf: (path) => folders.map((folder) => join(folder, String(path))),
+      release: () => {
+        if (isReleased) return;
+        isReleased = true;
+        for (const folder of folders) {
+          const left = (this.#leases.get(folder) ?? 1) - 1;
+          if (left > 0) this.#leases.set(folder, left);
+          else this.#leases.delete(folder);
+        }
+      },
+    };
+  }
+}
+
+/** Removes what was used longest ago until the rest fits; a layer that two entries have counts once. */
+function removeUntil(
+  limitBytes: number,
+  entries: readonly { readonly records: CacheRecords; readonly record: CacheRecord; readonly usedAtMs: number }[],
+): void {
+  const kept = entries.toSorted((left, right) => right.usedAtMs - left.usedAtMs);
+  while (kept.length > 0 && bytesOf(kept) > limitBytes) {
+    const oldest = kept.pop()!;
+    oldest.records.remove(oldest.record.id);
+  }
+}
+
+function bytesOf(entries: readonly { readonly record: CacheRecord }[]): number {
+  const layers = new Map(
+    entries.flatMap(({ record }) => record.layers.map(({ id, sizeBytes }) => [id, sizeBytes] as const)),
+  );
+  return layers.values().reduce((sum, bytes) => sum + bytes, 0);
+}
+
+function isWhole(records: CacheRecords, { layers }: CacheRecord): boolean {
+  return layers.every(({ id }) => existsSync(join(records.layersFolder, id)));
+}
+
+function idOf(scope: string, key: string, paths: readonly string[]): string {
+  return createHash('sha256')
+    .update([process.arch, scope, key, ...paths].join('\0'))
+    .digest('hex')
+    .slice(0, 32);
+}
+
+function nameOf(projectId: number, id: string): string {
+  return `${projectId}/${id}`;
+}
+
+/** The key that begins alike for longest. */
+function nearestOf(records: readonly CacheRecord[], key: string): string | undefined {
+  let nearest: { readonly key: string; readonly length: number } | undefined;
+  for (const record of records) {
+    let length = 0;
+    while (length < key.length && record.key[length] === key[length]) length += 1;
+    if (length > (nearest?.length ?? 0)) nearest = { key: record.key, length };
+  }
+  return nearest?.key;
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 2 ** 20)} MiB`;
+}
