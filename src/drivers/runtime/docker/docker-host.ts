@@ -19,6 +19,8 @@ export interface DockerHost {
   readonly gateImage: () => Promise<string>;
   /** Volume with the gate. */
   readonly gateVolume: () => Promise<string>;
+  /** What may run privileged, as the admin listed it. */
+  readonly privilegedImages: readonly string[];
   /** Files of every step that lie among those of its image, by absolute path. */
   readonly filesOfImages: ReadonlyMap<string, Buffer>;
   /** Variables that a step has where neither its image nor the plan says otherwise. */

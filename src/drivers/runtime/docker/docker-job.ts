@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { GantryError } from '../../../core/errors.ts';
 import { awaitPorts } from '../await-ports.ts';
 import type { JobSpec, PortAnswers, PortWait, RuntimeJob, StagedStep, StageSpec } from '../runtime.ts';
+import { findPrivilegedFault, privilegedRequest } from './admit-privileged.ts';
 import { agentLabels, agentPrefix, labels } from './agent.ts';
 import { CloneStep } from './clone-step.ts';
 import { attach } from './container-stream.ts';
@@ -101,6 +102,7 @@ export class DockerJob implements RuntimeJob {
 
   async #stageContainer(step: StageSpec): Promise<DockerStep> {
     const signal = step.signal ? AbortSignal.any([step.signal, this.#ending.signal]) : this.#ending.signal;
+    if (step.privileged) this.#admitPrivileged(step);
     try {
       const { images, starts } = this.#host;
       const image = await untilAborted(signal, images.provide(step.image, step));
@@ -109,6 +111,12 @@ export class DockerJob implements RuntimeJob {
       if (error instanceof GantryError) throw error;
       throw stagingError(step, error);
     }
+  }
+
+  /** The variables are looked at when they come, at the release. */
+  #admitPrivileged(step: StageSpec): void {
+    const fault = findPrivilegedFault(privilegedRequest(step), this.#host.privilegedImages);
+    if (fault !== undefined) throw new GantryError('REQUEST_INVALID', fault);
   }
 
   /** The gate waits in a container of the step's image when this resolves. */
@@ -137,6 +145,7 @@ export class DockerJob implements RuntimeJob {
         socket,
         step,
         image,
+        privilegedImages: this.#host.privilegedImages,
         defaults: this.#host.defaults(this.spec.workspace),
         ...(step.network === 'none' ? {} : { beforeRelease: () => this.#names.write() }),
         remove: async () => {
@@ -200,7 +209,7 @@ export class DockerJob implements RuntimeJob {
       StopSignal: 'SIGKILL',
       Healthcheck: { Test: ['NONE'] },
       HostConfig: {
-        ...stepRestrictions(step.limits),
+        ...stepRestrictions(step.limits, step.privileged !== undefined),
         IpcMode: 'private',
         ...this.#networkOf(step, isApart),
         Mounts: [

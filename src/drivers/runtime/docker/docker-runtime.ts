@@ -30,6 +30,8 @@ export interface DockerRuntimeOptions {
   readonly defaultRegistry?: string | undefined;
   /** Addresses of job networks. */
   readonly subnetRange?: string | undefined;
+  /** Images that may run privileged: `registry/repository@sha256:…` or `registry/repository:tag`. None by default. */
+  readonly privilegedImages?: readonly string[] | undefined;
   /** Files that every step has, by absolute path. */
   readonly stepFiles?: ReadonlyMap<string, Buffer> | undefined;
   /** How long a silent engine is waited for while steps run. */
@@ -134,6 +136,7 @@ class DockerRuntime implements Runtime {
         watch: this.#watch,
         removal: this.#removal,
         starts: this.#starts,
+        privilegedImages: this.#options.privilegedImages ?? [],
         filesOfImages: this.#filesOutsideGate(),
         gateImage: () => this.#gateImage(),
         gateVolume: () => this.#gateVolume(),

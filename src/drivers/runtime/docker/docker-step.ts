@@ -8,6 +8,7 @@ import { GantryError } from '../../../core/errors.ts';
 import type { Outcome } from '../../../core/pipeline.ts';
 import type { PortPlan } from '../../../core/plan.ts';
 import type { ReleaseSpec, RunningStep, StagedStep, StageSpec } from '../runtime.ts';
+import { findPrivilegedFault, privilegedRequest } from './admit-privileged.ts';
 import type { EngineClient } from './engine-client.ts';
 import { EngineError, isNotFound } from './engine-error.ts';
 import type { EngineImage } from './engine-images.ts';
@@ -32,6 +33,7 @@ export interface DockerStepOptions {
   readonly step: StageSpec;
   readonly image: EngineImage;
   readonly defaults: Readonly<Record<string, string>>;
+  readonly privilegedImages: readonly string[];
   /** Done before the gate opens: names that another step may have overwritten. */
   readonly beforeRelease?: (() => Promise<void>) | undefined;
   /** Called once, when the container is to be removed. */
@@ -108,6 +110,8 @@ export class DockerStep implements StagedStep {
     const { step, image, defaults, socket, watch } = this.#options;
     let frame: Buffer;
     try {
+      const fault = step.privileged && this.#findPrivilegedFault(release);
+      if (fault) throw new GantryError('REQUEST_INVALID', fault);
       frame = encodeRelease({
         mark: this.#mark,
         step,
@@ -152,6 +156,12 @@ export class DockerStep implements StagedStep {
         this.#end();
       });
     return { outcome, cancel: (reason) => stop({ kind: 'cancelled', reason }) };
+  }
+
+  #findPrivilegedFault({ environment, secrets }: ReleaseSpec): string | undefined {
+    const { step, privilegedImages } = this.#options;
+    const variables = [...Object.keys(environment), ...Object.keys(secrets)];
+    return findPrivilegedFault(privilegedRequest(step, variables), privilegedImages);
   }
 
   /** What comes after the release on the gate's input, for a step of ours. */

@@ -18,13 +18,12 @@ const stepCapabilities = [
 ] as const;
 
 /** What every container of a step is held by. The engine's own filter on system calls stays as it is. */
-export function stepRestrictions(limits: StepLimits): Readonly<Record<string, unknown>> {
+export function stepRestrictions(limits: StepLimits, isPrivileged: boolean): Readonly<Record<string, unknown>> {
   const { memoryBytes, pids, cpuMillis } = limits;
   return {
-    CapDrop: ['ALL'],
-    CapAdd: stepCapabilities,
-    SecurityOpt: ['no-new-privileges'],
-    Privileged: false,
+    ...(isPrivileged
+      ? { Privileged: true }
+      : { Privileged: false, CapDrop: ['ALL'], CapAdd: stepCapabilities, SecurityOpt: ['no-new-privileges'] }),
     // With swap a limit of memory is none.
     ...(memoryBytes === undefined ? {} : { Memory: memoryBytes, MemorySwap: memoryBytes }),
     // The gate is one of them.
