@@ -22,6 +22,7 @@ const drainIdleMs = 2_000;
 /** How long an engine may take to do what ends a container, and to tell how it ended. */
 const killTimeoutMs = 20_000;
 const recordTimeoutMs = 15_000;
+const lateRecordMs = 300;
 
 export interface DockerStepOptions {
   readonly client: EngineClient;
@@ -240,9 +241,17 @@ export class DockerStep implements StagedStep {
     }
     const { Running, OOMKilled, ExitCode, Error: engineError } = record.State;
     if (Running) return { kind: 'infrastructure', message: 'The container engine broke off the output of the step' };
-    if (OOMKilled && step.limits.memoryBytes !== undefined) return { kind: 'oom', limitBytes: step.limits.memoryBytes };
+    const limitBytes = step.limits.memoryBytes;
+    if (limitBytes !== undefined && (OOMKilled || (ExitCode === 137 && (await this.#isLateOutOfMemory()))))
+      return { kind: 'oom', limitBytes };
     const how = engineError || (ExitCode > 128 ? signalName(ExitCode - 128) : `code ${ExitCode}`);
     return { kind: 'infrastructure', message: `Its container was ended from outside: ${how}` };
+  }
+
+  /** Podman hears of it from another process, a moment after the end. */
+  async #isLateOutOfMemory(): Promise<boolean> {
+    await sleep(lateRecordMs);
+    return (await this.#record().catch(() => undefined))?.State.OOMKilled ?? false;
   }
 
   /** As it is once the container has ended, or a few seconds later. */

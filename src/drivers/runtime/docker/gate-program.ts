@@ -74,6 +74,8 @@ my $child = fork();
 defined $child or fault("Cannot fork: $!");
 if ($child == 0) {
   setpgrp(0, 0);
+  # Where memory runs out, the step goes before the gate that tells of it.
+  if (open(my $file, '>', '/proc/self/oom_score_adj')) { print $file 500; close $file }
   open(STDIN, '<', '/dev/null') if !$takesInput;
   while (@defaults) { my $key = shift @defaults; my $value = shift @defaults; $ENV{$key} = $value unless exists $ENV{$key} }
   while (@environment) { my $key = shift @environment; $ENV{$key} = shift @environment }

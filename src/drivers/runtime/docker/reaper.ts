@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Agent, agentText, isDeadAgent, labels } from './agent.ts';
 import type { EngineClient } from './engine-client.ts';
 import { type EngineObject, type RemovalQueue, removeObject } from './removal-queue.ts';
@@ -23,18 +24,30 @@ export async function reap(options: {
   const found = await listObjects(client, agent);
   const left = found.filter((each) => (each.agent === own ? !removal.known.has(each.name) : isDeadAgent(each.agent)));
   const removed: string[] = [];
-  const failures: unknown[] = [];
-  for (const { kind, name } of left) {
-    try {
-      await removeObject(client, kind, name);
-      removed.push(`${words[kind]} ${name}`);
-    } catch (error) {
-      failures.push(error);
+  let failures: unknown[] = [];
+  let remaining = left;
+  for (const pauseMs of pausesMs) {
+    await sleep(pauseMs);
+    failures = [];
+    const failed: Found[] = [];
+    for (const each of remaining) {
+      try {
+        await removeObject(client, each.kind, each.name);
+        removed.push(`${words[each.kind]} ${each.name}`);
+      } catch (error) {
+        failures.push(error);
+        failed.push(each);
+      }
     }
+    if (failed.length === 0) return removed;
+    remaining = failed;
   }
-  if (failures.length > 0 && removed.length === 0) throw failures[0];
+  if (removed.length === 0) throw failures[0];
   return removed;
 }
+
+/** What others still use is tried again after them: a container whose network another joined, a volume, a network. */
+const pausesMs = [0, 200, 1_000] as const;
 
 const words: Record<EngineObject, string> = { containers: 'container', volumes: 'volume', networks: 'network' };
 
