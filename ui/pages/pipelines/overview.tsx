@@ -1,19 +1,21 @@
 import { useQuery } from '@tanstack/react-query';
-import { type ReactNode, useMemo, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
 import type { PipelineDetail, StepView } from '../../../src/api/pipelines.ts';
 import { filesAddress, type ProjectName } from '../../addresses.ts';
 import { ask } from '../../api.ts';
 import { useMessages } from '../../language.ts';
 import { usePolling } from '../../live/live.ts';
-import { Answer, EmptyState } from '../../parts/answers.tsx';
+import { Answer, EmptyState, Skeleton } from '../../parts/answers.tsx';
 import { Segmented } from '../../parts/field.tsx';
 import { isFinal, type Status, StatusMark } from '../../parts/status.tsx';
 import { Link, useSearch } from '../../router.tsx';
 import { Graph } from './graph.tsx';
-import { Timeline } from './timeline.tsx';
 import { TraceGroups } from './trace-groups.tsx';
-import { VariablesView } from './variables-view.tsx';
-import { YamlView } from './yaml-view.tsx';
+
+// Asked for when their tab is: the failing line must not wait for them.
+const Timeline = lazy(() => import('./timeline.tsx').then((it) => ({ default: it.Timeline })));
+const VariablesView = lazy(() => import('./variables-view.tsx').then((it) => ({ default: it.VariablesView })));
+const YamlView = lazy(() => import('./yaml-view.tsx').then((it) => ({ default: it.YamlView })));
 
 /** One workflow of more steps is a picture of nothing: the list of steps is shown instead, and the graph on demand. */
 const graphSteps = 60;
@@ -69,7 +71,7 @@ export function Overview({ name, pipeline, selectedId, onSelect }: OverviewProps
         <span className="spacer" />
         <Counts steps={steps} />
       </div>
-      {body}
+      <Suspense fallback={<Skeleton />}>{body}</Suspense>
     </section>
   );
 }
