@@ -43,7 +43,7 @@ export class ProgramConverter {
   readonly #waiting: (() => void)[] = [];
   #running = 0;
 
-  constructor({ wasmPath, cpuSeconds = 2, atOnce = 2 }: ProgramConverterOptions) {
+  constructor({ wasmPath, cpuSeconds = 3, atOnce = 2 }: ProgramConverterOptions) {
     this.#wasmPath = wasmPath;
     this.#cpuSeconds = cpuSeconds;
     this.#atOnce = atOnce;
