@@ -218,6 +218,16 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
       });
     });
 
+    it('refuses a step that asks to be privileged, naming it, before anything runs', async (context) => {
+      needs(context, 'processes');
+      const job = await prepare();
+      const spec = stageSpec({ name: 'mighty', privileged: { isProjectTrusted: true } });
+      await expect(job.stage(spec)).rejects.toMatchObject({
+        code: 'REQUEST_INVALID',
+        message: expect.stringContaining('"mighty"') as string,
+      });
+    });
+
     it('goes on with the job after a step that could not be staged', async () => {
       const job = await prepare();
       await expect(job.stage(stageSpec({ image: under.missingImage }))).rejects.toThrow();
