@@ -58,10 +58,12 @@ def pipeline(name, branch):
   });
 
   it('reads documents of up to 1 MiB that a program wrote', async () => {
-    const steps = '[{name: "s%d" % i, image: "x", commands: ["echo " + y]} for i in std.range(1, 200)]';
-    const result = await compiler.compile(
-      compileInputOf('.drone.jsonnet', `local y = "${'y'.repeat(4_500)}"; {kind: "pipeline", steps: ${steps}}`),
-    );
+    const long = `
+def main(ctx):
+  steps = [{"name": "s%d" % i, "image": "x", "commands": ["echo " + "y" * 4500]} for i in range(200)]
+  return {"kind": "pipeline", "steps": steps}
+`;
+    const result = await compiler.compile(compileInputOf('.drone.star', long));
     expect(result).toMatchObject({ kind: 'planned' });
   });
 
