@@ -135,6 +135,19 @@ export type LogOutline = z.infer<typeof LogOutline>;
 
 const status = z.union([z.enum(pipelineStatuses), z.array(z.enum(pipelineStatuses))]);
 
+export const PipelineParameterView = z
+  .object({
+    name: z.string(),
+    type: z.enum(['string', 'number', 'boolean', 'choice']),
+    default: z.string().meta({ description: 'Empty: none' }),
+    isRequired: z.boolean(),
+    options: z.array(z.string()).meta({ description: 'Of a choice' }),
+    description: z.string(),
+    pattern: z.string().nullable().meta({ description: 'Regular expression that the whole of a text must match' }),
+  })
+  .meta({ id: 'PipelineParameter' });
+export type PipelineParameterView = z.infer<typeof PipelineParameterView>;
+
 /** Become variables of every step. */
 const parameters = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(8_192)).default({});
 
@@ -163,6 +176,7 @@ export const pipelineOperations = {
     body: z.object({
       ref: z.string().min(1).max(300).optional().meta({ description: 'Branch or tag; default: the default branch' }),
       parameters,
+      ignoresCaches: z.boolean().optional().meta({ description: 'Whether steps run without caches' }),
     }),
     status: 202,
     ok: PipelineView,
@@ -173,8 +187,26 @@ export const pipelineOperations = {
       'NO_PIPELINE_MATCHED',
       'EVENT_SWITCHED_OFF',
       'PROJECT_ARCHIVED',
+      'PARAMETER_INVALID',
     ],
     isIdempotent: true,
+  },
+  listPipelineParameters: {
+    method: 'get',
+    path: '/api/v1/projects/{owner}/{project}/pipeline-parameters',
+    summary: 'What whoever starts a pipeline by hand may choose, as the file of a branch says',
+    action: 'code:read',
+    params: ProjectPath,
+    query: z.object({
+      ref: z.string().min(1).max(300).optional().meta({ description: 'Branch or tag; default: the default branch' }),
+    }),
+    status: 200,
+    ok: z.object({
+      items: z
+        .array(PipelineParameterView)
+        .meta({ description: 'In the order of the file; none: it takes any parameters' }),
+    }),
+    errors: ['PROJECT_NOT_FOUND', 'REF_NOT_FOUND'],
   },
   getPipeline: {
     method: 'get',
@@ -247,6 +279,7 @@ export const pipelineOperations = {
       'NO_PIPELINE_MATCHED',
       'EVENT_SWITCHED_OFF',
       'PROJECT_ARCHIVED',
+      'PARAMETER_INVALID',
     ],
     isIdempotent: true,
   },
@@ -281,6 +314,7 @@ export const pipelineOperations = {
         parameters: parameters
           .removeDefault()
           .meta({ description: 'Beside those that it had, and over them. Starts a pipeline of its own: the answer' }),
+        ignoresCaches: z.boolean().optional().meta({ description: 'Whether steps run without caches' }),
       }),
     ]),
     status: 202,
@@ -293,6 +327,7 @@ export const pipelineOperations = {
       'PIPELINE_FILE_MISSING',
       'NO_PIPELINE_MATCHED',
       'EVENT_SWITCHED_OFF',
+      'PARAMETER_INVALID',
     ],
     isIdempotent: true,
   },

@@ -55,6 +55,11 @@ export const errorCatalogue = {
   SESSION_NOT_FOUND: { kind: 'not-found', hint: 'It may have ended already.' },
   MEMBER_NOT_FOUND: { kind: 'not-found', hint: 'List the members to see who they are.' },
 
+  PARAMETER_INVALID: {
+    kind: 'rule',
+    hint: 'Give the parameters that the pipeline file names under `parameters:`, each a value that it may have.',
+  },
+
   PROJECT_NOT_FOUND: { kind: 'not-found', hint: 'List the projects to see those you may see.' },
   PROJECT_EXISTS: { kind: 'conflict', hint: 'Choose another name, or use the project that is there.' },
   PROJECT_ARCHIVED: { kind: 'rule', hint: 'Unarchive the project in its settings first.' },
@@ -79,6 +84,7 @@ export const errorCatalogue = {
   STEP_NOT_FOUND: { kind: 'not-found', hint: 'View the pipeline to see its steps.' },
   LOG_NOT_FOUND: { kind: 'not-found', hint: 'A step that has not started has no log.' },
   WORKFLOW_NOT_FOUND: { kind: 'not-found', hint: 'View the pipeline to see its workflows.' },
+  CACHE_NOT_FOUND: { kind: 'not-found', hint: 'List the caches of the project: gantry cache list' },
   CRON_NOT_FOUND: { kind: 'not-found', hint: 'List the crons of the project to see which exist: gantry cron list' },
   CRON_EXISTS: { kind: 'conflict', hint: 'Choose another name, or change the cron that is there.' },
   CRON_INVALID: {

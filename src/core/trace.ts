@@ -34,6 +34,7 @@ export const traceRules = [
   'event.branch-missing', // branch, cron
   'event.push-option', // option
   'event.webhook', // webhook
+  'event.parameters-default', // parameters
   'event.repeats', // number, by, parameters
   'trigger.matched', //
   'trigger.event', // pattern, value

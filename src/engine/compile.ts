@@ -13,8 +13,9 @@ import type { Finding } from './lint-report.ts';
 import { type OrderedJob, orderJob } from './order-jobs.ts';
 import { cloneStepName } from './order-steps.ts';
 import { refuseLargeFile } from './pipeline-file-size.ts';
+import { withDefaults } from './pipeline-parameters.ts';
 import { planCache } from './read-cache.ts';
-import { type PipelineFileDraft, readPipelineFile, refuseTooManySteps } from './read-pipeline-file.ts';
+import { type PipelineFileDraft, readPipelineFile, refuseTooManySteps, withParameters } from './read-pipeline-file.ts';
 import { hasRunner } from './read-workflow.ts';
 import { findSkipMarker } from './skip-marker.ts';
 import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
@@ -52,7 +53,7 @@ export function compilePipeline(input: CompileInput): CompileResult {
   const decisions: TraceEntry[] = [];
   const plans = files.some(({ report }) => report.hasError)
     ? []
-    : planWorkflows(new Planning(input, rules, decisions), files);
+    : planWorkflows(new Planning(withParametersOf(files, input, trace), rules, decisions), files);
   for (const { path, report } of files) for (const finding of report.findings) trace.push(findingEntry(path, finding));
   const failed = files.find(({ report }) => report.hasError);
   if (failed) return failure(failed, trace);
@@ -73,6 +74,21 @@ export function compilePipeline(input: CompileInput): CompileResult {
 function refuseEvent({ event }: CompileInput): TraceEntry | undefined {
   if (!/^0+$/.test(event.commit)) return undefined;
   return { subject: { kind: 'event' }, rule: 'event.deleted-ref', verdict: 'skipped', values: { ref: event.ref } };
+}
+
+/** The event with the defaults of parameters that nobody gave; the trace says which. */
+function withParametersOf(files: readonly PipelineFileDraft[], input: CompileInput, trace: TraceEntry[]): CompileInput {
+  const parameters = files.flatMap((file) => file.parameters);
+  if (parameters.length === 0) return input;
+  const given = input.event.parameters;
+  const values = withDefaults(parameters, given);
+  const filled = Object.entries(values).filter(([name, value]) => value !== '' && given[name] !== value);
+  if (filled.length > 0) {
+    const text = filled.map(([name, value]) => `${name}=${value}`).join(', ');
+    const entry = { parameters: text.length > 500 ? `${text.slice(0, 500)}…` : text };
+    trace.push({ subject: { kind: 'event' }, rule: 'event.parameters-default', verdict: 'noted', values: entry });
+  }
+  return withParameters(input, values);
 }
 
 function failure({ path, report }: PipelineFileDraft, trace: readonly TraceEntry[]): CompileResult {

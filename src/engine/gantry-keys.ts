@@ -59,6 +59,14 @@ export const gantryKeys = {
       'When the workflow runs at all. Without it: at every event.',
     ),
     depends_on: key('texts', texts, 'Names of workflows of this file that must have ended before.'),
+    parameters: key(
+      'map of parameters',
+      {
+        type: ['object', 'null'],
+        additionalProperties: { anyOf: [{ $ref: '#/definitions/parameter' }, { type: 'null' }] },
+      },
+      'What whoever starts it by hand may choose: variables of all steps and `${NAME}` in all documents of the file, in which each name stands once. Other events take the defaults. Where there are parameters, a start by hand may give no others.',
+    ),
     matrix: key(
       'map',
       { $ref: '#/definitions/matrix' },
@@ -169,6 +177,18 @@ export const gantryKeys = {
       'Axis values: `{NODE: "24"}`; each may be a pattern. Sets of them stand below `include` and `exclude`.',
     ),
   },
+  parameter: {
+    type: key(
+      '`string`, `number`, `boolean`, `choice`',
+      { enum: ['string', 'number', 'boolean', 'choice'] },
+      'Default: `choice` where there are `options`, else `string`.',
+    ),
+    default: key('text', text, 'Its value where none is given; a boolean without one is `false`.'),
+    required: key('boolean', boolean, 'A start by hand must give a value, unless there is a default.'),
+    options: key('texts', texts, 'Of a choice: the values that it may have, up to 100.'),
+    description: key('text', text, 'Shown beside the field.'),
+    pattern: key('text', text, 'Of a string: a regular expression that the whole value must match.'),
+  },
   matrix: {
     include: key(
       'list of maps',
@@ -235,6 +255,7 @@ export const gantryPlaces: Readonly<Record<GantryPlace, string>> = {
   step: 'A step or service',
   conditions: 'Conditions: `when` and `trigger`',
   constraint: 'A constraint, when it is no text or list',
+  parameter: 'A parameter, by its name below `parameters`',
   matrix: '`matrix`: beside these, each key is an axis, with a list of values',
   workspace: '`workspace`',
   clone: '`clone`',
@@ -251,7 +272,7 @@ export function keysAt(place: GantryPlace): ReadonlySet<string> {
 
 /** Keys of `.gantry.yml` that Drone 1.x, whose form it shares, does not know. */
 const beyondDrone = {
-  pipeline: new Set(['cache', 'matrix']),
+  pipeline: new Set(['cache', 'matrix', 'parameters']),
   step: new Set(['cache', 'timeout']),
 } as const satisfies Partial<Record<GantryPlace, ReadonlySet<string>>>;
 

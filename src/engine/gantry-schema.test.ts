@@ -54,6 +54,8 @@ function documentWith(place: GantryPlace, name: string, value: unknown): Record<
       return { ...base, trigger: added };
     case 'constraint':
       return { ...base, trigger: { branch: { include: ['a'], ...added } } };
+    case 'parameter':
+      return { ...base, parameters: { A: added } };
     case 'matrix':
       return { ...base, matrix: { A: [1], ...added } };
     case 'workspace':

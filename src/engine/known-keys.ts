@@ -79,7 +79,7 @@ export const unsupportedKeys: Readonly<Record<Dialect, KnownKeys>> = {
     withoutEffect: { workflow: new Set(['version', 'pool']), step: new Set(['build', 'push']) },
   },
   gantry: {
-    workflow: new Set([...droneWorkflow, 'parameters', 'include', 'pool']),
+    workflow: new Set([...droneWorkflow, 'include', 'pool']),
     step: new Set([
       ...droneStep,
       'approve',

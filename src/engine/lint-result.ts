@@ -1,5 +1,6 @@
 import type { Finding } from './lint-report.ts';
 import { maxPipelineFileBytes } from './pipeline-file-size.ts';
+import type { PipelineParameter } from './pipeline-parameters.ts';
 
 export interface LintResult {
   /** No finding is an error: the file would run. */
@@ -8,6 +9,8 @@ export interface LintResult {
   readonly findings: readonly Finding[];
   /** What could be read, also of a file with errors. */
   readonly workflows: readonly { readonly name: string; readonly steps: readonly string[] }[];
+  /** What whoever starts it by hand may choose; absent = nothing. */
+  readonly parameters?: readonly PipelineParameter[];
 }
 
 /** The answer to a text that is too large to be read, or `undefined`. */

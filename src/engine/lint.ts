@@ -13,7 +13,7 @@ export function lintPipelineFile(path: string, text: string, facts: EnvironmentF
   const tooLarge = refuseLargeText(text);
   if (tooLarge) return tooLarge;
   const draft = readPipelineFile({ path, text }, dialectOf({ path, text }), facts);
-  const { workflows, report } = draft;
+  const { workflows, parameters, report } = draft;
   return {
     isValid: !report.hasError,
     findings: report.findings.map((finding) => {
@@ -24,5 +24,6 @@ export function lintPipelineFile(path: string, text: string, facts: EnvironmentF
       name: workflow.name,
       steps: [...(workflow.clone.isDisabled ? [] : [cloneStepName]), ...workflow.steps.map((step) => step.name)],
     })),
+    ...(parameters.length === 0 ? {} : { parameters }),
   };
 }

@@ -1,8 +1,10 @@
+import type { EventFacts } from './compile-input.ts';
 import type { DocumentReader, Fields } from './document-reader.ts';
 import type { WorkflowIdentity } from './environment-facts.ts';
 import type { FileContext } from './file-context.ts';
 import { findCycle } from './find-cycle.ts';
 import { maxStepsOfFile } from './pipeline-file-size.ts';
+import { findParameterFaults, type PipelineParameter, withDefaults } from './pipeline-parameters.ts';
 import { maxTextOfJobs } from './read-matrix.ts';
 import { readWorkflowBody, readWorkflowHeader, type WorkflowHeader } from './read-workflow.ts';
 import { type SourceDocument, splitDocuments } from './split-documents.ts';
@@ -12,11 +14,18 @@ import type { YamlNode } from './yaml/yaml-node.ts';
 
 const maxDocuments = 200;
 
+/** The documents of a file, and what whoever starts it by hand may choose. */
+export interface DocumentsDraft {
+  readonly workflows: readonly WorkflowDraft[];
+  readonly parameters: readonly PipelineParameter[];
+}
+
 /** Reads and types every document of a file in the form of Drone 1.x, which `.gantry.yml` has as well. */
 export function readDrone1(
   file: FileContext,
-  variablesOf: (workflow: WorkflowIdentity) => Variables,
-): readonly WorkflowDraft[] {
+  event: Pick<EventFacts, 'kind' | 'parameters'>,
+  variablesOf: (workflow: WorkflowIdentity, parameters: Variables) => Variables,
+): DocumentsDraft {
   const { report } = file;
   const split = splitDocuments(file.text);
   for (const offset of split.unreadOffsets) {
@@ -38,7 +47,7 @@ export function readDrone1(
       at,
       `a file may have ${maxDocuments} documents, and this one has ${documents.length}`,
     );
-    return [];
+    return { workflows: [], parameters: [] };
   }
 
   const headers: { readonly document: SourceDocument; readonly root: YamlNode; readonly header: WorkflowHeader }[] = [];
@@ -64,21 +73,24 @@ export function readDrone1(
     report.add('file.empty', { line: 1, column: 1 }, 'the file has no document with "kind: pipeline"');
   }
 
+  const parameters = headers.flatMap(({ header }) => header.parameters);
+  checkParameters(file, parameters, event);
+  const values = withDefaults(parameters, event.parameters);
   const dependencies = readDependencies(file, headers);
   const workflows: WorkflowDraft[] = [];
   let steps = 0;
   for (const [index, { document, root, header }] of headers.entries()) {
     const dependsOn = dependencies.get(header) ?? [];
     const names = dependsOn.map(({ name }) => name);
-    const refuse = (message: string): readonly WorkflowDraft[] => {
+    const refuse = (message: string): DocumentsDraft => {
       report.add('workflow.too-many', file.positionOf(document.offset + root.offset), message);
-      return workflows;
+      return { workflows, parameters };
     };
     const identity = { name: header.name, type: header.type, number: index + 1, dependsOn: names };
     let textLength = 0;
     let last: ReadText = { text: document.text, root };
     for (const matrix of header.matrix.length === 0 ? [{}] : header.matrix) {
-      const read = readBody(file, document, header, variablesOf({ ...identity, matrix }), last);
+      const read = readBody(file, document, header, variablesOf({ ...identity, matrix }, values), last);
       if (!read) break;
       last = read;
       workflows.push({ ...read.body, dependsOn, matrix });
@@ -89,7 +101,27 @@ export function readDrone1(
         return refuse(`a matrix may make ${maxTextOfJobs} characters of its file, and this one makes more`);
     }
   }
-  return workflows;
+  return { workflows, parameters };
+}
+
+/** Each name stands once in a file, and the values of the event are values that they may have. */
+function checkParameters(
+  { report }: FileContext,
+  parameters: readonly PipelineParameter[],
+  event: Pick<EventFacts, 'kind' | 'parameters'>,
+): void {
+  const lines = new Map<string, number>();
+  for (const { name, line } of parameters) {
+    const before = lines.get(name);
+    if (before === undefined) lines.set(name, line);
+    else {
+      const message = `a parameter named "${name}" stands in line ${before} already`;
+      report.add('parameter.name-duplicate', { line, column: 1 }, message);
+    }
+  }
+  const first = parameters[0]?.line ?? 1;
+  for (const { name, message } of findParameterFaults(parameters, event.parameters, event.kind))
+    report.add('parameter.value', { line: lines.get(name) ?? first, column: 1 }, message);
 }
 
 /** The text of a document and its tree. */

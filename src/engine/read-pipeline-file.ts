@@ -7,16 +7,19 @@ import type { EnvironmentFacts } from './environment-facts.ts';
 import { FileContext, type TextListener } from './file-context.ts';
 import { LintReport } from './lint-report.ts';
 import { maxStepsOfFile } from './pipeline-file-size.ts';
-import { readDrone1 } from './read-drone1.ts';
+import type { PipelineParameter } from './pipeline-parameters.ts';
+import { type DocumentsDraft, readDrone1 } from './read-drone1.ts';
 import { readDrone08 } from './read-drone08.ts';
 import { readWoodpecker } from './read-woodpecker.ts';
-import type { KeepExpression } from './substitute.ts';
+import type { KeepExpression, Variables } from './substitute.ts';
 import type { WorkflowDraft } from './workflow-draft.ts';
 
 /** A pipeline file, read whole; what is wrong with it is in `report`, and then the drafts are not to be used. */
 export interface PipelineFileDraft {
   readonly path: string;
   readonly workflows: readonly WorkflowDraft[];
+  /** What whoever starts it by hand may choose. */
+  readonly parameters: readonly PipelineParameter[];
   readonly report: LintReport;
   /** A line, counted from 1, as it reads once `${…}` is replaced; `undefined` where nothing in it is. */
   lineAfterSubstitution(line: number): string | undefined;
@@ -36,10 +39,10 @@ export function readPipelineFile(
   if (command !== undefined) {
     const message = `the file is a program that writes pipelines, and nothing here runs it: commit what "${command}" writes`;
     report.add('file.program', { line: 1, column: 1 }, message);
-    return { path, workflows: [], report, lineAfterSubstitution: () => undefined };
+    return { path, workflows: [], parameters: [], report, lineAfterSubstitution: () => undefined };
   }
-  const workflows = readIn(dialect, file, path, facts);
-  return { path, workflows, report, lineAfterSubstitution: (line) => file.lineAfterSubstitution(line) };
+  const { workflows, parameters } = readIn(dialect, file, path, facts);
+  return { path, workflows, parameters, report, lineAfterSubstitution: (line) => file.lineAfterSubstitution(line) };
 }
 
 /** The workflows of a folder may have as many steps together as one file may; one file alone is checked as it is read. */
@@ -55,13 +58,20 @@ export function refuseTooManySteps(files: readonly PipelineFileDraft[]): void {
   }
 }
 
-function readIn(dialect: Dialect, file: FileContext, path: string, facts: EnvironmentFacts): readonly WorkflowDraft[] {
+function readIn(dialect: Dialect, file: FileContext, path: string, facts: EnvironmentFacts): DocumentsDraft {
   switch (dialect) {
     case 'drone08':
-      return readDrone08(file, facts);
+      return { workflows: readDrone08(file, facts), parameters: [] };
     case 'woodpecker':
-      return readWoodpecker(file, path, facts);
+      return { workflows: readWoodpecker(file, path, facts), parameters: [] };
     default:
-      return readDrone1(file, (workflow) => substitutionVariables(facts, dialect, workflow));
+      return readDrone1(file, facts.event, (workflow, parameters) =>
+        substitutionVariables(withParameters(facts, parameters), dialect, workflow),
+      );
   }
+}
+
+/** The same facts with other values of the parameters. */
+export function withParameters<Facts extends EnvironmentFacts>(facts: Facts, parameters: Variables): Facts {
+  return { ...facts, event: { ...facts.event, parameters } };
 }

@@ -4,10 +4,12 @@ import type { Workspace } from './environment.ts';
 import { droneKeysAt, keysAt } from './gantry-keys.ts';
 import { unsupportedKeys } from './known-keys.ts';
 import { orderSteps } from './order-steps.ts';
+import type { PipelineParameter } from './pipeline-parameters.ts';
 import { readCache, refuseCachesAtVolumes } from './read-cache.ts';
 import { readConditions } from './read-conditions.ts';
 import { readGantryMatrix } from './read-gantry-matrix.ts';
 import type { Axes } from './read-matrix.ts';
+import { readParameters } from './read-parameters.ts';
 import { isGoodName, isVariableName, readStep, readVariable } from './read-step.ts';
 import { readVolumes, refuseMountsInWorkspace } from './read-volumes.ts';
 import type { WorkflowDraft } from './workflow-draft.ts';
@@ -24,6 +26,7 @@ export interface WorkflowHeader {
   readonly dependsOn: readonly { readonly name: string; readonly node: YamlNode }[];
   /** Sets of axis values, a workflow each; none = there is no matrix. */
   readonly matrix: readonly Axes[];
+  readonly parameters: readonly PipelineParameter[];
 }
 
 export const defaultWorkspace: Workspace = { base: '/drone/src', path: '' };
@@ -78,6 +81,7 @@ export function readWorkflowHeader(reader: DocumentReader, root: YamlNode, field
       .texts(fields.get('depends_on')?.value, '"depends_on" of a pipeline')
       .map((item) => ({ name: item.text, node: item.node })),
     matrix: isGantry ? readGantryMatrix(reader, fields.get('matrix')) : [],
+    parameters: isGantry ? readParameters(reader, fields.get('parameters')) : [],
   };
 }
 

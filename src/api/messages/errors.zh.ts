@@ -102,6 +102,10 @@ export const errorsZh: ErrorTexts = {
     hint: '请换一个名称，或使用已有的项目。',
     detail: named('项目', 'project', '已存在。'),
   },
+  PARAMETER_INVALID: {
+    title: '参数不符合流水线文件的要求',
+    hint: '只给出流水线文件 `parameters:` 中的参数，并使用允许的值。',
+  },
   PROJECT_ARCHIVED: {
     title: '项目已归档',
     hint: '请先在项目设置中取消归档。',
@@ -128,6 +132,7 @@ export const errorsZh: ErrorTexts = {
   STEP_NOT_FOUND: { title: '找不到此步骤', hint: '请查看流水线了解它的步骤。' },
   LOG_NOT_FOUND: { title: '没有日志', hint: '尚未开始的步骤没有日志。' },
   WORKFLOW_NOT_FOUND: { title: '没有这个工作流', hint: '请查看流水线，确认其中有哪些工作流。' },
+  CACHE_NOT_FOUND: { title: '没有这个缓存', hint: '请列出项目的缓存：gantry cache list' },
   CRON_NOT_FOUND: { title: '没有这个定时任务', hint: '请列出项目的定时任务，确认有哪些：gantry cron list' },
   CRON_EXISTS: { title: '定时任务名称已被使用', hint: '请换一个名称，或修改已有的定时任务。' },
   CRON_INVALID: {

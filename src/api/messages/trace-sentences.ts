@@ -30,6 +30,7 @@ const en = {
     `Nothing ran: the cron ${q(v['cron'])} is for the branch ${q(v['branch'])}, which is not there.`,
   'event.push-option': (v) => `Nothing ran: the push asked for it with ${q(`-o ${v['option']}`)}.`,
   'event.webhook': (v) => `Started by the incoming webhook ${q(v['webhook'])}.`,
+  'event.parameters-default': (v) => `Parameters that nobody gave have the defaults of the file: ${v['parameters']}.`,
   'event.repeats': (v) =>
     `This is pipeline #${v['number']} once more, started by ${v['by']} with other parameters: ${v['parameters']}.`,
   'trigger.matched': (_, s) => `${s} was triggered.`,
@@ -140,6 +141,7 @@ const zh = {
   'event.branch-missing': (v) => `没有运行：定时任务${z(v['cron'])}所用的分支${z(v['branch'])}不存在。`,
   'event.push-option': (v) => `没有运行：推送时使用了${z(`-o ${v['option']}`)}选项。`,
   'event.webhook': (v) => `由入站 Webhook ${z(v['webhook'])}启动。`,
+  'event.parameters-default': (v) => `未给出的参数使用文件中的默认值：${v['parameters']}。`,
   'event.repeats': (v) => `这是流水线 #${v['number']} 的再次运行，由 ${v['by']} 更换参数后启动：${v['parameters']}。`,
   'trigger.matched': (_, s) => `${s}已触发。`,
   'trigger.event': (v, s) => `${s}已跳过：触发条件要求事件${z(v['pattern'])}，实际为${z(v['value'])}。`,

@@ -16,7 +16,8 @@ import { getPipeline, getProject, type ProjectName } from './find-requested.ts';
 import { pipelineDetail, stepViews, traceView } from './pipeline-views.ts';
 import { requirePromotionRight } from './promotion-rights.ts';
 import { type RerunPart, rerunPipeline } from './rerun-pipeline.ts';
-import { promotePipeline, repeatPipeline, type StartPipelineDeps, startPipeline } from './start-pipeline.ts';
+import { readStartParameters } from './start-parameters.ts';
+import { promotePipeline, repeatPipeline, type StartByHandDeps, startPipeline } from './start-pipeline.ts';
 
 /** Checks a pipeline file within the limits of R5. */
 export interface PipelineLinter {
@@ -26,7 +27,7 @@ export interface PipelineLinter {
   warm?(): void;
 }
 
-export interface PipelineOperationsDeps extends StartPipelineDeps {
+export interface PipelineOperationsDeps extends StartByHandDeps {
   readonly store: UnitOfWork;
   readonly engine: Engine;
   readonly linter: PipelineLinter;
@@ -62,10 +63,33 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
         project,
         ref: body.ref,
         parameters: body.parameters,
+        ignoresCaches: body.ignoresCaches,
         person: personOf(request),
         idempotencyKey: request.idempotencyKey,
       });
       return pipelineView(pipeline);
+    },
+
+    async listPipelineParameters({ params, query }) {
+      const project = await getProject(store, params);
+      const found = await deps.repository.resolve(project.id, query.ref ?? project.defaultBranch);
+      if (!found) {
+        if (query.ref === undefined) return { items: [] };
+        const message = `Cannot show the parameters of pipelines: there is no branch or tag "${query.ref}"`;
+        throw new GantryError('REF_NOT_FOUND', message);
+      }
+      const parameters = await readStartParameters(deps, project, found.commit);
+      return {
+        items: parameters.map(({ name, type, default: value, isRequired, options, description, pattern = null }) => ({
+          name,
+          type,
+          default: value,
+          isRequired,
+          options: [...options],
+          description,
+          pattern,
+        })),
+      };
     },
 
     async promotePipeline({ params, body }, request) {
@@ -146,9 +170,9 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
       const person = personOf(request);
       if ('parameters' in body) {
         const project = await getProject(store, params);
-        const { parameters } = body;
+        const { parameters, ignoresCaches } = body;
         const { idempotencyKey } = request;
-        const repetition = { project, pipeline, parameters, person, idempotencyKey };
+        const repetition = { project, pipeline, parameters, ignoresCaches, person, idempotencyKey };
         return pipelineView(await notingRefusals(request, params, repeatPipeline(deps, repetition)));
       }
       if (pipeline.target !== undefined) {

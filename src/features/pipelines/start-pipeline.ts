@@ -10,6 +10,7 @@ import { sortableId } from '../../lib/ids.ts';
 import type { EventPlanner } from './event-planner.ts';
 import type { Planned } from './plan-event.ts';
 import { requirePromotionRight } from './promotion-rights.ts';
+import { requireStartParameters, type StartParametersDeps } from './start-parameters.ts';
 
 export interface StartPipelineDeps {
   readonly store: UnitOfWork;
@@ -18,8 +19,15 @@ export interface StartPipelineDeps {
   readonly clock: Clock;
 }
 
+/** What starts with parameters need besides: they are compared with the file. */
+export interface StartByHandDeps extends StartPipelineDeps, StartParametersDeps {
+  readonly repository: Pick<Repository, 'resolve'> & StartParametersDeps['repository'];
+}
+
 export interface ManualStart {
   readonly project: Project;
+  /** Steps run without caches. */
+  readonly ignoresCaches?: boolean | undefined;
   /** Branch, tag or full reference; absent = the default branch. */
   readonly ref: string | undefined;
   readonly parameters: Readonly<Record<string, string>>;
@@ -41,7 +49,7 @@ export interface Promotion {
 }
 
 /** Starts a pipeline by hand. The event is stored first, so that nothing is lost when planning is cut off. */
-export async function startPipeline(deps: StartPipelineDeps, start: ManualStart): Promise<Pipeline> {
+export async function startPipeline(deps: StartByHandDeps, start: ManualStart): Promise<Pipeline> {
   const { project } = start;
   const slug = projectSlug(project);
   const what = `Cannot start a pipeline of ${slug}`;
@@ -50,6 +58,7 @@ export async function startPipeline(deps: StartPipelineDeps, start: ManualStart)
   const found = await deps.repository.resolve(project.id, wanted);
   if (!found?.ref) throw new GantryError('REF_NOT_FOUND', `${what}: there is no branch or tag "${wanted}"`);
   const { commit, ref } = found;
+  await requireStartParameters(deps, project, commit, { kind: 'manual', parameters: start.parameters }, what);
   const planned = await planStart(deps, start, 'manual', { ref, before: commit, after: commit });
   return pipelineOf(planned, what, { place: `"${wanted}"`, kind: 'a manual start' });
 }
@@ -58,7 +67,7 @@ export async function startPipeline(deps: StartPipelineDeps, start: ManualStart)
  * Runs the commit of a pipeline once more towards a target: a copy of its event with the same commit and reference
  * (pipelines.md 7). What runs is what the file says for that target.
  */
-export async function promotePipeline(deps: StartPipelineDeps, promotion: Promotion): Promise<Pipeline> {
+export async function promotePipeline(deps: StartByHandDeps, promotion: Promotion): Promise<Pipeline> {
   const { project, pipeline, event, target } = promotion;
   const verb = event === 'promote' ? 'promote' : 'roll back to';
   const what = `Cannot ${verb} pipeline ${pipeline.number} of ${projectSlug(project)}`;
@@ -66,6 +75,7 @@ export async function promotePipeline(deps: StartPipelineDeps, promotion: Promot
   await requirePromotionRight(deps.store, project, promotion.person.id, target, what);
   const { ref, before, commit, number } = pipeline;
   const parameters = { ...pipeline.parameters, ...promotion.parameters };
+  await requireStartParameters(deps, project, commit, { kind: event, parameters }, what);
   const facts = { ref, before, after: commit, target, parentNumber: number };
   const planned = await planStart(deps, { ...promotion, parameters }, event, facts);
   const kind = `a ${event === 'promote' ? 'promotion' : 'rollback'} to "${target}"`;
@@ -74,6 +84,8 @@ export async function promotePipeline(deps: StartPipelineDeps, promotion: Promot
 
 export interface Repetition {
   readonly project: Project;
+  /** Steps run without caches. */
+  readonly ignoresCaches?: boolean | undefined;
   readonly pipeline: Pipeline;
   /** Beside those that the pipeline had, and over them. */
   readonly parameters: Readonly<Record<string, string>>;
@@ -101,7 +113,7 @@ export async function startCron(
  * Runs a pipeline once more with other parameters. They are part of its plan, so it becomes a pipeline of its own: a copy
  * of its event, as a retry is (pipelines.md 7), with its kind, commit, reference and target.
  */
-export async function repeatPipeline(deps: StartPipelineDeps, repetition: Repetition): Promise<Pipeline> {
+export async function repeatPipeline(deps: StartByHandDeps, repetition: Repetition): Promise<Pipeline> {
   const { project, pipeline } = repetition;
   const what = `Cannot rerun pipeline #${pipeline.number} of ${projectSlug(project)}`;
   refuseArchived(project, what);
@@ -111,6 +123,7 @@ export async function repeatPipeline(deps: StartPipelineDeps, repetition: Repeti
   if (target !== undefined) await requirePromotionRight(deps.store, project, repetition.person.id, target, what);
   const source = await deps.store.read.events.find(pipeline.eventId);
   const { before, after } = source ?? { before: pipeline.before, after: pipeline.commit };
+  await requireStartParameters(deps, project, pipeline.commit, { kind: event, parameters }, what);
   const facts = { ref, before, after, target, cron, parentNumber: number };
   const planned = await planStart(deps, { ...repetition, parameters }, event, facts, 'rerun');
   return pipelineOf(planned, what, { place: 'its commit', kind: `the event "${event}"` });
@@ -125,7 +138,7 @@ function refuseArchived(project: Project, what: string): void {
 
 async function planStart(
   { store, planner, clock }: StartPipelineDeps,
-  { project, person, parameters, idempotencyKey }: Omit<ManualStart, 'ref'>,
+  { project, person, parameters, idempotencyKey, ignoresCaches }: Omit<ManualStart, 'ref'>,
   kind: EventKind,
   facts: Pick<NewEvent, 'ref' | 'before' | 'after' | 'target' | 'cron' | 'parentNumber'>,
   keyWord: string = kind,
@@ -141,6 +154,7 @@ async function planStart(
       personName: person.name,
       personId: person.id,
       parameters,
+      ...(ignoresCaches ? { ignoresCaches } : {}),
       createdAt: now,
     }),
   );

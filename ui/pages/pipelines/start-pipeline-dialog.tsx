@@ -6,6 +6,7 @@ import { useMessages } from '../../language.ts';
 import { FormDialog } from '../../parts/dialog.tsx';
 import { fieldOf, SelectField, TextArea } from '../../parts/field.tsx';
 import { go } from '../../router.tsx';
+import { ParameterFields, valuesOfFields } from './parameter-fields.tsx';
 import { readParameters } from './read-parameters.ts';
 
 interface Props {
@@ -18,11 +19,15 @@ interface Props {
 export function StartPipelineDialog({ name, defaultBranch, onClose }: Props) {
   const t = useMessages();
   const [idempotencyKey] = useState(newIdempotencyKey);
+  const [ref, setRef] = useState(defaultBranch);
   const refs = useQuery(ask('listRefs', { params: name }));
+  const declared = useQuery(ask('listPipelineParameters', { params: name, query: { ref } })).data?.items ?? [];
   const start = async (form: FormData): Promise<void> => {
+    const parameters =
+      declared.length === 0 ? readParameters(fieldOf(form, 'parameters')) : valuesOfFields(form, declared);
     const pipeline = await call('startPipeline', {
       params: name,
-      body: { ref: fieldOf(form, 'ref'), parameters: readParameters(fieldOf(form, 'parameters')) },
+      body: { ref: fieldOf(form, 'ref'), parameters },
       idempotencyKey,
     });
     void refresh('listPipelines');
@@ -30,7 +35,7 @@ export function StartPipelineDialog({ name, defaultBranch, onClose }: Props) {
   };
   return (
     <FormDialog title={t.runPipeline} action={t.run} onClose={onClose} onSubmit={start}>
-      <SelectField label={t.branchOrTag} name="ref" defaultValue={defaultBranch} key={refs.data?.items.length ?? 0}>
+      <SelectField label={t.branchOrTag} name="ref" value={ref} onChange={(event) => setRef(event.target.value)}>
         {(refs.data?.items ?? [{ name: defaultBranch, ref: defaultBranch, kind: 'branch' as const }])
           .filter(({ kind }) => kind !== 'other')
           .map((ref) => (
@@ -39,15 +44,19 @@ export function StartPipelineDialog({ name, defaultBranch, onClose }: Props) {
             </option>
           ))}
       </SelectField>
-      <TextArea
-        label={t.parameters}
-        name="parameters"
-        rows={3}
-        className="input mono"
-        placeholder="NAME=value"
-        hint={t.parametersHint}
-        spellCheck={false}
-      />
+      {declared.length === 0 ? (
+        <TextArea
+          label={t.parameters}
+          name="parameters"
+          rows={3}
+          className="input mono"
+          placeholder="NAME=value"
+          hint={t.parametersHint}
+          spellCheck={false}
+        />
+      ) : (
+        <ParameterFields key={ref} parameters={declared} />
+      )}
     </FormDialog>
   );
 }
