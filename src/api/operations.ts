@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { accountOperations } from './accounts.ts';
+import { cacheOperations } from './caches.ts';
 import { cronOperations } from './crons.ts';
 import { inspectionOperations } from './inspection.ts';
 import type { Operation } from './operation.ts';
@@ -18,6 +19,7 @@ export const operations = {
   ...pipelineOperations,
   ...inspectionOperations,
   ...cronOperations,
+  ...cacheOperations,
   ...webhookOperations,
 } as const;
 

@@ -23,6 +23,7 @@ export const PipelineSettingsView = z
     }),
     evaluatesDronePaths: z.boolean(),
     toleratesFilteredSteps: z.boolean(),
+    ignoresCaches: z.boolean().meta({ description: 'Whether steps run as if their files named no caches' }),
     stepTimeoutMs: z.int(),
     timeoutMs: z.int().nullable().meta({ description: 'Limit of a whole pipeline; null = none' }),
     promotionRules: rules.meta({
@@ -39,6 +40,7 @@ export const PipelineSettingsChange = z.object({
   supersedingEvents: superseding.optional(),
   evaluatesDronePaths: z.boolean().optional(),
   toleratesFilteredSteps: z.boolean().optional(),
+  ignoresCaches: z.boolean().optional(),
   stepTimeoutMs: z.int().min(1_000).max(dayMs).optional(),
   timeoutMs: z
     .int()

@@ -180,6 +180,24 @@ export const configRows = {
     fallback: '1h',
     description: 'How long a step may run where neither project nor file says.',
   }),
+  cacheEntryLimit: row({
+    variable: 'GANTRY_CACHE_ENTRY_LIMIT',
+    type: size,
+    fallback: '2GiB',
+    description: 'How much one entry of a cache may have; a larger one is not saved.',
+  }),
+  cacheProjectLimit: row({
+    variable: 'GANTRY_CACHE_PROJECT_LIMIT',
+    type: size,
+    fallback: '10GiB',
+    description: 'How much the caches of one project may have; those unused for longest make room.',
+  }),
+  cacheLimit: row({
+    variable: 'GANTRY_CACHE_LIMIT',
+    type: size,
+    fallback: '50GiB',
+    description: 'How much the caches of all projects may have.',
+  }),
   serviceReadyLimit: row({
     variable: 'GANTRY_SERVICE_READY_LIMIT',
     type: duration,

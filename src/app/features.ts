@@ -5,12 +5,14 @@ import { GantryError } from '../core/errors.ts';
 import { secretsOf } from '../core/network-settings.ts';
 import type { SecretVault } from '../core/secret-vault.ts';
 import type { LogStorage } from '../drivers/logs/logs.ts';
+import { cachesFolder, createCacheShelf } from '../drivers/runtime/sandbox/cache-records.ts';
 import { CachedCompiler } from '../engine/cached-compiler.ts';
 import { CompileProcess } from '../engine/compile-process.ts';
 import { ConvertingCompiler } from '../engine/convert/converting-compiler.ts';
 import { ProgramConverter } from '../engine/convert/program-converter.ts';
 import { sampleFacts } from '../engine/sample-facts.ts';
 import { accountsFeature, createPasswords } from '../features/accounts/index.ts';
+import { cachesFeature } from '../features/caches/index.ts';
 import { type CodeFeature, codeFeature } from '../features/code/index.ts';
 import type { Feature } from '../features/feature.ts';
 import { type PipelinesFeature, pipelinesFeature } from '../features/pipelines/index.ts';
@@ -28,6 +30,7 @@ import type { Store } from '../store/open-store.ts';
 import type { Config } from './config.ts';
 import { readNetworkFile } from './network-file.ts';
 import { rootFolder } from './root-folder.ts';
+import { sandboxFolder } from './runner-settings.ts';
 
 export interface Features {
   /** In the order of their start. */
@@ -99,9 +102,15 @@ export function createFeatures(deps: {
     guard: new AddressGuard(config.webhookAllow),
     ca: config.caBundle === undefined ? undefined : readCertificates(config.caBundle),
   });
+  const caches = cachesFeature({ store, clock, shelf: createCacheShelf(cachesFolder(sandboxFolder(config))) });
   // Pipelines before code: an event that code finds at its start must find somebody who plans it.
   const tidy = housekeeping({ store, clock, logger: logger('housekeeping') });
-  return { all: [accounts, secrets, settings, pipelines, code, logViews, webhooks, tidy], code, pipelines, compiler };
+  return {
+    all: [accounts, secrets, settings, pipelines, code, caches, logViews, webhooks, tidy],
+    code,
+    pipelines,
+    compiler,
+  };
 }
 
 /** What no log may show, whatever the project: the runner masks it too, from the first line on. */

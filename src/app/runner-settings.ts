@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { NetworkSettings } from '../core/network-settings.ts';
 import type { StepLimits } from '../drivers/runtime/runtime.ts';
+import type { CacheLimits } from '../drivers/runtime/sandbox/cache-store.ts';
 import type { LogLevel } from '../lib/logger.ts';
 import type { Config } from './config.ts';
 import { type ImageSettings, imageSettings } from './images.ts';
@@ -29,6 +30,7 @@ export interface RunnerSettings {
         /** Uppers and checkouts. */
         readonly folder: string;
         readonly runFolder: string;
+        readonly caches: CacheLimits;
       })
     | (OutwardRuntimeSettings & {
         readonly kind: 'docker';
@@ -43,6 +45,11 @@ export interface OutwardRuntimeSettings {
   /** Absolute path of a file that is there; absent = steps trust what their image does. */
   readonly caBundle?: string | undefined;
   readonly network: NetworkSettings;
+}
+
+/** What a sandbox runner keeps on the disk: uppers, checkouts, caches. */
+export function sandboxFolder({ dataFolder }: Pick<Config, 'dataFolder'>): string {
+  return join(dataFolder, 'runner');
 }
 
 /** The part of the settings that says what steps run on. */
@@ -60,7 +67,12 @@ export function runtimeSettings(
     ...outward,
     kind: 'sandbox',
     launcher: config.launcher,
-    folder: join(config.dataFolder, 'runner'),
+    folder: sandboxFolder(config),
+    caches: {
+      entryBytes: config.cacheEntryLimit,
+      projectBytes: config.cacheProjectLimit,
+      totalBytes: config.cacheLimit,
+    },
     runFolder: folder,
   };
 }

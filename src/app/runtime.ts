@@ -47,6 +47,7 @@ async function openSandbox(
     launcher: settings.launcher,
     folder: settings.folder,
     runFolder: settings.runFolder,
+    caches: settings.caches,
     images: createImages(settings.images),
     generation,
     network: { isEnabled: true },

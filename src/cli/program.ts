@@ -25,6 +25,7 @@ const entries: Readonly<Record<string, Entry>> = {
   project: { text: 'project', isGroup: true, load: loadProject },
   pipeline: { text: 'pipeline', isGroup: true, load: loadPipeline },
   logs: { text: 'logs', load: async () => [(await import('./commands/logs.ts')).addLogs] },
+  cache: { text: 'cache', isGroup: true, load: loadCache },
   cron: { text: 'cron', isGroup: true, load: loadCron },
   webhook: { text: 'webhook', isGroup: true, load: loadWebhook },
   secret: { text: 'secret', isGroup: true, load: loadSecret },
@@ -136,6 +137,11 @@ async function loadPipeline(): Promise<readonly AddCommand[]> {
     yaml.addPipelineYaml,
     diff.addPipelineDiff,
   ];
+}
+
+async function loadCache(): Promise<readonly AddCommand[]> {
+  const { addCacheList, addCacheDelete } = await import('./commands/cache.ts');
+  return [addCacheList, addCacheDelete];
 }
 
 async function loadCron(): Promise<readonly AddCommand[]> {

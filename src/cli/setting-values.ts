@@ -29,6 +29,7 @@ export const settingWords: Readonly<Record<string, SettingWords>> = {
   },
   'drone-paths': flag('drone-paths', 'evaluatesDronePaths'),
   'tolerate-filtered-steps': flag('tolerate-filtered-steps', 'toleratesFilteredSteps'),
+  'ignore-caches': flag('ignore-caches', 'ignoresCaches'),
   'step-timeout': {
     show: ({ stepTimeoutMs }) => formatDuration(stepTimeoutMs),
     read: (text, cli) => ({ stepTimeoutMs: durationMs(cli, text) }),
@@ -53,7 +54,7 @@ export const settingWords: Readonly<Record<string, SettingWords>> = {
   },
 };
 
-function flag(key: string, field: 'evaluatesDronePaths' | 'toleratesFilteredSteps'): SettingWords {
+function flag(key: string, field: 'evaluatesDronePaths' | 'toleratesFilteredSteps' | 'ignoresCaches'): SettingWords {
   return {
     show: (settings) => (settings[field] ? 'on' : 'off'),
     read: (text, cli) => ({ [field]: oneOf(cli, key, text, ['on', 'off']) === 'on' }),

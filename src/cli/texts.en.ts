@@ -37,6 +37,9 @@ export const textsEn = {
     pipelineWhy: 'Why things ran, waited or were skipped',
     pipelineYaml: 'The pipeline file of a pipeline as it read once ${…} was replaced',
     logs: 'Print the log of a step',
+    cache: 'Folders that steps keep from one pipeline to the next',
+    cacheList: 'Caches of a project: size, branch, hits, last use',
+    cacheDelete: 'Delete a cache by its key, or all of a project',
     cron: 'Pipelines at certain times',
     cronList: 'Crons of a project, and when they run next',
     cronCreate: 'Run a pipeline on a branch at the times of a cron expression',
@@ -69,6 +72,8 @@ export const textsEn = {
   },
 
   options: {
+    noCache: 'steps neither restore nor save caches',
+    allCaches: 'all of the project',
     help: 'show this help',
     url: 'address of the Gantry (default: GANTRY_URL, this clone, the last sign-in)',
     noInput: 'never ask; a question that is needed ends with exit code 2',
@@ -146,6 +151,10 @@ export const textsEn = {
   },
 
   columns: {
+    key: 'KEY',
+    size: 'SIZE',
+    hits: 'HITS',
+    used: 'USED',
     number: 'NUMBER',
     status: 'STATUS',
     event: 'EVENT',
@@ -213,6 +222,7 @@ export const textsEn = {
     secrets: 'No secrets. Create one: gantry secret set NAME',
     variables: 'No variables. Create one: gantry variable set NAME=VALUE',
     registries: 'No logins of registries. Keep one: gantry registry set HOST --username NAME',
+    caches: 'Nothing is cached yet. A step keeps folders with "cache: {key, paths}" in .gantry.yml',
     crons: "No crons. Create one: gantry cron create NAME '0 2 * * *'",
   },
   more: (cursor: string) => `There are more: --after ${cursor}`,
@@ -278,6 +288,8 @@ export const textsEn = {
   },
 
   switchedOff: 'switched off',
+  askCacheDelete: (count: number, slug: string) => `Delete ${count} ${count === 1 ? 'cache' : 'caches'} of ${slug}?`,
+  cachesDeleted: (count: number, slug: string) => `${count} ${count === 1 ? 'cache' : 'caches'} of ${slug} deleted`,
   cronCreated: (name: string, slug: string) => `Cron ${name} of ${slug} created`,
   cronEnabled: (name: string) => `Cron ${name} switched on`,
   cronDisabled: (name: string) => `Cron ${name} switched off`,
@@ -392,7 +404,9 @@ export const textsEn = {
     badCount: (option: string, text: string) => `Cannot use "${text}" for ${option}: write a whole number`,
     badDuration: (text: string) => `Cannot use "${text}" as a time: write 30s, 10m or 1h`,
     badParameter: (text: string) => `Cannot use "${text}" as a parameter: write KEY=VALUE`,
-    oneRerun: 'Cannot use --failed, --workflow and --parameter together: choose one',
+    oneRerun: 'Cannot use --failed, --workflow and --parameter or --no-cache together: choose one',
+    oneCache: 'Cannot tell which caches are meant: give a key, or --all',
+    noCache: (key: string, slug: string) => `Cannot delete the cache "${key}": ${slug} has none with this key`,
     noPipeline: (slug: string) => `Cannot find a pipeline of ${slug}: there is none yet`,
     noStep: (name: string, number: number, steps: string) =>
       `Cannot find the step "${name}" in pipeline ${number}: it has ${steps}`,

@@ -39,6 +39,9 @@ export const textsZh: Texts = {
     pipelineWhy: '为什么运行、等待或跳过',
     pipelineYaml: '替换 ${…} 之后的流水线文件',
     logs: '输出步骤的日志',
+    cache: '步骤在流水线之间保留的目录',
+    cacheList: '项目的缓存：大小、分支、命中、最近使用',
+    cacheDelete: '按键删除缓存，或删除项目的全部缓存',
     cron: '定时运行的流水线',
     cronList: '项目的定时任务及其下次运行时间',
     cronCreate: '按 cron 表达式的时间在某个分支上运行流水线',
@@ -71,6 +74,8 @@ export const textsZh: Texts = {
   },
 
   options: {
+    noCache: '步骤既不恢复也不保存缓存',
+    allCaches: '项目的全部缓存',
     help: '显示此帮助',
     url: 'Gantry 的地址（默认：GANTRY_URL、当前克隆、最近的登录）',
     noInput: '从不提问；必须提问时以退出码 2 结束',
@@ -146,6 +151,10 @@ export const textsZh: Texts = {
   },
 
   columns: {
+    key: '键',
+    size: '大小',
+    hits: '命中',
+    used: '使用',
     number: '编号',
     status: '状态',
     event: '事件',
@@ -213,6 +222,7 @@ export const textsZh: Texts = {
     secrets: '没有密钥。创建一个：gantry secret set NAME',
     variables: '没有变量。创建一个：gantry variable set NAME=VALUE',
     registries: '没有镜像仓库的登录信息。保存一个：gantry registry set HOST --username NAME',
+    caches: '还没有缓存。在 .gantry.yml 中为步骤写“cache: {key, paths}”即可保留目录',
     crons: "没有定时任务。创建一个：gantry cron create NAME '0 2 * * *'",
   },
   more: (cursor) => `还有更多：--after ${cursor}`,
@@ -277,6 +287,8 @@ export const textsZh: Texts = {
   },
 
   switchedOff: '已停用',
+  askCacheDelete: (count, slug) => `删除 ${slug} 的 ${count} 个缓存？`,
+  cachesDeleted: (count, slug) => `已删除 ${slug} 的 ${count} 个缓存`,
   cronCreated: (name, slug) => `已创建 ${slug} 的定时任务 ${name}`,
   cronEnabled: (name) => `已启用定时任务 ${name}`,
   cronDisabled: (name) => `已停用定时任务 ${name}`,
@@ -392,7 +404,9 @@ export const textsZh: Texts = {
     badCount: (option, text) => `无法将“${text}”用于 ${option}：请写整数`,
     badDuration: (text) => `无法将“${text}”用作时间：请写成 30s、10m 或 1h`,
     badParameter: (text) => `无法将“${text}”用作参数：请写成 KEY=VALUE`,
-    oneRerun: '--failed、--workflow 和 --parameter 不能同时使用：请选择其一',
+    oneRerun: '--failed、--workflow 与 --parameter 或 --no-cache 不能同时使用：请选择其一',
+    oneCache: '不清楚要删除哪些缓存：请给出键，或使用 --all',
+    noCache: (key, slug) => `无法删除缓存“${key}”：${slug} 没有这个键的缓存`,
     noPipeline: (slug) => `找不到 ${slug} 的流水线：还没有运行过`,
     noStep: (name, number, steps) => `在流水线 ${number} 中找不到步骤“${name}”：现有 ${steps}`,
     ambiguousStep: (name, choices) => `无法确定是哪个步骤“${name}”：请写成 ${choices}`,

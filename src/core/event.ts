@@ -44,6 +44,8 @@ export interface Event {
   readonly webhook?: string | undefined;
   /** What the push asked for: `git push -o ci.skip`. */
   readonly pushOptions?: readonly string[] | undefined;
+  /** Whoever started it asked for steps without caches. */
+  readonly ignoresCaches?: boolean | undefined;
   readonly createdAt: Date;
   /** Set once planned: with a pipeline, or with none and the trace that says why. */
   readonly plannedAt?: Date | undefined;

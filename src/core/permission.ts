@@ -45,6 +45,8 @@ export const actions = {
   'code:force': { on: 'project', scope: 'code:write', role: 'maintain', changes: true },
   'pipeline:read': { on: 'project', scope: 'pipeline:read', role: 'read' },
   'pipeline:run': { on: 'project', scope: 'pipeline:write', role: 'write', changes: true },
+  'cache:read': { on: 'project', scope: 'pipeline:read', role: 'read' },
+  'cache:delete': { on: 'project', scope: 'pipeline:write', role: 'write', changes: true },
   'cron:read': { on: 'project', scope: 'pipeline:read', role: 'read' },
   'cron:write': { on: 'project', scope: 'pipeline:write', role: 'maintain', changes: true },
   'secret:read': { on: 'project', scope: 'secret:read', role: 'maintain' },

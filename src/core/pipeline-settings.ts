@@ -13,6 +13,8 @@ export interface PipelineSettings {
   readonly evaluatesDronePaths: boolean;
   /** A step of Woodpecker that needs one which its conditions left out runs all the same. */
   readonly toleratesFilteredSteps: boolean;
+  /** Steps run as if their files named no caches. */
+  readonly ignoresCaches: boolean;
   /** How long a pipeline may run from its first step on, in milliseconds. Absent = as long as its steps may. */
   readonly timeoutMs?: number | undefined;
   readonly promotionRules: readonly PromotionRule[];
@@ -31,6 +33,7 @@ export const defaultPipelineSettings: PipelineSettings = {
   supersedingEvents: [],
   evaluatesDronePaths: false,
   toleratesFilteredSteps: false,
+  ignoresCaches: false,
   promotionRules: [],
 };
 

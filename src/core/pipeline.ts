@@ -179,6 +179,7 @@ export interface PipelineFacts {
         readonly path?: string | undefined;
         readonly evaluatesDronePaths?: boolean;
         readonly toleratesFilteredSteps?: boolean;
+        readonly ignoresCaches?: 'project' | 'start';
       }
     | undefined;
 }

@@ -1,4 +1,5 @@
 import type { AuditStore } from './audit.ts';
+import type { CacheUseStore } from './cache.ts';
 import type { CronStore } from './cron.ts';
 import type { DeviceLoginStore } from './device-login.ts';
 import type { EventStore } from './event.ts';
@@ -30,6 +31,7 @@ export interface Stores {
   readonly projects: ProjectStore;
   readonly events: EventStore;
   readonly crons: CronStore;
+  readonly cacheUses: CacheUseStore;
   readonly pipelines: PipelineStore;
   readonly secrets: SecretStore;
   readonly variables: VariableStore;

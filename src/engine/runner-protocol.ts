@@ -1,3 +1,4 @@
+import type { CacheAccess, CacheReport } from '../core/cache.ts';
 import type { RegistryCredentials } from '../core/image.ts';
 import type { FailureExcerpt, Outcome, StepStatus } from '../core/pipeline.ts';
 import type { WorkflowPlan } from '../core/plan.ts';
@@ -68,6 +69,7 @@ export type ToServer =
       readonly outcome?: Outcome | undefined;
       readonly reason?: TraceEntry | undefined;
       readonly failure?: FailureExcerpt | undefined;
+      readonly cache?: CacheReport | undefined;
     })
   /** Nothing of this claim runs any more and its surroundings are gone. Repeated until `released`. */
   | (ClaimName & { readonly type: 'done' })
@@ -119,6 +121,8 @@ export interface Assignment {
     readonly branch?: string | undefined;
   };
   readonly logLimitBytes: number;
+  /** What its steps may read and save of caches; absent = none. */
+  readonly caches?: CacheAccess | undefined;
   /** Logins of registries that its images may be pulled with; their passwords are masked from the first line on. */
   readonly registries?: readonly RegistryCredentials[] | undefined;
 }

@@ -1,3 +1,4 @@
+import type { CacheEvent, CacheReport } from '../core/cache.ts';
 import { GantryError } from '../core/errors.ts';
 import { passwordsOf } from '../core/image.ts';
 import { isFinished, type Outcome } from '../core/pipeline.ts';
@@ -15,6 +16,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Timers } from '../lib/timers.ts';
 import { awaitService, defaultServiceReadyLimitMs } from './await-service.ts';
+import { cacheLine, cacheReportOf } from './cache-line.ts';
 import type { OutputBudget } from './output-budget.ts';
 import { StepOutput } from './step-output.ts';
 
@@ -52,6 +54,7 @@ interface ClaimStep {
   isDiscarded: boolean;
   /** Lines about its image from before its turn: shown when it has come. */
   earlyLines: string[];
+  cache: CacheReport | undefined;
   /** Sent until the server has it on disk. */
   outcome: OutcomeMessage | undefined;
 }
@@ -107,6 +110,7 @@ export class Claim {
       workspace: wholeWorkspace(assignment.plan.workspace),
       ...(assignment.plan.clone.isDisabled ? {} : { repository: assignment.repository }),
       ...(assignment.plan.volumes ? { volumes: assignment.plan.volumes } : {}),
+      ...(assignment.caches ? { caches: assignment.caches } : {}),
       hostNames: assignment.plan.steps.flatMap(({ hostName, skipped }) => (hostName && !skipped ? [hostName] : [])),
     });
     // Each step that is staged hears of it; a claim without steps to stage must not bring the process down.
@@ -164,8 +168,13 @@ export class Claim {
       secrets: message.secrets,
       timeoutMs: plan.timeoutMs,
       graceMs: this.#deps.graceMs,
+      onCache: (event: CacheEvent) => {
+        step.cache = cacheReportOf(event) ?? step.cache;
+        step.output.writeLine(cacheLine(event));
+      },
       onOutput: (stream: 'stdout' | 'stderr', bytes: Buffer) => step.output.write(stream, bytes),
     };
+    if (plan.cache && !this.#keepsCaches) step.output.writeLine(this.#whyNoCache(plan.cache.key));
     try {
       step.running = step.staged.release(release);
     } catch (error) {
@@ -219,6 +228,17 @@ export class Claim {
     if (this.#isDoneSent) this.#send({ type: 'done', ...this.name });
   }
 
+  get #keepsCaches(): boolean {
+    return this.#deps.runtime.keepsCaches === true && this.#assignment.caches !== undefined;
+  }
+
+  #whyNoCache(key: string): string {
+    const why = this.#deps.runtime.keepsCaches
+      ? 'a run of the command line has none'
+      : `the runtime ${this.#deps.runtime.name} has none`;
+    return cacheLine({ kind: 'unused', key, why });
+  }
+
   #newStep(plan: StepPlan, id: number): ClaimStep {
     const { budget, clock, timers } = this.#deps;
     const name = this.name;
@@ -246,6 +266,7 @@ export class Claim {
       isTurn: false,
       isDiscarded: false,
       earlyLines: [],
+      cache: undefined,
       outcome: undefined,
     };
   }
@@ -306,6 +327,7 @@ export class Claim {
         hostName: plan.hostName,
         ports: plan.ports,
         volumes: plan.volumes,
+        ...(this.#keepsCaches && plan.cache ? { cache: plan.cache } : {}),
         limits: this.#deps.stepLimits,
         network: 'job',
         progress: (line) => this.#showProgress(step, line),
@@ -394,6 +416,7 @@ export class Claim {
       ...(outcome ? { outcome } : {}),
       ...(reason ? { reason } : {}),
       ...(failure ? { failure } : {}),
+      ...(step.cache ? { cache: step.cache } : {}),
     };
     this.#send(step.outcome);
   }

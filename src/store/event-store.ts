@@ -27,6 +27,7 @@ export function createEventStore(connection: Connection): EventStore {
     'cron',
     'webhook',
     'push_options',
+    'ignores_caches',
     'created_at',
     'planned_at',
     'pipeline_id',
@@ -52,6 +53,7 @@ export function createEventStore(connection: Connection): EventStore {
     cron: string | undefined;
     webhook: string | undefined;
     pushOptions: string | null;
+    ignoresCaches: number | null;
     createdAt: Date;
   }>()(connection, (_, value) =>
     db
@@ -71,6 +73,7 @@ export function createEventStore(connection: Connection): EventStore {
         cron: value.cron,
         webhook: value.webhook,
         push_options: value.pushOptions,
+        ignores_caches: value.ignoresCaches,
         created_at: value.createdAt,
       })
       .onConflict((conflict) => conflict.column('key').doNothing())
@@ -131,6 +134,7 @@ export function createEventStore(connection: Connection): EventStore {
         cron: event.cron,
         webhook: event.webhook,
         pushOptions: optionsText(event.pushOptions),
+        ignoresCaches: event.ignoresCaches ? 1 : null,
       });
       if (inserted) return { event: toEvent(inserted), isNew: true };
       const [known] = await byKey.run({ key: event.key });
@@ -224,6 +228,7 @@ function toEvent(row: Omit<Selectable<Tables['event']>, 'trace'>): Event {
     cron: row.cron ?? undefined,
     webhook: row.webhook ?? undefined,
     pushOptions: fromJson<string[]>(row.push_options),
+    ...(row.ignores_caches ? { ignoresCaches: true } : {}),
     createdAt: new Date(row.created_at),
     plannedAt: toDate(row.planned_at),
     pipelineId: row.pipeline_id ?? undefined,

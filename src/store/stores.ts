@@ -1,6 +1,7 @@
 import type { StoredHappening } from '../core/events.ts';
 import type { Stores } from '../core/unit-of-work.ts';
 import { createAuditStore } from './audit-store.ts';
+import { createCacheUseStore } from './cache-use-store.ts';
 import type { Connection } from './connection.ts';
 import { createCronStore } from './cron-store.ts';
 import { createDeviceLoginStore } from './device-login-store.ts';
@@ -39,6 +40,7 @@ export function createStores(
     projects: createProjectStore(connection),
     events: createEventStore(connection),
     crons: createCronStore(connection),
+    cacheUses: createCacheUseStore(connection),
     pipelines: createPipelineStore(connection),
     secrets: createSecretStore(connection),
     variables: createVariableStore(connection),

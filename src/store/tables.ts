@@ -118,10 +118,18 @@ export interface Tables {
     cron: MaybeText;
     webhook: MaybeText;
     push_options: MaybeText;
+    ignores_caches: MaybeNumber;
     created_at: Instant;
     planned_at: MaybeInstant;
     pipeline_id: MaybeNumber;
     trace: MaybeText;
+  };
+  cache_use: {
+    project_id: number;
+    key: string;
+    hits: number;
+    misses: number;
+    used_at: Instant;
   };
   cron: {
     id: Generated<number>;

@@ -48,6 +48,8 @@ const pages: Record<string, string> = {
   'secrets of an organisation': '/shop/-/settings/secrets',
   'variables of an organisation': '/shop/-/settings/variables',
   'projects of an organisation': '/shop',
+  caches: '/shop/storefront/settings/caches',
+  'no caches': '/wei/hello/settings/caches',
   crons: '/shop/storefront/settings/crons',
   webhooks: '/shop/storefront/settings/webhooks?webhook=1',
   'no webhooks': '/wei/hello/settings/webhooks',

@@ -11,6 +11,7 @@ interface PipelineRerunOptions extends JsonOption, ProjectOption {
   readonly workflow?: string;
   readonly parameter?: readonly string[];
   readonly param?: readonly string[];
+  readonly cache?: boolean;
   readonly watch?: true;
 }
 
@@ -22,6 +23,7 @@ export function addPipelineRerun(parent: Command, cli: Cli): void {
     .option('--workflow <name>', texts.options.onlyWorkflow)
     .option('-P, --parameter <KEY=VALUE>', texts.options.otherParameter, collect)
     .addOption(new Option('--param <KEY=VALUE>').argParser(collect).hideHelp())
+    .option('--no-cache', texts.options.noCache)
     .option('-w, --watch', texts.options.watch)
     .addHelpText(
       'before',
@@ -49,13 +51,15 @@ export function addPipelineRerun(parent: Command, cli: Cli): void {
 type Body =
   | { readonly only: 'all' | 'failed' }
   | { readonly workflow: string }
-  | { readonly parameters: Record<string, string> };
+  | { readonly parameters: Record<string, string>; readonly ignoresCaches?: boolean };
 
-function bodyOf(cli: Cli, { failed, workflow, parameter, param }: PipelineRerunOptions): Body {
+function bodyOf(cli: Cli, { failed, workflow, parameter, param, cache }: PipelineRerunOptions): Body {
   const given = parameter || param ? [...(parameter ?? []), ...(param ?? [])] : undefined;
-  if ([failed, workflow, given].filter((one) => one !== undefined).length > 1)
+  const ignored = cache === false ? true : undefined;
+  if ([failed, workflow, given ?? ignored].filter((one) => one !== undefined).length > 1)
     throw new GantryError('USAGE_WRONG', cli.texts.errors.oneRerun);
   if (workflow !== undefined) return { workflow };
-  if (given) return { parameters: parametersOf(cli, given) };
+  if (given ?? ignored)
+    return { parameters: parametersOf(cli, given ?? []), ...(ignored ? { ignoresCaches: true } : {}) };
   return { only: failed ? 'failed' : 'all' };
 }

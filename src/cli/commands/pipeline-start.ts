@@ -8,6 +8,7 @@ import { watchPipeline } from '../watch-pipeline.ts';
 interface PipelineStartOptions extends JsonOption, ProjectOption {
   readonly ref?: string;
   readonly parameter?: readonly string[];
+  readonly cache?: boolean;
   readonly watch?: true;
 }
 
@@ -17,6 +18,7 @@ export function addPipelineStart(parent: Command, cli: Cli): void {
   addJson(addProject(parent.command('start').description(texts.commands.pipelineStart), cli), cli)
     .option('--ref <branch or tag>', texts.options.ref)
     .option('-P, --parameter <KEY=VALUE>', texts.options.parameter, collect)
+    .option('--no-cache', texts.options.noCache)
     .option('-w, --watch', texts.options.watch)
     .addHelpText('before', `${texts.examples}\n  gantry pipeline start --ref main --parameter TARGET=staging --watch\n`)
     .action(async (options: PipelineStartOptions) => {
@@ -25,7 +27,11 @@ export function addPipelineStart(parent: Command, cli: Cli): void {
       const session = await cli.connect();
       const pipeline = await session.client('startPipeline', {
         params,
-        body: { parameters, ...(options.ref === undefined ? {} : { ref: options.ref }) },
+        body: {
+          parameters,
+          ...(options.ref === undefined ? {} : { ref: options.ref }),
+          ...(options.cache === false ? { ignoresCaches: true } : {}),
+        },
         // One key for this call of the command: a repetition by the network starts nothing twice.
         idempotencyKey: randomUUID(),
       });

@@ -4,6 +4,7 @@ import { isSkippingOption, type PushIntent } from '../../core/event.ts';
 import type { Project } from '../../core/project.ts';
 import { projectSlug } from '../../core/project.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
+import { isProtectedRef } from '../../engine/protected-refs.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import { sortableId } from '../../lib/ids.ts';
@@ -13,7 +14,6 @@ import { adoptBranch, firstBranchOf } from './first-branch.ts';
 import { type GitProcess, runGit, spawnGit, writeAll } from './git.ts';
 import { ownerVariable, signal, startedTicks } from './git-process.ts';
 import type { KeyedLocks } from './keyed-locks.ts';
-import { isProtectedRef } from './protected-refs.ts';
 import {
   type PushCommand,
   type PushRequest,

@@ -1,3 +1,4 @@
+import type { CacheAccess } from '../../core/cache.ts';
 import type { RegistryCredentials } from '../../core/image.ts';
 import type { Repository } from '../../core/repository.ts';
 import type { Assignment } from '../../engine/runner-protocol.ts';
@@ -12,6 +13,7 @@ export function assignmentOf(
     readonly config: { readonly logLimitBytes: number };
   },
   registries: readonly RegistryCredentials[],
+  caches: CacheAccess | undefined,
 ): Assignment {
   const { row, slug } = pipeline;
   return {
@@ -27,6 +29,7 @@ export function assignmentOf(
       ...(row.ref.startsWith('refs/heads/') ? { branch: row.branch } : {}),
     },
     logLimitBytes: deps.config.logLimitBytes,
+    ...(caches ? { caches } : {}),
     ...(registries.length === 0 ? {} : { registries }),
   };
 }

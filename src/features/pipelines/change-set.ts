@@ -1,3 +1,4 @@
+import type { CacheReport } from '../../core/cache.ts';
 import type { Happening } from '../../core/events.ts';
 import {
   isFinished,
@@ -37,6 +38,7 @@ export class ChangeSet {
   #pipelineRows: readonly (PipelineChange & { readonly id: number })[] = none;
   #traces: readonly { readonly pipelineId: number; readonly entry: TraceEntry }[] = none;
   #happenings: readonly Happening[] = none;
+  #caches: readonly { readonly projectId: number; readonly key: string; readonly isHit: boolean }[] = none;
 
   constructor(at: Date) {
     this.at = at;
@@ -141,6 +143,29 @@ export class ChangeSet {
     this.#traces = withOneMore(this.#traces, {
       pipelineId: workflow.pipeline.row.id,
       entry: { subject: { kind: 'workflow', workflow: workflow.name }, rule, verdict, values },
+    });
+  }
+
+  /** Counts what became of a step's cache, and says why it was missed. */
+  noteCache(workflow: OpenWorkflow, step: OpenStep, report: CacheReport): void {
+    const { pipeline } = workflow;
+    const { key, from, nearest, savedBy } = report;
+    this.#touch(pipeline);
+    this.#caches = withOneMore(this.#caches, {
+      projectId: pipeline.row.projectId,
+      key,
+      isHit: report.result === 'hit',
+    });
+    const subject = { kind: 'step', workflow: workflow.name, step: step.name } as const;
+    const missed: Pick<TraceEntry, 'rule' | 'values'> =
+      nearest === undefined
+        ? { rule: 'cache.missed', values: { key } }
+        : { rule: 'cache.missed-nearest', values: { key, nearest } };
+    const told: Pick<TraceEntry, 'rule' | 'values'> =
+      from === undefined ? missed : { rule: 'cache.restored', values: { key, from, number: savedBy ?? 0 } };
+    this.#traces = withOneMore(this.#traces, {
+      pipelineId: pipeline.row.id,
+      entry: { subject, verdict: 'noted', ...told },
     });
   }
 
@@ -272,6 +297,8 @@ export class ChangeSet {
     const at = sets.at(-1)?.at;
     if (!at) return;
     for (const [id, entries] of traces) await stores.pipelines.addTrace(id, entries, at);
+    for (const set of sets)
+      for (const { projectId, key, isHit } of set.#caches) await stores.cacheUses.note(projectId, key, isHit, set.at);
     if (happenings.length > 0) await stores.happenings.append(withoutOvertaken(happenings), at);
   }
 }

@@ -1,13 +1,16 @@
+import type { CacheAccess } from '../../core/cache.ts';
 import { passwordsOf, type RegistryCredentials } from '../../core/image.ts';
 import { isFinished } from '../../core/pipeline.ts';
 import type { Repository } from '../../core/repository.ts';
 import type { PipelineUse, RevealedSecrets, SecretVault } from '../../core/secret-vault.ts';
 import type { TraceEntry } from '../../core/trace.ts';
+import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import type { WorkflowState } from '../../engine/advance-state.ts';
 import { secretValue } from '../../engine/secret-value.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { assignmentOf } from './assignment.ts';
+import { cacheAccessOf } from './cache-access.ts';
 import type { EngineRecord } from './engine-record.ts';
 import { FairQueue } from './fair-queue.ts';
 import { endForMissingSecret, needsSecrets } from './missing-secret.ts';
@@ -18,6 +21,7 @@ import { startEnvironment } from './start-environment.ts';
 
 export interface DispatcherDeps {
   readonly record: EngineRecord;
+  readonly store: Pick<UnitOfWork, 'read'>;
   readonly repository: Pick<Repository, 'folder'>;
   readonly secrets: SecretVault;
   readonly masks: PipelineMasks;
@@ -306,7 +310,7 @@ export class Dispatcher {
       await this.#deps.record.commit(failed);
       return;
     }
-    const registries = await this.#registriesFor(workflow);
+    const [registries, caches] = await Promise.all([this.#registriesFor(workflow), this.#cachesFor(workflow)]);
     if (!session.holds(workflow)) return;
     if (registries && session.connection) {
       workflow.isAssigned = true;
@@ -315,9 +319,19 @@ export class Dispatcher {
       session.send({
         type: 'assign',
         ...claimOf(workflow),
-        assignment: assignmentOf(workflow, this.#deps, registries),
+        assignment: assignmentOf(workflow, this.#deps, registries, caches),
       });
     } else await this.#deps.lose(session, workflow);
+  }
+
+  /** Without them steps run all the same. */
+  async #cachesFor(workflow: OpenWorkflow): Promise<CacheAccess | undefined> {
+    try {
+      return await cacheAccessOf(this.#deps, workflow);
+    } catch (error) {
+      this.#deps.logger.error('What a workflow may have of caches could not be told', { error });
+      return undefined;
+    }
   }
 
   /** `undefined` when they cannot be had. */

@@ -1,3 +1,4 @@
+import type { CacheReport } from '../../core/cache.ts';
 import type { FailureExcerpt, Outcome } from '../../core/pipeline.ts';
 import type { SecretVault } from '../../core/secret-vault.ts';
 import type { TraceEntry } from '../../core/trace.ts';
@@ -68,6 +69,9 @@ export class PipelineMasks {
   }
 }
 
+/** Longer ones are not keys of ours. */
+const longestKey = 1_000;
+
 interface Report {
   readonly outcome?: Outcome | undefined;
   readonly reason?: TraceEntry | undefined;
@@ -84,6 +88,17 @@ export function maskReport({ outcome, reason, failure }: Report, masks: MaskSet 
     ...(failure && {
       failure: { ...failure, lines: failure.lines.map((line) => ({ ...line, text: masks.maskText(line.text) })) },
     }),
+  };
+}
+
+/** Keys are made of variables too. */
+export function maskCacheReport(report: CacheReport, masks: MaskSet = tokensOnly.set): CacheReport {
+  const { key, from, nearest } = report;
+  return {
+    ...report,
+    key: masks.maskText(key).slice(0, longestKey),
+    ...(from === undefined ? {} : { from: masks.maskText(from).slice(0, longestKey) }),
+    ...(nearest === undefined ? {} : { nearest: masks.maskText(nearest).slice(0, longestKey) }),
   };
 }
 

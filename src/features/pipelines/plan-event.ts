@@ -9,6 +9,7 @@ import type { Repository } from '../../core/repository.ts';
 import type { LimitedSecret, SecretVault } from '../../core/secret-vault.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
+import type { BlobIds } from '../../engine/cache-key.ts';
 import { dialectOf } from '../../engine/choose-files.ts';
 import { type CompileInput, type CompileResult, pipelineFilePaths } from '../../engine/compile-input.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -16,6 +17,7 @@ import { failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { type OpenPipeline, openPipeline } from './open-pipelines.ts';
 import { projectFacts } from './project-facts.ts';
+import { readBlobIds } from './read-blob-ids.ts';
 import { type ChangedPaths, readChangedPaths } from './read-changed-paths.ts';
 import { readLimitBytes, readPipelineFiles } from './read-pipeline-files.ts';
 import { traceRefusedSecrets } from './secret-refusals.ts';
@@ -170,6 +172,7 @@ interface EventReading {
   readonly secrets: readonly LimitedSecret[];
   readonly variables: Readonly<Record<string, string>>;
   readonly changed: ChangedPaths;
+  readonly blobs: BlobIds;
   /** A file too large to be read at all. */
   readonly tooLarge: CompileResult | undefined;
 }
@@ -197,6 +200,7 @@ async function readFacts(deps: PlanEventDeps, event: Event, project: Project): P
     secrets: known,
     variables,
     changed: await readChangedPaths(deps, event, project, commit, files),
+    blobs: await readBlobIds(repository, event.projectId, commit, files),
     tooLarge: first && first.text === undefined ? refuseFile(first.path) : undefined,
   };
 }
@@ -222,7 +226,9 @@ function compileInput(
   const kept = projectFacts(project, publicUrl(), facts.variables);
   return {
     ...kept,
+    ...(event.ignoresCaches && !kept.rules?.ignoresCaches ? { rules: { ...kept.rules, ignoresCaches: 'start' } } : {}),
     files: facts.files,
+    blobs: facts.blobs,
     event: {
       kind: event.kind,
       ref: event.ref,

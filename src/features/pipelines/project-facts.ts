@@ -26,6 +26,7 @@ export function projectFacts(
       path: project.pipelines.path,
       evaluatesDronePaths: project.pipelines.evaluatesDronePaths,
       toleratesFilteredSteps: project.pipelines.toleratesFilteredSteps,
+      ...(project.pipelines.ignoresCaches ? { ignoresCaches: 'project' as const } : {}),
     },
   };
 }

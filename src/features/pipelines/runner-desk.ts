@@ -5,7 +5,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Engine } from './engine.ts';
 import { findStep, loadPipeline, type OpenWorkflow } from './open-pipelines.ts';
-import { maskReport, type PipelineMasks } from './pipeline-masks.ts';
+import { maskCacheReport, maskReport, type PipelineMasks } from './pipeline-masks.ts';
 import { claimOf, type RunnerConnection, RunnerSession } from './runner-session.ts';
 import type { StepLogs } from './step-logs.ts';
 
@@ -294,6 +294,8 @@ export class RunnerDesk {
           : {}),
         finishedAt: changes.at,
       });
+      if (message.cache)
+        changes.noteCache(workflow, step, maskCacheReport(message.cache, this.#deps.masks.of(workflow.pipeline)));
       changes.settle(workflow);
     }
     // A repetition is answered once what it repeats is on disk.

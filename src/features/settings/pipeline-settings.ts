@@ -87,6 +87,7 @@ function settingsView({ pipelines, stepTimeoutMs }: Project): PipelineSettingsVi
     supersedingEvents: [...new Set(pipelines.supersedingEvents)] as PipelineSettingsView['supersedingEvents'],
     evaluatesDronePaths: pipelines.evaluatesDronePaths,
     toleratesFilteredSteps: pipelines.toleratesFilteredSteps,
+    ignoresCaches: pipelines.ignoresCaches,
     stepTimeoutMs,
     timeoutMs: pipelines.timeoutMs ?? null,
     promotionRules: pipelines.promotionRules.map(({ target, role }) => ({ target, role })),

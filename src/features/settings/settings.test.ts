@@ -34,6 +34,7 @@ describe('settings of pipelines', () => {
       supersedingEvents: [],
       evaluatesDronePaths: false,
       toleratesFilteredSteps: false,
+      ignoresCaches: false,
       stepTimeoutMs: 3_600_000,
       timeoutMs: null,
       promotionRules: [],

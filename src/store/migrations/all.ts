@@ -7,6 +7,7 @@ import { projectSettings } from './0006-project-settings.ts';
 import { crons } from './0007-crons.ts';
 import { webhooks } from './0008-webhooks.ts';
 import { pipelineFacts } from './0009-pipeline-facts.ts';
+import { caches } from './0010-caches.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, oldest first. One that was released is never changed: add another. */
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
   crons,
   webhooks,
   pipelineFacts,
+  caches,
 ];

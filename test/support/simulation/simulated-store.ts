@@ -142,6 +142,7 @@ export class SimulatedStore {
       settings: absent('settings'),
       projects: this.#projectStore(),
       crons: absent('crons'),
+      cacheUses: absent('cacheUses'),
       webhooks: absent('webhooks'),
       incomingWebhooks: absent('incomingWebhooks'),
       events: this.#eventStore(),

@@ -76,6 +76,7 @@ function Form({ name, loaded: { settings, etag } }: { name: ProjectName; loaded:
           timeoutMs: timeout === '' ? null : Math.round(Number(timeout) * minuteMs),
           evaluatesDronePaths: form.get('evaluatesDronePaths') !== null,
           toleratesFilteredSteps: form.get('toleratesFilteredSteps') !== null,
+          ignoresCaches: form.get('ignoresCaches') !== null,
           promotionRules: linesOf(form, 'promotionRules').flatMap(readRule),
         },
       });
@@ -180,6 +181,12 @@ function Form({ name, loaded: { settings, etag } }: { name: ProjectName; loaded:
           hint={t.toleratesFilteredStepsHint}
           name="toleratesFilteredSteps"
           defaultChecked={settings.toleratesFilteredSteps}
+        />
+        <CheckField
+          label={t.ignoresCaches}
+          hint={t.ignoresCachesHint}
+          name="ignoresCaches"
+          defaultChecked={settings.ignoresCaches}
         />
         <FormError error={error} />
         <div className="row">

@@ -9,6 +9,7 @@ import { Breadcrumb } from '../../parts/breadcrumb.tsx';
 import { Link } from '../../router.tsx';
 import { isAtLeast } from '../../session.ts';
 import { AuditSettings } from './audit-settings.tsx';
+import { CacheSettings } from './cache-settings.tsx';
 import { CronSettings } from './cron-settings.tsx';
 import { GeneralSettings } from './general-settings.tsx';
 import { IncomingWebhookSettings } from './incoming-webhook-settings.tsx';
@@ -19,7 +20,17 @@ import { SecretSettings } from './secret-settings.tsx';
 import { VariableSettings } from './variable-settings.tsx';
 import { WebhookSettings } from './webhook-settings.tsx';
 
-const tabs = ['general', 'pipelines', 'members', 'secrets', 'variables', 'crons', 'webhooks', 'audit'] as const;
+const tabs = [
+  'general',
+  'pipelines',
+  'members',
+  'secrets',
+  'variables',
+  'crons',
+  'caches',
+  'webhooks',
+  'audit',
+] as const;
 const neededRole = {
   general: 'admin',
   pipelines: 'admin',
@@ -27,6 +38,7 @@ const neededRole = {
   secrets: 'maintain',
   variables: 'write',
   crons: 'read',
+  caches: 'read',
   webhooks: 'maintain',
   audit: 'admin',
 } as const;
@@ -60,7 +72,7 @@ export function SettingsPage({ owner, project, tab }: { owner: string; project: 
       <Answer query={found}>
         {({ role, isArchived }) => {
           const needed = neededRole[current];
-          if (!isAtLeast(role, needed) && current !== 'members' && current !== 'crons')
+          if (!isAtLeast(role, needed) && !['members', 'crons', 'caches'].includes(current))
             return (
               <EmptyState title={t.needsRole({ role: t.role[needed] })}>
                 <p>
@@ -87,6 +99,8 @@ export function SettingsPage({ owner, project, tab }: { owner: string; project: 
                 mayRun={isAtLeast(role, 'write') && !isArchived}
               />
             );
+          if (current === 'caches')
+            return <CacheSettings name={name} mayDelete={isAtLeast(role, 'write') && !isArchived} />;
           if (current === 'webhooks')
             return (
               <>

@@ -1,4 +1,4 @@
-import { findGlobFault, matchGlob } from '../../engine/glob.ts';
+import { findGlobFault, matchGlob } from './glob.ts';
 
 /**
  * Whether a reference is protected: only `code:force` may rewind or delete it.
