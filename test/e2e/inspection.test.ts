@@ -78,4 +78,12 @@ describe('a pipeline that has ended', () => {
     const { items } = await gantry.client('listPipelines', { params: where, query: {} });
     expect(items.map(({ number }) => number)).toEqual([1]);
   });
+
+  it('has its file checked with what to write instead', async () => {
+    const { findings } = await gantry.client('lintPipelineFile', {
+      body: { text: 'kind: pipeline\nsteps: [{name: a, image: b, comands: [ls]}]\n' },
+    });
+    const unknown = findings.find(({ code }) => code === 'key.unknown');
+    expect(unknown).toMatchObject({ line: 2, hint: expect.stringContaining('commands') });
+  });
 });

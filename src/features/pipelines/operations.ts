@@ -199,13 +199,7 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
       const { isValid, findings, workflows } = await deps.linter.lint(path, body.text);
       return {
         isValid,
-        findings: findings.map(({ severity, code, message, line, column }) => ({
-          severity,
-          code,
-          message,
-          line,
-          column,
-        })),
+        findings: [...findings],
         workflows: workflows.map(({ name, steps }) => ({ name, steps: [...steps] })),
       };
     },
