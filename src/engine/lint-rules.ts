@@ -219,7 +219,7 @@ export const lintRules = {
     summary: 'Conditions that name no event match every event, pull requests and tags included.',
   },
   'matrix.axis-ignored': { severity: 'warning', summary: 'An axis of the matrix has no values.' },
-  'matrix.axis-type': { severity: 'error', summary: 'An axis of the matrix is no list.' },
+  'matrix.axis-type': { severity: 'error', summary: 'An axis of the matrix is no list, or has no usable name.' },
   'matrix.cut': {
     severity: 'warning',
     summary: 'A matrix has at most 12 axes and 27 sets of values; the rest is left out.',

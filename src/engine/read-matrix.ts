@@ -1,4 +1,5 @@
 import type { DocumentReader } from './document-reader.ts';
+import { isVariableName } from './read-step.ts';
 import { isNull } from './yaml/scalar-type.ts';
 import type { YamlEntry, YamlNode } from './yaml/yaml-node.ts';
 
@@ -22,7 +23,7 @@ export function readMatrix(reader: DocumentReader, entry: YamlEntry | undefined)
 
   const axes: { readonly name: string; readonly values: readonly string[] }[] = [];
   for (const [name, { key, value }] of [...fields].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    if (name === 'include') continue;
+    if (name === 'include' || !hasUsableName(reader, name, key)) continue;
     const values = readValues(reader, value, name);
     if (values === undefined) continue;
     if (values.length === 0)
@@ -69,10 +70,18 @@ function readIncluded(reader: DocumentReader, node: YamlNode): readonly Axes[] {
     reader.add('matrix.cut', node, `"matrix.include" has ${node.items.length} sets: only ${maxIncluded} are run`);
   return node.items.slice(0, maxIncluded).map((item) => {
     const values: [string, string][] = [];
-    for (const [name, { value }] of reader.fields(item, 'a set of "matrix.include"') ?? [])
-      values.push([name, isNull(value) ? '' : (reader.text(value, `"${name}" of the matrix`) ?? '')]);
+    for (const [name, { key, value }] of reader.fields(item, 'a set of "matrix.include"') ?? [])
+      if (hasUsableName(reader, name, key))
+        values.push([name, isNull(value) ? '' : (reader.text(value, `"${name}" of the matrix`) ?? '')]);
     return Object.fromEntries(values);
   });
+}
+
+/** Each axis is a variable of the steps. */
+function hasUsableName(reader: DocumentReader, name: string, key: YamlNode): boolean {
+  if (isVariableName(name)) return true;
+  reader.add('matrix.axis-type', key, 'an axis of the matrix has no usable name');
+  return false;
 }
 
 function readValues(reader: DocumentReader, node: YamlNode, name: string): readonly string[] | undefined {
