@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stepPlan, workflowPlan } from '../../test/support/plans.ts';
+import { fc } from '../../test/support/properties.ts';
 import { isFinished, type Outcome } from '../core/pipeline.ts';
 import type { StepPlan, WorkflowPlan } from '../core/plan.ts';
 import { advance, type Effect, endedSteps, type Occurrence } from './advance.ts';

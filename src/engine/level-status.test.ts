@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { fc } from '../../test/support/properties.ts';
 import { isFinished, type StepStatus, stepStatuses, workflowStatuses } from '../core/pipeline.ts';
 import { endOf, pipelineStatusOf, workflowStatusOf } from './level-status.ts';
 

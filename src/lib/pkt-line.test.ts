@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { fc } from '../../test/support/properties.ts';
 import { flushPkt, maxPktPayloadBytes, pktLine, readPktLine, readPktLines, sideBand } from './pkt-line.ts';
 
 describe('pktLine', () => {

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fc } from '../../test/support/properties.ts';
 import { bearer, openServerWorld, type ServerWorld } from '../../test/support/server-world.ts';
 import type { Operation } from '../api/operation.ts';
 import { operations } from '../api/operations.ts';

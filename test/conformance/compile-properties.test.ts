@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { traceRules } from '../../src/core/trace.ts';
 import { compilePipeline } from '../../src/engine/compile.ts';
@@ -6,6 +5,7 @@ import type { CompileInput, CompileResult } from '../../src/engine/compile-input
 import { matchGlob } from '../../src/engine/glob.ts';
 import { lintPipelineFile } from '../../src/engine/lint.ts';
 import { SubstitutionError, substitute } from '../../src/engine/substitute.ts';
+import { fc } from '../support/properties.ts';
 
 /** What an attacker, or a tired person, may write: pieces of YAML and of our words in any order. */
 const piece = fc.oneof(

@@ -7,7 +7,7 @@ import { processesWith } from '../support/host-traces.ts';
 import { findSandboxHindrance } from '../support/sandbox-world.ts';
 
 const rounds = 50;
-const seed = Number(process.env['SEED'] ?? randomInt(2 ** 31));
+const seed = Number(process.env['SEED'] ?? 20_261_126);
 
 /** Numbers in [0, 1) that the seed alone decides (mulberry32). */
 function randomOf(start: number): () => number {

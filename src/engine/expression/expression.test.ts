@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { fc } from '../../../test/support/properties.ts';
 import { Evaluation } from './evaluation.ts';
 import { maxSteps } from './evaluation-budget.ts';
 import { compileExpression, ExpressionError, evaluateExpression } from './expression.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { fc } from '../../../test/support/properties.ts';
 import type { LogChunk } from '../../drivers/logs/logs.ts';
 import { MaskSet } from '../../engine/masking/masker.ts';
 import { ChunkMasker } from './chunk-masker.ts';
