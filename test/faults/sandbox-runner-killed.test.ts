@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { CacheRecords } from '../../src/drivers/runtime/sandbox/cache-records.ts';
 import {
   type Generation,
   generationHash,
@@ -22,7 +23,7 @@ import {
   testImages,
 } from '../support/sandbox-world.ts';
 
-const points = ['opened', 'prepared', 'staging', 'staged', 'running', 'destroying'] as const;
+const points = ['opened', 'prepared', 'staging', 'staged', 'running', 'saved', 'destroying'] as const;
 const child = join(import.meta.dirname, '../support/sandbox-runner-child.ts');
 
 for (const launcher of ['bubblewrap', 'runc'] as const) {
@@ -68,6 +69,7 @@ for (const launcher of ['bubblewrap', 'runc'] as const) {
       cleanUps.push(() => next.close());
       const said = await next.reap();
       expect(said.join('\n')).toContain(generationName(generation));
+      expectWholeCaches(join(folder, 'data/caches'));
       expect(said.join('\n')).not.toContain('not the');
       await eventually(() => {
         expect(listLeftovers(options)).toEqual([]);
@@ -190,4 +192,13 @@ async function eventually(check: () => void): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
   }
+}
+
+/** Each layer has a record, and each record its layers: half an entry is none. */
+function expectWholeCaches(root: string): void {
+  const records = new CacheRecords(root, 1);
+  const layers = existsSync(records.layersFolder) ? readdirSync(records.layersFolder) : [];
+  expect(layers).toEqual(records.list().flatMap(({ record }) => record.layers.map(({ id }) => id)));
+  const names = existsSync(records.folder) ? readdirSync(records.folder) : [];
+  expect(names.filter((name) => name.endsWith('.new'))).toEqual([]);
 }

@@ -60,6 +60,24 @@ const steps: Record<string, () => Promise<void>> = {
     });
     await begun.promise;
   },
+  /** The entry is in its place, and on its way to the disk. */
+  saved: async () => {
+    const caches = { projectId: 1, scope: 'protected', pipeline: 1 };
+    const job = await runtime.prepare({ id: 'doomed', workspace: '/drone/src', caches });
+    const cache = { key: 'k', restore: [], paths: ['/drone/src/kept'] };
+    const staged = await job.stage({ ...stage, id: 'one', cache });
+    await new Promise<void>((resolve) => {
+      staged.release({
+        script: 'dd if=/dev/zero of=kept/file bs=1M count=64 2>/dev/null',
+        environment: {},
+        secrets: {},
+        timeoutMs: 600_000,
+        graceMs: 10_000,
+        onCache: ({ kind }) => kind === 'saved' && resolve(),
+        onOutput: () => {},
+      });
+    });
+  },
   destroying: async () => {
     const job = await runtime.prepare({ id: 'doomed', workspace: '/drone/src' });
     await job.stage({ ...stage, id: 'one' });
