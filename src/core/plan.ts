@@ -27,6 +27,8 @@ export interface WorkflowPlan {
   readonly matrix?: Readonly<Record<string, string>>;
   readonly workspace: { readonly base: string; readonly path: string };
   readonly clone: { readonly isDisabled: boolean; readonly depth: number };
+  /** How many workflows of the group may run at once, over all pipelines of the project; absent = any number. */
+  readonly concurrency?: ConcurrencyPlan;
   /** Temp volumes that its steps may share; gone with it. Absent = none. */
   readonly volumes?: readonly VolumePlan[];
   /** The first is the checkout, named `clone`, unless it is disabled. Order is that of the file. */
@@ -40,6 +42,11 @@ export interface WorkflowPlan {
    * free), or those whose turn had not come (stages and levels).
    */
   readonly failureSkips?: 'unstarted' | 'later';
+}
+
+export interface ConcurrencyPlan {
+  readonly limit: number;
+  readonly group: string;
 }
 
 export interface StepPlan {

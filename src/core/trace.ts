@@ -56,6 +56,7 @@ export const traceRules = [
   'workflow.dependency-vanished', // workflow
   'workflow.no-runner', // type
   'workflow.waits-for-slot', // running, limit, ahead
+  'workflow.waits-for-concurrency', // group, running, limit, by
   'workflow.waits-for-silent-runner', // runner, silentMs, leaseMs
   'workflow.claimed', // runner
   'workflow.runner-lost', // runner

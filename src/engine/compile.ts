@@ -266,6 +266,7 @@ function planWorkflow(
     ...(Object.keys(draft.matrix).length === 0 ? {} : { matrix: draft.matrix }),
     workspace: draft.workspace,
     clone: { isDisabled: draft.clone.isDisabled, depth: draft.clone.depth },
+    ...(draft.concurrency ? { concurrency: draft.concurrency } : {}),
     ...(draft.volumes.length === 0 ? {} : { volumes: draft.volumes }),
     steps,
     ...(draft.blocked === undefined ? {} : { blocked: draft.blocked }),

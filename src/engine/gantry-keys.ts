@@ -72,6 +72,11 @@ export const gantryKeys = {
       { $ref: '#/definitions/matrix' },
       'Makes a workflow of each set of values: each combination of the axes, whose names are variables of all steps and `${NAME}` in the document. Up to 12 axes and 200 sets.',
     ),
+    concurrency: key(
+      'map',
+      { $ref: '#/definitions/concurrency' },
+      'How many of its kind run at once on the server; the others wait, the oldest first.',
+    ),
     workspace: key('map', { $ref: '#/definitions/workspace' }, 'Where the checkout stands.'),
     clone: key('map', { $ref: '#/definitions/clone' }, 'How the checkout is made.'),
     environment: key('map of texts', { $ref: '#/definitions/plainEnvironment' }, 'Variables of all steps.'),
@@ -201,6 +206,14 @@ export const gantryKeys = {
     include: key('texts', texts, 'It matches when one of these patterns does. Empty: everything.'),
     exclude: key('texts', texts, 'It does not match when one of these patterns does; looked at first.'),
   },
+  concurrency: {
+    limit: key(
+      'number',
+      { type: ['integer', 'null'], minimum: 0 },
+      'How many workflows of the group may run at once in all pipelines of the project; 0, the default, for any number.',
+    ),
+    group: key('text', text, 'Workflows with the same word count together; default: the name of the document.'),
+  },
   workspace: {
     base: key('text', text, 'Folder of the workspace; default `/drone/src`.'),
     path: key('text', text, 'Folder of the checkout below `base`.'),
@@ -257,6 +270,7 @@ export const gantryPlaces: Readonly<Record<GantryPlace, string>> = {
   constraint: 'A constraint, when it is no text or list',
   parameter: 'A parameter, by its name below `parameters`',
   matrix: '`matrix`: beside these, each key is an axis, with a list of values',
+  concurrency: '`concurrency`',
   workspace: '`workspace`',
   clone: '`clone`',
   volume: 'A volume of the document',

@@ -59,6 +59,7 @@ function documentWith(place: GantryPlace, name: string, value: unknown): Record<
     case 'matrix':
       return { ...base, matrix: { A: [1], ...added } };
     case 'workspace':
+    case 'concurrency':
     case 'clone':
       return { ...base, [place]: added };
     case 'volume':

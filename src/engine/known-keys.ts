@@ -13,7 +13,6 @@ interface KnownKeys {
 
 const droneWorkflow = [
   'platform',
-  'concurrency',
   'node',
   'image_pull_secrets',
   'metadata',

@@ -6,6 +6,7 @@ import { unsupportedKeys } from './known-keys.ts';
 import { orderSteps } from './order-steps.ts';
 import type { PipelineParameter } from './pipeline-parameters.ts';
 import { readCache, refuseCachesAtVolumes } from './read-cache.ts';
+import { readConcurrency } from './read-concurrency.ts';
 import { readConditions } from './read-conditions.ts';
 import { readGantryMatrix } from './read-gantry-matrix.ts';
 import type { Axes } from './read-matrix.ts';
@@ -151,6 +152,7 @@ export function readWorkflowBody(
     environment: readEnvironment(reader, fields.get('environment')?.value),
     steps: orderSteps(reader, written, !clone.isDisabled),
     volumes,
+    ...readConcurrency(reader, fields.get('concurrency')?.value, header.name),
     order: 'graph',
     blocked: hasRunner(header.type) ? undefined : `no runner takes pipelines of the type "${header.type}"`,
     runsOn: undefined,

@@ -1,4 +1,11 @@
-import type { PortPlan, PullPolicy, SecretReference, VolumeMountPlan, VolumePlan } from '../core/plan.ts';
+import type {
+  ConcurrencyPlan,
+  PortPlan,
+  PullPolicy,
+  SecretReference,
+  VolumeMountPlan,
+  VolumePlan,
+} from '../core/plan.ts';
 import type { Conditions } from './conditions.ts';
 import type { Workspace } from './environment.ts';
 import type { WrittenCache } from './read-cache.ts';
@@ -20,6 +27,8 @@ export interface WorkflowDraft {
   readonly steps: readonly StepDraft[];
   /** Temp volumes that its steps may name. */
   readonly volumes: readonly VolumePlan[];
+  /** How many of its group may run at once; absent = any number. */
+  readonly concurrency?: ConcurrencyPlan;
   readonly order: StepOrder;
   /** The axis values of this one, of a matrix. */
   readonly matrix: Readonly<Record<string, string>>;

@@ -65,6 +65,8 @@ const en = {
     v['limit'] === 0
       ? `${s} waits for a runner: none is connected.`
       : `${s} waits for a slot: ${v['running']} of ${v['limit']} are taken, ${v['ahead']} ahead of it.`,
+  'workflow.waits-for-concurrency': (v, s) =>
+    `${s} waits: ${v['running']} of ${v['limit']} of the group ${q(v['group'])} are running (${v['by']}).`,
   'workflow.waits-for-silent-runner': (v, s) =>
     `${s} waits for the runner ${v['runner']}, which has been silent for ${seconds(v['silentMs'])} s and counts as lost after ${seconds(v['leaseMs'])} s.`,
   'workflow.claimed': (v, s) => `${s} was taken by the runner ${v['runner']}.`,
@@ -167,6 +169,8 @@ const zh = {
     v['limit'] === 0
       ? `${s}正在等待运行器：目前没有运行器连接。`
       : `${s}正在等待空位：${v['limit']} 个中已占用 ${v['running']} 个，前面还有 ${v['ahead']} 个。`,
+  'workflow.waits-for-concurrency': (v, s) =>
+    `${s}正在等待：并发组${z(v['group'])}已有 ${v['running']}/${v['limit']} 个在运行（${v['by']}）。`,
   'workflow.waits-for-silent-runner': (v, s) =>
     `${s}正在等待运行器 ${v['runner']}：它已有 ${seconds(v['silentMs'])} 秒没有响应，满 ${seconds(v['leaseMs'])} 秒将视为丢失。`,
   'workflow.claimed': (v, s) => `${s}由运行器 ${v['runner']} 接手。`,

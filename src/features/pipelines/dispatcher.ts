@@ -11,6 +11,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { assignmentOf } from './assignment.ts';
 import { cacheAccessOf } from './cache-access.ts';
+import { ConcurrencyGroups } from './concurrency-groups.ts';
 import type { EngineRecord } from './engine-record.ts';
 import { FairQueue } from './fair-queue.ts';
 import { endForMissingSecret, needsSecrets } from './missing-secret.ts';
@@ -61,6 +62,7 @@ interface PendingStart {
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
   readonly #queue = new FairQueue<OpenWorkflow>();
+  readonly #groups = new ConcurrencyGroups();
   readonly #starts = new FairQueue<PendingStart>();
   readonly #startOf = new Map<number, PendingStart>();
   /** Secrets that were asked for in this tick. */
@@ -72,6 +74,11 @@ export class Dispatcher {
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
+  }
+
+  /** Tells of a workflow that was read from the record, or has ended: it may hold a place of its concurrency group. */
+  note(workflow: OpenWorkflow): void {
+    this.#groups.note(workflow);
   }
 
   enqueue(workflow: OpenWorkflow): void {
@@ -162,6 +169,12 @@ export class Dispatcher {
       const connected = [...sessions.values()].filter(({ connection }) => connection);
       const [silent] = connected;
       if (silent && connected.every((session) => this.isSilent(session))) return waitsForSilent(silent);
+      const full = this.#groups.findFull(workflow);
+      if (full) {
+        const { group, running, limit, pipelines } = full;
+        const by = pipelines.map((number) => `#${number}`).join(', ');
+        return entry('workflow.waits-for-concurrency', { group, running, limit, by });
+      }
       const running = this.#runningSteps();
       return entry('workflow.waits-for-slot', { running, limit: this.#slots(), ahead: this.#queue.ahead(workflow) });
     }
@@ -276,6 +289,7 @@ export class Dispatcher {
   }
 
   #claimWorkflows(): void {
+    const mayBegin = this.#groups.round();
     while (this.#queue.size > 0) {
       let taken = 0;
       let best: RunnerSession | undefined;
@@ -285,8 +299,9 @@ export class Dispatcher {
         if (session.connection && session.freeSlots > (best?.freeSlots ?? 0) && !this.isSilent(session)) best = session;
       }
       if (!best || taken >= this.#deps.config.runningStepsLimit) return;
-      const workflow = this.#queue.take();
-      if (workflow) this.#deps.record.inBackground(this.#claim(best, workflow));
+      const workflow = this.#queue.take(mayBegin);
+      if (!workflow) return;
+      this.#deps.record.inBackground(this.#claim(best, workflow));
     }
   }
 

@@ -85,6 +85,7 @@ export class Engine implements EngineRecord {
     const changes = this.changes();
     changes.settlePipeline(pipeline);
     for (const workflow of pipeline.workflows) {
+      this.dispatcher.note(workflow);
       if (workflow.status === 'queued') this.dispatcher.enqueue(workflow);
       else if (!isFinished(workflow.status) && workflow.runnerId !== undefined)
         this.#sessionOf(workflow.runnerId).holdByRecord(workflow);
@@ -205,6 +206,8 @@ export class Engine implements EngineRecord {
       } while (loading.isDirty);
       this.#loading.delete(pipelineId);
       if (!isFinished(loaded.status)) void this.adopt(loaded);
+      // What was known of one that has ended is old: it holds no place any more.
+      else if (!this.#open.has(pipelineId)) for (const workflow of loaded.workflows) this.dispatcher.note(workflow);
     };
     const loading = { isDirty: false, done: Promise.resolve() };
     this.#loading.set(pipelineId, loading);
@@ -217,8 +220,10 @@ export class Engine implements EngineRecord {
 
   #forgetFinished(changes: ChangeSet): void {
     for (const pipeline of changes.pipelines)
-      if (isFinished(pipeline.status) && this.#open.get(pipeline.row.id) === pipeline)
+      if (isFinished(pipeline.status) && this.#open.get(pipeline.row.id) === pipeline) {
         this.#open.delete(pipeline.row.id);
+        for (const workflow of pipeline.workflows) this.dispatcher.note(workflow);
+      }
   }
 
   #recover(failed: readonly ChangeSet[], error: unknown): void {

@@ -5,6 +5,12 @@ import type { Random } from './random.ts';
 const onSuccess = { success: true, failure: false };
 const runOns = [onSuccess, onSuccess, onSuccess, { success: false, failure: true }, { success: true, failure: true }];
 
+/** Limits of concurrency, by group. */
+export const simulatedGroups = [
+  { group: 'one at a time', limit: 1 },
+  { group: 'two at a time', limit: 2 },
+] as const;
+
 /** A small pipeline with every kind of edge: graphs of steps, services, conditions, documents that wait for documents. */
 export function randomPlan(random: Random): PipelinePlan {
   const workflows: WorkflowPlan[] = [];
@@ -16,6 +22,7 @@ export function randomPlan(random: Random): PipelinePlan {
       runOn: random.pick(runOns),
       workspace: { base: '/drone', path: 'src' },
       clone: { isDisabled: true, depth: 0 },
+      ...(random.chance(0.3) ? { concurrency: random.pick(simulatedGroups) } : {}),
       steps: randomSteps(random, `w${at}`),
       earlySuccessExitCodes: [78],
       failureSkips: random.chance(0.3) ? 'later' : 'unstarted',

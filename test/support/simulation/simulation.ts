@@ -9,7 +9,7 @@ import { silentLogger } from '../../../src/lib/logger.ts';
 import { requestOf } from '../request-of.ts';
 import { failed, passed, ScriptedRunner, type Started } from '../scripted-runner.ts';
 import { Random } from './random.ts';
-import { randomPlan } from './random-plan.ts';
+import { randomPlan, simulatedGroups } from './random-plan.ts';
 import { SimulatedClock } from './simulated-clock.ts';
 import { SimulatedLine } from './simulated-line.ts';
 import { SimulatedLogs } from './simulated-logs.ts';
@@ -176,6 +176,18 @@ class Simulation {
     this.#checkLogs();
   }
 
+  /** At no moment does the record have more of a concurrency group at work than its limit. */
+  #checkGroups(): void {
+    const atWork = [...this.#store.workflows.values()].filter(
+      ({ status }) => status === 'claimed' || status === 'running',
+    );
+    for (const { group, limit } of simulatedGroups) {
+      const count = atWork.filter(({ plan }) => plan.concurrency?.group === group).length;
+      if (count > limit)
+        this.#violations.push(`${count} workflows of the group "${group}" are at work, and may be ${limit}`);
+    }
+  }
+
   #checkSteps(): void {
     const runs = new Map<number, number>();
     for (const { stepId } of this.#started) runs.set(stepId, (runs.get(stepId) ?? 0) + 1);
@@ -252,6 +264,7 @@ class Simulation {
     this.#actions += 1;
     await act();
     await quiet();
+    this.#checkGroups();
     if (this.#violations.length > 0) throw new Error(this.#violations[0]);
     return true;
   }
