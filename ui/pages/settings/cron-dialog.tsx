@@ -8,7 +8,7 @@ import { FormError } from '../../parts/answers.tsx';
 import { FormDialog } from '../../parts/dialog.tsx';
 import { fieldOf, SelectField, TextField } from '../../parts/field.tsx';
 import { toast } from '../../parts/toast.tsx';
-import { Slot } from './cron-settings.tsx';
+import { Slot } from './cron-slot.tsx';
 
 /** While somebody types, no half expression is asked about. */
 const typingMs = 300;

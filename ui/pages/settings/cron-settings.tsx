@@ -1,9 +1,9 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import type { CronView, SlotView } from '../../../src/api/crons.ts';
+import type { CronView } from '../../../src/api/crons.ts';
 import { type ProjectName, pipelineAddress } from '../../addresses.ts';
 import { ask, call, newIdempotencyKey, refresh } from '../../api.ts';
-import { formatClock, useMessages } from '../../language.ts';
+import { useMessages } from '../../language.ts';
 import { Answer, EmptyState } from '../../parts/answers.tsx';
 import { CommandLine } from '../../parts/copy.tsx';
 import { FormDialog } from '../../parts/dialog.tsx';
@@ -12,6 +12,7 @@ import { Ago } from '../../parts/time.tsx';
 import { toast, toastError } from '../../parts/toast.tsx';
 import { go } from '../../router.tsx';
 import { CronDialog } from './cron-dialog.tsx';
+import { Slot } from './cron-slot.tsx';
 
 /** Pipelines at certain times: whoever may see the project sees when, and who maintains it decides. */
 export function CronSettings({ name, mayChange, mayRun }: { name: ProjectName; mayChange: boolean; mayRun: boolean }) {
@@ -164,17 +165,5 @@ function CronEntry({ name, cron, mayRun, onChange, onRemove }: EntryProps) {
         </button>
       )}
     </li>
-  );
-}
-
-/** A time on the cron's own clock, and on that of whoever looks where it is another one. */
-export function Slot({ slot, timeZone }: { slot: SlotView; timeZone: string }) {
-  const t = useMessages();
-  const isSameZone = Intl.DateTimeFormat().resolvedOptions().timeZone === timeZone;
-  return (
-    <time dateTime={slot.at}>
-      {slot.local}
-      {!isSameZone && <span className="quiet"> · {t.yourTime({ time: formatClock(new Date(slot.at)) })}</span>}
-    </time>
   );
 }
