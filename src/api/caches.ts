@@ -38,10 +38,10 @@ export const cacheOperations = {
   },
   deleteCache: {
     method: 'delete',
-    path: '/api/v1/projects/{owner}/{project}/caches/{id}',
+    path: '/api/v1/projects/{owner}/{project}/caches/{cache}',
     summary: 'Delete a cache; steps that have it mounted keep it until they end',
     action: 'cache:delete',
-    params: ProjectPath.extend({ id: z.string().min(1).max(64) }),
+    params: ProjectPath.extend({ cache: z.string().min(1).max(64) }),
     status: 204,
     errors: ['PROJECT_NOT_FOUND', 'CACHE_NOT_FOUND'],
   },

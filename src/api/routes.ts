@@ -94,7 +94,7 @@ export const routes = {
   runCron: { method: 'POST', path: '/api/v1/projects/{owner}/{project}/crons/{name}/run' },
   previewCron: { method: 'POST', path: '/api/v1/crons/preview' },
   listCaches: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/caches' },
-  deleteCache: { method: 'DELETE', path: '/api/v1/projects/{owner}/{project}/caches/{id}' },
+  deleteCache: { method: 'DELETE', path: '/api/v1/projects/{owner}/{project}/caches/{cache}' },
   listWebhooks: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/webhooks' },
   createWebhook: { method: 'POST', path: '/api/v1/projects/{owner}/{project}/webhooks' },
   updateWebhook: { method: 'PATCH', path: '/api/v1/projects/{owner}/{project}/webhooks/{webhook}' },

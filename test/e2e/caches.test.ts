@@ -79,9 +79,9 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
     const { items, hits, misses } = await listed(project);
     expect(items).toMatchObject([{ branch: null, savedBy: 1, hits: 1, misses: 1, paths: ['/drone/src/node_modules'] }]);
     expect([hits, misses]).toEqual([1, 1]);
-    await client('deleteCache', { params: { ...params, id: items[0]!.id } });
+    await client('deleteCache', { params: { ...params, cache: items[0]!.id } });
     expect((await client('listCaches', { params })).items).toEqual([]);
-    await expect(client('deleteCache', { params: { ...params, id: items[0]!.id } })).rejects.toMatchObject({
+    await expect(client('deleteCache', { params: { ...params, cache: items[0]!.id } })).rejects.toMatchObject({
       problem: { code: 'CACHE_NOT_FOUND' },
     });
     const audit = await client('listProjectAudit', { params, query: {} });
@@ -100,7 +100,7 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
     await gantry.createProject(project);
     await gantry.push(project, { '.gantry.yml': file(install), 'package-lock.json': '1' });
     await gantry.finished(project, 1);
-    await client('deleteCache', { params: { ...params, id: (await listed(project)).items[0]!.id } });
+    await client('deleteCache', { params: { ...params, cache: (await listed(project)).items[0]!.id } });
     await gantry.push(project, { '.gantry.yml': file('echo poison > node_modules/a') }, 'evil');
     const evil = await gantry.finished(project, 2);
     expect(await logOf(project, evil, 'install')).toContain('saved');

@@ -52,6 +52,7 @@ const values = {
   ports: '5432',
   from: 'npm-',
   nearest: 'npm-1',
+  group: 'deploy',
 };
 
 describe('traceSentence', () => {

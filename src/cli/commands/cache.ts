@@ -50,7 +50,7 @@ export function addCacheDelete(parent: Command, cli: Cli): void {
       if (key !== undefined && chosen.length === 0)
         throw new GantryError('CACHE_NOT_FOUND', texts.errors.noCache(key, slug), { details: { key } });
       await cli.ask.confirm(texts.askCacheDelete(chosen.length, slug), options.yes);
-      for (const { id } of chosen) await client('deleteCache', { params: { ...params, id } });
+      for (const { id } of chosen) await client('deleteCache', { params: { ...params, cache: id } });
       await out.note(texts.cachesDeleted(chosen.length, slug));
     });
 }

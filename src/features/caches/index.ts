@@ -33,13 +33,13 @@ function cacheOperations({ store, shelf, clock }: CachesDeps) {
 
     async deleteCache({ params }, request) {
       const { holder, subject, projectId } = await findHolder(store.read, params);
-      const entry = (await shelf.list(holder.id)).find(({ id }) => id === params.id);
-      if (!entry || !(await shelf.remove(holder.id, params.id)))
+      const entry = (await shelf.list(holder.id)).find(({ id }) => id === params.cache);
+      if (!entry || !(await shelf.remove(holder.id, params.cache)))
         throw new GantryError(
           'CACHE_NOT_FOUND',
-          `Cannot delete the cache ${params.id}: ${subject} has none with this id`,
+          `Cannot delete the cache ${params.cache}: ${subject} has none with this id`,
           {
-            details: { id: params.id },
+            details: { cache: params.cache },
           },
         );
       const { actor, remoteAddress, requestId } = request;

@@ -51,7 +51,7 @@ export function CacheSettings({ name, mayDelete }: { name: ProjectName; mayDelet
           isDangerous
           onClose={() => setDeleting(undefined)}
           onSubmit={async () => {
-            await call('deleteCache', { params: { ...name, id: deleting.id } });
+            await call('deleteCache', { params: { ...name, cache: deleting.id } });
             toast(t.cacheDeleted({ key: deleting.key }));
             await refresh('listCaches');
           }}
