@@ -155,6 +155,7 @@ describe('can', () => {
       'code:write',
       'code:force',
       'pipeline:run',
+      'cache:delete',
       'cron:write',
       'secret:write',
       'webhook:write',
