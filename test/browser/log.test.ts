@@ -133,7 +133,9 @@ describe('the log viewer', () => {
     const times = await page.locator('.log-row .log-time').allTextContents();
     expect(times).toEqual(times.toSorted());
     expect(new Set(times).size).toBeGreaterThan(1);
-    expect(await page.getByRole('link', { name: 'Download' }).getAttribute('href')).toMatch(/\/log\?timestamps=1$/);
+    expect(await page.getByRole('link', { name: 'Download log', exact: true }).getAttribute('href')).toMatch(
+      /\/log\?timestamps=1$/,
+    );
     await page.locator('.log-view').focus();
     await page.keyboard.press('t');
     await expect.poll(() => row(page, 1685).locator('.log-time').textContent()).toMatch(/^\d\d:\d\d:\d\d$/);

@@ -21,9 +21,9 @@ export function StepList({ pipeline, ...choice }: StepListProps) {
   const section = (workflow: WorkflowView) => (
     <div key={workflow.name}>
       {isMany && (
-        <h3>
+        <h2>
           <StatusMark status={workflow.status} bare /> <bdi>{workflow.name}</bdi>
-        </h3>
+        </h2>
       )}
       <StepRows steps={own(workflow, false)} {...choice} />
       {own(workflow, true).length > 0 && (
@@ -43,10 +43,10 @@ export function StepList({ pipeline, ...choice }: StepListProps) {
         const folded = workflows.filter((workflow) => !isUnfolded(workflow));
         return (
           <div key={name} className="matrix-group">
-            <h3>
+            <h2>
               <StatusMark status={statusOfGroup(workflows)} bare /> <bdi>{name}</bdi>{' '}
               <span className="quiet number">{t.matrixSets({ count: workflows.length })}</span>
-            </h3>
+            </h2>
             {workflows.filter(isUnfolded).map(section)}
             {folded.length > 0 && (
               <details open={folded.some(isChosen)}>

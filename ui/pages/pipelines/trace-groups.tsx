@@ -39,15 +39,15 @@ export function TraceGroups({ entries }: { entries: readonly TraceView[] }) {
       {isEmpty && <p className="inspect-bar quiet">{t.nothingSkipped}</p>}
       {event.length > 0 && (
         <section className="trace-group">
-          <h3>{t.eventAndFile}</h3>
+          <h2>{t.eventAndFile}</h2>
           <TraceList entries={event} hasValues />
         </section>
       )}
       {workflows.map(({ workflow, entries: own, steps }) => (
         <section key={workflow} className="trace-group">
-          <h3>
+          <h2>
             {t.workflow} <bdi>{workflow}</bdi>
-          </h3>
+          </h2>
           {own.length > 0 && <TraceList entries={own} hasValues />}
           {steps.map((group) => (
             <StepDecisions
@@ -72,11 +72,11 @@ function StepDecisions({ workflow, group, isWanted }: { workflow: string; group:
   const query = new URLSearchParams({ tab: 'why', of: decisionsOf(workflow, group.step) });
   return (
     <div ref={place} className={isWanted ? 'trace-step wanted' : 'trace-step'}>
-      <h4>
+      <h3>
         <Link to={`${location.pathname}?${query}`} title={t.linkToStep} className="link">
           <bdi>{group.step}</bdi>
         </Link>
-      </h4>
+      </h3>
       <TraceList entries={group.entries} hasValues />
     </div>
   );

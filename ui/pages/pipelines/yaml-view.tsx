@@ -108,12 +108,12 @@ function File({ file }: { file: ResolvedFileView }) {
       <div className={side === 'both' ? 'two-sides' : undefined}>
         {side === 'both' && (
           <section>
-            <h3>{t.yamlSide.written}</h3>
+            <h2>{t.yamlSide.written}</h2>
             <CodeLines text={source} marks={sourceMarks} label={t.yamlSide.written} />
           </section>
         )}
         <section>
-          {side === 'both' && <h3>{t.yamlSide.read}</h3>}
+          {side === 'both' && <h2>{t.yamlSide.read}</h2>}
           <CodeLines
             text={text}
             marks={side === 'program' ? [] : side === 'written' ? sourceMarks : changed}
