@@ -4,8 +4,8 @@ import type { PipelineSettings } from '../../core/pipeline-settings.ts';
 import { type Project, projectSlug } from '../../core/project.ts';
 import type { Stores } from '../../core/unit-of-work.ts';
 import { findGlobFault } from '../../engine/glob.ts';
+import { auditEntry } from '../audit-entry.ts';
 import type { OperationHandlers } from '../feature.ts';
-import { auditEntry } from './audit-entry.ts';
 import type { SettingsDeps } from './deps.ts';
 
 /** Operations on how the pipelines of a project are run. */

@@ -2,8 +2,8 @@ import type { VariableView } from '../../api/settings.ts';
 import { GantryError } from '../../core/errors.ts';
 import { findHolder, type HolderName } from '../../core/find-holder.ts';
 import { type Variable, variableNameProblem } from '../../core/variable.ts';
+import { auditEntry, nameOf } from '../audit-entry.ts';
 import type { OperationHandlers, RequestContext } from '../feature.ts';
-import { auditEntry, nameOf } from './audit-entry.ts';
 import type { SettingsDeps } from './deps.ts';
 
 /** So many a holder may have: all of them are in the environment of every step. */

@@ -7,8 +7,8 @@ import {
 import { type Project, projectSlug } from '../../core/project.ts';
 import type { Stores } from '../../core/unit-of-work.ts';
 import { newWebhookSecret } from '../../lib/standard-webhook.ts';
+import { auditEntry, nameOf } from '../audit-entry.ts';
 import type { OperationHandlers } from '../feature.ts';
-import { auditEntry, nameOf } from './audit-entry.ts';
 import { isBodyPath } from './body-path.ts';
 import type { WebhooksDeps } from './deps.ts';
 import { sealIncoming } from './sealed-values.ts';

@@ -9,37 +9,16 @@ import { FormDialog } from '../../parts/dialog.tsx';
 import { fieldOf, RadioCards, SelectField, TextArea, TextField } from '../../parts/field.tsx';
 import { toast } from '../../parts/toast.tsx';
 import { go } from '../../router.tsx';
-
-interface Loaded {
-  readonly project: ProjectView;
-  /** What the form was filled from: a change by somebody else meanwhile is refused, not overwritten. */
-  readonly etag: string | undefined;
-}
+import { type ForChange, useForChange } from './use-for-change.ts';
 
 type Change = Parameters<typeof call<'updateProject'>>[1]['body'];
 
 export function GeneralSettings({ name }: { name: ProjectName }) {
-  const loaded = useQuery({
-    queryKey: ['getProject', name, 'for-change'],
-    queryFn: async ({ signal }): Promise<Loaded> => {
-      let etag: string | undefined;
-      const project = await call('getProject', {
-        params: name,
-        signal,
-        onResponse: (response) => {
-          etag = response.headers.get('etag') ?? undefined;
-        },
-      });
-      return { project, etag };
-    },
-    // A form that is being filled in is not changed under the hands.
-    refetchOnWindowFocus: false,
-    staleTime: 0,
-  });
+  const loaded = useForChange('getProject', name, (options) => call('getProject', { params: name, ...options }));
   return <Answer query={loaded}>{(data) => <Form key={data.etag ?? ''} name={name} loaded={data} />}</Answer>;
 }
 
-function Form({ name, loaded: { project, etag } }: { name: ProjectName; loaded: Loaded }) {
+function Form({ name, loaded: { value: project, etag } }: { name: ProjectName; loaded: ForChange<ProjectView> }) {
   const t = useMessages();
   const [error, setError] = useState<unknown>();
   const [isSending, setSending] = useState(false);

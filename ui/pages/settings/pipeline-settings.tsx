@@ -1,4 +1,3 @@
-import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { PipelineSettingsView } from '../../../src/api/settings.ts';
 import type { ProjectName } from '../../addresses.ts';
@@ -8,41 +7,28 @@ import { Answer, FormError } from '../../parts/answers.tsx';
 import { CheckField, fieldOf, TextArea, TextField } from '../../parts/field.tsx';
 import { toast } from '../../parts/toast.tsx';
 import { linesOf } from './lines.ts';
+import { type ForChange, useForChange } from './use-for-change.ts';
 
 const events = ['push', 'tag', 'manual', 'promote', 'rollback', 'cron'] as const;
 const supersedable = ['push', 'tag', 'manual'] as const;
 const roles = ['read', 'triage', 'write', 'maintain', 'admin', 'owner'] as const;
 const minuteMs = 60_000;
 
-interface Loaded {
-  readonly settings: PipelineSettingsView;
-  /** What the form was filled from: a change by somebody else meanwhile is refused, not overwritten. */
-  readonly etag: string | undefined;
-}
-
 /** How the pipelines of a project are run, where its files do not say. */
 export function PipelineSettings({ name }: { name: ProjectName }) {
-  const loaded = useQuery({
-    queryKey: ['getPipelineSettings', name, 'for-change'],
-    queryFn: async ({ signal }): Promise<Loaded> => {
-      let etag: string | undefined;
-      const settings = await call('getPipelineSettings', {
-        params: name,
-        signal,
-        onResponse: (response) => {
-          etag = response.headers.get('etag') ?? undefined;
-        },
-      });
-      return { settings, etag };
-    },
-    // A form that is being filled in is not changed under the hands.
-    refetchOnWindowFocus: false,
-    staleTime: 0,
-  });
+  const loaded = useForChange('getPipelineSettings', name, (options) =>
+    call('getPipelineSettings', { params: name, ...options }),
+  );
   return <Answer query={loaded}>{(data) => <Form key={data.etag ?? ''} name={name} loaded={data} />}</Answer>;
 }
 
-function Form({ name, loaded: { settings, etag } }: { name: ProjectName; loaded: Loaded }) {
+function Form({
+  name,
+  loaded: { value: settings, etag },
+}: {
+  name: ProjectName;
+  loaded: ForChange<PipelineSettingsView>;
+}) {
   const t = useMessages();
   const [error, setError] = useState<unknown>();
   const [isSending, setSending] = useState(false);
