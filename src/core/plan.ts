@@ -1,4 +1,5 @@
 import type { TraceEntry } from './trace.ts';
+import type { Trust } from './trust.ts';
 
 /** What a pipeline file asks for at one event, in words that no dialect owns: the engine knows nothing else. */
 export interface PipelinePlan {
@@ -33,6 +34,8 @@ export interface WorkflowPlan {
   readonly volumes?: readonly VolumePlan[];
   /** The first is the checkout, named `clone`, unless it is disabled. Order is that of the file. */
   readonly steps: readonly StepPlan[];
+  /** Whose work it is: what runs it goes by that. Absent = `trusted`. */
+  readonly trust?: Trust;
   /** A sentence when no runner can take it: it is blocked while the others run. */
   readonly blocked?: string | undefined;
   /** Exit codes that end the workflow early with success (Drone 1.x: 78). */

@@ -2,6 +2,7 @@ import type { EventKind } from '../core/event.ts';
 import type { PipelineError } from '../core/pipeline.ts';
 import type { PipelinePlan } from '../core/plan.ts';
 import type { TraceEntry } from '../core/trace.ts';
+import type { Trust } from '../core/trust.ts';
 import type { Visibility } from '../core/visibility.ts';
 import type { BlobIds } from './cache-key.ts';
 
@@ -70,6 +71,8 @@ export interface EventFacts {
   /** Number of the pipeline that a promotion or rollback repeats. */
   readonly parentNumber?: number | undefined;
   readonly pullRequest?: PullRequestFacts | undefined;
+  /** Whose work it is; absent = `trusted`. */
+  readonly trust?: Trust | undefined;
   /** Paths that the change touched; absent when nobody can tell. */
   readonly changedPaths?: readonly string[] | undefined;
 }

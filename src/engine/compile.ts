@@ -269,6 +269,7 @@ function planWorkflow(
     ...(draft.concurrency ? { concurrency: draft.concurrency } : {}),
     ...(draft.volumes.length === 0 ? {} : { volumes: draft.volumes }),
     steps,
+    ...(input.event.trust === 'untrusted' ? { trust: 'untrusted' } : {}),
     ...(draft.blocked === undefined ? {} : { blocked: draft.blocked }),
     earlySuccessExitCodes: rules.earlySuccessExitCodes,
     ...(draft.order === 'graph' ? {} : { failureSkips: 'later' }),
