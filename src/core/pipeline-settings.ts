@@ -1,3 +1,4 @@
+import type { ApprovalPolicy } from './approval.ts';
 import type { EventKind } from './event.ts';
 import type { Role } from './permission.ts';
 
@@ -18,7 +19,29 @@ export interface PipelineSettings {
   /** How long a pipeline may run from its first step on, in milliseconds. Absent = as long as its steps may. */
   readonly timeoutMs?: number | undefined;
   readonly promotionRules: readonly PromotionRule[];
+  /** Whose pull requests wait for an approval before they run. */
+  readonly pullRequestApproval: ApprovalPolicy;
+  /** Pull requests from other projects start nothing. */
+  readonly ignoresForks: boolean;
+  /** Pull requests run what the pipeline file of their target branch says, not their own. */
+  readonly usesTargetFile: boolean;
+  /** Pipeline files have to carry the project's signature, or their pipelines wait for an approval. */
+  readonly requiresSignature: boolean;
+  /** What of their hosts its steps may have. Only administrators of the site say so; absent = nothing. */
+  readonly trusts?: readonly HostTrust[] | undefined;
+  /** Pipelines run in a container engine only. Only administrators of the site say so. */
+  readonly forbidsSandbox?: boolean | undefined;
+  /** What becomes of a workflow that no connected runner can take; absent = `wait`. */
+  readonly unavailable?: UnavailablePolicy | undefined;
 }
+
+/** `security`: privileged steps and devices; `volumes`: folders of the host; `network`: its network. */
+export const hostTrusts = ['network', 'volumes', 'security'] as const;
+export type HostTrust = (typeof hostTrusts)[number];
+
+/** `wait` for a runner, for as long as the installation lets it, or `skip` the workflow. */
+export const unavailablePolicies = ['wait', 'skip'] as const;
+export type UnavailablePolicy = (typeof unavailablePolicies)[number];
 
 /** Who may promote and roll back to some targets. */
 export interface PromotionRule {
@@ -35,7 +58,11 @@ export const defaultPipelineSettings: PipelineSettings = {
   toleratesFilteredSteps: false,
   ignoresCaches: false,
   promotionRules: [],
+  pullRequestApproval: 'outsiders',
+  ignoresForks: false,
+  usesTargetFile: false,
+  requiresSignature: false,
 };
 
 /** Events of which a newer pipeline can make an older one needless: nobody's promotion is taken back by another. */
-export const supersedableEvents = ['push', 'tag', 'manual'] as const satisfies readonly EventKind[];
+export const supersedableEvents = ['push', 'tag', 'pull_request', 'manual'] as const satisfies readonly EventKind[];

@@ -1,7 +1,12 @@
+import type { ApprovalState } from './approval.ts';
 import type { EventKind } from './event.ts';
 import type { Page, PageRequest } from './paging.ts';
+import type { HostTrust } from './pipeline-settings.ts';
 import type { PipelinePlan, WorkflowPlan } from './plan.ts';
+import type { RuntimePolicy } from './runtime-choice.ts';
+import type { PullRequestFacts } from './pull-request.ts';
 import type { TraceEntry } from './trace.ts';
+import type { Trust } from './trust.ts';
 import type { Visibility } from './visibility.ts';
 
 /** One vocabulary for all three levels: the same words in code, table, API, CLI and page. */
@@ -90,7 +95,7 @@ export interface Pipeline {
   readonly event: EventKind;
   readonly status: PipelineStatus;
   readonly ref: string;
-  /** The branch; for a tag, the tag's name. */
+  /** The branch; for a tag, the tag's name; for a pull request, the branch that it is for. */
   readonly branch: string;
   readonly commit: string;
   readonly before: string;
@@ -105,6 +110,14 @@ export interface Pipeline {
   readonly parentNumber?: number | undefined;
   /** Name of the cron that started it. */
   readonly cron?: string | undefined;
+  /** The pull request as it was when this was planned. */
+  readonly pullRequest?: PullRequestFacts | undefined;
+  /** Whose work it is; absent = `trusted`. */
+  readonly trust?: Trust | undefined;
+  /** Whether somebody has to let it run, and whether somebody did; absent = nobody was asked. */
+  readonly approval?: ApprovalState | undefined;
+  /** Whoever let it run said that its steps may have secrets. */
+  readonly hasApprovedSecrets?: boolean | undefined;
   /** Why the file did not compile. Such a pipeline has no workflows and has failed. */
   readonly error?: PipelineError | undefined;
   readonly path: string;
@@ -113,6 +126,16 @@ export interface Pipeline {
   readonly startedAt?: Date | undefined;
   readonly finishedAt?: Date | undefined;
 }
+
+/** Why a workflow was cancelled, beside by whom. */
+export type CancelCause =
+  | { readonly kind: 'person' }
+  /** Pipeline `number` is newer on the same reference. */
+  | { readonly kind: 'superseded'; readonly number: number; readonly ref: string }
+  /** The pipeline ran for as long as its project lets it. */
+  | { readonly kind: 'timed-out'; readonly timeoutMs: number }
+  /** A step failed that cancels whatever is left. */
+  | { readonly kind: 'step-failed'; readonly workflow: string; readonly step: string };
 
 export interface Workflow {
   readonly id: number;
@@ -130,6 +153,12 @@ export interface Workflow {
   readonly runnerId?: string | undefined;
   /** Set once somebody asked to cancel; a workflow that nobody holds is cancelled at once. */
   readonly cancelledBy?: string | undefined;
+  /** Absent for one that was cancelled before causes were kept. */
+  readonly cancelCause?: CancelCause | undefined;
+  /** It was cancelled a second time: not even steps that run after a cancel start any more. */
+  readonly isCancelFinal?: boolean | undefined;
+  /** How often it was run again by itself since a person ran it last. */
+  readonly retries?: number | undefined;
   readonly queuedAt?: Date | undefined;
   readonly startedAt?: Date | undefined;
   readonly finishedAt?: Date | undefined;
@@ -180,6 +209,11 @@ export interface PipelineFacts {
         readonly evaluatesDronePaths?: boolean;
         readonly toleratesFilteredSteps?: boolean;
         readonly ignoresCaches?: 'project' | 'start';
+        readonly ignoresReuse?: 'start';
+        readonly trusts?: readonly HostTrust[] | undefined;
+        readonly privilegedImages?: readonly string[] | undefined;
+        readonly forbidsSandbox?: boolean;
+        readonly runtime?: RuntimePolicy | undefined;
       }
     | undefined;
 }
@@ -219,6 +253,9 @@ export interface WorkflowChange {
   readonly token?: number | undefined;
   readonly runnerId?: string | null | undefined;
   readonly cancelledBy?: string | null | undefined;
+  readonly cancelCause?: CancelCause | null | undefined;
+  readonly isCancelFinal?: boolean | undefined;
+  readonly retries?: number | undefined;
   readonly queuedAt?: Date | null | undefined;
   readonly startedAt?: Date | null | undefined;
   readonly finishedAt?: Date | null | undefined;
@@ -259,7 +296,7 @@ export interface PipelineStore {
   nextNumber(projectId: number): Promise<number>;
   /**
    * Creates the pipeline with the next number of its project, its workflows (`queued`, or `blocked` where they have
-   * dependencies or no runner) and their first attempt of steps (`waiting`), in one go.
+   * dependencies or no runner, or the pipeline waits for an approval) and their first attempt of steps (`waiting`), in one go.
    * Answers `undefined`, and writes nothing, when `expectedNumber` is not the next one any more.
    */
   create(
@@ -274,6 +311,8 @@ export interface PipelineStore {
       readonly finishedAt?: Date | null | undefined;
     },
   ): Promise<void>;
+
+  setApproval(id: number, approval: ApprovalState, hasSecrets: boolean): Promise<void>;
 
   findWorkflow(id: number): Promise<Workflow | undefined>;
   workflows(pipelineId: number): Promise<readonly Workflow[]>;

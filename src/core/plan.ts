@@ -1,3 +1,6 @@
+import type { RoutingPlan } from './routing.ts';
+import type { RuntimePlan } from './runtime-choice.ts';
+import type { ReusePlan } from './step-reuse.ts';
 import type { TraceEntry } from './trace.ts';
 import type { Trust } from './trust.ts';
 
@@ -14,6 +17,8 @@ export type Dialect = 'gantry' | 'drone08' | 'drone1' | 'woodpecker';
 export interface RunOn {
   readonly success: boolean;
   readonly failure: boolean;
+  /** Runs once its workflow was cancelled and all that ran has ended (`.gantry.yml`, pipelines.md 13.1). Absent = no. */
+  readonly cancelled?: true;
 }
 
 /** One document of the file: steps that share a workspace and a network, placed on one runner. */
@@ -36,6 +41,10 @@ export interface WorkflowPlan {
   readonly steps: readonly StepPlan[];
   /** Whose work it is: what runs it goes by that. Absent = `trusted`. */
   readonly trust?: Trust;
+  /** On what it may run, and why; absent = whatever its runner has. */
+  readonly runtime?: RuntimePlan;
+  /** What it asks of its runner; absent = nothing. */
+  readonly routing?: RoutingPlan;
   /** A sentence when no runner can take it: it is blocked while the others run. */
   readonly blocked?: string | undefined;
   /** Exit codes that end the workflow early with success (Drone 1.x: 78). */
@@ -69,7 +78,9 @@ export interface StepPlan {
   /** Names of steps in this workflow that must have ended. */
   readonly dependsOn: readonly string[];
   readonly runOn: RunOn;
-  readonly onFailure: 'fail' | 'ignore';
+  readonly onFailure: OnFailure;
+  /** How often its workflow may run when this step ends as infrastructure; absent = once. */
+  readonly retry?: RetryPlan;
   /** A step whose condition did not match never runs, and counts as ended for those that wait for it. */
   readonly skipped?: TraceEntry | undefined;
   /**
@@ -83,6 +94,10 @@ export interface StepPlan {
   readonly ports?: readonly PortPlan[];
   readonly volumes?: readonly VolumeMountPlan[];
   readonly cache?: CachePlan;
+  /** Its result may stand for running it again; its environment and network are those of such a step. */
+  readonly reuse?: ReusePlan;
+  /** What it asks of the host that it runs on; only in projects that an administrator trusts with that. */
+  readonly host?: HostRightsPlan;
   readonly timeoutMs: number;
   readonly user?: string | undefined;
   /** Folder in which the step starts; absent = `startsIn`. */
@@ -91,6 +106,18 @@ export interface StepPlan {
   readonly startsIn?: 'image';
   /** Line of the step in the file, for links. */
   readonly line: number;
+}
+
+/**
+ * What a failure of a step does: `ignore` = nothing; `cancel-workflow` = the rest of its workflow is cancelled at once,
+ * what runs included (Drone's `fast`); `cancel-pipeline` = so is the rest of the pipeline (Woodpecker's `cancel`).
+ */
+export type OnFailure = 'fail' | 'ignore' | 'cancel-workflow' | 'cancel-pipeline';
+
+/** When a workflow is run again by itself. */
+export interface RetryPlan {
+  /** Most runs, the first included, when nobody's verdict ended it: runner lost, registry down, engine restarted. */
+  readonly infrastructure: number;
 }
 
 export interface PortPlan {
@@ -109,6 +136,32 @@ export interface VolumePlan {
 /** Where a step sees one of its workflow's volumes. */
 export interface VolumeMountPlan {
   readonly name: string;
+  /** Absolute path in the step. */
+  readonly target: string;
+  readonly isReadOnly?: boolean;
+}
+
+/** What only a container engine gives, and a trusted project gets. */
+export interface HostRightsPlan {
+  /** All rights on the host. Its image has to be on the installation's list. */
+  readonly isPrivileged?: true;
+  readonly devices?: readonly DevicePlan[];
+  readonly volumes?: readonly HostVolumePlan[];
+  /** It is in the network of the host instead of its workflow's. */
+  readonly usesHostNetwork?: true;
+}
+
+export interface DevicePlan {
+  /** On the host: `/dev/kvm`. */
+  readonly source: string;
+  readonly target: string;
+  /** Some of `rwm`: read, write, make nodes. */
+  readonly rights: string;
+}
+
+export interface HostVolumePlan {
+  /** Absolute path on the host. */
+  readonly source: string;
   /** Absolute path in the step. */
   readonly target: string;
   readonly isReadOnly?: boolean;

@@ -34,6 +34,11 @@ export const traceRules = [
   'event.branch-missing', // branch, cron
   'event.push-option', // option
   'event.webhook', // webhook
+  'event.pull-request', // number, action, source, branch, target
+  'event.fork-ignored', // source
+  'event.close-unknown', // path
+  'event.target-file', // branch, commit
+  'event.untrusted', // by, reason
   'event.parameters-default', // parameters
   'event.repeats', // number, by, parameters
   'trigger.matched', //
@@ -55,6 +60,9 @@ export const traceRules = [
   'workflow.dependency-failed', // workflow, status
   'workflow.dependency-vanished', // workflow
   'workflow.no-runner', // type
+  'workflow.waits-for-runner', // wanted
+  'workflow.no-runtime', // runtime, reason, offered
+  'workflow.unavailable', // wanted, waitedMs
   'workflow.waits-for-slot', // running, limit, ahead
   'workflow.waits-for-concurrency', // group, running, limit, by
   'workflow.waits-for-silent-runner', // runner, silentMs, leaseMs
@@ -64,9 +72,15 @@ export const traceRules = [
   'workflow.stale-refused', // runner, token, current
   'workflow.superseded', // number, ref
   'workflow.pipeline-timed-out', // timeoutMs
+  'workflow.cancelled-by-step', // workflow, step
+  'workflow.cancelled-finally', // by
+  'workflow.retry-not-for-event', // event
   'step.after-failure', // step
   'step.workflow-lost', // step
   'step.cancelled', // by
+  'step.cancelled-by-step', // step
+  'step.pipeline-timed-out', // timeoutMs
+  'step.after-cancel', // limitMs
   'step.timed-out', // timeoutMs
   'step.secret-missing', // secret
   'step.secret-refused', // secret, limit, value
@@ -80,7 +94,16 @@ export const traceRules = [
   'service.not-ready', // ports, limitMs
   'service.ended-early', //
   'runtime.chosen', // runtime, reason
+  'approval.waiting', // reason, by, role
+  'approval.given', // by, secrets
+  'approval.known', // by, number, secrets
+  'approval.declined', // by
+  'approval.overtaken', // number
+  'signature.valid', // path
+  'signature.missing', // path
+  'signature.wrong', // path
   'pipeline.rerun', // by, what, again, kept
+  'pipeline.retried', // again, attempt, step, message
 ] as const;
 
 export type TraceRule = (typeof traceRules)[number];

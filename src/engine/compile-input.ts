@@ -1,6 +1,8 @@
 import type { EventKind } from '../core/event.ts';
 import type { PipelineError } from '../core/pipeline.ts';
+import type { HostTrust } from '../core/pipeline-settings.ts';
 import type { PipelinePlan } from '../core/plan.ts';
+import type { RuntimePolicy } from '../core/runtime-choice.ts';
 import type { TraceEntry } from '../core/trace.ts';
 import type { Trust } from '../core/trust.ts';
 import type { Visibility } from '../core/visibility.ts';
@@ -45,10 +47,20 @@ export interface CompileRules {
   readonly toleratesFilteredSteps?: boolean;
   /** Caches are neither restored nor saved: by the settings of the project, or by who started the pipeline. */
   readonly ignoresCaches?: 'project' | 'start';
+  /** Steps run although earlier results could stand for them. Who ignores caches ignores these too. */
+  readonly ignoresReuse?: 'start';
+  /** What of their hosts steps may have. */
+  readonly trusts?: readonly HostTrust[] | undefined;
+  /** Images that may run privileged, as the installation says. */
+  readonly privilegedImages?: readonly string[] | undefined;
+  /** Steps run in a container engine only, as the project says. */
+  readonly forbidsSandbox?: boolean;
+  /** What steps run on, as the installation says; absent = whatever a runner has. */
+  readonly runtime?: RuntimePolicy | undefined;
 }
 
-/** Events that files can name. Those beyond `EventKind` have no source yet but the vectors and a person's terminal. */
-export type FileEvent = EventKind | 'pull_request' | 'cron';
+/** Events that files can name. */
+export type FileEvent = EventKind;
 
 export interface EventFacts {
   readonly kind: FileEvent;

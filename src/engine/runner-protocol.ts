@@ -2,6 +2,8 @@ import type { CacheAccess, CacheReport } from '../core/cache.ts';
 import type { RegistryCredentials } from '../core/image.ts';
 import type { FailureExcerpt, Outcome, StepStatus } from '../core/pipeline.ts';
 import type { WorkflowPlan } from '../core/plan.ts';
+import type { RunnerLabels } from '../core/routing.ts';
+import type { RuntimeName } from '../core/runtime-choice.ts';
 import type { TraceEntry } from '../core/trace.ts';
 
 /** Grows with each change that an older side would misread; one version back is understood. */
@@ -31,7 +33,11 @@ export type ToServer =
       /** It finishes what it has, steps that have not begun included, and takes nothing new. */
       readonly isDraining?: boolean | undefined;
       readonly labels: Readonly<Record<string, string>>;
+      /** Labels that it was given, beside those that it has by itself; absent = none. */
+      readonly ownLabels?: RunnerLabels['own'] | undefined;
       readonly runtime: string;
+      /** All that it can run steps on; absent = `runtime` alone. */
+      readonly runtimes?: readonly RuntimeName[] | undefined;
       /** What it still has: the server re-attaches, answers what it missed, or disowns it. */
       readonly holds: readonly ClaimName[];
     }
@@ -111,6 +117,8 @@ export type ToRunner =
 export interface Assignment {
   readonly plan: WorkflowPlan;
   readonly stepIds: readonly number[];
+  /** Which of the runner's runtimes; absent = its first. */
+  readonly runtime?: RuntimeName | undefined;
   readonly projectSlug: string;
   readonly pipelineNumber: number;
   readonly repository: {

@@ -10,6 +10,35 @@ const seconds = (ms: unknown): string => `${Math.round(Number(ms) / 100) / 10}`;
 const q = (value: unknown): string => `"${String(value)}"`;
 const z = (value: unknown): string => `“${String(value)}”`;
 
+const hours = (ms: unknown): string => `${Math.round(Number(ms) / 360_000) / 10}`;
+
+const placesEn: Readonly<Record<string, string>> = {
+  sandbox: 'in the sandbox',
+  docker: 'in the container engine',
+  scripted: 'on a script, where nothing is really run',
+};
+const placesZh: Readonly<Record<string, string>> = {
+  sandbox: '在沙箱中',
+  docker: '在容器引擎中',
+  scripted: '在脚本化运行时上（不执行真实步骤）',
+};
+const reasonsEn: Readonly<Record<string, string>> = {
+  trusted: 'it is the work of people who may write to the project',
+  untrusted: 'it comes from a fork or from somebody who may not write to the project, and that never runs in the sandbox',
+  'host-rights': 'a step asks for rights on its host, which the sandbox does not give',
+  project: 'the project does not let steps run in the sandbox',
+  installation: 'that is what this Gantry runs steps on',
+  'no-sandbox': 'its runner has no sandbox',
+};
+const reasonsZh: Readonly<Record<string, string>> = {
+  trusted: '它来自对项目有写权限的人',
+  untrusted: '它来自派生仓库或没有写权限的人，这类工作绝不在沙箱中运行',
+  'host-rights': '有步骤要求宿主机权限，而沙箱不提供',
+  project: '项目不允许步骤在沙箱中运行',
+  installation: '本 Gantry 设置为这样运行步骤',
+  'no-sandbox': '它的运行器没有沙箱',
+};
+
 const en = {
   'file.chosen': (v) => `The pipeline file is ${v['path']}.`,
   'file.other-ignored': (v) => `${v['path']} was not read: ${v['chosen']} comes first.`,
@@ -61,6 +90,13 @@ const en = {
   'workflow.dependency-failed': (v, s) => `${s} was skipped: ${v['workflow']} ended ${v['status']}.`,
   'workflow.dependency-vanished': (v, s) => `${s} was left out: it needs ${q(v['workflow'])}, which does not run here.`,
   'workflow.no-runner': (v, s) => `${s} is blocked: no runner can take it (${v['type']}).`,
+  'workflow.waits-for-runner': (v, s) => `${s} waits for a runner: no connected one has ${v['wanted']}.`,
+  'workflow.no-runtime': (v, s) =>
+    `${s} did not run: ${reasonsEn[String(v['reason'])]}, and no runner has a runtime that may run it (wanted: ${v['runtime']}; there: ${v['offered']}).`,
+  'workflow.unavailable': (v, s) =>
+    v['waitedMs'] === 0
+      ? `${s} was skipped: no runner can take it (${v['wanted']}), and the project does not wait for one.`
+      : `${s} ended: no runner came that can take it (${v['wanted']}) within ${hours(v['waitedMs'])} h.`,
   'workflow.waits-for-slot': (v, s) =>
     v['limit'] === 0
       ? `${s} waits for a runner: none is connected.`
@@ -105,7 +141,8 @@ const en = {
   'service.not-ready': (v, s) =>
     `${s} was not ready: nothing answered on port ${v['ports']} for ${seconds(v['limitMs'])} s, and the steps went on without it.`,
   'service.ended-early': (_, s) => `${s} ended by itself before the steps did.`,
-  'runtime.chosen': (v, s) => `${s} runs on ${v['runtime']}: ${v['reason']}.`,
+  'runtime.chosen': (v, s) =>
+    `${s} runs ${placesEn[String(v['runtime'])] ?? v['runtime']}: ${reasonsEn[String(v['reason'])] ?? v['reason']}.`,
   'pipeline.rerun': (v) => {
     const kept = v['kept'] === '' ? '' : ` Kept as they were: ${v['kept']}.`;
     return `Run again by ${v['by']}: ${rerunParts[String(v['what'])] ?? v['what']} (${v['again']}).${kept}`;
@@ -164,6 +201,13 @@ const zh = {
   'workflow.nothing-to-do': (_, s) => `${s}无事可做：所有步骤都被条件过滤。`,
   'workflow.dependency-failed': (v, s) => `${s}已跳过：${z(v['workflow'])}${endZh(v['status'])}。`,
   'workflow.dependency-vanished': (v, s) => `${s}已省略：它依赖的${z(v['workflow'])}此次不运行。`,
+  'workflow.waits-for-runner': (v, s) => `${s}在等待运行器：已连接的运行器都没有 ${v['wanted']}。`,
+  'workflow.no-runtime': (v, s) =>
+    `${s}没有运行：${reasonsZh[String(v['reason'])]}，而没有运行器提供可用的运行时（需要：${v['runtime']}；现有：${v['offered']}）。`,
+  'workflow.unavailable': (v, s) =>
+    v['waitedMs'] === 0
+      ? `${s}被跳过：没有运行器可以接手（${v['wanted']}），且项目设置为不等待。`
+      : `${s}已结束：${hours(v['waitedMs'])} 小时内没有可以接手的运行器（${v['wanted']}）。`,
   'workflow.no-runner': (v, s) => `${s}被阻塞：没有可以接手的运行器（${v['type']}）。`,
   'workflow.waits-for-slot': (v, s) =>
     v['limit'] === 0
@@ -205,7 +249,8 @@ const zh = {
   'service.not-ready': (v, s) =>
     `${s}未就绪：${seconds(v['limitMs'])} 秒内端口 ${v['ports']} 没有响应，后续步骤已继续运行。`,
   'service.ended-early': (_, s) => `${s}在其他步骤完成之前自行退出。`,
-  'runtime.chosen': (v, s) => `${s}在 ${v['runtime']} 上运行：${v['reason']}。`,
+  'runtime.chosen': (v, s) =>
+    `${s}${placesZh[String(v['runtime'])] ?? `在 ${v['runtime']} 上`}运行：${reasonsZh[String(v['reason'])] ?? v['reason']}。`,
   'pipeline.rerun': (v) => {
     const kept = v['kept'] === '' ? '' : `保留原结果：${v['kept']}。`;
     return `${v['by']} 重新运行了${rerunPartsZh[String(v['what'])] ?? v['what']}（${v['again']}）。${kept}`;

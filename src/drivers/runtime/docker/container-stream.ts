@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import type { EngineClient } from './engine-client.ts';
+import type { EngineClient } from '../../container-engine/api/engine-client.ts';
 import { OutputFrames } from './output-frames.ts';
 
 /** Attaches to a container before it is started, so that nothing it says is lost. */

@@ -1,20 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { findPrivilegedFault } from '../../../core/admit-privileged.ts';
 import { GantryError } from '../../../core/errors.ts';
+import { EngineError, EngineUnreachable, isNotFound } from '../../container-engine/api/engine-error.ts';
+import type { EngineImage } from '../../container-engine/api/engine-images.ts';
 import { awaitPorts } from '../await-ports.ts';
 import type { JobSpec, PortAnswers, PortWait, RuntimeJob, StagedStep, StageSpec } from '../runtime.ts';
-import { findPrivilegedFault, privilegedRequest } from './admit-privileged.ts';
 import { agentLabels, agentPrefix, labels } from './agent.ts';
 import { CloneStep } from './clone-step.ts';
 import { attach } from './container-stream.ts';
 import type { DockerHost } from './docker-host.ts';
 import { DockerStep } from './docker-step.ts';
-import { EngineError, EngineUnreachable, isNotFound } from './engine-error.ts';
-import type { EngineImage } from './engine-images.ts';
 import { gateCommand, gateFolder } from './gate-program.ts';
 import { archive } from './gate-volume.ts';
 import { stepRestrictions } from './hardening.ts';
 import { JobNames } from './job-names.ts';
 import { JobVolumes, volumeMount } from './job-volumes.ts';
+import { privilegedRequest } from './privileged-request.ts';
 import { addressIn, type Surroundings } from './surroundings.ts';
 
 /** Image in which checkouts are made. */

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { findPrivilegedFault, type PrivilegedRequest } from './admit-privileged.ts';
-import { parseEngineAddress } from './engine-address.ts';
+import { findPrivilegedFault, type PrivilegedRequest } from '../../../core/admit-privileged.ts';
+import { parseEngineAddress } from '../../container-engine/api/engine-address.ts';
+import { findCredentials, pullRule, withRegistry } from '../../container-engine/api/pull-policy.ts';
 import { GateReport } from './gate-report.ts';
 import { OutputFrames } from './output-frames.ts';
-import { findCredentials, pullRule, withRegistry } from './pull-policy.ts';
 import { encodeRelease } from './release-frame.ts';
 import { Subnets } from './subnets.ts';
 

@@ -4,17 +4,18 @@ import { constants } from 'node:os';
 import { type Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { findPrivilegedFault } from '../../../core/admit-privileged.ts';
 import { GantryError } from '../../../core/errors.ts';
 import type { Outcome } from '../../../core/pipeline.ts';
 import type { PortPlan } from '../../../core/plan.ts';
+import type { EngineClient } from '../../container-engine/api/engine-client.ts';
+import { EngineError, isNotFound } from '../../container-engine/api/engine-error.ts';
+import type { EngineImage } from '../../container-engine/api/engine-images.ts';
 import type { ReleaseSpec, RunningStep, StagedStep, StageSpec } from '../runtime.ts';
-import { findPrivilegedFault, privilegedRequest } from './admit-privileged.ts';
-import type { EngineClient } from './engine-client.ts';
-import { EngineError, isNotFound } from './engine-error.ts';
-import type { EngineImage } from './engine-images.ts';
 import type { EngineWatch } from './engine-watch.ts';
 import { type GateEnd, GateReport } from './gate-report.ts';
 import { OutputFrames } from './output-frames.ts';
+import { privilegedRequest } from './privileged-request.ts';
 import { encodeRelease } from './release-frame.ts';
 
 /** After the end of a step its output ends at the latest when nothing came for so long. */

@@ -1,8 +1,8 @@
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
+import type { EngineClient } from '../../container-engine/api/engine-client.ts';
 import { type Agent, agentLabels, agentPrefix } from './agent.ts';
 import { attach, LineConversation } from './container-stream.ts';
-import type { EngineClient } from './engine-client.ts';
 import { gateProgram } from './gate-program.ts';
 import { pauseRestrictions } from './hardening.ts';
 import type { RemovalQueue } from './removal-queue.ts';

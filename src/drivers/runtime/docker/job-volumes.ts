@@ -1,9 +1,9 @@
 import type { VolumePlan } from '../../../core/plan.ts';
+import { EngineError } from '../../container-engine/api/engine-error.ts';
 import type { JobSpec, StageSpec } from '../runtime.ts';
 import { agentLabels, agentPrefix, labels } from './agent.ts';
 import { attach, LineConversation } from './container-stream.ts';
 import type { DockerHost } from './docker-host.ts';
-import { EngineError } from './engine-error.ts';
 import { pauseRestrictions } from './hardening.ts';
 
 /** Of a volume in memory whose file names no size. What is written counts for the memory limit of the step that writes. */

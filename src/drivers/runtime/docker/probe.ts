@@ -1,5 +1,5 @@
+import type { EngineClient } from '../../container-engine/api/engine-client.ts';
 import type { RuntimeProbe } from '../runtime.ts';
-import type { EngineClient } from './engine-client.ts';
 
 interface VersionAnswer {
   readonly Version?: string;

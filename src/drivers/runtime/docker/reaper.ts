@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { EngineClient } from '../../container-engine/api/engine-client.ts';
 import { type Agent, agentText, isDeadAgent, labels } from './agent.ts';
-import type { EngineClient } from './engine-client.ts';
 import { type EngineObject, type RemovalQueue, removeObject } from './removal-queue.ts';
 
 interface Found {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../../lib/logger.ts';
 import { Turns } from '../../../lib/turns.ts';
-import type { EngineClient } from './engine-client.ts';
-import { EngineError, EngineUnreachable, isNotFound } from './engine-error.ts';
+import type { EngineClient } from '../../container-engine/api/engine-client.ts';
+import { EngineError, EngineUnreachable, isNotFound } from '../../container-engine/api/engine-error.ts';
 
 export type EngineObject = 'containers' | 'volumes' | 'networks';
 

@@ -1,8 +1,8 @@
+import type { EngineClient } from '../../container-engine/api/engine-client.ts';
+import { EngineError } from '../../container-engine/api/engine-error.ts';
 import type { Agent } from './agent.ts';
 import { agentLabels, agentPrefix } from './agent.ts';
 import { attach, LineConversation } from './container-stream.ts';
-import type { EngineClient } from './engine-client.ts';
-import { EngineError } from './engine-error.ts';
 import { pauseRestrictions } from './hardening.ts';
 import { pauseProgram } from './pause-program.ts';
 import type { RemovalQueue } from './removal-queue.ts';

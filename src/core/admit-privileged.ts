@@ -1,5 +1,3 @@
-import type { StageSpec } from '../runtime.ts';
-
 /** What is asked of a step that is to run privileged. */
 export interface PrivilegedRequest {
   readonly stepName: string;
@@ -10,22 +8,6 @@ export interface PrivilegedRequest {
   readonly hasOwnEntrypoint: boolean;
   readonly hasVolumes: boolean;
   readonly variables: readonly string[];
-}
-
-/** What is known of a step while it is staged: its variables come with the release. */
-export function privilegedRequest(
-  step: Pick<StageSpec, 'name' | 'image' | 'kind' | 'entrypoint' | 'command' | 'volumes' | 'privileged'>,
-  variables: readonly string[] = [],
-): PrivilegedRequest {
-  return {
-    stepName: step.name,
-    image: step.image,
-    isProjectTrusted: step.privileged?.isProjectTrusted ?? false,
-    hasCommands: step.kind === 'commands',
-    hasOwnEntrypoint: step.entrypoint !== undefined || step.command !== undefined,
-    hasVolumes: (step.volumes ?? []).length > 0,
-    variables,
-  };
 }
 
 /** Variables by which a program of the image could be made to run another's code, or to speak to another engine. */
