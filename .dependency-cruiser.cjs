@@ -75,7 +75,14 @@ module.exports = {
       from: { path: '^src/drivers/([^/]+)/([^/]+)/', pathNot: notTests },
       to: {
         path: '^src/',
-        pathNot: ['^src/drivers/$1/$2/', '^src/drivers/$1/[^/]+\\.ts$', '^src/core/', '^src/lib/'],
+        pathNot: [
+          '^src/drivers/$1/$2/',
+          '^src/drivers/$1/[^/]+\\.ts$',
+          // A client that runs steps and builds images in the same engines.
+          '^src/drivers/container-engine/api/',
+          '^src/core/',
+          '^src/lib/',
+        ],
       },
     },
   ],
