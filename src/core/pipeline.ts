@@ -3,8 +3,8 @@ import type { EventKind } from './event.ts';
 import type { Page, PageRequest } from './paging.ts';
 import type { HostTrust } from './pipeline-settings.ts';
 import type { PipelinePlan, WorkflowPlan } from './plan.ts';
-import type { RuntimePolicy } from './runtime-choice.ts';
 import type { PullRequestFacts } from './pull-request.ts';
+import type { RuntimePolicy } from './runtime-choice.ts';
 import type { TraceEntry } from './trace.ts';
 import type { Trust } from './trust.ts';
 import type { Visibility } from './visibility.ts';
@@ -69,6 +69,8 @@ export type Outcome =
   | { readonly kind: 'cancelled'; readonly reason: string }
   /** The step's own fault: no such image, command or user; with the message of who refused. */
   | { readonly kind: 'cannot-start'; readonly message: string }
+  /** Its commands passed, and what it promised to leave, or was to be given, is not there. */
+  | { readonly kind: 'artifact-failed'; readonly message: string }
   /** Nobody's verdict on the code: runner lost, container gone, registry down. Never success. */
   | { readonly kind: 'infrastructure'; readonly message: string };
 

@@ -176,6 +176,26 @@ export interface CachePlan {
   readonly paths: readonly string[];
 }
 
+/** Files of the workspace that are kept under a name when the step has ended. */
+export interface ArtifactPlan {
+  /** Safe as a file name. */
+  readonly name: string;
+  /** Patterns below the workspace; one that names a folder means all that is in it. */
+  readonly paths: readonly string[];
+  readonly exclude: readonly string[];
+  readonly keepMs: number;
+  readonly when: 'success' | 'failure' | 'always';
+}
+
+/** An artifact of another workflow of the same pipeline. */
+export interface TakenArtifact {
+  readonly name: string;
+  /** The workflow that makes it, whether it runs or not. */
+  readonly workflow: string;
+  /** Folder below the workspace that it is unpacked in; empty = the workspace, so that files are where they were. */
+  readonly path: string;
+}
+
 /** always · if-not-present · never; `default` = by the tag (executors 2.6: version-like or digest → if-not-present). */
 export type PullPolicy = 'always' | 'if-not-present' | 'never' | 'default';
 

@@ -88,6 +88,16 @@ export const traceRules = [
   'cache.restored', // key, from, number
   'cache.missed', // key
   'cache.missed-nearest', // key, nearest
+  'reuse.off', // by
+  'reuse.taken', // number, workflow, step, stepId
+  'reuse.no-checkout', //
+  'reuse.missed-first', //
+  'reuse.missed-changed', // part, number
+  'reuse.missed-gone', //
+  'reuse.missed-upstream', // step
+  'reuse.missed-rerun', //
+  'reuse.missed-image', // image
+  'reuse.missed-runtime', // runtime
   'step.early-success', // step, exitCode
   'step.nothing-beside', //
   'step.dismissed', //

@@ -1,4 +1,6 @@
 import type { RunOn, StepPlan, WorkflowPlan } from '../core/plan.ts';
+import { planRuntime } from '../core/runtime-choice.ts';
+import type { ReusePlan } from '../core/step-reuse.ts';
 import type { TraceEntry, TraceRule } from '../core/trace.ts';
 import { chooseFiles } from './choose-files.ts';
 import { type CompileInput, type CompileResult, pipelineFilePaths } from './compile-input.ts';
@@ -15,8 +17,10 @@ import { cloneStepName } from './order-steps.ts';
 import { refuseLargeFile } from './pipeline-file-size.ts';
 import { withDefaults } from './pipeline-parameters.ts';
 import { planCache } from './read-cache.ts';
+import { isPrivilegedPlugin, judgeHostRights } from './read-host-rights.ts';
 import { type PipelineFileDraft, readPipelineFile, refuseTooManySteps, withParameters } from './read-pipeline-file.ts';
 import { hasRunner } from './read-workflow.ts';
+import { reusableEnvironment } from './reuse-environment.ts';
 import { findSkipMarker } from './skip-marker.ts';
 import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
 
@@ -50,6 +54,9 @@ export function compilePipeline(input: CompileInput): CompileResult {
 
   const files = chosen.files.map((file) => readPipelineFile(file, dialect, input));
   refuseTooManySteps(files);
+  for (const { report, workflows } of files)
+    for (const { steps } of workflows)
+      judgeHostRights(report, steps, input.rules ?? {}, input.event.trust === 'untrusted');
   const decisions: TraceEntry[] = [];
   const plans = files.some(({ report }) => report.hasError)
     ? []
@@ -243,14 +250,32 @@ function planWorkflow(
         : {}),
       ...(isPlugin(step, draft) ? { isPlugin: true } : {}),
       dependsOn: order.dependsOn.get(step) ?? [],
-      environment: environmentOf(named.name, steps.length + 1, step),
+      environment: sealed(planning, draft, step, environmentOf(named.name, steps.length + 1, step)),
+      ...(step.reuse ? { reuse: planReuse(planning, workflow, step, judgements.get(step)!) } : {}),
     });
   }
 
   if (input.rules?.ignoresCaches && draft.steps.some(({ cache }) => cache))
     trace.push({ subject, rule: 'cache.off', verdict: 'noted', values: { by: input.rules.ignoresCaches } });
+  const reuseOff = steps.find(({ reuse }) => reuse?.off)?.reuse?.off;
+  if (reuseOff) trace.push({ subject, rule: 'reuse.off', verdict: 'noted', values: { by: reuseOff } });
   const runnable = steps.filter((step) => step.kind !== 'clone' && step.background !== 'service' && !step.skipped);
   if (runnable.length === 0) trace.push({ subject, rule: 'workflow.nothing-to-do', verdict: 'noted', values: {} });
+  const runtime = planRuntime({
+    trust: input.event.trust ?? 'trusted',
+    asksForHost: steps.some(({ host, skipped: isLeftOut }) => host && !isLeftOut),
+    forbidsSandbox: input.rules?.forbidsSandbox ?? false,
+    policy: input.rules?.runtime,
+  });
+  // Where several will do, the runner that takes it says which.
+  const [only, ...others] = runtime?.allowed ?? [];
+  if (runtime && only && others.length === 0)
+    trace.push({
+      subject,
+      rule: 'runtime.chosen',
+      verdict: 'noted',
+      values: { runtime: only, reason: runtime.reason },
+    });
   if (draft.blocked !== undefined)
     trace.push({
       subject,
@@ -270,10 +295,45 @@ function planWorkflow(
     ...(draft.volumes.length === 0 ? {} : { volumes: draft.volumes }),
     steps,
     ...(input.event.trust === 'untrusted' ? { trust: 'untrusted' } : {}),
+    ...(runtime ? { runtime } : {}),
+    ...(draft.routing ? { routing: draft.routing } : {}),
     ...(draft.blocked === undefined ? {} : { blocked: draft.blocked }),
     earlySuccessExitCodes: rules.earlySuccessExitCodes,
     ...(draft.order === 'graph' ? {} : { failureSkips: 'later' }),
   };
+}
+
+/** A step that may be reused has no variables that are other ones in each run, whether reuse is on or off. */
+function sealed(
+  { input }: Planning,
+  workflow: WorkflowDraft,
+  step: StepDraft,
+  environment: Record<string, string>,
+): Record<string, string> {
+  if (!step.reuse) return environment;
+  const own = [workflow.environment, workflow.matrix, step.environment, step.settings].flatMap((given) =>
+    Object.keys(given),
+  );
+  const given = [...Object.keys(input.variables ?? {}), ...Object.keys(input.event.parameters)];
+  const texts = [
+    ...step.commands,
+    ...(step.entrypoint ?? []),
+    ...(step.command ?? []),
+    ...Object.values(step.environment),
+    ...Object.values(step.settings),
+  ];
+  return reusableEnvironment(environment, new Set([...own, ...given]), texts);
+}
+
+function planReuse({ input }: Planning, { file }: PlacedWorkflow, step: StepDraft, { runOn }: Judgement): ReusePlan {
+  if (runOn.failure)
+    file.report.add(
+      'reuse.not-possible',
+      { line: step.line, column: 1 },
+      `step "${step.name}" cannot be reused: it runs after a failure, which no key tells of`,
+    );
+  const off = input.rules?.ignoresCaches ?? input.rules?.ignoresReuse;
+  return { ...step.reuse!, ...(off ? { off } : {}) };
 }
 
 /** Whoever sets commands or variables of a step may have it say what it knows. */
@@ -312,6 +372,12 @@ function orderOf(
   return job;
 }
 
+/** A plugin whose image the installation lists is privileged in a trusted project without saying so. */
+function hostOf(step: StepDraft, { event, rules }: CompileInput): Pick<StepPlan, 'host'> {
+  if (step.host) return { host: step.host };
+  return isPrivilegedPlugin(step, rules, event.trust === 'untrusted') ? { host: { isPrivileged: true } } : {};
+}
+
 function planStep(
   { input, trace }: Planning,
   workflow: string,
@@ -343,6 +409,7 @@ function planStep(
     runOn,
     ...(step.background ? backgroundPlan(step) : { onFailure: step.onFailure }),
     ...(step.volumes.length === 0 ? {} : { volumes: step.volumes }),
+    ...hostOf(step, input),
     ...(skipped ? { skipped } : {}),
     timeoutMs: step.timeoutMs ?? (step.background ? maxBackgroundMs : input.stepTimeoutMs),
     ...(step.user === undefined ? {} : { user: step.user }),

@@ -29,6 +29,7 @@ const texts: JsonSchema = { $ref: '#/definitions/texts' };
 const variables: JsonSchema = { $ref: '#/definitions/environment' };
 const constraint: JsonSchema = { $ref: '#/definitions/constraint' };
 const cache: JsonSchema = { anyOf: [{ type: 'null' }, { $ref: '#/definitions/cache' }] };
+const reuse: JsonSchema = { anyOf: [{ type: 'null' }, { $ref: '#/definitions/reuse' }] };
 const boolean: JsonSchema = { type: ['boolean', 'null'] };
 const listOf = (items: string): JsonSchema => ({
   type: ['array', 'null'],
@@ -71,6 +72,12 @@ export const gantryKeys = {
       'map',
       { $ref: '#/definitions/matrix' },
       'Makes a workflow of each set of values: each combination of the axes, whose names are variables of all steps and `${NAME}` in the document. Up to 12 axes and 200 sets.',
+    ),
+    platform: key('map', { $ref: '#/definitions/platform' }, 'System that its runner must be of; without it: any.'),
+    node: key(
+      'map of texts',
+      { $ref: '#/definitions/plainEnvironment' },
+      'Labels that its runner must have (GANTRY_RUNNER_LABELS).',
     ),
     concurrency: key(
       'map',
@@ -151,7 +158,27 @@ export const gantryKeys = {
       cache,
       'Folders that are kept from one pipeline to the next. Without a value, the step has none although the document has one.',
     ),
+    reuse: key(
+      'map',
+      reuse,
+      'When nothing that the step depends on has changed, its earlier result stands for running it again.',
+    ),
     volumes: key('list', listOf('mount'), 'Volumes of the workflow, each under a path.'),
+    privileged: key(
+      'boolean',
+      boolean,
+      'All rights on the host of a container engine. Only in a project trusted with `security`, and for images that GANTRY_PRIVILEGED_IMAGES lists.',
+    ),
+    devices: key(
+      'list',
+      { $ref: '#/definitions/devices' },
+      'Devices of the host: `/dev/kvm`, or `{name, path}` with the name of a `host` volume. Only in a project trusted with `security`.',
+    ),
+    network_mode: key(
+      '`host`',
+      { enum: ['host', 'bridge', 'default', ''] },
+      '`host`: in the network of the host. Only in a project trusted with `network`.',
+    ),
   },
   conditions: {
     event: key('constraint', constraint, '`push`, `tag`, `manual`, `promote`, `rollback`, `cron` or `pull_request`.'),
@@ -232,6 +259,24 @@ export const gantryKeys = {
   volume: {
     name: key('text', text, 'By which steps name it.'),
     temp: key('map', { $ref: '#/definitions/temp' }, 'A folder of this workflow alone: `{}`, or in memory.'),
+    host: key(
+      'map',
+      { $ref: '#/definitions/host' },
+      'A folder or device of the host: `{path: /srv/data}`. Only in a project trusted with `volumes`.',
+    ),
+  },
+  host: {
+    path: key('text', text, 'Absolute path on the host; none that holds the socket or files of a container engine.'),
+  },
+  platform: {
+    os: key('`linux`, `windows`', { enum: ['linux', 'windows', ''] }, 'Default: `linux`.'),
+    arch: key(
+      '`amd64`, `arm64`, `arm` …',
+      { enum: ['amd64', 'arm64', 'arm', '386', 'ppc64le', 's390x', 'riscv64', ''] },
+      'Default: `amd64`.',
+    ),
+    variant: key('text', text, 'Of `arm`, for example `v7`.'),
+    version: key('text', text, 'Has no effect: of Windows alone.'),
   },
   temp: {
     medium: key(
@@ -254,6 +299,23 @@ export const gantryKeys = {
       'Beginnings of keys: when there is no entry with the key, the newest that begins with the first of them is taken, and so on.',
     ),
   },
+  reuse: {
+    inputs: key(
+      'texts',
+      texts,
+      'All that the step reads of the repository: paths and patterns (`src`, `test/**/*.ts`), up to 64. `.git` stands for the commit itself.',
+    ),
+    outputs: key(
+      'texts',
+      texts,
+      'Files and folders below the workspace that later steps need of it, up to 16; they are put back when it is reused.',
+    ),
+    network: key(
+      'boolean',
+      boolean,
+      'Whether it may use the network, services included. Default: it has none, and so cannot depend on it.',
+    ),
+  },
   mount: {
     name: key('text', text, 'A volume of the workflow.'),
     path: key('text', text, 'Absolute path in the step.'),
@@ -274,8 +336,11 @@ export const gantryPlaces: Readonly<Record<GantryPlace, string>> = {
   workspace: '`workspace`',
   clone: '`clone`',
   volume: 'A volume of the document',
+  host: '`host` of a volume',
+  platform: '`platform`',
   temp: '`temp` of a volume',
   cache: 'A cache',
+  reuse: '`reuse` of a step',
   mount: 'A volume of a step',
 };
 
@@ -287,7 +352,7 @@ export function keysAt(place: GantryPlace): ReadonlySet<string> {
 /** Keys of `.gantry.yml` that Drone 1.x, whose form it shares, does not know. */
 const beyondDrone = {
   pipeline: new Set(['cache', 'matrix', 'parameters']),
-  step: new Set(['cache', 'timeout']),
+  step: new Set(['cache', 'reuse', 'timeout']),
 } as const satisfies Partial<Record<GantryPlace, ReadonlySet<string>>>;
 
 /** The keys that stand at a place of a file of Drone 1.x. */

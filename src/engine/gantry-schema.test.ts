@@ -66,6 +66,8 @@ function documentWith(place: GantryPlace, name: string, value: unknown): Record<
       return { ...base, volumes: [{ name: 'v', temp: {}, ...added }] };
     case 'temp':
       return { ...base, volumes: [{ name: 'v', temp: { medium: 'memory', ...added } }] };
+    case 'reuse':
+      return { ...base, steps: [{ ...step, reuse: { inputs: ['src'], ...added } }] };
     case 'cache':
       return { ...base, steps: [{ ...step, cache: { key: 'k', paths: ['p'], ...added } }] };
     case 'mount':

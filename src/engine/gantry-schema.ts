@@ -6,8 +6,9 @@ const text: JsonSchema = { type: ['string', 'number', 'boolean', 'null'] };
 const required: Readonly<Partial<Record<GantryPlace, readonly string[]>>> = {
   pipeline: ['kind'],
   step: ['name', 'image'],
-  volume: ['name', 'temp'],
+  volume: ['name'],
   cache: ['key', 'paths'],
+  reuse: ['inputs'],
   mount: ['name', 'path'],
 };
 
@@ -36,6 +37,12 @@ export function gantrySchema(): JsonSchema & Readonly<Record<string, unknown>> {
         additionalProperties: { anyOf: [text, { $ref: '#/definitions/secret' }] },
       },
       axes: { type: 'object', additionalProperties: text },
+      devices: {
+        type: ['array', 'null'],
+        items: {
+          anyOf: [text, { type: 'object', properties: { name: text, path: text }, additionalProperties: false }],
+        },
+      },
       ports: { anyOf: [text, { type: 'array', items: text }] },
       constraint: { anyOf: [{ $ref: '#/definitions/texts' }, constraint] },
       matrix: { ...matrix, additionalProperties: { $ref: '#/definitions/texts' } },

@@ -107,6 +107,11 @@ export const lintRules = {
     severity: 'warning',
     summary: 'No runner takes this type of pipeline: it is blocked while the others run.',
   },
+  'workflow.platform': {
+    severity: 'error',
+    summary:
+      'A platform names a system that nothing runs on: `os` is linux or windows, `arch` one of amd64, arm64, arm …',
+  },
   'workflow.no-steps': {
     severity: 'by-dialect',
     errorIn: ['drone08', 'woodpecker'],
@@ -166,7 +171,22 @@ export const lintRules = {
   'volume.host-path': {
     severity: 'error',
     summary:
-      'A volume is a folder of the host, which no step may see: its commands come from the repository. Use a temp volume.',
+      'A volume is a folder of the host that no step may see: it holds the socket or the files of a container engine, or is no good path.',
+  },
+  'step.untrusted': {
+    severity: 'error',
+    summary:
+      'A step asks for rights on its host (`privileged`, `devices`, a folder or the network of the host), and its project is not trusted with that: an administrator of the site may change it.',
+  },
+  'step.privileged': {
+    severity: 'error',
+    summary:
+      'A step may not run privileged: its image is not on the installation’s list, or the step has commands, an entrypoint, volumes or variables that could make the image do something else.',
+  },
+  'step.host-rights': {
+    severity: 'warning',
+    summary:
+      'A step asks for rights on its host: it runs in a container engine, and only in a project that an administrator trusts with that.',
   },
   'volume.path': {
     severity: 'error',
@@ -189,6 +209,20 @@ export const lintRules = {
   'cache.file-missing': {
     severity: 'warning',
     summary: 'The key of a cache has the checksum of a file that the commit does not have.',
+  },
+  'reuse.inputs': {
+    severity: 'error',
+    summary:
+      'A step that may be reused says nothing of what it reads, or an item is no path or pattern below the repository.',
+  },
+  'reuse.outputs': {
+    severity: 'error',
+    summary: 'An output of a step that may be reused is no path of a file or folder below the workspace.',
+  },
+  'reuse.not-possible': {
+    severity: 'error',
+    summary:
+      'A step cannot be reused: it is given a secret, has a volume, runs beside the others, or runs after a failure.',
   },
   'environment.name': {
     severity: 'error',

@@ -4,6 +4,7 @@ import { lintPipelineFile } from './lint.ts';
 import { type LintCode, lintRules } from './lint-rules.ts';
 
 const step = 'steps: [{name: s, image: x, commands: [ls]}]\n';
+const reusable = 'kind: pipeline\nsteps:\n- name: s\n  image: x\n  commands: [ls]\n';
 
 /** The smallest file for each rule, and where it is found. */
 const samples: Readonly<Record<LintCode, readonly [text: string, line: number, path?: string]>> = {
@@ -78,6 +79,9 @@ const samples: Readonly<Record<LintCode, readonly [text: string, line: number, p
   'cache.key': [`kind: pipeline\ncache: {key: '{{ sum "a" }}', paths: [a]}\n${step}`, 2, '.gantry.yml'],
   'cache.path': [`kind: pipeline\ncache: {key: k, paths: [/etc]}\n${step}`, 2, '.gantry.yml'],
   'cache.file-missing': ['', 0],
+  'reuse.inputs': [`${reusable}  reuse: {inputs: [../a]}\n`, 6, '.gantry.yml'],
+  'reuse.outputs': [`${reusable}  reuse:\n    inputs: [a]\n    outputs: ['*.js']\n`, 8, '.gantry.yml'],
+  'reuse.not-possible': [`${reusable}  environment: {A: {from_secret: a}}\n  reuse: {inputs: [a]}\n`, 7, '.gantry.yml'],
   'environment.name': [`kind: pipeline\nenvironment: {"a=b": c}\n${step}`, 2],
   'environment.empty-dropped': [`kind: pipeline\nenvironment: {A: }\n${step}`, 2],
   'environment.map-dropped': ['kind: pipeline\nsteps:\n- {name: s, image: x, environment: {A: {b: c}}}\n', 3],

@@ -8,9 +8,11 @@ import { readArguments } from './read-arguments.ts';
 import { readCache, type WrittenCache } from './read-cache.ts';
 import { readCommands } from './read-commands.ts';
 import { readConditions } from './read-conditions.ts';
+import { readHostRights } from './read-host-rights.ts';
 import { readPorts } from './read-ports.ts';
+import { readReuse } from './read-reuse.ts';
 import { readSettings } from './read-settings.ts';
-import { readVolumeMounts } from './read-volumes.ts';
+import { type ReadVolumes, readVolumeMounts } from './read-volumes.ts';
 import { refuseBuilder } from './refuse-builder.ts';
 import type { StepDraft } from './workflow-draft.ts';
 import { booleanOf, isNull } from './yaml/scalar-type.ts';
@@ -35,8 +37,8 @@ export interface StepSurroundings {
   readonly isService: boolean;
   /** False for pipelines that no runner of ours takes. */
   readonly needsImage: boolean;
-  /** Names of the pipeline's volumes. */
-  readonly volumes: ReadonlySet<string>;
+  /** The pipeline's volumes. */
+  readonly volumes: Pick<ReadVolumes, 'names' | 'hostFolders'>;
   /** Mount point of the workspace. */
   readonly workspace: string;
   /** For steps that do not say. */
@@ -84,6 +86,10 @@ export function readStep(
   const settings = readSettings(reader, get('settings'), name);
   const when = readConditions(reader, get('when'), 'when');
   const background = readBackground(reader, fields, name, isService);
+  const { mounts, hostVolumes } = readVolumeMounts(reader, get('volumes'), name, volumes);
+  const host = readHostRights(reader, fields, name, hostVolumes, volumes.hostFolders);
+  const volumeMounts = [...mounts, ...hostVolumes.map(({ source, target }) => ({ name: source, target }))];
+  const allSecrets = [...secrets, ...settings.secrets];
   return {
     node,
     name,
@@ -95,14 +101,17 @@ export function readStep(
     command: commands.length > 0 ? undefined : command,
     environment,
     settings: Object.fromEntries(settings.values),
-    secrets: [...secrets, ...settings.secrets],
+    secrets: allSecrets,
     when,
     onFailure: readFailure(reader, get('failure'), name),
     background,
     hostName: background && readHostName(reader, get('name') ?? node, name),
     ports: readPorts(reader, get('ports'), name),
-    volumes: readVolumeMounts(reader, get('volumes'), name, volumes),
+    volumes: mounts,
+    host: host.plan,
+    hostRequests: host.requests,
     cache: readStepCache(reader, fields, name, { isBackground: background !== undefined, workspace, cache }),
+    reuse: readReuse(reader, fields, { name, background, secrets: allSecrets, volumes: volumeMounts }),
     timeoutMs: readTimeout(reader, fields, name),
     user: reader.text(get('user'), `"user" of step "${name}"`),
     workingDirectory: reader.text(get('working_dir'), `"working_dir" of step "${name}"`),

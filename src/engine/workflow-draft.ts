@@ -1,14 +1,18 @@
 import type {
   ConcurrencyPlan,
+  HostRightsPlan,
   PortPlan,
   PullPolicy,
   SecretReference,
   VolumeMountPlan,
   VolumePlan,
 } from '../core/plan.ts';
+import type { RoutingPlan } from '../core/routing.ts';
+import type { ReusePlan } from '../core/step-reuse.ts';
 import type { Conditions } from './conditions.ts';
 import type { Workspace } from './environment.ts';
 import type { WrittenCache } from './read-cache.ts';
+import type { HostRequest } from './read-host-rights.ts';
 import type { Position } from './source-position.ts';
 
 /** A workflow of a pipeline file, read and typed, before any condition is judged. */
@@ -32,6 +36,8 @@ export interface WorkflowDraft {
   readonly order: StepOrder;
   /** The axis values of this one, of a matrix. */
   readonly matrix: Readonly<Record<string, string>>;
+  /** What it asks of its runner. */
+  readonly routing?: RoutingPlan | undefined;
   /** A sentence when no runner can take it. */
   readonly blocked: string | undefined;
   /** Words of `runs_on`, which Woodpecker has beside `status` of the conditions; `undefined` when it is not there. */
@@ -73,8 +79,13 @@ export interface StepDraft {
   /** Where it says that it listens. */
   readonly ports: readonly PortPlan[];
   readonly volumes: readonly VolumeMountPlan[];
+  /** What it asks of its host, and where in the file. */
+  readonly host?: HostRightsPlan | undefined;
+  readonly hostRequests?: readonly HostRequest[];
   /** Only `.gantry.yml` has caches. */
   readonly cache?: WrittenCache | undefined;
+  /** Only steps of `.gantry.yml` may be reused. */
+  readonly reuse?: ReusePlan | undefined;
   readonly timeoutMs: number | undefined;
   readonly user: string | undefined;
   readonly workingDirectory: string | undefined;

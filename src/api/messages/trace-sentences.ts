@@ -12,6 +12,48 @@ const z = (value: unknown): string => `“${String(value)}”`;
 
 const hours = (ms: unknown): string => `${Math.round(Number(ms) / 360_000) / 10}`;
 
+const reuseWordsEn: Readonly<Record<string, string>> = {
+  input: 'the input',
+  variable: 'the variable',
+  step: 'the result of step',
+  service: 'the service',
+  commands: 'what it runs',
+  image: 'its image',
+  outputs: 'its list of outputs',
+  architecture: 'the architecture of the machine',
+  surroundings: 'the place in which it runs',
+  rule: 'the rule by which results are told apart',
+};
+const reuseWordsZh: Readonly<Record<string, string>> = {
+  input: '输入',
+  variable: '变量',
+  step: '前置步骤的结果',
+  service: '服务',
+  commands: '执行的命令',
+  image: '镜像',
+  outputs: '输出列表',
+  architecture: '机器架构',
+  surroundings: '运行环境',
+  rule: '判断结果是否相同的规则',
+};
+
+/** `input src/app` → the input "src/app". */
+function reusePartEn(part: unknown): string {
+  const [kind = '', name] = splitPart(part);
+  return name === undefined ? (reuseWordsEn[kind] ?? kind) : `${reuseWordsEn[kind] ?? kind} ${q(name)}`;
+}
+
+function reusePartZh(part: unknown): string {
+  const [kind = '', name] = splitPart(part);
+  return name === undefined ? (reuseWordsZh[kind] ?? kind) : `${reuseWordsZh[kind] ?? kind} ${z(name)} `;
+}
+
+function splitPart(part: unknown): readonly [kind?: string, name?: string] {
+  const text = String(part);
+  const space = text.indexOf(' ');
+  return space < 0 ? [text] : [text.slice(0, space), text.slice(space + 1)];
+}
+
 const placesEn: Readonly<Record<string, string>> = {
   sandbox: 'in the sandbox',
   docker: 'in the container engine',
@@ -24,7 +66,8 @@ const placesZh: Readonly<Record<string, string>> = {
 };
 const reasonsEn: Readonly<Record<string, string>> = {
   trusted: 'it is the work of people who may write to the project',
-  untrusted: 'it comes from a fork or from somebody who may not write to the project, and that never runs in the sandbox',
+  untrusted:
+    'it comes from a fork or from somebody who may not write to the project, and that never runs in the sandbox',
   'host-rights': 'a step asks for rights on its host, which the sandbox does not give',
   project: 'the project does not let steps run in the sandbox',
   installation: 'that is what this Gantry runs steps on',
@@ -37,6 +80,26 @@ const reasonsZh: Readonly<Record<string, string>> = {
   project: '项目不允许步骤在沙箱中运行',
   installation: '本 Gantry 设置为这样运行步骤',
   'no-sandbox': '它的运行器没有沙箱',
+};
+
+const approvalReasons: Readonly<Record<string, string>> = {
+  outsider: 'its author may not write to the project',
+  fork: 'it comes from a fork',
+  'pull-request': 'the project wants that for every pull request',
+  signature: 'its pipeline file does not carry the signature of the project',
+};
+const approvalReasonsZh: Readonly<Record<string, string>> = {
+  outsider: '作者没有项目的写权限',
+  fork: '它来自派生仓库',
+  'pull-request': '项目要求每个合并请求都经过批准',
+  signature: '它的流水线文件没有项目的有效签名',
+};
+const pullRequestActionsZh: Readonly<Record<string, string>> = {
+  opened: '已打开',
+  synchronized: '有新提交',
+  edited: '已修改',
+  reopened: '已重新打开',
+  closed: '已关闭',
 };
 
 const en = {
@@ -58,6 +121,18 @@ const en = {
   'event.branch-missing': (v) =>
     `Nothing ran: the cron ${q(v['cron'])} is for the branch ${q(v['branch'])}, which is not there.`,
   'event.push-option': (v) => `Nothing ran: the push asked for it with ${q(`-o ${v['option']}`)}.`,
+  'event.pull-request': (v) =>
+    `Pull request #${v['number']} was ${v['action']}: ${v['source']}, branch ${q(v['branch'])}, for ${q(v['target'])}.`,
+  'event.fork-ignored': (v) =>
+    `Nothing ran: the settings of the project ignore pull requests from forks, and this one is from ${v['source']}.`,
+  'event.close-unknown': (v) =>
+    `Nothing ran: ${v['path']} is of a system in which the end of a pull request starts nothing.`,
+  'event.target-file': (v) =>
+    `The pipeline file is that of the target branch ${q(v['branch'])} (${String(v['commit']).slice(0, 8)}), as the settings of the project say.`,
+  'event.untrusted': (v) =>
+    v['reason'] === 'fork'
+      ? `What runs is not trusted, since it comes from a fork (by ${v['by']}): no secrets, no logins of registries, caches of its own.`
+      : `What runs is not trusted, since ${v['by']} may not write to the project: no secrets, no logins of registries, caches of its own.`,
   'event.webhook': (v) => `Started by the incoming webhook ${q(v['webhook'])}.`,
   'event.parameters-default': (v) => `Parameters that nobody gave have the defaults of the file: ${v['parameters']}.`,
   'event.repeats': (v) =>
@@ -124,6 +199,22 @@ const en = {
     v['by'] === 'project'
       ? `${s} uses no caches: the settings of the project have switched them off.`
       : `${s} uses no caches: who started the pipeline asked for none.`,
+  'reuse.off': (v, s) =>
+    v['by'] === 'project'
+      ? `${s} reuses no results: the settings of the project have switched caches off.`
+      : `${s} reuses no results: who started the pipeline asked for none.`,
+  'reuse.taken': (v, s) =>
+    `${s} was reused from #${v['number']}, because nothing that it depends on has changed since.`,
+  'reuse.no-checkout': (_, s) => `${s} was left out, because every step of the workflow was reused.`,
+  'reuse.missed-first': (_, s) => `${s} ran, because no result is kept of it that it may reuse.`,
+  'reuse.missed-changed': (v, s) =>
+    `${s} ran, because ${reusePartEn(v['part'])} is not what it was in #${v['number']}.`,
+  'reuse.missed-gone': (_, s) => `${s} ran, because the result that was kept of it is gone.`,
+  'reuse.missed-upstream': (v, s) =>
+    `${s} ran, because it starts from what step ${q(v['step'])} leaves, and nothing tells what that is: it has no "reuse", may fail unnoticed, or runs beside it.`,
+  'reuse.missed-rerun': (_, s) => `${s} ran, because it was run again on purpose.`,
+  'reuse.missed-image': (v, s) => `${s} ran, because nobody could tell what its image ${q(v['image'])} is now.`,
+  'reuse.missed-runtime': (v, s) => `${s} ran, because the runtime ${q(v['runtime'])} keeps no results of steps.`,
   'cache.restored': (v, s) =>
     v['from'] === v['key']
       ? `${s} found its cache ${q(v['key'])}, saved by #${v['number']}.`
@@ -143,6 +234,17 @@ const en = {
   'service.ended-early': (_, s) => `${s} ended by itself before the steps did.`,
   'runtime.chosen': (v, s) =>
     `${s} runs ${placesEn[String(v['runtime'])] ?? v['runtime']}: ${reasonsEn[String(v['reason'])] ?? v['reason']}.`,
+  'approval.waiting': (v) =>
+    `Nothing runs until a maintainer approves it: ${approvalReasons[String(v['reason'])] ?? ''}.`,
+  'approval.given': (v) =>
+    v['secrets'] ? `${v['by']} approved it, with secrets.` : `${v['by']} approved it, without secrets.`,
+  'approval.known': (v) =>
+    `${v['by']} approved this very commit and configuration for #${v['number']}${v['secrets'] ? ', with secrets' : ', without secrets'}.`,
+  'approval.declined': (v) => `${v['by']} declined to let it run.`,
+  'approval.overtaken': (v) => `Nobody approved it before #${v['number']} came, of the same pull request.`,
+  'signature.valid': (v) => `${v['path']} carries the signature of the project.`,
+  'signature.missing': (v) => `${v['path']} carries no signature, and the project wants one.`,
+  'signature.wrong': (v) => `The signature in ${v['path']} is not that of its text, and the project wants one.`,
   'pipeline.rerun': (v) => {
     const kept = v['kept'] === '' ? '' : ` Kept as they were: ${v['kept']}.`;
     return `Run again by ${v['by']}: ${rerunParts[String(v['what'])] ?? v['what']} (${v['again']}).${kept}`;
@@ -179,6 +281,16 @@ const zh = {
   'event.switched-off': (v) => `没有运行：项目设置中已关闭事件${z(v['event'])}。`,
   'event.branch-missing': (v) => `没有运行：定时任务${z(v['cron'])}所用的分支${z(v['branch'])}不存在。`,
   'event.push-option': (v) => `没有运行：推送时使用了${z(`-o ${v['option']}`)}选项。`,
+  'event.pull-request': (v) =>
+    `合并请求 #${v['number']}（${pullRequestActionsZh[String(v['action'])] ?? v['action']}）：${v['source']} 的分支${z(v['branch'])}，目标为${z(v['target'])}。`,
+  'event.fork-ignored': (v) => `没有运行：项目设置忽略来自派生仓库的合并请求，而这个来自 ${v['source']}。`,
+  'event.close-unknown': (v) => `没有运行：在 ${v['path']} 所属的系统中，合并请求关闭时不启动任何内容。`,
+  'event.target-file': (v) =>
+    `按项目设置，使用目标分支${z(v['branch'])}（${String(v['commit']).slice(0, 8)}）上的流水线文件。`,
+  'event.untrusted': (v) =>
+    v['reason'] === 'fork'
+      ? `所运行的内容不受信任，因为它来自派生仓库（${v['by']}）：没有密钥，没有镜像仓库登录，只用自己的缓存。`
+      : `所运行的内容不受信任，因为 ${v['by']} 没有项目的写权限：没有密钥，没有镜像仓库登录，只用自己的缓存。`,
   'event.webhook': (v) => `由入站 Webhook ${z(v['webhook'])}启动。`,
   'event.parameters-default': (v) => `未给出的参数使用文件中的默认值：${v['parameters']}。`,
   'event.repeats': (v) => `这是流水线 #${v['number']} 的再次运行，由 ${v['by']} 更换参数后启动：${v['parameters']}。`,
@@ -232,6 +344,18 @@ const zh = {
   'step.secret-refused': (v, s) => `${s}：密钥${z(v['secret'])}${refusedToZh(v)}。`,
   'cache.off': (v, s) =>
     v['by'] === 'project' ? `${s}未使用缓存：项目设置关闭了缓存。` : `${s}未使用缓存：启动流水线时要求不用缓存。`,
+  'reuse.off': (v, s) =>
+    v['by'] === 'project' ? `${s} 不复用结果：项目设置关闭了缓存。` : `${s} 不复用结果：启动者要求不复用。`,
+  'reuse.taken': (v, s) => `${s} 复用了 #${v['number']} 的结果，因为它所依赖的内容此后都没有变化。`,
+  'reuse.no-checkout': (_, s) => `${s} 没有执行，因为该工作流的所有步骤都复用了已有结果。`,
+  'reuse.missed-first': (_, s) => `${s} 已运行，因为没有可供它复用的结果。`,
+  'reuse.missed-changed': (v, s) => `${s} 已运行，因为${reusePartZh(v['part'])}与 #${v['number']} 时不同。`,
+  'reuse.missed-gone': (_, s) => `${s} 已运行，因为为它保留的结果已不存在。`,
+  'reuse.missed-upstream': (v, s) =>
+    `${s} 已运行，因为它的起点取决于步骤 ${z(v['step'])} 留下的内容，而那无从得知：该步骤没有 “reuse”、失败可被忽略，或与它同时运行。`,
+  'reuse.missed-rerun': (_, s) => `${s} 已运行，因为它是被特意重新运行的。`,
+  'reuse.missed-image': (v, s) => `${s} 已运行，因为无法确定它的镜像 ${z(v['image'])} 现在是什么。`,
+  'reuse.missed-runtime': (v, s) => `${s} 已运行，因为运行时 ${z(v['runtime'])} 不保留步骤结果。`,
   'cache.restored': (v, s) =>
     v['from'] === v['key']
       ? `${s}命中缓存${z(v['key'])}，由 #${v['number']} 保存。`
@@ -251,6 +375,15 @@ const zh = {
   'service.ended-early': (_, s) => `${s}在其他步骤完成之前自行退出。`,
   'runtime.chosen': (v, s) =>
     `${s}${placesZh[String(v['runtime'])] ?? `在 ${v['runtime']} 上`}运行：${reasonsZh[String(v['reason'])] ?? v['reason']}。`,
+  'approval.waiting': (v) => `在维护者批准之前不会运行：${approvalReasonsZh[String(v['reason'])] ?? ''}。`,
+  'approval.given': (v) => (v['secrets'] ? `${v['by']} 已批准，可使用密钥。` : `${v['by']} 已批准，不使用密钥。`),
+  'approval.known': (v) =>
+    `${v['by']} 已在 #${v['number']} 中批准同一提交和同一配置${v['secrets'] ? '，可使用密钥' : '，不使用密钥'}。`,
+  'approval.declined': (v) => `${v['by']} 拒绝运行它。`,
+  'approval.overtaken': (v) => `在有人批准之前，同一合并请求的 #${v['number']} 已到来。`,
+  'signature.valid': (v) => `${v['path']} 带有项目的签名。`,
+  'signature.missing': (v) => `${v['path']} 没有签名，而项目要求签名。`,
+  'signature.wrong': (v) => `${v['path']} 中的签名与其内容不符，而项目要求签名。`,
   'pipeline.rerun': (v) => {
     const kept = v['kept'] === '' ? '' : `保留原结果：${v['kept']}。`;
     return `${v['by']} 重新运行了${rerunPartsZh[String(v['what'])] ?? v['what']}（${v['again']}）。${kept}`;
