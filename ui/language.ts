@@ -62,13 +62,15 @@ export function formatDuration(ms: number): string {
   return h > 0 ? `${h}h ${m}m` : m > 0 ? `${m}m ${padded}s` : `${s}s`;
 }
 
+/** `7 min ago`, `in 5 min`; within a minute either way "just now", since clocks differ; the date when over a week. */
 export function formatAgo(at: Date, now: Date): string {
   const format = new Intl.RelativeTimeFormat(locale(), { numeric: 'auto', style: 'short' });
-  const minutes = Math.round((now.getTime() - at.getTime()) / 60_000);
-  if (minutes < 1) return messages.justNow;
-  if (minutes < 60) return format.format(-minutes, 'minute');
-  if (minutes < 1440) return format.format(-Math.round(minutes / 60), 'hour');
-  if (minutes < 10_080) return format.format(-Math.round(minutes / 1440), 'day');
+  const minutes = Math.round((at.getTime() - now.getTime()) / 60_000);
+  const distance = Math.abs(minutes);
+  if (distance < 1) return messages.justNow;
+  if (distance < 60) return format.format(minutes, 'minute');
+  if (distance < 1440) return format.format(Math.round(minutes / 60), 'hour');
+  if (distance < 10_080) return format.format(Math.round(minutes / 1440), 'day');
   return new Intl.DateTimeFormat(locale(), { dateStyle: 'medium' }).format(at);
 }
 

@@ -115,6 +115,8 @@ export class ContainerEngine {
         ...args,
       ],
       {
+        // Podman's monitor leaves a file "oom" where it runs when a container was out of memory.
+        cwd: this.folder,
         stdio: ['ignore', 'pipe', 'pipe'],
         env: {
           ...process.env,

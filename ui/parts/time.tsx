@@ -20,11 +20,17 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
-/** "7 min. ago", with the time and zone on hover and focus. */
+/** To the second. While nothing moved nobody kept it up: what is drawn then must not come from the future. */
+function present(): number {
+  if (timer === undefined && Date.now() - now >= 1000) now = Date.now();
+  return now;
+}
+
+/** "7 min ago" or "in 5 min", with the time and zone on hover and focus. */
 export function Ago({ at }: { at: string }) {
   useLanguage();
   const date = new Date(at);
-  const text = useSyncExternalStore(subscribe, () => formatAgo(date, new Date(Math.max(now, date.getTime()))));
+  const text = useSyncExternalStore(subscribe, () => formatAgo(date, new Date(present())));
   return (
     <time dateTime={at} title={formatClock(date)}>
       {text}
@@ -42,13 +48,13 @@ export function Duration({ from, to }: { from: string | null; to: string | null 
 }
 
 function RunningDuration({ from }: { from: string }) {
-  const seconds = useSyncExternalStore(subscribe, () => Math.max(0, Math.round((now - Date.parse(from)) / 1000)));
+  const seconds = useSyncExternalStore(subscribe, () => Math.max(0, Math.round((present() - Date.parse(from)) / 1000)));
   return <span className="number">{formatDuration(seconds * 1000 || 1000)}</span>;
 }
 
 /** The present second, while it is shown. */
 export function useNow(isMoving: boolean): number {
-  return useSyncExternalStore(isMoving ? subscribe : still, () => now);
+  return useSyncExternalStore(isMoving ? subscribe : still, present);
 }
 
 const still = (): (() => void) => () => undefined;
