@@ -169,6 +169,48 @@ export const projectOperations = {
     ok: listOf(CommitView),
     errors: ['PROJECT_NOT_FOUND', 'REF_NOT_FOUND'],
   },
+  commitFiles: {
+    method: 'post',
+    path: '/api/v1/projects/{owner}/{project}/commits',
+    summary: 'Write files as one commit on a branch, as if it were pushed: it starts what a push starts',
+    action: 'code:write',
+    params: ProjectPath,
+    isIdempotent: true,
+    body: z.object({
+      branch: z.string().min(1).max(250),
+      isNewBranch: z.boolean().default(false).meta({ description: 'Make the branch; it begins at "base"' }),
+      base: z
+        .string()
+        .regex(/^[0-9a-f]{40}$/)
+        .nullable()
+        .meta({
+          description:
+            'The commit that the files were read at. Where the branch is somewhere else by now nothing is written. null: nothing was pushed yet',
+        }),
+      message: z.string().trim().min(1).max(65_536),
+      files: z
+        .array(
+          z.object({
+            path: z.string().min(1).max(4096),
+            text: z.string().max(1_048_576).nullable().meta({ description: 'null removes the file' }),
+          }),
+        )
+        .min(1)
+        .max(100)
+        .meta({ description: 'Together 1 MiB at most' }),
+    }),
+    status: 201,
+    ok: CommitView,
+    errors: [
+      'PROJECT_NOT_FOUND',
+      'REF_NOT_FOUND',
+      'BRANCH_EXISTS',
+      'COMMIT_CONFLICT',
+      'COMMIT_INVALID',
+      'NOTHING_TO_COMMIT',
+      'PUSH_REFUSED',
+    ],
+  },
   getCommit: {
     method: 'get',
     path: '/api/v1/projects/{owner}/{project}/commits/{commit}',

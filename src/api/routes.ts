@@ -40,6 +40,7 @@ export const routes = {
   removeMember: { method: 'DELETE', path: '/api/v1/projects/{owner}/{project}/members/{name}' },
   listRefs: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/refs' },
   listCommits: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/commits' },
+  commitFiles: { method: 'POST', path: '/api/v1/projects/{owner}/{project}/commits' },
   getCommit: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/commits/{commit}' },
   getTree: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/tree' },
   getFile: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/file' },

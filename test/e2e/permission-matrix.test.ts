@@ -53,6 +53,7 @@ const bodies: { readonly [Id in OperationId]?: unknown } = {
   setOrganisationMember: { role: 'read' },
   createProject: { owner: 'team', name: 'x' },
   updateProject: {},
+  commitFiles: { branch: 'main', base: null, message: 'x', files: [{ path: 'x', text: 'x' }] },
   setMember: { role: 'read' },
   setSecret: { value: 'x' },
   setOrganisationSecret: { value: 'x' },

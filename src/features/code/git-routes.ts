@@ -1,11 +1,12 @@
 import type { Context } from 'hono';
 import { GantryError } from '../../core/errors.ts';
+import type { Person } from '../../core/person.ts';
 import type { Project } from '../../core/project.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import { flushPkt, pktLine } from '../../lib/pkt-line.ts';
 import type { RawRoute, RequestContext } from '../feature.ts';
 import { zeroObject } from './push-commands.ts';
-import type { PushReceiver } from './receive-push.ts';
+import type { Pusher, PushReceiver } from './receive-push.ts';
 import type { RefCache } from './ref-cache.ts';
 import { hiddenRefPrefixes } from './ref-name.ts';
 import type { RepositoryFolders } from './repository-folders.ts';
@@ -139,15 +140,25 @@ async function receivePack(deps: GitRoutesDeps, context: Context, request: Reque
   // The policy has let only people write; anything else here is our own mistake.
   if (actor.kind !== 'person') throw new GantryError('SIGN_IN_REQUIRED', 'Cannot push: nobody is signed in');
   const body = requestBody(context, { maxBytes: deps.maxPushBytes, idleMs });
-  const report = await deps.pushes.receive(project, body, {
-    personName: actor.person.name,
-    personId: actor.person.id,
+  const report = await deps.pushes.receive(project, body, pusherOf(deps, project, actor.person, request));
+  return answer('application/x-git-receive-pack-result', report);
+}
+
+/** Who pushes to this project by this request, and what they may. */
+export function pusherOf(
+  deps: Pick<GitRoutesDeps, 'unitOfWork'>,
+  project: Project,
+  person: Person,
+  request: RequestContext,
+): Pusher {
+  return {
+    personName: person.name,
+    personId: person.id,
     remoteAddress: request.remoteAddress,
     requestId: request.requestId,
     mayStillWrite: () => mayStill(deps, request, 'code:write', project.id),
     mayForce: () => request.may('code:force', { on: 'project', owner: project.ownerName, name: project.name }),
-  });
-  return answer('application/x-git-receive-pack-result', report);
+  };
 }
 
 async function getProject(deps: GitRoutesDeps, context: Context): Promise<Project> {
@@ -164,7 +175,7 @@ async function getProject(deps: GitRoutesDeps, context: Context): Promise<Projec
 
 /** Asks again, of the project as it is called now: a rename takes no rights away. */
 async function mayStill(
-  deps: GitRoutesDeps,
+  deps: Pick<GitRoutesDeps, 'unitOfWork'>,
   request: RequestContext,
   action: 'code:read' | 'code:write',
   projectId: number,

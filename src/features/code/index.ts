@@ -106,7 +106,17 @@ export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
   return {
     name: 'code',
     repository,
-    operations: codeOperations({ unitOfWork, clock, folders, refs, repository, publicUrl: deps.publicUrl }),
+    operations: codeOperations({
+      unitOfWork,
+      clock,
+      folders,
+      refs,
+      repository,
+      gates,
+      pushes,
+      onPushBegin,
+      publicUrl: deps.publicUrl,
+    }),
     routes: gitRoutes({ unitOfWork, folders, refs, fetches, pushes, maxPushBytes, onPushBegin }),
     reconcile: () => recovery.settleForgotten(),
     lookThroughRefs: () => recovery.lookThroughAllRefs(),

@@ -1,11 +1,17 @@
 import { GantryError } from '../../core/errors.ts';
-import type { Repository } from '../../core/repository.ts';
 import type { OperationHandlers } from '../feature.ts';
 import { commitAt, commitView, listCommits, refView, showFile, showFolder } from './browse.ts';
 import { type ChangeProjectsDeps, createProject, removeMember, setMember, updateProject } from './change-projects.ts';
+import { type CommitFilesDeps, commitFiles } from './commit-files.ts';
+import { pusherOf } from './git-routes.ts';
 import { getProject, projectView, type ShowProjectDeps, showProject } from './show-project.ts';
 
-export type OperationsDeps = ChangeProjectsDeps & ShowProjectDeps & { readonly repository: Repository };
+export type OperationsDeps = ChangeProjectsDeps &
+  ShowProjectDeps &
+  CommitFilesDeps & {
+    /** Told before a commit is made: a push follows at once. */
+    readonly onPushBegin: () => void;
+  };
 
 /** Projects, their members, and what is in their repositories: the operations of `api/projects.ts` but for secrets. */
 export function codeOperations(deps: OperationsDeps): OperationHandlers {
@@ -67,6 +73,15 @@ export function codeOperations(deps: OperationsDeps): OperationHandlers {
       const commit = await repository.commit(project.id, await commitAt(repository, project, params.commit));
       if (!commit) throw new GantryError('REF_NOT_FOUND', `Cannot show "${params.commit}": it names no commit`);
       return commitView(commit);
+    },
+    async commitFiles({ params, body }, request) {
+      const { actor } = request;
+      // The policy has let only people write.
+      if (actor.kind !== 'person') throw new GantryError('SIGN_IN_REQUIRED', 'Cannot commit: nobody is signed in');
+      deps.onPushBegin();
+      const project = await open(params);
+      const pusher = pusherOf(deps, project, actor.person, request);
+      return commitView(await commitFiles(deps, project, body, actor.person, pusher));
     },
     async getTree({ params, query }) {
       return showFolder(repository, await open(params), query);
