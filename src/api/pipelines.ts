@@ -151,6 +151,11 @@ export type PipelineParameterView = z.infer<typeof PipelineParameterView>;
 /** Become variables of every step. */
 const parameters = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(8_192)).default({});
 
+const ignoresReuse = z
+  .boolean()
+  .optional()
+  .meta({ description: 'Whether steps run although earlier results could stand for them' });
+
 export const pipelineOperations = {
   listPipelines: {
     method: 'get',
@@ -177,6 +182,7 @@ export const pipelineOperations = {
       ref: z.string().min(1).max(300).optional().meta({ description: 'Branch or tag; default: the default branch' }),
       parameters,
       ignoresCaches: z.boolean().optional().meta({ description: 'Whether steps run without caches' }),
+      ignoresReuse,
     }),
     status: 202,
     ok: PipelineView,
@@ -315,6 +321,7 @@ export const pipelineOperations = {
           .removeDefault()
           .meta({ description: 'Beside those that it had, and over them. Starts a pipeline of its own: the answer' }),
         ignoresCaches: z.boolean().optional().meta({ description: 'Whether steps run without caches' }),
+        ignoresReuse,
       }),
     ]),
     status: 202,

@@ -181,7 +181,7 @@ describe('gantry pipeline rerun', () => {
     const words = ['pipeline', 'rerun', '12', '--failed', '--workflow', 'test', ...inProject];
     const { code, stderr } = await gantry(answers, words);
     expect([code, server?.requests.length]).toEqual([2, 0]);
-    expect(stderr).toContain('Cannot use --failed, --workflow and --parameter or --no-cache together');
+    expect(stderr).toContain('Cannot use --failed, --workflow and --parameter, --no-cache or --no-reuse together');
   });
 });
 

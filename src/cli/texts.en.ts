@@ -73,6 +73,7 @@ export const textsEn = {
 
   options: {
     noCache: 'steps neither restore nor save caches',
+    noReuse: 'steps run although earlier results could stand for them',
     allCaches: 'all of the project',
     help: 'show this help',
     url: 'address of the Gantry (default: GANTRY_URL, this clone, the last sign-in)',
@@ -404,7 +405,7 @@ export const textsEn = {
     badCount: (option: string, text: string) => `Cannot use "${text}" for ${option}: write a whole number`,
     badDuration: (text: string) => `Cannot use "${text}" as a time: write 30s, 10m or 1h`,
     badParameter: (text: string) => `Cannot use "${text}" as a parameter: write KEY=VALUE`,
-    oneRerun: 'Cannot use --failed, --workflow and --parameter or --no-cache together: choose one',
+    oneRerun: 'Cannot use --failed, --workflow and --parameter, --no-cache or --no-reuse together: choose one',
     oneCache: 'Cannot tell which caches are meant: give a key, or --all',
     noCache: (key: string, slug: string) => `Cannot delete the cache "${key}": ${slug} has none with this key`,
     noPipeline: (slug: string) => `Cannot find a pipeline of ${slug}: there is none yet`,

@@ -75,6 +75,7 @@ export const textsZh: Texts = {
 
   options: {
     noCache: '步骤既不恢复也不保存缓存',
+    noReuse: '即使已有可复用的结果，步骤也照常运行',
     allCaches: '项目的全部缓存',
     help: '显示此帮助',
     url: 'Gantry 的地址（默认：GANTRY_URL、当前克隆、最近的登录）',
@@ -404,7 +405,7 @@ export const textsZh: Texts = {
     badCount: (option, text) => `无法将“${text}”用于 ${option}：请写整数`,
     badDuration: (text) => `无法将“${text}”用作时间：请写成 30s、10m 或 1h`,
     badParameter: (text) => `无法将“${text}”用作参数：请写成 KEY=VALUE`,
-    oneRerun: '--failed、--workflow 与 --parameter 或 --no-cache 不能同时使用：请选择其一',
+    oneRerun: '--failed、--workflow 与 --parameter、--no-cache 或 --no-reuse 不能同时使用：请选择其一',
     oneCache: '不清楚要删除哪些缓存：请给出键，或使用 --all',
     noCache: (key, slug) => `无法删除缓存“${key}”：${slug} 没有这个键的缓存`,
     noPipeline: (slug) => `找不到 ${slug} 的流水线：还没有运行过`,

@@ -1,12 +1,19 @@
+import type { PullRequestFacts } from './pull-request.ts';
 import type { TraceEntry } from './trace.ts';
+import type { Trust } from './trust.ts';
 
 /** What can start a pipeline. A promotion and a rollback repeat an earlier one, towards a target. */
-export const eventKinds = ['push', 'tag', 'manual', 'promote', 'rollback', 'cron'] as const;
+export const eventKinds = ['push', 'tag', 'pull_request', 'manual', 'promote', 'rollback', 'cron'] as const;
 export type EventKind = (typeof eventKinds)[number];
 
 /** Whether an option of `git push -o` asks for no pipeline: `ci.skip`, the word that other systems know. */
 export function isSkippingOption(option: string): boolean {
   return option.trim().toLowerCase() === 'ci.skip';
+}
+
+/** Whether an option of `git push -o` asks for steps that run although earlier results could stand for them. */
+export function isNoReuseOption(option: string): boolean {
+  return option.trim().toLowerCase() === 'gantry.no-reuse';
 }
 
 /**
@@ -19,11 +26,11 @@ export interface Event {
   readonly kind: EventKind;
   /**
    * `push:<project>:<ref>:<old>:<new>:<push id>`, `manual:<idempotency key or id>`, `cron:<cron id>:<slot in UTC>`,
-   * `webhook:<incoming webhook id>:<webhook-id>`,
+   * `webhook:<incoming webhook id>:<webhook-id>`, `pull-request:<project>:<number>:<revision>`,
    * `rerun:…` for one more run with other parameters: the same event never twice.
    */
   readonly key: string;
-  /** `refs/heads/main`, `refs/tags/v1`. */
+  /** `refs/heads/main`, `refs/tags/v1`, `refs/pull/3/head`. */
   readonly ref: string;
   /** The reference's value before; all zeros when it was made. */
   readonly before: string;
@@ -42,10 +49,16 @@ export interface Event {
   readonly cron?: string | undefined;
   /** Name of the incoming webhook that started it. */
   readonly webhook?: string | undefined;
+  /** The pull request as it then was. */
+  readonly pullRequest?: PullRequestFacts | undefined;
+  /** Whose work it is; absent = `trusted`. */
+  readonly trust?: Trust | undefined;
   /** What the push asked for: `git push -o ci.skip`. */
   readonly pushOptions?: readonly string[] | undefined;
   /** Whoever started it asked for steps without caches. */
   readonly ignoresCaches?: boolean | undefined;
+  /** Whoever started it asked for steps that run although earlier results could stand for them. */
+  readonly ignoresReuse?: boolean | undefined;
   readonly createdAt: Date;
   /** Set once planned: with a pipeline, or with none and the trace that says why. */
   readonly plannedAt?: Date | undefined;

@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { Event, EventKind, EventStore, NewEvent, NewPushIntent, PushIntent } from '../core/event.ts';
+import type { PullRequestFacts } from '../core/pull-request.ts';
 import type { TraceEntry } from '../core/trace.ts';
 import type { Connection } from './connection.ts';
 import { fromJson, toDate, toJson } from './json-column.ts';
@@ -28,6 +29,9 @@ export function createEventStore(connection: Connection): EventStore {
     'webhook',
     'push_options',
     'ignores_caches',
+    'ignores_reuse',
+    'pull_request',
+    'trust',
     'created_at',
     'planned_at',
     'pipeline_id',
@@ -54,6 +58,9 @@ export function createEventStore(connection: Connection): EventStore {
     webhook: string | undefined;
     pushOptions: string | null;
     ignoresCaches: number | null;
+    ignoresReuse: number | null;
+    pullRequestJson: string | null;
+    trust: string | undefined;
     createdAt: Date;
   }>()(connection, (_, value) =>
     db
@@ -74,6 +81,9 @@ export function createEventStore(connection: Connection): EventStore {
         webhook: value.webhook,
         push_options: value.pushOptions,
         ignores_caches: value.ignoresCaches,
+        ignores_reuse: value.ignoresReuse,
+        pull_request: value.pullRequestJson,
+        trust: value.trust,
         created_at: value.createdAt,
       })
       .onConflict((conflict) => conflict.column('key').doNothing())
@@ -135,6 +145,9 @@ export function createEventStore(connection: Connection): EventStore {
         webhook: event.webhook,
         pushOptions: optionsText(event.pushOptions),
         ignoresCaches: event.ignoresCaches ? 1 : null,
+        ignoresReuse: event.ignoresReuse ? 1 : null,
+        pullRequestJson: toJson(event.pullRequest),
+        trust: event.trust,
       });
       if (inserted) return { event: toEvent(inserted), isNew: true };
       const [known] = await byKey.run({ key: event.key });
@@ -229,6 +242,9 @@ function toEvent(row: Omit<Selectable<Tables['event']>, 'trace'>): Event {
     webhook: row.webhook ?? undefined,
     pushOptions: fromJson<string[]>(row.push_options),
     ...(row.ignores_caches ? { ignoresCaches: true } : {}),
+    ...(row.ignores_reuse ? { ignoresReuse: true } : {}),
+    ...(row.pull_request === null ? {} : { pullRequest: fromJson<PullRequestFacts>(row.pull_request) }),
+    ...(row.trust === 'untrusted' ? { trust: 'untrusted' } : {}),
     createdAt: new Date(row.created_at),
     plannedAt: toDate(row.planned_at),
     pipelineId: row.pipeline_id ?? undefined,

@@ -119,10 +119,27 @@ export interface Tables {
     webhook: MaybeText;
     push_options: MaybeText;
     ignores_caches: MaybeNumber;
+    ignores_reuse: MaybeNumber;
+    pull_request: MaybeText;
+    trust: MaybeText;
     created_at: Instant;
     planned_at: MaybeInstant;
     pipeline_id: MaybeNumber;
     trace: MaybeText;
+  };
+  artifact: {
+    id: Generated<number>;
+    project_id: number;
+    pipeline_id: number;
+    workflow_id: number;
+    attempt: number;
+    step: string;
+    name: string;
+    digest: string;
+    size_bytes: number;
+    entries: number;
+    created_at: Instant;
+    expires_at: Instant;
   };
   cache_use: {
     project_id: number;
@@ -183,9 +200,51 @@ export interface Tables {
     error: MaybeText;
     path: string;
     dialect: string;
+    pull_request: MaybeText;
+    trust: MaybeText;
+    approval: MaybeText;
+    has_approved_secrets: MaybeFlag;
     created_at: Instant;
     started_at: MaybeInstant;
     finished_at: MaybeInstant;
+  };
+  pull_request: {
+    id: Generated<number>;
+    project_id: number;
+    number: number;
+    title: string;
+    source_project_id: number;
+    source_branch: string;
+    target_branch: string;
+    head: string;
+    state: string;
+    revision: number;
+    author_name: string;
+    author_id: MaybeNumber;
+    created_at: Instant;
+    updated_at: Instant;
+  };
+  approval: {
+    id: Generated<number>;
+    project_id: number;
+    pipeline_id: number;
+    pull_request: MaybeNumber;
+    head: string;
+    configuration: string;
+    reason: string;
+    state: string;
+    has_secrets: Flag;
+    decided_by: MaybeText;
+    decided_at: MaybeInstant;
+    created_at: Instant;
+  };
+  signing_key: {
+    project_id: number;
+    key_id: string;
+    wrapped_key: Buffer;
+    nonce: Buffer;
+    ciphertext: Buffer;
+    created_at: Instant;
   };
   workflow: {
     id: Generated<number>;

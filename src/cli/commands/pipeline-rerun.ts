@@ -12,6 +12,7 @@ interface PipelineRerunOptions extends JsonOption, ProjectOption {
   readonly parameter?: readonly string[];
   readonly param?: readonly string[];
   readonly cache?: boolean;
+  readonly reuse?: boolean;
   readonly watch?: true;
 }
 
@@ -24,6 +25,7 @@ export function addPipelineRerun(parent: Command, cli: Cli): void {
     .option('-P, --parameter <KEY=VALUE>', texts.options.otherParameter, collect)
     .addOption(new Option('--param <KEY=VALUE>').argParser(collect).hideHelp())
     .option('--no-cache', texts.options.noCache)
+    .option('--no-reuse', texts.options.noReuse)
     .option('-w, --watch', texts.options.watch)
     .addHelpText(
       'before',
@@ -51,15 +53,20 @@ export function addPipelineRerun(parent: Command, cli: Cli): void {
 type Body =
   | { readonly only: 'all' | 'failed' }
   | { readonly workflow: string }
-  | { readonly parameters: Record<string, string>; readonly ignoresCaches?: boolean };
+  | { readonly parameters: Record<string, string>; readonly ignoresCaches?: true; readonly ignoresReuse?: true };
 
-function bodyOf(cli: Cli, { failed, workflow, parameter, param, cache }: PipelineRerunOptions): Body {
+function bodyOf(cli: Cli, { failed, workflow, parameter, param, cache, reuse }: PipelineRerunOptions): Body {
   const given = parameter || param ? [...(parameter ?? []), ...(param ?? [])] : undefined;
-  const ignored = cache === false ? true : undefined;
+  const ignored =
+    cache === false || reuse === false
+      ? {
+          ...(cache === false ? { ignoresCaches: true as const } : {}),
+          ...(reuse === false ? { ignoresReuse: true as const } : {}),
+        }
+      : undefined;
   if ([failed, workflow, given ?? ignored].filter((one) => one !== undefined).length > 1)
     throw new GantryError('USAGE_WRONG', cli.texts.errors.oneRerun);
   if (workflow !== undefined) return { workflow };
-  if (given ?? ignored)
-    return { parameters: parametersOf(cli, given ?? []), ...(ignored ? { ignoresCaches: true } : {}) };
+  if (given ?? ignored) return { parameters: parametersOf(cli, given ?? []), ...ignored };
   return { only: failed ? 'failed' : 'all' };
 }

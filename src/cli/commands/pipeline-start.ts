@@ -9,6 +9,7 @@ interface PipelineStartOptions extends JsonOption, ProjectOption {
   readonly ref?: string;
   readonly parameter?: readonly string[];
   readonly cache?: boolean;
+  readonly reuse?: boolean;
   readonly watch?: true;
 }
 
@@ -19,6 +20,7 @@ export function addPipelineStart(parent: Command, cli: Cli): void {
     .option('--ref <branch or tag>', texts.options.ref)
     .option('-P, --parameter <KEY=VALUE>', texts.options.parameter, collect)
     .option('--no-cache', texts.options.noCache)
+    .option('--no-reuse', texts.options.noReuse)
     .option('-w, --watch', texts.options.watch)
     .addHelpText('before', `${texts.examples}\n  gantry pipeline start --ref main --parameter TARGET=staging --watch\n`)
     .action(async (options: PipelineStartOptions) => {
@@ -31,6 +33,7 @@ export function addPipelineStart(parent: Command, cli: Cli): void {
           parameters,
           ...(options.ref === undefined ? {} : { ref: options.ref }),
           ...(options.cache === false ? { ignoresCaches: true } : {}),
+          ...(options.reuse === false ? { ignoresReuse: true } : {}),
         },
         // One key for this call of the command: a repetition by the network starts nothing twice.
         idempotencyKey: randomUUID(),

@@ -64,6 +64,7 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
         ref: body.ref,
         parameters: body.parameters,
         ignoresCaches: body.ignoresCaches,
+        ignoresReuse: body.ignoresReuse,
         person: personOf(request),
         idempotencyKey: request.idempotencyKey,
       });
@@ -170,9 +171,9 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
       const person = personOf(request);
       if ('parameters' in body) {
         const project = await getProject(store, params);
-        const { parameters, ignoresCaches } = body;
+        const { parameters, ignoresCaches, ignoresReuse } = body;
         const { idempotencyKey } = request;
-        const repetition = { project, pipeline, parameters, ignoresCaches, person, idempotencyKey };
+        const repetition = { project, pipeline, parameters, ignoresCaches, ignoresReuse, person, idempotencyKey };
         return pipelineView(await notingRefusals(request, params, repeatPipeline(deps, repetition)));
       }
       if (pipeline.target !== undefined) {

@@ -1,5 +1,5 @@
 import { GantryError } from '../../core/errors.ts';
-import { type Event, isSkippingOption } from '../../core/event.ts';
+import { type Event, isNoReuseOption, isSkippingOption } from '../../core/event.ts';
 import type { Happening } from '../../core/events.ts';
 import type { NewPipeline, Pipeline, PipelineFacts } from '../../core/pipeline.ts';
 import type { PipelineSettings } from '../../core/pipeline-settings.ts';
@@ -226,7 +226,7 @@ function compileInput(
   const kept = projectFacts(project, publicUrl(), facts.variables);
   return {
     ...kept,
-    ...(event.ignoresCaches && !kept.rules?.ignoresCaches ? { rules: { ...kept.rules, ignoresCaches: 'start' } } : {}),
+    rules: { ...kept.rules, ...whatStarterIgnores(event, kept.rules) },
     files: facts.files,
     blobs: facts.blobs,
     event: {
@@ -248,6 +248,15 @@ function compileInput(
     pipeline: { ...pipeline, link: `${kept.project.link}/pipelines/${pipeline.number}` },
     secretNames: facts.secrets.map(({ name }) => name),
     stepTimeoutMs: project.stepTimeoutMs,
+  };
+}
+
+/** What a project has switched off is off by the project, whoever else asked for it. */
+function whatStarterIgnores(event: Event, rules: PipelineFacts['rules']): PipelineFacts['rules'] {
+  const ignoresReuse = event.ignoresReuse || event.pushOptions?.some(isNoReuseOption);
+  return {
+    ...(event.ignoresCaches && !rules?.ignoresCaches ? { ignoresCaches: 'start' } : {}),
+    ...(ignoresReuse ? { ignoresReuse: 'start' } : {}),
   };
 }
 

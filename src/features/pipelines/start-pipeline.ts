@@ -28,6 +28,8 @@ export interface ManualStart {
   readonly project: Project;
   /** Steps run without caches. */
   readonly ignoresCaches?: boolean | undefined;
+  /** Steps run although earlier results could stand for them. */
+  readonly ignoresReuse?: boolean | undefined;
   /** Branch, tag or full reference; absent = the default branch. */
   readonly ref: string | undefined;
   readonly parameters: Readonly<Record<string, string>>;
@@ -86,6 +88,8 @@ export interface Repetition {
   readonly project: Project;
   /** Steps run without caches. */
   readonly ignoresCaches?: boolean | undefined;
+  /** Steps run although earlier results could stand for them. */
+  readonly ignoresReuse?: boolean | undefined;
   readonly pipeline: Pipeline;
   /** Beside those that the pipeline had, and over them. */
   readonly parameters: Readonly<Record<string, string>>;
@@ -138,7 +142,7 @@ function refuseArchived(project: Project, what: string): void {
 
 async function planStart(
   { store, planner, clock }: StartPipelineDeps,
-  { project, person, parameters, idempotencyKey, ignoresCaches }: Omit<ManualStart, 'ref'>,
+  { project, person, parameters, idempotencyKey, ignoresCaches, ignoresReuse }: Omit<ManualStart, 'ref'>,
   kind: EventKind,
   facts: Pick<NewEvent, 'ref' | 'before' | 'after' | 'target' | 'cron' | 'parentNumber'>,
   keyWord: string = kind,
@@ -155,6 +159,7 @@ async function planStart(
       personId: person.id,
       parameters,
       ...(ignoresCaches ? { ignoresCaches } : {}),
+      ...(ignoresReuse ? { ignoresReuse } : {}),
       createdAt: now,
     }),
   );

@@ -8,6 +8,9 @@ import { crons } from './0007-crons.ts';
 import { webhooks } from './0008-webhooks.ts';
 import { pipelineFacts } from './0009-pipeline-facts.ts';
 import { caches } from './0010-caches.ts';
+import { stepReuse } from './0011-step-reuse.ts';
+import { artifacts } from './0012-artifacts.ts';
+import { pullRequests } from './0013-pull-requests.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, oldest first. One that was released is never changed: add another. */
@@ -22,4 +25,7 @@ export const migrations: readonly Migration[] = [
   webhooks,
   pipelineFacts,
   caches,
+  stepReuse,
+  artifacts,
+  pullRequests,
 ];
