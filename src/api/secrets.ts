@@ -5,7 +5,7 @@ import { ProjectPath } from './projects.ts';
 
 export const OrganisationPath = z.object({ owner: z.string() });
 
-const secretEvents = [...eventKinds, 'pull_request'] as const;
+const secretEvents = eventKinds;
 const glob = z.string().min(1).max(200);
 
 const limits = {

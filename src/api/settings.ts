@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { approvalPolicies } from '../core/approval.ts';
 import { eventKinds } from '../core/event.ts';
 import { supersedableEvents } from '../core/pipeline-settings.ts';
 import { Role } from './accounts.ts';
@@ -29,6 +30,17 @@ export const PipelineSettingsView = z
     promotionRules: rules.meta({
       description: 'The least role for targets that a glob matches; of several the highest',
     }),
+    pullRequestApproval: z.enum(approvalPolicies).meta({
+      description:
+        'Whose pull requests wait for an approval: nobody’s, those of people who may not write, those of forks too, or all',
+    }),
+    ignoresForks: z.boolean().meta({ description: 'Whether pull requests from other projects start nothing' }),
+    usesTargetFile: z
+      .boolean()
+      .meta({ description: 'Whether pull requests run what the pipeline file of their target branch says' }),
+    requiresSignature: z
+      .boolean()
+      .meta({ description: 'Whether pipelines of files without the project’s signature wait for an approval' }),
   })
   .meta({ id: 'PipelineSettings' });
 export type PipelineSettingsView = z.infer<typeof PipelineSettingsView>;
@@ -49,6 +61,10 @@ export const PipelineSettingsChange = z.object({
     .nullable()
     .optional(),
   promotionRules: rules.optional(),
+  pullRequestApproval: z.enum(approvalPolicies).optional(),
+  ignoresForks: z.boolean().optional(),
+  usesTargetFile: z.boolean().optional(),
+  requiresSignature: z.boolean().optional(),
 });
 export type PipelineSettingsChange = z.infer<typeof PipelineSettingsChange>;
 

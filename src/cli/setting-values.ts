@@ -1,4 +1,5 @@
 import type { PipelineSettingsChange, PipelineSettingsView } from '../api/settings.ts';
+import { approvalPolicies } from '../core/approval.ts';
 import { GantryError } from '../core/errors.ts';
 import { eventKinds } from '../core/event.ts';
 import { roles } from '../core/permission.ts';
@@ -30,6 +31,13 @@ export const settingWords: Readonly<Record<string, SettingWords>> = {
   'drone-paths': flag('drone-paths', 'evaluatesDronePaths'),
   'tolerate-filtered-steps': flag('tolerate-filtered-steps', 'toleratesFilteredSteps'),
   'ignore-caches': flag('ignore-caches', 'ignoresCaches'),
+  'pull-request-approval': {
+    show: ({ pullRequestApproval }) => pullRequestApproval,
+    read: (text, cli) => ({ pullRequestApproval: oneOf(cli, 'pull-request-approval', text, approvalPolicies) }),
+  },
+  'ignore-forks': flag('ignore-forks', 'ignoresForks'),
+  'target-file': flag('target-file', 'usesTargetFile'),
+  'require-signature': flag('require-signature', 'requiresSignature'),
   'step-timeout': {
     show: ({ stepTimeoutMs }) => formatDuration(stepTimeoutMs),
     read: (text, cli) => ({ stepTimeoutMs: durationMs(cli, text) }),
@@ -54,7 +62,11 @@ export const settingWords: Readonly<Record<string, SettingWords>> = {
   },
 };
 
-function flag(key: string, field: 'evaluatesDronePaths' | 'toleratesFilteredSteps' | 'ignoresCaches'): SettingWords {
+type Flag = {
+  [Key in keyof PipelineSettingsView]: PipelineSettingsView[Key] extends boolean ? Key : never;
+}[keyof PipelineSettingsView];
+
+function flag(key: string, field: Flag): SettingWords {
   return {
     show: (settings) => (settings[field] ? 'on' : 'off'),
     read: (text, cli) => ({ [field]: oneOf(cli, key, text, ['on', 'off']) === 'on' }),

@@ -1,4 +1,5 @@
 import { type Selectable, sql } from 'kysely';
+import { type ApprovalState, isHeld } from '../core/approval.ts';
 import type { EventKind } from '../core/event.ts';
 import type {
   FailureExcerpt,
@@ -18,6 +19,7 @@ import type {
 } from '../core/pipeline.ts';
 import { maxPassedLookback } from '../core/pipeline.ts';
 import type { PipelinePlan, WorkflowPlan } from '../core/plan.ts';
+import type { PullRequestFacts } from '../core/pull-request.ts';
 import type { TraceEntry } from '../core/trace.ts';
 import type { Connection } from './connection.ts';
 import { fromCursor, toCursor } from './cursor.ts';
@@ -54,12 +56,27 @@ const stepInsertion = insertion('step', [
 interface NewPipelineValues
   extends Omit<
     NewPipeline,
-    'facts' | 'parameters' | 'target' | 'parentNumber' | 'cron' | 'error' | 'startedAt' | 'finishedAt'
+    | 'facts'
+    | 'parameters'
+    | 'target'
+    | 'parentNumber'
+    | 'cron'
+    | 'pullRequest'
+    | 'trust'
+    | 'approval'
+    | 'hasApprovedSecrets'
+    | 'error'
+    | 'startedAt'
+    | 'finishedAt'
   > {
   readonly parametersJson: string;
   readonly target: string | undefined;
   readonly parentNumber: number | undefined;
   readonly cron: string | undefined;
+  readonly pullRequestJson: string | null;
+  readonly trust: string | undefined;
+  readonly approval: string | undefined;
+  readonly hasApprovedSecrets: boolean | undefined;
   readonly errorJson: string | null;
   readonly startedAt: Date | undefined;
   readonly finishedAt: Date | undefined;
@@ -136,6 +153,10 @@ export function createPipelineStore(connection: Connection): PipelineStore {
         target: value.target,
         parent_number: value.parentNumber,
         cron: value.cron,
+        pull_request: value.pullRequestJson,
+        trust: value.trust,
+        approval: value.approval,
+        has_approved_secrets: value.hasApprovedSecrets,
         error: value.errorJson,
         path: value.path,
         dialect: value.dialect,
@@ -275,7 +296,8 @@ export function createPipelineStore(connection: Connection): PipelineStore {
   async function createWorkflows(pipeline: Pipeline, plan: PipelinePlan): Promise<readonly Workflow[]> {
     const created: Workflow[] = [];
     for (const [position, workflowPlan] of plan.workflows.entries()) {
-      const waits = workflowPlan.dependsOn.length > 0 || workflowPlan.blocked !== undefined;
+      const waits =
+        isHeld(pipeline.approval) || workflowPlan.dependsOn.length > 0 || workflowPlan.blocked !== undefined;
       const values = {
         pipelineId: pipeline.id,
         projectId: pipeline.projectId,
@@ -400,6 +422,10 @@ export function createPipelineStore(connection: Connection): PipelineStore {
         target: pipeline.target,
         parentNumber: pipeline.parentNumber,
         cron: pipeline.cron,
+        pullRequestJson: toJson(pipeline.pullRequest),
+        trust: pipeline.trust,
+        approval: pipeline.approval,
+        hasApprovedSecrets: pipeline.hasApprovedSecrets,
         errorJson: toJson(pipeline.error),
         startedAt: pipeline.startedAt,
         finishedAt: pipeline.finishedAt,
@@ -409,6 +435,13 @@ export function createPipelineStore(connection: Connection): PipelineStore {
       if (pipeline.facts) await insertFacts.run({ pipelineId: created.id, facts: JSON.stringify(pipeline.facts) });
       const createdWorkflows = await createWorkflows(created, plan);
       return { pipeline: created, workflows: createdWorkflows, steps: await createSteps(createdWorkflows) };
+    },
+    async setApproval(id, approval, hasSecrets) {
+      await db
+        .updateTable('pipeline')
+        .set({ approval, has_approved_secrets: hasSecrets })
+        .where('id', '=', id)
+        .execute();
     },
     async setStatus(id, change) {
       await changeStatus.run({
@@ -533,6 +566,10 @@ function toPipeline(row: Selectable<Tables['pipeline']>): Pipeline {
     target: row.target ?? undefined,
     parentNumber: row.parent_number ?? undefined,
     cron: row.cron ?? undefined,
+    ...(row.pull_request === null ? {} : { pullRequest: fromJson<PullRequestFacts>(row.pull_request) }),
+    ...(row.trust === 'untrusted' ? { trust: 'untrusted' } : {}),
+    ...(row.approval === null ? {} : { approval: row.approval as ApprovalState }),
+    ...(row.has_approved_secrets ? { hasApprovedSecrets: true } : {}),
     error: fromJson<PipelineError>(row.error),
     path: row.path,
     dialect: row.dialect,

@@ -1,5 +1,7 @@
 import type { StoredHappening } from '../core/events.ts';
 import type { Stores } from '../core/unit-of-work.ts';
+import { createApprovalStore } from './approval-store.ts';
+import { createArtifactStore } from './artifact-store.ts';
 import { createAuditStore } from './audit-store.ts';
 import { createCacheUseStore } from './cache-use-store.ts';
 import type { Connection } from './connection.ts';
@@ -14,11 +16,13 @@ import { createPasswordLinkStore } from './password-link-store.ts';
 import { createPersonStore } from './person-store.ts';
 import { createPipelineStore } from './pipeline-store.ts';
 import { createProjectStore } from './project-store.ts';
+import { createPullRequestStore } from './pull-request-store.ts';
 import { createRateLimitStore } from './rate-limit-store.ts';
 import { createRegistryLoginStore } from './registry-login-store.ts';
 import { createSecretStore } from './secret-store.ts';
 import { createSessionStore } from './session-store.ts';
 import { createSettingStore } from './setting-store.ts';
+import { createSigningKeyStore } from './signing-key-store.ts';
 import { createTokenStore } from './token-store.ts';
 import { createVariableStore } from './variable-store.ts';
 import { createWebhookStore } from './webhook-store.ts';
@@ -41,7 +45,11 @@ export function createStores(
     events: createEventStore(connection),
     crons: createCronStore(connection),
     cacheUses: createCacheUseStore(connection),
+    artifacts: createArtifactStore(connection),
     pipelines: createPipelineStore(connection),
+    pullRequests: createPullRequestStore(connection),
+    approvals: createApprovalStore(connection),
+    signingKeys: createSigningKeyStore(connection),
     secrets: createSecretStore(connection),
     variables: createVariableStore(connection),
     registryLogins: createRegistryLoginStore(connection),

@@ -81,6 +81,7 @@ export const uiEn = {
   eventKind: {
     push: 'push',
     tag: 'tag',
+    pull_request: 'pull request',
     manual: 'started by hand',
     promote: 'promotion',
     rollback: 'rollback',

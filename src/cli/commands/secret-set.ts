@@ -14,7 +14,7 @@ interface SecretSetOptions extends JsonOption, HolderOptions {
   readonly pluginsOnly?: boolean;
 }
 
-const events = [...eventKinds, 'pull_request'] as const;
+const events = eventKinds;
 
 /** `gantry secret set NAME`: the value is never an argument, where everybody on the host could read it. */
 export function addSecretSet(parent: Command, cli: Cli): void {

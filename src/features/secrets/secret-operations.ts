@@ -11,6 +11,9 @@ import type { SealingDeps } from './deps.ts';
 import { keyIdSetting } from './deps.ts';
 import { seal } from './seal.ts';
 
+/** Pull requests bring commands of whoever made them: a secret is given to those only where somebody says so. */
+const usualEvents = eventKinds.filter((kind) => kind !== 'pull_request');
+
 /** Masking shorter values would black out half of every log. */
 const shortestMasked = 4;
 
@@ -75,7 +78,7 @@ export function secretOperations({ store, clock, keyFile }: SealingDeps) {
 /** What a request does not name stays: whoever replaces a value does not widen who gets it. */
 function limitsOf(body: SecretBody, before: SecretLimits | undefined): SecretLimits {
   return {
-    events: [...new Set(body.events ?? before?.events ?? eventKinds)],
+    events: [...new Set(body.events ?? before?.events ?? usualEvents)],
     branches: [...new Set(body.branches ?? before?.branches ?? [])],
     images: [...new Set(body.images ?? before?.images ?? [])],
     isForPluginsOnly: body.isForPluginsOnly ?? before?.isForPluginsOnly ?? false,

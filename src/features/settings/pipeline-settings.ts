@@ -91,6 +91,10 @@ function settingsView({ pipelines, stepTimeoutMs }: Project): PipelineSettingsVi
     stepTimeoutMs,
     timeoutMs: pipelines.timeoutMs ?? null,
     promotionRules: pipelines.promotionRules.map(({ target, role }) => ({ target, role })),
+    pullRequestApproval: pipelines.pullRequestApproval,
+    ignoresForks: pipelines.ignoresForks,
+    usesTargetFile: pipelines.usesTargetFile,
+    requiresSignature: pipelines.requiresSignature,
   };
 }
 

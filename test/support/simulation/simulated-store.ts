@@ -143,10 +143,14 @@ export class SimulatedStore {
       projects: this.#projectStore(),
       crons: absent('crons'),
       cacheUses: absent('cacheUses'),
+      artifacts: absent('artifacts'),
       webhooks: absent('webhooks'),
       incomingWebhooks: absent('incomingWebhooks'),
       events: this.#eventStore(),
       pipelines: this.#pipelineStore(),
+      pullRequests: absent('pullRequests'),
+      approvals: absent('approvals'),
+      signingKeys: absent('signingKeys'),
       happenings: this.#happeningStore(),
     };
   }
