@@ -114,6 +114,8 @@ function outcomeSentence(outcome: NonNullable<Step['outcome']>, language: Langua
       return isEnglish ? `cancelled: ${outcome.reason}` : `已取消：${outcome.reason}`;
     case 'cannot-start':
       return isEnglish ? `cannot start: ${outcome.message}` : `无法启动：${outcome.message}`;
+    case 'artifact-failed':
+      return isEnglish ? outcome.message : `产物：${outcome.message}`;
     case 'infrastructure':
       return isEnglish ? `infrastructure: ${outcome.message}` : `基础设施故障：${outcome.message}`;
   }
