@@ -1,7 +1,7 @@
 import { EVENT_ID, type Event, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml';
 import { readLenientYaml } from './read-lenient-yaml.ts';
 import { maxYamlDepth, type YamlEntry, YamlError, type YamlNode } from './yaml-node.ts';
-import { YamlTree } from './yaml-tree.ts';
+import { refuseMeasure, shortTag, spliced } from './yaml-tree.ts';
 
 /**
  * Reads one YAML document; `undefined` when it holds nothing but comments. Throws `YamlError`.
@@ -23,86 +23,138 @@ export function readYaml(
     }
     return readLenientYaml(text, new YamlError(error.reason, offset), splicesLists);
   }
-  return treeOf(text, events, splicesLists);
+  return new TreeOfEvents(text, splicesLists).build(events);
 }
 
+/** A list or map that has not ended, and what stands in it so far. */
 interface OpenNode {
   readonly isMap: boolean;
   readonly nodes: YamlNode[];
   readonly tag: string | undefined;
   readonly anchor: string | undefined;
   readonly offset: number;
+  visits: number;
+  depth: number;
 }
 
-function treeOf(text: string, events: readonly Event[], splicesLists: boolean): YamlNode | undefined {
-  const tree = new YamlTree(splicesLists);
-  const open: OpenNode[] = [];
-  let root: YamlNode | undefined;
-  let lastOffset = 0;
-  const slice = (start: number, end: number): string | undefined => (start < 0 ? undefined : text.slice(start, end));
-  const place = (node: YamlNode, anchor: string | undefined): void => {
-    if (anchor !== undefined) tree.anchor(anchor, node);
-    const parent = open.at(-1);
-    if (parent) parent.nodes.push(node);
-    else root = node;
-  };
+/** A node that an alias may name, with its measure. */
+interface Anchored {
+  readonly node: YamlNode;
+  readonly visits: number;
+  readonly depth: number;
+}
 
-  let documents = 0;
-  for (const event of events) {
-    switch (event.type) {
-      case EVENT_ID.DOCUMENT:
-        documents += 1;
-        if (documents > 1) throw new YamlError('a second document begins here', lastOffset);
-        break;
-      case EVENT_ID.SCALAR: {
-        if (event.valueStart >= 0) lastOffset = event.valueStart;
-        place(
-          tree.scalar(
-            event.valueStart < 0 ? '' : getScalarValue(text, event),
-            event.style === SCALAR_STYLE.PLAIN,
-            slice(event.tagStart, event.tagEnd),
-            lastOffset,
-          ),
-          slice(event.anchorStart, event.anchorEnd),
-        );
-        break;
-      }
-      case EVENT_ID.ALIAS: {
-        const name = text.slice(event.anchorStart, event.anchorEnd);
-        lastOffset = event.anchorStart;
-        place(tree.alias(name, event.anchorStart), undefined);
-        break;
-      }
-      case EVENT_ID.SEQUENCE:
-      case EVENT_ID.MAPPING:
-        lastOffset = Math.max(event.start, 0);
-        open.push({
-          isMap: event.type === EVENT_ID.MAPPING,
-          nodes: [],
-          tag: slice(event.tagStart, event.tagEnd),
-          anchor: slice(event.anchorStart, event.anchorEnd),
-          offset: lastOffset,
-        });
-        break;
-      case EVENT_ID.POP: {
-        const closed = open.pop();
-        if (!closed) break; // the document itself
-        const { tag, offset } = closed;
-        place(
-          closed.isMap ? tree.map(entriesOf(closed.nodes), tag, offset) : tree.list(closed.nodes, tag, offset),
-          closed.anchor,
-        );
-        break;
+/**
+ * Builds the tree and refuses what is too deep or too much once aliases are followed (`YamlTree` does the same for
+ * another reader). An alias is the very node that it names, so a bomb costs nothing to build; measures go up with the
+ * nodes and are kept for those with an anchor alone.
+ */
+class TreeOfEvents {
+  readonly #text: string;
+  readonly #splicesLists: boolean;
+  readonly #open: OpenNode[] = [];
+  readonly #anchors = new Map<string, Anchored>();
+  #root: YamlNode | undefined;
+
+  constructor(text: string, splicesLists: boolean) {
+    this.#text = text;
+    this.#splicesLists = splicesLists;
+  }
+
+  build(events: readonly Event[]): YamlNode | undefined {
+    const text = this.#text;
+    let lastOffset = 0;
+    let documents = 0;
+    for (const event of events) {
+      switch (event.type) {
+        case EVENT_ID.DOCUMENT:
+          documents += 1;
+          if (documents > 1) throw new YamlError('a second document begins here', lastOffset);
+          break;
+        case EVENT_ID.SCALAR: {
+          if (event.valueStart >= 0) lastOffset = event.valueStart;
+          const node: YamlNode = {
+            kind: 'scalar',
+            text: event.valueStart < 0 ? '' : getScalarValue(text, event),
+            isPlain: event.style === SCALAR_STYLE.PLAIN,
+            tag: this.#tag(event),
+            offset: lastOffset,
+          };
+          this.#place(node, 1, 0, this.#anchorName(event));
+          break;
+        }
+        case EVENT_ID.ALIAS: {
+          lastOffset = event.anchorStart;
+          const name = text.slice(event.anchorStart, event.anchorEnd);
+          // A node cannot hold itself: its anchor is known only when it ends.
+          const named = this.#anchors.get(name);
+          if (!named) throw new YamlError(`the alias *${name} names no anchor before it`, lastOffset);
+          this.#place(named.node, named.visits, named.depth, undefined);
+          break;
+        }
+        case EVENT_ID.SEQUENCE:
+        case EVENT_ID.MAPPING:
+          lastOffset = Math.max(event.start, 0);
+          this.#open.push({
+            isMap: event.type === EVENT_ID.MAPPING,
+            nodes: [],
+            tag: this.#tag(event),
+            anchor: this.#anchorName(event),
+            offset: lastOffset,
+            visits: 1,
+            depth: 0,
+          });
+          break;
+        case EVENT_ID.POP: {
+          const closed = this.#open.pop();
+          if (closed) this.#close(closed);
+          break;
+        }
       }
     }
+    return this.#root;
   }
-  return root;
+
+  #tag({ tagStart, tagEnd }: { readonly tagStart: number; readonly tagEnd: number }): string | undefined {
+    return tagStart < 0 ? undefined : shortTag(this.#text.slice(tagStart, tagEnd));
+  }
+
+  #anchorName({
+    anchorStart,
+    anchorEnd,
+  }: {
+    readonly anchorStart: number;
+    readonly anchorEnd: number;
+  }): string | undefined {
+    return anchorStart < 0 ? undefined : this.#text.slice(anchorStart, anchorEnd);
+  }
+
+  #close({ isMap, nodes, tag, anchor, offset, visits, depth }: OpenNode): void {
+    refuseMeasure(visits, depth, offset);
+    const node: YamlNode = isMap
+      ? { kind: 'map', entries: entriesOf(nodes), tag, offset }
+      : { kind: 'list', items: this.#splicesLists ? spliced(nodes) : nodes, tag, offset };
+    this.#place(node, visits, depth, anchor);
+  }
+
+  #place(node: YamlNode, visits: number, depth: number, anchor: string | undefined): void {
+    if (anchor !== undefined) this.#anchors.set(anchor, { node, visits, depth });
+    const parent = this.#open.at(-1);
+    if (!parent) {
+      this.#root = node;
+      return;
+    }
+    parent.nodes.push(node);
+    parent.visits += visits;
+    if (depth >= parent.depth) parent.depth = depth + 1;
+  }
 }
 
 function entriesOf(nodes: readonly YamlNode[]): YamlEntry[] {
   const entries: YamlEntry[] = [];
   for (let i = 0; i + 1 < nodes.length; i += 2) {
-    const [key, value] = [nodes[i], nodes[i + 1]];
+    const key = nodes[i];
+    const value = nodes[i + 1];
     if (key && value) entries.push({ key, value });
   }
   return entries;

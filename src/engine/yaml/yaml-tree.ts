@@ -27,7 +27,7 @@ export class YamlTree {
   }
 
   list(written: readonly YamlNode[], tag: string | undefined, offset: number): YamlNode {
-    const items = this.#splicesLists ? written.flatMap((item) => mergedItems(item) ?? [item]) : written;
+    const items = this.#splicesLists ? spliced(written) : written;
     return this.#measured({ kind: 'list', items, tag: shortTag(tag), offset }, items);
   }
 
@@ -57,24 +57,34 @@ export class YamlTree {
       visits += measure?.visits ?? 1;
       depth = Math.max(depth, (measure?.depth ?? 0) + 1);
     }
-    if (visits > maxYamlVisits) {
-      throw new YamlError(`more than ${maxYamlVisits} values once aliases are followed`, node.offset);
-    }
-    if (depth > maxYamlDepth) throw new YamlError(`nested deeper than ${maxYamlDepth} levels`, node.offset);
+    refuseMeasure(visits, depth, node.offset);
     this.#measures.set(node, { visits, depth });
     return node;
   }
 }
 
+/** Throws `YamlError` for a list or map that is too deep, or too much, once aliases are followed. */
+export function refuseMeasure(visits: number, depth: number, offset: number): void {
+  if (visits > maxYamlVisits)
+    throw new YamlError(`more than ${maxYamlVisits} values once aliases are followed`, offset);
+  if (depth > maxYamlDepth) throw new YamlError(`nested deeper than ${maxYamlDepth} levels`, offset);
+}
+
+/** Items of a list, with those of another where `- <<: *list` stands (pipelines.md 4). */
+export function spliced(items: readonly YamlNode[]): readonly YamlNode[] {
+  return items.some((item) => mergedItems(item)) ? items.flatMap((item) => mergedItems(item) ?? [item]) : items;
+}
+
 /** What `<<: [a, b]`, alone in an item of a list, merges into it. */
 function mergedItems(item: YamlNode): readonly YamlNode[] | undefined {
-  const [entry, ...others] = item.kind === 'map' ? item.entries : [];
-  const isMerge = entry?.key.kind === 'scalar' && entry.key.isPlain && entry.key.text === '<<' && others.length === 0;
+  if (item.kind !== 'map' || item.entries.length !== 1) return undefined;
+  const [entry] = item.entries;
+  const isMerge = entry?.key.kind === 'scalar' && entry.key.isPlain && entry.key.text === '<<';
   return isMerge && entry.value.kind === 'list' ? entry.value.items : undefined;
 }
 
 /** `!!str` for each way to write it. */
-function shortTag(tag: string | undefined): string | undefined {
+export function shortTag(tag: string | undefined): string | undefined {
   const found = tag === undefined ? null : /^(?:!<)?tag:yaml\.org,2002:(\w+)>?$/.exec(tag);
   return found ? `!!${found[1]}` : tag;
 }
