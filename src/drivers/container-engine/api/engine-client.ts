@@ -9,7 +9,7 @@ export interface CallOptions {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   /** An object becomes JSON; a stream or bytes go as a tar. */
   readonly body?: object | Readable | Buffer | undefined;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   /** From the call to the end of the answer; for streams, the longest silence. Default: a minute. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
@@ -54,14 +54,14 @@ export class EngineClient {
     throw refusal(response.statusCode ?? 500, await readWhole(response, messageLimitBytes));
   }
 
-  /** A connection that carries bytes both ways from now on: `attach`. */
-  async upgrade(path: string, options: CallOptions = {}): Promise<Socket> {
+  /** A connection that carries bytes both ways from now on: `attach`, and (`h2c`) the session of a build. */
+  async upgrade(path: string, options: CallOptions & { readonly protocol?: 'tcp' | 'h2c' } = {}): Promise<Socket> {
     const versioned = await this.#versioned(path);
-    const { timeoutMs = defaultTimeoutMs, signal } = options;
+    const { timeoutMs = defaultTimeoutMs, signal, protocol = 'tcp' } = options;
     return new Promise((resolve, reject) => {
       const sent = this.#open('POST', versioned, {
         ...options,
-        headers: { ...options.headers, Connection: 'Upgrade', Upgrade: 'tcp' },
+        headers: { ...options.headers, Connection: 'Upgrade', Upgrade: protocol },
         agent: false,
       });
       const timer = setTimeout(() => sent.destroy(silence('POST', path, timeoutMs)), timeoutMs);

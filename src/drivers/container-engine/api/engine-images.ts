@@ -5,8 +5,9 @@ import type { ComposedImage, ComposedImages, RegistryCredentials } from '../../.
 import type { PortPlan, PullPolicy } from '../../../core/plan.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { EngineClient } from './engine-client.ts';
-import { EngineError, EngineUnreachable, isNotFound } from './engine-error.ts';
+import { EngineError, isNotFound } from './engine-error.ts';
 import { writeImageArchive } from './image-archive.ts';
+import { jsonMessages } from './json-messages.ts';
 import { findCredentials, pullRule, withRegistry } from './pull-policy.ts';
 import { type PullMessage, PullProgress } from './pull-progress.ts';
 
@@ -146,7 +147,7 @@ export class EngineImages {
       body: archive,
       timeoutMs: loadSilenceMs,
     });
-    for await (const message of messages(answer)) {
+    for await (const message of jsonMessages<PullMessage>(answer)) {
       const fault = faultOf(message);
       if (fault !== undefined)
         throw new GantryError('IMAGE_INVALID', `Cannot load ${reference} into the engine: ${fault}`);
@@ -196,7 +197,7 @@ export class EngineImages {
       timeoutMs: pullSilenceMs,
     });
     const progress = new PullProgress(name, tell);
-    for await (const message of messages(answer)) {
+    for await (const message of jsonMessages<PullMessage>(answer)) {
       const fault = faultOf(message);
       if (fault !== undefined) {
         answer.destroy();
@@ -238,14 +239,15 @@ function composedTag(reference: string, { digest }: ComposedImage): string {
 }
 
 /** Without a tag an engine would pull every tag there is. */
-function splitTag(name: string): [repository: string, tag: string] {
+export function splitTag(name: string): [repository: string, tag: string] {
   const digest = /^(.+?)(?::[^:/@]+)?@(sha256:[a-f0-9]+)$/.exec(name);
   if (digest) return [digest[1]!, digest[2]!];
   const tag = /^(.+):([^:/]+)$/.exec(name);
   return tag ? [tag[1]!, tag[2]!] : [name, 'latest'];
 }
 
-function authHeader({ username, password, registry }: RegistryCredentials): string {
+/** A login in the form of the header `X-Registry-Auth`. */
+export function authHeader({ username, password, registry }: RegistryCredentials): string {
   const serveraddress = registry.split('/')[0];
   const text = Buffer.from(JSON.stringify({ username, password, serveraddress })).toString('base64');
   // Docker reads the alphabet for addresses with its padding, and takes anything else for no login at all.
@@ -254,37 +256,6 @@ function authHeader({ username, password, registry }: RegistryCredentials): stri
 
 function faultOf(message: PullMessage): string | undefined {
   return message.errorDetail?.message ?? message.error;
-}
-
-/** One JSON document a line; what is none is left out. */
-async function* messages(stream: AsyncIterable<unknown>): AsyncGenerator<PullMessage> {
-  const decoder = new TextDecoder();
-  let text = '';
-  const parse = (line: string): PullMessage | undefined => {
-    try {
-      return JSON.parse(line) as PullMessage;
-    } catch {
-      return undefined;
-    }
-  };
-  try {
-    for await (const chunk of stream) {
-      text += decoder.decode(chunk as Buffer, { stream: true });
-      const lines = text.split('\n');
-      text = lines.pop()!.slice(0, 65_536);
-      for (const line of lines) {
-        const message = line.trim() === '' ? undefined : parse(line);
-        if (message) yield message;
-      }
-    }
-  } catch (error) {
-    throw new EngineUnreachable(
-      `The container engine broke off: ${error instanceof Error ? error.message : String(error)}`,
-      { cause: error },
-    );
-  }
-  const message = text.trim() === '' ? undefined : parse(text);
-  if (message) yield message;
 }
 
 /** Engines hand on what the registry, the network or their own check said, in words. */

@@ -2,8 +2,8 @@ import type { Logger } from '../../../lib/logger.ts';
 import type { Turns } from '../../../lib/turns.ts';
 import type { EngineClient } from '../../container-engine/api/engine-client.ts';
 import type { EngineImages } from '../../container-engine/api/engine-images.ts';
+import type { EngineWatch } from '../../container-engine/api/engine-watch.ts';
 import type { Agent } from './agent.ts';
-import type { EngineWatch } from './engine-watch.ts';
 import type { RemovalQueue } from './removal-queue.ts';
 
 /** What all jobs in one engine share. */

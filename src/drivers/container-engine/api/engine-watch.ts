@@ -1,7 +1,7 @@
 import type { Clock } from '../../../lib/clock.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import type { Timers } from '../../../lib/timers.ts';
-import type { EngineClient } from '../../container-engine/api/engine-client.ts';
+import type { EngineClient } from './engine-client.ts';
 
 /** An engine that does not answer for so long has lost what it ran, as far as anybody can know. */
 const defaultPatienceMs = 60_000;
