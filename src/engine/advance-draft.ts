@@ -57,18 +57,23 @@ export class Draft {
 
   /** Whether all that it waits for has ended; of those that run beside the others, whether they are up. */
   haveDependenciesEnded(position: number): boolean {
-    return this.#everyDependency(position, (step) => isFinished(step.status) || step.isUp === true);
+    return this.#everyDependency(position, (step) => hasPassed(step) || step.isUp === true);
   }
 
   /** Whether all that it waits for has ended, runs, or is staged itself: it may be next. */
   areDependenciesUnderWay(position: number): boolean {
-    return this.#everyDependency(position, (step) => isFinished(step.status) || step.isStaged || isRunning(step));
+    return this.#everyDependency(position, (step) => hasPassed(step) || step.isStaged || isRunning(step));
   }
 
   /** A name that no step has is nothing to wait for (pipelines.md 10.5). */
   #everyDependency(position: number, holds: (step: StepState) => boolean): boolean {
     return dependencyPositions(this.workflow)[position]!.every((dependency) => holds(this.#steps[dependency]!));
   }
+}
+
+/** Whether nobody need wait for it any more: it has ended, or its turn is over. */
+export function hasPassed({ status, passedOver }: StepState): boolean {
+  return isFinished(status) || passedOver !== undefined;
 }
 
 const positionsOfPlans = new WeakMap<object, readonly (readonly number[])[]>();

@@ -1,4 +1,11 @@
-import { type FinishedStatus, isFinished, type Outcome, type Step, type StepStatus } from '../core/pipeline.ts';
+import {
+  type CancelCause,
+  type FinishedStatus,
+  isFinished,
+  type Outcome,
+  type Step,
+  type StepStatus,
+} from '../core/pipeline.ts';
 import type { StepPlan, WorkflowPlan } from '../core/plan.ts';
 import type { TraceEntry } from '../core/trace.ts';
 
@@ -12,8 +19,13 @@ export interface WorkflowState {
   readonly failedStep?: number | undefined;
   /** The step whose exit code ended the workflow early with success: nothing may start any more. */
   readonly earlySuccess?: { readonly step: number; readonly exitCode: number } | undefined;
-  /** Who asked to cancel; nothing may start any more. */
+  /**
+   * Who asked to cancel, or the step whose failure did. Nothing may start any more but the steps that run after a cancel;
+   * and not even these once it was cancelled a second time.
+   */
   readonly cancelledBy?: string | undefined;
+  readonly cancelCause?: CancelCause | undefined;
+  readonly isCancelFinal?: true | undefined;
   /** How many steps may be staged and not yet started (engine.md 6: three). */
   readonly stageAhead: number;
 }
@@ -36,6 +48,13 @@ export interface StepState {
   readonly exit?: { readonly outcome: Outcome; readonly atMs: number } | undefined;
   /** It was told to stop because its time was over. */
   readonly isTimedOut: boolean;
+  /**
+   * Its turn came and it was not to run, for this reason; a cancel could still make it run. The others go on as if it had
+   * ended.
+   */
+  readonly passedOver?: TraceEntry | undefined;
+  /** It runs on, or was made ready, although its workflow was cancelled. */
+  readonly isAfterCancel?: true | undefined;
   readonly outcome?: Outcome | undefined;
   /** The rule that skipped, cancelled or failed it. */
   readonly reason?: TraceEntry | undefined;
@@ -76,6 +95,8 @@ export function restoreWorkflow(
   record: {
     readonly isClaimed: boolean;
     readonly cancelledBy?: string | undefined;
+    readonly cancelCause?: CancelCause | undefined;
+    readonly isCancelFinal?: boolean | undefined;
     /** By position. */
     readonly steps: readonly Pick<Step, 'status' | 'outcome' | 'reason' | 'startedAt'>[];
   },
@@ -95,7 +116,7 @@ export function restoreWorkflow(
     };
   });
   const failed = steps.findIndex(
-    (step, position) => step.status === 'failed' && plan.steps[position]?.onFailure === 'fail',
+    (step, position) => step.status === 'failed' && plan.steps[position]?.onFailure !== 'ignore',
   );
   const hasStarted = steps.some(
     (step) => step.startedAtMs !== undefined || (isFinished(step.status) && step.status !== 'skipped'),
@@ -107,6 +128,8 @@ export function restoreWorkflow(
     stageAhead: 3,
     ...(failed === -1 ? {} : { failedStep: failed }),
     ...(record.cancelledBy === undefined ? {} : { cancelledBy: record.cancelledBy }),
+    ...(record.cancelCause ? { cancelCause: record.cancelCause } : {}),
+    ...(record.isCancelFinal ? { isCancelFinal: true } : {}),
   };
 }
 

@@ -11,6 +11,7 @@ const failed: Outcome = { kind: 'exited', exitCode: 1 };
 const onSuccess = { success: true, failure: false };
 const onFailure = { success: false, failure: true };
 const always = { success: true, failure: true };
+const afterCancel = { success: false, failure: false, cancelled: true } as const;
 
 function step(name: string, dependsOn: readonly string[] = [], more: Partial<StepPlan> = {}): StepPlan {
   return stepPlan(name, { dependsOn, ...more });
@@ -299,6 +300,125 @@ describe('steps that run beside the others', () => {
   });
 });
 
+describe('steps that run after a cancel', () => {
+  const onCancel = { success: false, failure: false, cancelled: true } as const;
+  const cancelled = (isFinal = false): Occurrence => ({
+    type: 'cancelled',
+    by: 'mei',
+    cause: { kind: 'person' },
+    isFinal,
+  });
+  const plan = workflow([
+    step('build'),
+    step('pack', ['build']),
+    step('always', ['pack'], { runOn: always }),
+    step('clear', ['always'], { runOn: onCancel }),
+    step('tell', ['clear'], { runOn: onCancel }),
+  ]);
+
+  it('start once all that ran has ended, in their order, and nothing else does', () => {
+    const begun = play(plan, [claimed, start(0), cancelled()]);
+    expect(kinds(begun.effects).slice(-3)).toEqual(['cancel 0', 'discard 1', 'discard 2']);
+    expect(statuses(begun.state)).toEqual(['running', 'cancelled', 'cancelled', 'waiting', 'waiting']);
+    const cleared = play(plan, [claimed, start(0), cancelled(), ...end(0)]);
+    expect(statuses(cleared.state)).toEqual(['cancelled', 'cancelled', 'cancelled', 'ready', 'waiting']);
+    expect(kinds(cleared.effects).slice(-2)).toEqual(['stage 3', 'release 3']);
+    const { state } = play(plan, [claimed, start(0), cancelled(), ...end(0), ...run(3), ...run(4)]);
+    expect([state.status, ...statuses(state)]).toEqual([
+      'cancelled',
+      'cancelled',
+      'cancelled',
+      'cancelled',
+      'passed',
+      'passed',
+    ]);
+  });
+
+  it('are ended by a second cancel, the one that runs too', () => {
+    const { state, effects } = play(plan, [claimed, start(0), cancelled(), ...end(0), start(3), cancelled(true)]);
+    expect(kinds(effects).at(-1)).toBe('cancel 3');
+    expect(statuses(state)).toEqual(['cancelled', 'cancelled', 'cancelled', 'running', 'cancelled']);
+    const ended = advance(state, end(3)[0]!).workflow;
+    expect(advance(ended, end(3)[1]!).workflow.status).toBe('cancelled');
+    expect(statuses(advance(ended, end(3)[1]!).workflow)[3]).toBe('cancelled');
+  });
+
+  it('never start in a workflow of which nothing had started', () => {
+    const { state } = play(plan, [claimed, cancelled()]);
+    expect(new Set(statuses(state))).toEqual(new Set(['cancelled']));
+  });
+
+  it('are left out when nobody cancels', () => {
+    const { state } = play(plan, [claimed, ...run(0), ...run(1), ...run(2)]);
+    expect([state.status, ...statuses(state)]).toEqual(['passed', 'passed', 'passed', 'passed', 'skipped', 'skipped']);
+    expect(state.steps[3]?.reason).toMatchObject({ rule: 'step.when.status', values: { wanted: 'cancelled' } });
+  });
+
+  it('are run also when their turn was over before the cancel, and those behind them do not wait for them', () => {
+    const middle = workflow([
+      step('a'),
+      step('clear', ['a'], { runOn: onCancel }),
+      step('c', ['clear']),
+      step('d', ['c']),
+    ]);
+    const { state } = play(middle, [claimed, ...run(0)]);
+    expect(statuses(state)).toEqual(['passed', 'waiting', 'ready', 'waiting']);
+    const cleared = play(middle, [claimed, ...run(0), start(2), cancelled(), ...end(2), ...run(1)]).state;
+    expect([cleared.status, ...statuses(cleared)]).toEqual(['cancelled', 'passed', 'passed', 'cancelled', 'cancelled']);
+    const undisturbed = play(middle, [claimed, ...run(0), ...run(2), ...run(3)]).state;
+    expect([undisturbed.status, ...statuses(undisturbed)]).toEqual(['passed', 'passed', 'skipped', 'passed', 'passed']);
+    const failing = play(middle, [claimed, ...run(0), ...run(2, failed)]).state;
+    expect([failing.status, ...statuses(failing)]).toEqual(['failed', 'passed', 'skipped', 'failed', 'skipped']);
+  });
+
+  it('go on for a minute when they are running already, and the workflow is cancelled all the same', () => {
+    const both = { success: true, failure: false, cancelled: true } as const;
+    const last = workflow([step('a'), step('clear', ['a'], { runOn: both, timeoutMs: 3_600_000 })]);
+    const { state, effects } = play(last, [claimed, ...run(0), start(1), cancelled()]);
+    expect(kinds(effects)).not.toContain('cancel 1');
+    expect(advance(state, { type: 'clock', atMs: 59_000 }).effects).toEqual([]);
+    expect(kinds(advance(state, { type: 'clock', atMs: 60_000 }).effects)).toEqual(['cancel 1']);
+    const ended = play(last, [claimed, ...run(0), start(1), cancelled(), ...end(1)]).state;
+    expect([ended.status, ...statuses(ended)]).toEqual(['cancelled', 'passed', 'passed']);
+  });
+
+  it('have nothing left to work on when their runner is lost', () => {
+    const { state } = play(plan, [claimed, start(0), cancelled(), ...end(0), start(3), { type: 'lost', runner: 'r1' }]);
+    expect(new Set(statuses(state))).toEqual(new Set(['cancelled']));
+  });
+});
+
+describe('a failure that cancels', () => {
+  const plan = (onFailure: StepPlan['onFailure']) =>
+    workflow([
+      step('a', [], { onFailure }),
+      step('b'),
+      step('c', ['b'], { runOn: always }),
+      step('clear', ['c'], { runOn: { success: false, failure: false, cancelled: true } }),
+    ]);
+
+  it.each(['cancel-workflow', 'cancel-pipeline'] as const)('ends the rest of the workflow at once: %s', (onFailure) => {
+    const first = play(plan(onFailure), [claimed, start(0), start(1), ...end(0, failed)]);
+    expect(kinds(first.effects)).toContain('cancel 1');
+    expect(statuses(first.state)).toEqual(['failed', 'running', 'cancelled', 'waiting']);
+    expect(first.state.steps[2]?.reason).toMatchObject({ rule: 'step.cancelled-by-step', values: { step: 'a' } });
+    const { state } = play(plan(onFailure), [claimed, start(0), start(1), ...end(0, failed), ...end(1), ...run(3)]);
+    expect([state.status, ...statuses(state)]).toEqual(['cancelled', 'failed', 'cancelled', 'cancelled', 'passed']);
+  });
+
+  it('is a failure when nothing was left to cancel, and nothing when it passes', () => {
+    const one = workflow([step('a', [], { onFailure: 'cancel-workflow' })]);
+    expect(play(one, [claimed, ...run(0, failed)]).state.status).toBe('failed');
+    expect(play(one, [claimed, ...run(0)]).state.status).toBe('passed');
+  });
+
+  it('does not take what is nobody’s verdict for one', () => {
+    const lost: Outcome = { kind: 'infrastructure', message: 'registry down' };
+    const { state } = play(plan('cancel-workflow'), [claimed, start(0), start(1), ...end(0, lost), ...end(1)]);
+    expect(statuses(state).slice(0, 2)).toEqual(['infrastructure', 'passed']);
+  });
+});
+
 /** Graphs whose edges lead to earlier steps, with every condition that a file can ask for. */
 const plans: fc.Arbitrary<WorkflowPlan> = fc
   .record({
@@ -306,8 +426,13 @@ const plans: fc.Arbitrary<WorkflowPlan> = fc
     rows: fc.array(
       fc.record({
         edges: fc.array(fc.nat(7), { maxLength: 3 }),
-        runOn: fc.constantFrom(onSuccess, onSuccess, onSuccess, onFailure, always),
-        onFailure: fc.constantFrom('fail' as const, 'fail' as const, 'ignore' as const),
+        runOn: fc.constantFrom(onSuccess, onSuccess, onSuccess, onFailure, always, afterCancel, {
+          ...always,
+          ...afterCancel,
+        }),
+        onFailure: fc.constantFrom(
+          ...(['fail', 'fail', 'fail', 'ignore', 'cancel-workflow', 'cancel-pipeline'] as const),
+        ),
         filterDice: fc.nat(5),
         background: fc.constantFrom(undefined, undefined, undefined, 'service' as const, 'detached' as const),
       }),
@@ -375,6 +500,7 @@ const occurrences: fc.Arbitrary<Occurrence> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('timed-out' as const), step: fc.nat(8) }) },
   { weight: 1, arbitrary: fc.constant<Occurrence>({ type: 'cancelled', by: 'mei' }) },
+  { weight: 1, arbitrary: fc.constant<Occurrence>({ type: 'cancelled', by: 'mei', isFinal: true }) },
   { weight: 1, arbitrary: fc.constant<Occurrence>({ type: 'lost', runner: 'r1' }) },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('clock' as const), atMs: fc.nat(99_999) }) },
 );
@@ -479,7 +605,7 @@ describe('every order of occurrences', () => {
             if (each.status !== 'ready' || state.steps[position]?.status === 'ready') return;
             for (const name of plan.steps[position]!.dependsOn) {
               const needed = next.steps[plan.steps.findIndex((other) => other.name === name)]!;
-              expect(isFinished(needed.status) || needed.isUp).toBe(true);
+              expect(isFinished(needed.status) || needed.isUp || needed.passedOver !== undefined).toBe(true);
             }
           });
           state = next;
@@ -489,7 +615,7 @@ describe('every order of occurrences', () => {
     );
   });
 
-  it('starts nothing after a cancel', () => {
+  it('starts nothing after a cancel but what asks for it', () => {
     fc.assert(
       fc.property(plans, fc.array(occurrences, { maxLength: 60 }), fc.nat(60), (plan, list, cancelAt) => {
         let state = initialWorkflow(plan);
@@ -498,9 +624,15 @@ describe('every order of occurrences', () => {
           const isCancelled = state.cancelledBy !== undefined;
           const next = advance(state, occurrence);
           if (isCancelled) {
-            expect(next.effects.filter(({ type }) => type === 'stage' || type === 'release')).toEqual([]);
+            const mayStart = (position: number): boolean =>
+              !state.isCancelFinal && plan.steps[position]?.runOn.cancelled === true;
+            for (const effect of next.effects)
+              if (effect.type === 'stage' || effect.type === 'release') expect(mayStart(effect.step)).toBe(true);
             next.workflow.steps.forEach((each, position) => {
-              if (each.status === 'running') expect(state.steps[position]?.status).toBe('running');
+              if (each.status !== 'running' || state.steps[position]?.status === 'running') return;
+              expect(mayStart(position)).toBe(true);
+              // Whatever was killed has gone by then.
+              for (const other of state.steps) if (other.status === 'running') expect(other.isAfterCancel).toBe(true);
             });
           }
           state = next.workflow;

@@ -1,7 +1,8 @@
-import { isFinished, type Outcome } from '../core/pipeline.ts';
+import { type CancelCause, isFinished, type Outcome } from '../core/pipeline.ts';
 import type { TraceEntry } from '../core/trace.ts';
-import { Draft } from './advance-draft.ts';
+import { Draft, hasPassed } from './advance-draft.ts';
 import { type Effect, hasStarted, initialStep, isRunning, type WorkflowState } from './advance-state.ts';
+import { cancelReason, limitAfterCancelMs, runsAfterCancel } from './cancel-reason.ts';
 import { endOf } from './level-status.ts';
 
 export type { Effect };
@@ -25,7 +26,13 @@ export type Occurrence =
   | { readonly type: 'exited'; readonly step: number; readonly outcome: Outcome; readonly atMs: number }
   /** Its time is over, says whoever watches it. */
   | { readonly type: 'timed-out'; readonly step: number }
-  | { readonly type: 'cancelled'; readonly by: string }
+  /** `isFinal`: the steps that run after a cancel are ended as well. */
+  | {
+      readonly type: 'cancelled';
+      readonly by: string;
+      readonly cause?: CancelCause | undefined;
+      readonly isFinal?: boolean | undefined;
+    }
   | { readonly type: 'lost'; readonly runner: string }
   | { readonly type: 'clock'; readonly atMs: number };
 
@@ -43,7 +50,8 @@ const outputGraceMs = 2_000;
  * Pure and total: an occurrence that does not fit (twice, too late, of no step) answers the very same state and no
  * effect. Order is a graph of steps; after a failure that is not ignored no on-success step starts, whatever branch it is
  * on (Drone 1.x, pipelines.md 10.5), or none of a later stage (`failureSkips`); a step whose condition did not match
- * counts as ended; after a cancel nothing starts. Steps that run beside the others (services, detached ones) are waited
+ * counts as ended; after a cancel nothing starts but, once all that ran has ended, the steps that ask for just that
+ * (`status: [cancelled]`); a second cancel ends these too. Steps that run beside the others (services, detached ones) are waited
  * for until they are up, and are told to stop when the last of the others has ended.
  */
 export function advance(workflow: WorkflowState, occurrence: Occurrence): Advance {
@@ -110,7 +118,8 @@ function happen(draft: Draft, occurrence: Occurrence): void {
       timeOut(draft, occurrence.step);
       return;
     case 'cancelled':
-      if (workflow.cancelledBy === undefined) cancel(draft, occurrence.by);
+      if (workflow.cancelledBy === undefined) cancel(draft, occurrence.by, occurrence.cause);
+      if (occurrence.isFinal) cancelFinally(draft);
       return;
     case 'lost':
       lose(draft, occurrence.runner);
@@ -118,7 +127,9 @@ function happen(draft: Draft, occurrence: Occurrence): void {
     case 'clock':
       workflow.steps.forEach((step, position) => {
         if (step.status !== 'running') return;
-        const { timeoutMs } = draft.plan(position);
+        const timeoutMs = step.isAfterCancel
+          ? limitAfterCancelMs(draft.plan(position))
+          : draft.plan(position).timeoutMs;
         if (step.exit && !step.hasOutputEnded && occurrence.atMs - step.exit.atMs >= outputGraceMs)
           draft.setStep(position, { hasOutputEnded: true });
         else if (!step.exit && occurrence.atMs - (step.startedAtMs ?? occurrence.atMs) >= timeoutMs)
@@ -135,17 +146,48 @@ function timeOut(draft: Draft, position: number): void {
   draft.effects.push({ type: 'cancel', step: position, reason: 'timed-out' });
 }
 
-/** Running steps are told to stop and end when they do; all others end here and now. */
-function cancel(draft: Draft, by: string): void {
-  draft.set({ cancelledBy: by });
+/**
+ * Running steps are told to stop and end when they do; all others end here and now. Those that run after a cancel go on,
+ * or wait for their turn: unless nothing has started, so that there is nothing to clear away.
+ */
+function cancel(draft: Draft, by: string, cause: CancelCause | undefined): void {
+  const hasBegun = draft.workflow.steps.some((step) => hasStarted(step));
+  draft.set({ cancelledBy: by, ...(cause ? { cancelCause: cause } : {}) });
   draft.workflow.steps.forEach((step, position) => {
     if (isFinished(step.status)) return;
-    if (step.status === 'starting' || step.status === 'running') {
-      if (!step.exit && !step.isDismissed) draft.effects.push({ type: 'cancel', step: position, reason: 'cancelled' });
-    } else draft.end(position, 'cancelled', draft.reason(position, 'step.cancelled', 'failed', { by }));
+    const { plan } = draft.workflow;
+    if (hasBegun && runsAfterCancel(plan.steps[position]!)) {
+      if (step.status === 'running') draft.setStep(position, { isAfterCancel: true });
+      else if (step.passedOver) draft.setStep(position, { passedOver: undefined });
+      // Whatever was asked for it before counts no more: its turn comes when all that ran has ended.
+      else if (step.status === 'ready') draft.setStep(position, { status: 'waiting', isReleased: false });
+    } else stop(draft, position);
   });
   // Whoever waits in the queue is held by nobody: it is over at once.
   if (draft.workflow.status === 'queued') draft.set({ status: 'claimed' });
+}
+
+/** Ends what a first cancel had let go on. */
+function cancelFinally(draft: Draft): void {
+  if (draft.workflow.isCancelFinal) return;
+  draft.set({ isCancelFinal: true });
+  draft.workflow.steps.forEach((step, position) => {
+    if (!isFinished(step.status) && (step.isAfterCancel || !isRunning(step))) stop(draft, position);
+  });
+}
+
+function stop(draft: Draft, position: number): void {
+  const step = draft.step(position)!;
+  if (isRunning(step)) {
+    if (!step.exit && !step.isDismissed) draft.effects.push({ type: 'cancel', step: position, reason: 'cancelled' });
+    if (step.isAfterCancel) draft.setStep(position, { isAfterCancel: undefined });
+  } else draft.end(position, 'cancelled', reasonOfCancel(draft, position));
+}
+
+function reasonOfCancel(draft: Draft, position: number): TraceEntry {
+  const { cancelledBy = '', cancelCause } = draft.workflow;
+  const { rule, values } = cancelReason(cancelledBy, cancelCause);
+  return draft.reason(position, rule, 'failed', values);
 }
 
 /**
@@ -156,13 +198,8 @@ function lose(draft: Draft, runner: string): void {
   const { workflow } = draft;
   if (workflow.status === 'queued') return;
   if (workflow.cancelledBy !== undefined) {
-    forOpenSteps(draft, (position) =>
-      draft.end(
-        position,
-        'cancelled',
-        draft.reason(position, 'step.cancelled', 'failed', { by: workflow.cancelledBy! }),
-      ),
-    );
+    // What was to clear away has nothing left to work on.
+    forOpenSteps(draft, (position) => draft.end(position, 'cancelled', reasonOfCancel(draft, position)));
     return;
   }
   if (!workflow.steps.some((step) => hasStarted(step) || (isFinished(step.status) && step.status !== 'skipped'))) {
@@ -209,6 +246,7 @@ function settle(draft: Draft, from: number): void {
     for (let position = first; position < count; position += 1) if (settleStep(draft, position)) isAgain = true;
   }
 
+  endPassedOver(draft);
   dismissBackground(draft);
   const hasEnded = draft.workflow.steps.every(({ status }) => isFinished(status));
   const end =
@@ -218,6 +256,7 @@ function settle(draft: Draft, from: number): void {
         status,
         isIgnored: draft.plan(position).onFailure === 'ignore',
       })),
+      { isCancelled: isCancelledWhole(draft.workflow) },
     );
   if (end) {
     draft.set({ status: end });
@@ -225,6 +264,20 @@ function settle(draft: Draft, from: number): void {
     return;
   }
   stageNext(draft);
+}
+
+/** Leaves a step out: at once, or once nothing is left whose cancel could still make it run. */
+function passOver(draft: Draft, position: number, reason: TraceEntry): void {
+  if (runsAfterCancel(draft.plan(position))) draft.setStep(position, { passedOver: reason });
+  else draft.end(position, 'skipped', reason);
+}
+
+function endPassedOver(draft: Draft): void {
+  const { plan, steps } = draft.workflow;
+  if (!steps.every((step, position) => plan.steps[position]!.background || hasPassed(step))) return;
+  steps.forEach((step, position) => {
+    if (step.passedOver && !isFinished(step.status)) draft.end(position, 'skipped', step.passedOver);
+  });
 }
 
 /** Ends what runs beside the others once there are no others; what has not started is not needed any more. */
@@ -246,8 +299,13 @@ function dismissBackground(draft: Draft): void {
   });
 }
 
+/** A failure that cancels the rest leaves a verdict: then the steps say how the workflow ended. */
+function isCancelledWhole({ cancelledBy, cancelCause }: WorkflowState): boolean {
+  return cancelledBy !== undefined && cancelCause?.kind !== 'step-failed';
+}
+
 function stageNext(draft: Draft): void {
-  if (draft.workflow.cancelledBy === undefined && draft.workflow.earlySuccess === undefined) stageSteps(draft);
+  if (draft.workflow.earlySuccess === undefined || draft.workflow.cancelledBy !== undefined) stageSteps(draft);
 }
 
 /** Whether the step moved. */
@@ -262,11 +320,13 @@ function settleStep(draft: Draft, position: number): boolean {
   }
   if (step.status !== 'waiting' && step.status !== 'ready') return false;
 
+  if (workflow.cancelledBy !== undefined) return settleAfterCancel(draft, position);
+  if (step.passedOver) return false;
   const { runOn } = draft.plan(position);
   if (workflow.earlySuccess) {
     const { step: by, exitCode } = workflow.earlySuccess;
     const values = { step: draft.plan(by).name, exitCode };
-    draft.end(position, 'skipped', draft.reason(position, 'step.early-success', 'skipped', values));
+    passOver(draft, position, draft.reason(position, 'step.early-success', 'skipped', values));
     return true;
   }
   // In stages and levels one whose turn has come belongs to those that are running already, and one whose turn has not
@@ -275,14 +335,23 @@ function settleStep(draft: Draft, position: number): boolean {
     workflow.plan.failureSkips === 'later' && (step.status === 'ready' || !draft.haveDependenciesEnded(position));
   if (workflow.failedStep !== undefined && !runOn.failure && !isSpared) {
     const values = { step: draft.plan(workflow.failedStep).name };
-    draft.end(position, 'skipped', draft.reason(position, 'step.after-failure', 'skipped', values));
+    passOver(draft, position, draft.reason(position, 'step.after-failure', 'skipped', values));
     return true;
   }
   if (step.status === 'ready' || !draft.haveDependenciesEnded(position)) return false;
   if (workflow.failedStep === undefined && !runOn.success) {
-    const values = { wanted: 'failure', actual: 'success' };
-    draft.end(position, 'skipped', draft.reason(position, 'step.when.status', 'skipped', values));
+    const values = { wanted: runOn.failure ? 'failure' : 'cancelled', actual: 'success' };
+    passOver(draft, position, draft.reason(position, 'step.when.status', 'skipped', values));
   } else draft.setStep(position, { status: 'ready' });
+  return true;
+}
+
+/** What is left after a cancel waits for all that still runs, and for each other as the file says. */
+function settleAfterCancel(draft: Draft, position: number): boolean {
+  const { steps } = draft.workflow;
+  if (steps[position]!.status === 'ready' || !draft.haveDependenciesEnded(position)) return false;
+  if (steps.some((step) => isRunning(step) && !step.isAfterCancel)) return false;
+  draft.setStep(position, { status: 'ready', isAfterCancel: true });
   return true;
 }
 
@@ -290,10 +359,9 @@ function endByExit(draft: Draft, position: number, outcome: Outcome): void {
   const { workflow } = draft;
   const plan = draft.plan(position);
   const step = workflow.steps[position]!;
-  if (workflow.cancelledBy !== undefined) {
+  if (workflow.cancelledBy !== undefined && !step.isAfterCancel) {
     // Even a success that came in between: who cancelled must find it cancelled. The outcome keeps the exit code.
-    const values = { by: workflow.cancelledBy };
-    draft.end(position, 'cancelled', draft.reason(position, 'step.cancelled', 'failed', values), outcome);
+    draft.end(position, 'cancelled', reasonOfCancel(draft, position), outcome);
     return;
   }
   const end = endOfBackground(draft, position, outcome);
@@ -302,7 +370,8 @@ function endByExit(draft: Draft, position: number, outcome: Outcome): void {
     return;
   }
   if (step.isTimedOut || outcome.kind === 'timed-out') {
-    const { timeoutMs } = outcome.kind === 'timed-out' ? outcome : plan;
+    const ownMs = step.isAfterCancel ? limitAfterCancelMs(plan) : plan.timeoutMs;
+    const timeoutMs = outcome.kind === 'timed-out' ? outcome.timeoutMs : ownMs;
     const reason = draft.reason(position, 'step.timed-out', 'failed', { timeoutMs });
     draft.end(position, 'failed', reason, { kind: 'timed-out', timeoutMs });
   } else {
@@ -321,6 +390,9 @@ function endByExit(draft: Draft, position: number, outcome: Outcome): void {
   const ended = draft.workflow.steps[position]!.status;
   const isFailure = ended !== 'passed' && !(ended === 'failed' && plan.onFailure === 'ignore');
   if (isFailure && workflow.failedStep === undefined) draft.set({ failedStep: position });
+  const cancelsRest = plan.onFailure === 'cancel-workflow' || plan.onFailure === 'cancel-pipeline';
+  if (ended === 'failed' && cancelsRest && draft.workflow.cancelledBy === undefined)
+    cancel(draft, plan.name, { kind: 'step-failed', workflow: workflow.plan.name, step: plan.name });
 }
 
 /**
@@ -395,6 +467,8 @@ function stageSteps(draft: Draft): void {
     draft.setStep(position, { isStaged: true, isReleased: true });
     draft.effects.push({ type: 'release', step: position });
   }
+  // After a cancel nobody can tell which is next, and what is not needed must not be made.
+  if (draft.workflow.cancelledBy !== undefined) return;
   for (let position = 0; position < steps.length && staged < stageAhead; position += 1) {
     const step = draft.workflow.steps[position]!;
     if (step.status !== 'waiting' || step.isStaged || !draft.plan(position).runOn.success) continue;

@@ -19,6 +19,7 @@ import { withDefaults } from './pipeline-parameters.ts';
 import { planCache } from './read-cache.ts';
 import { isPrivilegedPlugin, judgeHostRights } from './read-host-rights.ts';
 import { type PipelineFileDraft, readPipelineFile, refuseTooManySteps, withParameters } from './read-pipeline-file.ts';
+import type { WrittenRetry } from './read-retry.ts';
 import { hasRunner } from './read-workflow.ts';
 import { reusableEnvironment } from './reuse-environment.ts';
 import { findSkipMarker } from './skip-marker.ts';
@@ -232,6 +233,7 @@ function planWorkflow(
       dependsOn: [],
       runOn: { success: true, failure: false },
       onFailure: 'fail',
+      ...retryPlan(draft.retry, input),
       timeoutMs: input.stepTimeoutMs,
       line: draft.clone.line,
     });
@@ -275,6 +277,14 @@ function planWorkflow(
       rule: 'runtime.chosen',
       verdict: 'noted',
       values: { runtime: only, reason: runtime.reason },
+    });
+  const isRetryOff = [draft, ...draft.steps].some(({ retry }) => retry && !retry.events.includes(input.event.kind));
+  if (isRetryOff)
+    trace.push({
+      subject,
+      rule: 'workflow.retry-not-for-event',
+      verdict: 'noted',
+      values: { event: input.event.kind },
     });
   if (draft.blocked !== undefined)
     trace.push({
@@ -408,6 +418,7 @@ function planStep(
     secrets: step.secrets,
     runOn,
     ...(step.background ? backgroundPlan(step) : { onFailure: step.onFailure }),
+    ...retryPlan(step.retry, input),
     ...(step.volumes.length === 0 ? {} : { volumes: step.volumes }),
     ...hostOf(step, input),
     ...(skipped ? { skipped } : {}),
@@ -416,6 +427,12 @@ function planStep(
     ...(step.workingDirectory === undefined ? {} : { workingDirectory: step.workingDirectory }),
     line: step.line,
   };
+}
+
+/** How often its workflow may run; where the file does not say so, what reaches a target runs once. */
+function retryPlan(retry: WrittenRetry | undefined, { event }: Pick<CompileInput, 'event'>): Pick<StepPlan, 'retry'> {
+  if (!retry || !retry.events.includes(event.kind)) return {};
+  return { retry: { infrastructure: retry.infrastructure } };
 }
 
 /** What runs beside the steps ends with the last of them: no limit of its own need be shorter than theirs together. */

@@ -170,9 +170,14 @@ export function runOnOf(conditions: Conditions, facts: ConditionFacts, rules: Di
   const status = conditions.alternatives[0]?.status;
   if (!status) return onlySuccess;
   const [success, failure] = [hasStatus(status, 'success', rules), hasStatus(status, 'failure', rules)];
+  if (rules.dialect === 'gantry' && status.include.includes(cancelledStatus))
+    return { success, failure, cancelled: true };
   // Drone 1.x: a word that is neither changes nothing.
   return { success: rules.status === 'drone1' ? !failure || success : success, failure };
 }
+
+/** Written out: no pattern means it, so that nothing runs after a cancel that does not ask for it. */
+export const cancelledStatus = 'cancelled';
 
 function hasStatus({ include, exclude }: Constraint, word: string, rules: DialectRules): boolean {
   const matches = (pattern: string): boolean => matchGlob(pattern, word, rules.glob);

@@ -30,6 +30,7 @@ const variables: JsonSchema = { $ref: '#/definitions/environment' };
 const constraint: JsonSchema = { $ref: '#/definitions/constraint' };
 const cache: JsonSchema = { anyOf: [{ type: 'null' }, { $ref: '#/definitions/cache' }] };
 const reuse: JsonSchema = { anyOf: [{ type: 'null' }, { $ref: '#/definitions/reuse' }] };
+const retry: JsonSchema = { anyOf: [{ const: 'infra' }, { type: 'null' }, { $ref: '#/definitions/retry' }] };
 const boolean: JsonSchema = { type: ['boolean', 'null'] };
 const listOf = (items: string): JsonSchema => ({
   type: ['array', 'null'],
@@ -84,9 +85,19 @@ export const gantryKeys = {
       { $ref: '#/definitions/concurrency' },
       'How many of its kind run at once on the server; the others wait, the oldest first.',
     ),
+    retry: key(
+      '`infra`, or a map',
+      retry,
+      'Runs the workflow once more by itself, whole and with what depends on it, when nobody’s verdict ended it: its runner was lost, a registry was down. Never after a failure of a step or a cancel.',
+    ),
     workspace: key('map', { $ref: '#/definitions/workspace' }, 'Where the checkout stands.'),
     clone: key('map', { $ref: '#/definitions/clone' }, 'How the checkout is made.'),
     environment: key('map of texts', { $ref: '#/definitions/plainEnvironment' }, 'Variables of all steps.'),
+    use: key(
+      'list',
+      listOf('use'),
+      'Artifacts of other workflows, by name: they are in the workspace before the first step begins. The workflows that make them are waited for as if `depends_on` named them.',
+    ),
     cache: key('map', cache, 'The cache of all steps that have none of their own; not of services.'),
     volumes: key(
       'list',
@@ -131,9 +142,14 @@ export const gantryKeys = {
       'When the step runs. One that does not run counts as ended for those that wait for it.',
     ),
     failure: key(
-      '`ignore`, `always`',
-      { enum: ['ignore', 'always'] },
-      '`ignore`: a failure of this step does not fail the workflow.',
+      '`ignore`, `fast`, `always`',
+      { enum: ['ignore', 'fast', 'fast-fail', 'fail-fast', 'always'] },
+      '`ignore`: a failure of this step does not fail the workflow. `fast`: it cancels the rest of the workflow at once, steps that run included.',
+    ),
+    retry: key(
+      '`infra`, or a map',
+      retry,
+      'Runs the workflow once more by itself when this step ended for no fault of its own. Default: what the document says.',
     ),
     timeout: key(
       'duration',
@@ -152,6 +168,11 @@ export const gantryKeys = {
       'list',
       { $ref: '#/definitions/ports' },
       'Of a service: ports that answer when it is up, `5432` or `53/udp`. The steps wait for them.',
+    ),
+    artifacts: key(
+      'list',
+      listOf('artifact'),
+      'Files that are kept under a name when the step has ended: for download, and for workflows that `use` them. Not of services and detached steps.',
     ),
     cache: key(
       'map',
@@ -198,7 +219,7 @@ export const gantryKeys = {
     status: key(
       'constraint',
       constraint,
-      '`success` (the default), `failure`, or both: how things stand when its turn comes.',
+      '`success` (the default), `failure`, or both: how things stand when its turn comes. Of a step also `cancelled`: it runs, for up to 60 s, once its workflow was cancelled and all that ran has ended.',
     ),
     repo: key('constraint', constraint, '`owner/name` of the project.'),
     instance: key('constraint', constraint, 'Host name of this Gantry.'),
@@ -286,6 +307,33 @@ export const gantryKeys = {
     ),
     size_limit: key('size', text, 'Of one in memory, for example `64MiB`.'),
   },
+  artifact: {
+    name: key(
+      'text',
+      text,
+      'Name of the artifact: a-z, A-Z, 0-9, `.`, `_` and `-`. Each of a pipeline has its own; in a matrix put a value of it in, as `dist-${NODE}`.',
+    ),
+    paths: key(
+      'texts',
+      texts,
+      'Files and folders below the workspace, as patterns: `dist`, `reports/**/*.xml`. A folder means all that is in it, `.git` is never kept. When nothing matches, a step that passed fails.',
+    ),
+    exclude: key('texts', texts, 'Patterns of what is left out.'),
+    keep: key('duration', text, 'How long it is kept, from `1m` to `3650d`. Default: `30d`.'),
+    when: key(
+      '`success`, `failure`, `always`',
+      { enum: ['success', 'failure', 'always'] },
+      'How the step must have ended. Default: `success`.',
+    ),
+  },
+  use: {
+    name: key('text', text, 'Name of the artifact. An item that is a text is a name alone.'),
+    path: key(
+      'text',
+      text,
+      'Folder below the workspace that it is unpacked in. Default: the workspace, so that each file is where it was.',
+    ),
+  },
   cache: {
     key: key(
       'text',
@@ -316,6 +364,18 @@ export const gantryKeys = {
       'Whether it may use the network, services included. Default: it has none, and so cannot depend on it.',
     ),
   },
+  retry: {
+    infra: key(
+      'number',
+      { type: ['integer', 'null'], minimum: 1 },
+      'How many runs there may be, the first included: 2, the default, up to 5.',
+    ),
+    event: key(
+      'texts',
+      texts,
+      'Events at which it counts; default: all but `promote` and `rollback`, which reach a target.',
+    ),
+  },
   mount: {
     name: key('text', text, 'A volume of the workflow.'),
     path: key('text', text, 'Absolute path in the step.'),
@@ -339,8 +399,11 @@ export const gantryPlaces: Readonly<Record<GantryPlace, string>> = {
   host: '`host` of a volume',
   platform: '`platform`',
   temp: '`temp` of a volume',
+  artifact: 'An artifact of a step',
+  use: 'An item of `use`, when it is no text',
   cache: 'A cache',
   reuse: '`reuse` of a step',
+  retry: '`retry`, when it is a map',
   mount: 'A volume of a step',
 };
 
@@ -351,8 +414,8 @@ export function keysAt(place: GantryPlace): ReadonlySet<string> {
 
 /** Keys of `.gantry.yml` that Drone 1.x, whose form it shares, does not know. */
 const beyondDrone = {
-  pipeline: new Set(['cache', 'matrix', 'parameters']),
-  step: new Set(['cache', 'reuse', 'timeout']),
+  pipeline: new Set(['cache', 'matrix', 'parameters', 'retry', 'use']),
+  step: new Set(['artifacts', 'cache', 'retry', 'reuse', 'timeout']),
 } as const satisfies Partial<Record<GantryPlace, ReadonlySet<string>>>;
 
 /** The keys that stand at a place of a file of Drone 1.x. */

@@ -12,8 +12,6 @@ interface KnownKeys {
 }
 
 const droneWorkflow = [
-  'platform',
-  'node',
   'image_pull_secrets',
   'metadata',
   'node_name',
@@ -25,27 +23,12 @@ const droneWorkflow = [
   'resources',
 ];
 
-const droneStep = [
-  'privileged',
-  'shell',
-  'network_mode',
-  'devices',
-  'dns',
-  'dns_search',
-  'extra_hosts',
-  'mem_limit',
-  'memswap_limit',
-  'shm_size',
-  'resources',
-];
+const droneStep = ['shell', 'dns', 'dns_search', 'extra_hosts', 'mem_limit', 'memswap_limit', 'shm_size', 'resources'];
 
 /** Of a container in Drone 0.8 and in older Woodpecker. */
 const containerKeys = [
-  'privileged',
-  'devices',
   'extra_hosts',
   'tmpfs',
-  'network_mode',
   'networks',
   'dns',
   'dns_search',
@@ -89,7 +72,6 @@ export const unsupportedKeys: Readonly<Record<Dialect, KnownKeys>> = {
       'model',
       'push',
       'report',
-      'retry',
       'reuse',
       'scan',
       'verify',

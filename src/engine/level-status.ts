@@ -6,12 +6,16 @@ export interface ChildStatus<Status extends StepStatus | WorkflowStatus> {
   readonly isIgnored?: boolean;
 }
 
-/** How finished children end their parent; `undefined` while one of them has not finished. */
+/**
+ * How finished children end their parent; `undefined` while one of them has not finished. One that was cancelled is
+ * cancelled, whatever those children say that ran all the same.
+ */
 export function endOf(
   children: readonly ChildStatus<StepStatus | WorkflowStatus>[],
+  parent: { readonly isCancelled?: boolean } = {},
 ): 'passed' | 'failed' | 'cancelled' | 'infrastructure' | undefined {
   let end: 'passed' | 'failed' | 'infrastructure' = 'passed';
-  let isCancelled = false;
+  let isCancelled = parent.isCancelled ?? false;
   for (const { status, isIgnored } of children) {
     if (!isFinished(status)) return undefined;
     if (status === 'cancelled') isCancelled = true;
@@ -26,8 +30,9 @@ export function endOf(
 export function workflowStatusOf(
   steps: readonly ChildStatus<StepStatus>[],
   held: 'blocked' | 'queued' | 'claimed',
+  options: { readonly isCancelled?: boolean } = {},
 ): WorkflowStatus {
-  const end = endOf(steps);
+  const end = endOf(steps, options);
   if (end) return end;
   return steps.some(({ status }) => status === 'starting' || status === 'running') || steps.some(hasRun)
     ? 'running'

@@ -4,6 +4,7 @@ import {
   type ConditionSet,
   type Conditions,
   type Constraint,
+  cancelledStatus,
   type MatrixConstraint,
   noConditions,
   type PathConstraint,
@@ -100,7 +101,7 @@ function readSet(
     }
     switch (name) {
       case 'status':
-        rest.status = readStatus(reader, value, what);
+        rest.status = readStatus(reader, value, what, isOfStep);
         break;
       case 'paths':
       case 'path':
@@ -122,10 +123,15 @@ function readSet(
   return { constraints, ...rest };
 }
 
-function readStatus(reader: DocumentReader, node: YamlNode, what: string): Constraint | undefined {
+function readStatus(reader: DocumentReader, node: YamlNode, what: string, isOfStep: boolean): Constraint | undefined {
   const status = readConstraint(reader, node, what);
-  const isUnsupported = reader.rules.dialect === 'gantry' && status?.include.includes('cancelled');
-  if (isUnsupported) reader.add('key.unsupported', node, `Gantry does not support ${what.slice(0, -1)}: cancelled"`);
+  const asksForCancel = reader.rules.dialect === 'gantry' && status?.include.includes(cancelledStatus);
+  if (asksForCancel && !isOfStep)
+    reader.add(
+      'key.unsupported',
+      node,
+      `Gantry does not support ${what.slice(0, -1)}: ${cancelledStatus}": no workflow starts after a cancel; write it in "when" of a step`,
+    );
   return status;
 }
 

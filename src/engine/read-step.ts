@@ -1,15 +1,18 @@
-import type { PullPolicy, SecretReference } from '../core/plan.ts';
+import type { OnFailure, PullPolicy, SecretReference } from '../core/plan.ts';
 import { parseDurationMs } from '../lib/duration.ts';
+import { type Conditions, cancelledStatus } from './conditions.ts';
 import { type DocumentReader, type Fields, nounOf } from './document-reader.ts';
 import { droneKeysAt, keysAt } from './gantry-keys.ts';
 import { readHostName } from './host-name.ts';
 import { unsupportedKeys } from './known-keys.ts';
+import { readArtifacts } from './read-artifacts.ts';
 import { readArguments } from './read-arguments.ts';
 import { readCache, type WrittenCache } from './read-cache.ts';
 import { readCommands } from './read-commands.ts';
 import { readConditions } from './read-conditions.ts';
 import { readHostRights } from './read-host-rights.ts';
 import { readPorts } from './read-ports.ts';
+import { readRetry, type WrittenRetry } from './read-retry.ts';
 import { readReuse } from './read-reuse.ts';
 import { readSettings } from './read-settings.ts';
 import { type ReadVolumes, readVolumeMounts } from './read-volumes.ts';
@@ -37,19 +40,22 @@ export interface StepSurroundings {
   readonly isService: boolean;
   /** False for pipelines that no runner of ours takes. */
   readonly needsImage: boolean;
+  /** Of steps that name none. */
+  readonly image?: string;
   /** The pipeline's volumes. */
   readonly volumes: Pick<ReadVolumes, 'names' | 'hostFolders'>;
   /** Mount point of the workspace. */
   readonly workspace: string;
   /** For steps that do not say. */
   readonly cache: WrittenCache | undefined;
+  readonly retry: WrittenRetry | undefined;
 }
 
 /** Reads one item of `steps` or `services`. */
 export function readStep(
   reader: DocumentReader,
   node: YamlNode,
-  { isService, needsImage, volumes, workspace, cache }: StepSurroundings,
+  { isService, needsImage, image: ownImage = '', volumes, workspace, cache, retry }: StepSurroundings,
 ): WrittenStep | undefined {
   const fields = reader.fields(node, 'a step');
   if (!fields) {
@@ -65,7 +71,7 @@ export function readStep(
   else if (name !== '' && !isGoodName(name)) {
     reader.add('step.name-invalid', get('name') ?? node, `a name has 1 to ${maxNameLength} printable characters`);
   }
-  const image = reader.text(get('image'), `"image" of step "${name}"`)?.trim() ?? '';
+  const image = reader.text(get('image'), `"image" of step "${name}"`)?.trim() || ownImage;
   if (image === '' && needsImage && isTextOrAbsent(get('image')))
     reader.add('step.image-missing', node, `step "${name}" needs an image`);
 
@@ -86,6 +92,7 @@ export function readStep(
   const settings = readSettings(reader, get('settings'), name);
   const when = readConditions(reader, get('when'), 'when');
   const background = readBackground(reader, fields, name, isService);
+  refuseAfterCancel(reader, fields, name, background, when);
   const { mounts, hostVolumes } = readVolumeMounts(reader, get('volumes'), name, volumes);
   const host = readHostRights(reader, fields, name, hostVolumes, volumes.hostFolders);
   const volumeMounts = [...mounts, ...hostVolumes.map(({ source, target }) => ({ name: source, target }))];
@@ -104,12 +111,14 @@ export function readStep(
     secrets: allSecrets,
     when,
     onFailure: readFailure(reader, get('failure'), name),
+    retry: reader.rules.dialect === 'gantry' && fields.has('retry') ? readRetry(reader, get('retry'), name) : retry,
     background,
     hostName: background && readHostName(reader, get('name') ?? node, name),
     ports: readPorts(reader, get('ports'), name),
     volumes: mounts,
     host: host.plan,
     hostRequests: host.requests,
+    ...readStepArtifacts(reader, fields, name, background !== undefined),
     cache: readStepCache(reader, fields, name, { isBackground: background !== undefined, workspace, cache }),
     reuse: readReuse(reader, fields, { name, background, secrets: allSecrets, volumes: volumeMounts }),
     timeoutMs: readTimeout(reader, fields, name),
@@ -120,6 +129,21 @@ export function readStep(
       .map((item) => ({ name: item.text, node: item.node })),
     line: reader.positionOf(node).line,
   };
+}
+
+/** What runs beside the steps is ended whenever they are: nothing of it is whole. */
+function readStepArtifacts(
+  reader: DocumentReader,
+  fields: Fields,
+  name: string,
+  isBackground: boolean,
+): Pick<StepDraft, 'artifacts'> {
+  const entry = reader.rules.dialect === 'gantry' ? fields.get('artifacts') : undefined;
+  if (!entry) return {};
+  const artifacts = readArtifacts(reader, entry.value, name);
+  if (!isBackground) return artifacts.length === 0 ? {} : { artifacts };
+  reader.add('key.no-effect', entry.key, `"artifacts" of "${name}" has no effect: it runs beside the steps`);
+  return {};
 }
 
 /** What runs beside the steps has no end at which its cache could be saved. */
@@ -280,16 +304,42 @@ function readPull(reader: DocumentReader, node: YamlNode | undefined, step: stri
   }
 }
 
-function readFailure(reader: DocumentReader, node: YamlNode | undefined, step: string): 'fail' | 'ignore' {
+function readFailure(reader: DocumentReader, node: YamlNode | undefined, step: string): OnFailure {
   const word = reader.text(node, `"failure" of step "${step}"`);
-  if (!node || word === undefined || word === '' || word === 'always') return 'fail';
-  if (word === 'ignore') return 'ignore';
-  if (word === 'fast' || word === 'fast-fail' || word === 'fail-fast') {
-    reader.add('key.unsupported', node, `Gantry does not support "failure: ${word}": a failure lets running steps end`);
-  } else {
-    reader.add('value.unknown', node, `"failure" of step "${step}" is "${word}", and takes ignore or always`);
+  switch (word) {
+    case undefined:
+    case '':
+    case 'always':
+      return 'fail';
+    case 'ignore':
+      return 'ignore';
+    case 'fast':
+    case 'fast-fail':
+    case 'fail-fast':
+      return 'cancel-workflow';
+    default:
+      if (node)
+        reader.add('value.unknown', node, `"failure" of step "${step}" is "${word}", and takes ignore, fast or always`);
+      return 'fail';
   }
-  return 'fail';
+}
+
+/** What runs beside the steps is ended with them: there is nobody left for it to serve. */
+function refuseAfterCancel(
+  reader: DocumentReader,
+  fields: Fields,
+  name: string,
+  background: StepDraft['background'],
+  { alternatives }: Conditions,
+): void {
+  const at = fields.get('when')?.value;
+  if (!at || !background || reader.rules.dialect !== 'gantry') return;
+  if (alternatives.some(({ status }) => status?.include.includes(cancelledStatus)))
+    reader.add(
+      'key.unsupported',
+      at,
+      `Gantry does not support "when.status: ${cancelledStatus}" of "${name}": it runs beside the steps, and is ended with them`,
+    );
 }
 
 function readTimeout(reader: DocumentReader, fields: Fields, step: string): number | undefined {

@@ -1,8 +1,9 @@
+import type { OnFailure } from '../core/plan.ts';
 import { asksForNothing } from './asks-for-nothing.ts';
 import type { Conditions } from './conditions.ts';
 import type { DocumentReader, Fields } from './document-reader.ts';
 import { substitutionVariables } from './environment.ts';
-import { type EnvironmentFacts, platformOf } from './environment-facts.ts';
+import type { EnvironmentFacts } from './environment-facts.ts';
 import type { FileContext } from './file-context.ts';
 import { findCycle } from './find-cycle.ts';
 import { unsupportedKeys } from './known-keys.ts';
@@ -18,6 +19,7 @@ import {
   readJobWorkspace,
   refuseKeys,
 } from './read-containers-file.ts';
+import { hostRightsKeys } from './read-host-rights.ts';
 import { readRouting } from './read-routing.ts';
 import { type Given, readSetting, readSettings } from './read-settings.ts';
 import { namedVolumes, readVolumeDrivers, refuseMountsInWorkspace } from './read-volumes.ts';
@@ -61,6 +63,7 @@ const stepKeys = new Set([
   'detach',
   'ports',
   'volumes',
+  ...hostRightsKeys,
 ]);
 
 /** Names of older versions, and what is written instead. */
@@ -124,7 +127,8 @@ function readJob(job: JobDocument, name: string, facts: EnvironmentFacts): Workf
     volumes: namedVolumes([...services, ...steps]),
     order: 'levels',
     matrix: axes,
-    blocked: readRouting(reader, fields, platformOf(facts)),
+    routing: readRouting(reader, fields),
+    blocked: undefined,
     runsOn: readRunsOn(reader, fields.get('runs_on')?.value),
   };
 }
@@ -279,12 +283,11 @@ function readNeeds(
   });
 }
 
-function readFailure(reader: DocumentReader, node: YamlNode | undefined, step: string): 'fail' | 'ignore' {
+function readFailure(reader: DocumentReader, node: YamlNode | undefined, step: string): OnFailure {
   const word = reader.text(node, `"failure" of step "${step}"`);
   if (!node || word === undefined || word === 'fail') return 'fail';
   if (word === 'ignore') return 'ignore';
-  if (word === 'cancel')
-    reader.add('key.unsupported', node, 'Gantry does not support "failure: cancel": a failure ends the workflow alone');
-  else reader.add('value.unknown', node, `"failure" of step "${step}" is "${word}", and takes fail, ignore or cancel`);
+  if (word === 'cancel') return 'cancel-pipeline';
+  reader.add('value.unknown', node, `"failure" of step "${step}" is "${word}", and takes fail, ignore or cancel`);
   return 'fail';
 }

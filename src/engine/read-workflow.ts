@@ -5,12 +5,15 @@ import { droneKeysAt, keysAt } from './gantry-keys.ts';
 import { unsupportedKeys } from './known-keys.ts';
 import { orderSteps } from './order-steps.ts';
 import type { PipelineParameter } from './pipeline-parameters.ts';
+import { readUses } from './read-artifacts.ts';
 import { readCache, refuseCachesAtVolumes } from './read-cache.ts';
 import { readConcurrency } from './read-concurrency.ts';
 import { readConditions } from './read-conditions.ts';
 import { readGantryMatrix } from './read-gantry-matrix.ts';
 import type { Axes } from './read-matrix.ts';
 import { readParameters } from './read-parameters.ts';
+import { readRetry } from './read-retry.ts';
+import { readNodeRouting } from './read-routing.ts';
 import { isGoodName, isVariableName, readStep, readVariable } from './read-step.ts';
 import { readVolumes, refuseMountsInWorkspace } from './read-volumes.ts';
 import type { WorkflowDraft } from './workflow-draft.ts';
@@ -30,11 +33,14 @@ export interface WorkflowHeader {
   readonly parameters: readonly PipelineParameter[];
 }
 
+/** What steps of `type: exec` run in, which name no image. */
+const execImage = 'base/debian';
+
 export const defaultWorkspace: Workspace = { base: '/drone/src', path: '' };
 
 /** Pipelines that the runtimes of a runner take; any other type is blocked while the others run. */
 export function hasRunner(type: string): boolean {
-  return type === 'docker' || type === 'kubernetes';
+  return type === 'docker' || type === 'kubernetes' || type === 'exec';
 }
 
 const maxSteps = 1_000;
@@ -72,6 +78,12 @@ export function readWorkflowHeader(reader: DocumentReader, root: YamlNode, field
   const type = reader.text(typeNode, '"type" of a pipeline') || 'docker';
   if (typeNode && !hasRunner(type)) {
     reader.add('workflow.type', typeNode, `no runner takes pipelines of the type "${type}": this one will be blocked`);
+  } else if (typeNode && type === 'exec') {
+    reader.add(
+      'workflow.exec',
+      typeNode,
+      `"type: exec" runs in a container of ${execImage}, and not in a shell of the machine`,
+    );
   }
   return {
     name: name === '' ? 'default' : name,
@@ -119,11 +131,14 @@ export function readWorkflowBody(
       `a pipeline may have ${maxSteps} steps, and this one has ${nodes.length}`,
     );
   }
-  const { volumes, names } = readVolumes(reader, fields.get('volumes')?.value);
+  const { volumes, names, hostFolders } = readVolumes(reader, fields.get('volumes')?.value);
   const workspace = readWorkspace(reader, fields.get('workspace')?.value);
   const folder = wholeWorkspace(workspace);
   const cacheNode = reader.rules.dialect === 'gantry' ? fields.get('cache')?.value : undefined;
   const cache = readCache(reader, cacheNode, 'the pipeline', folder);
+  const retryNode = reader.rules.dialect === 'gantry' ? fields.get('retry')?.value : undefined;
+  const retry = readRetry(reader, retryNode, undefined);
+  const uses = reader.rules.dialect === 'gantry' ? readUses(reader, fields.get('use')?.value) : [];
   const services = reader.items(fields.get('services')?.value, '"services"');
   const written = [
     ...services.map((node) => ({ node, isService: true })),
@@ -135,9 +150,11 @@ export function readWorkflowBody(
         readStep(reader, node, {
           isService,
           needsImage: hasRunner(header.type),
-          volumes: names,
+          ...(header.type === 'exec' ? { image: execImage } : {}),
+          volumes: { names, hostFolders },
           workspace: folder,
           cache,
+          retry,
         }) ?? [],
     );
   refuseMountsInWorkspace(reader.report, written, folder);
@@ -150,10 +167,13 @@ export function readWorkflowBody(
     workspace,
     clone,
     environment: readEnvironment(reader, fields.get('environment')?.value),
-    steps: orderSteps(reader, written, !clone.isDisabled),
+    steps: orderSteps(reader, written, !clone.isDisabled, uses.length > 0),
+    ...(uses.length === 0 ? {} : { uses }),
     volumes,
+    retry,
     ...readConcurrency(reader, fields.get('concurrency')?.value, header.name),
     order: 'graph',
+    routing: readNodeRouting(reader, fields),
     blocked: hasRunner(header.type) ? undefined : `no runner takes pipelines of the type "${header.type}"`,
     runsOn: undefined,
   };

@@ -1,6 +1,6 @@
 import type { CacheAccess, CacheReport } from '../core/cache.ts';
 import type { RegistryCredentials } from '../core/image.ts';
-import type { FailureExcerpt, Outcome, StepStatus } from '../core/pipeline.ts';
+import type { CancelCause, FailureExcerpt, Outcome, StepStatus } from '../core/pipeline.ts';
 import type { WorkflowPlan } from '../core/plan.ts';
 import type { RunnerLabels } from '../core/routing.ts';
 import type { RuntimeName } from '../core/runtime-choice.ts';
@@ -109,7 +109,13 @@ export type ToRunner =
   | (ClaimName & { readonly type: 'log-stored'; readonly stepId: number; readonly sequence: number })
   | (ClaimName & { readonly type: 'outcome-stored'; readonly stepId: number })
   | (ClaimName & { readonly type: 'released' })
-  | (ClaimName & { readonly type: 'cancel'; readonly by: string })
+  /** `isFinal`: also what a first cancel lets go on. */
+  | (ClaimName & {
+      readonly type: 'cancel';
+      readonly by: string;
+      readonly cause?: CancelCause | undefined;
+      readonly isFinal?: boolean | undefined;
+    })
   /** Finish what is there, take nothing new, then leave. */
   | { readonly type: 'drain' };
 

@@ -1,6 +1,7 @@
 import type {
   ConcurrencyPlan,
   HostRightsPlan,
+  OnFailure,
   PortPlan,
   PullPolicy,
   SecretReference,
@@ -11,8 +12,10 @@ import type { RoutingPlan } from '../core/routing.ts';
 import type { ReusePlan } from '../core/step-reuse.ts';
 import type { Conditions } from './conditions.ts';
 import type { Workspace } from './environment.ts';
+import type { WrittenArtifact, WrittenUse } from './read-artifacts.ts';
 import type { WrittenCache } from './read-cache.ts';
 import type { HostRequest } from './read-host-rights.ts';
+import type { WrittenRetry } from './read-retry.ts';
 import type { Position } from './source-position.ts';
 
 /** A workflow of a pipeline file, read and typed, before any condition is judged. */
@@ -33,6 +36,10 @@ export interface WorkflowDraft {
   readonly volumes: readonly VolumePlan[];
   /** How many of its group may run at once; absent = any number. */
   readonly concurrency?: ConcurrencyPlan;
+  /** Of the document: the checkout has no other. */
+  readonly retry?: WrittenRetry | undefined;
+  /** Artifacts of other workflows that are there before its steps begin; absent = none. */
+  readonly uses?: readonly WrittenUse[] | undefined;
   readonly order: StepOrder;
   /** The axis values of this one, of a matrix. */
   readonly matrix: Readonly<Record<string, string>>;
@@ -71,7 +78,9 @@ export interface StepDraft {
   readonly settings: Readonly<Record<string, string>>;
   readonly secrets: readonly SecretReference[];
   readonly when: Conditions;
-  readonly onFailure: 'fail' | 'ignore';
+  readonly onFailure: OnFailure;
+  /** Only `.gantry.yml` says. */
+  readonly retry?: WrittenRetry | undefined;
   /** Runs beside the steps; `undefined` = a step that others wait for. */
   readonly background: 'service' | 'detached' | undefined;
   /** Name by which others reach what runs beside them. */
@@ -84,6 +93,8 @@ export interface StepDraft {
   readonly hostRequests?: readonly HostRequest[];
   /** Only `.gantry.yml` has caches. */
   readonly cache?: WrittenCache | undefined;
+  /** Only `.gantry.yml` has artifacts; absent = none. */
+  readonly artifacts?: readonly WrittenArtifact[] | undefined;
   /** Only steps of `.gantry.yml` may be reused. */
   readonly reuse?: ReusePlan | undefined;
   readonly timeoutMs: number | undefined;

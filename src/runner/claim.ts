@@ -7,6 +7,7 @@ import type { RunningStep, Runtime, RuntimeJob, StagedStep, StepLimits } from '.
 import { advance, type Effect, endedSteps, type Occurrence } from '../engine/advance.ts';
 import { initialWorkflow, type WorkflowState } from '../engine/advance-state.ts';
 import { machineEnvironment } from '../engine/architecture.ts';
+import { limitAfterCancelMs } from '../engine/cancel-reason.ts';
 import { commandScript } from '../engine/command-script.ts';
 import { isTooShortToMask } from '../engine/masking/mask-needles.ts';
 import { MaskSet } from '../engine/masking/masker.ts';
@@ -132,8 +133,8 @@ export class Claim {
     this.#happen({ type: 'claimed' });
   }
 
-  cancel(by: string): void {
-    this.#happen({ type: 'cancelled', by });
+  cancel({ by, cause, isFinal }: Pick<Extract<ToRunner, { type: 'cancel' }>, 'by' | 'cause' | 'isFinal'>): void {
+    this.#happen({ type: 'cancelled', by, cause, isFinal });
   }
 
   /** The server does not know it, or gave it to somebody else: ends everything and says nothing. */
@@ -162,11 +163,12 @@ export class Claim {
           `warning: the secret in ${variable} is too short to be masked: it has fewer than 4 bytes`,
         );
     const { plan } = step;
+    const timeoutMs = this.#timeoutOf(step, position);
     const release = {
       ...(plan.kind === 'commands' ? { script: commandScript(plan.commands, 'gantry') } : {}),
       environment: { ...plan.environment, ...message.environment, ...machineEnvironment(process.arch) },
       secrets: message.secrets,
-      timeoutMs: plan.timeoutMs,
+      timeoutMs,
       graceMs: this.#deps.graceMs,
       onCache: (event: CacheEvent) => {
         step.cache = cacheReportOf(event) ?? step.cache;
@@ -192,7 +194,7 @@ export class Claim {
       this.#happen({ type: 'exited', step: position, outcome: this.#masked(outcome), atMs: this.#nowMs() });
     };
     // The runtime ends steps at their time; should it fail to, the workflow must not wait for ever.
-    const netMs = plan.timeoutMs + this.#deps.graceMs + endlessMs;
+    const netMs = timeoutMs + this.#deps.graceMs + endlessMs;
     const takeBackNet = this.#deps.timers.after(netMs, () =>
       end({
         kind: 'infrastructure',
@@ -276,8 +278,30 @@ export class Claim {
     const before = this.#state;
     const { workflow, effects } = advance(before, occurrence);
     this.#state = workflow;
+    if (before.cancelledBy === undefined && workflow.cancelledBy !== undefined) this.#noteCancelled();
     for (const position of endedSteps(before, workflow)) this.#tellOutcome(position);
     for (const effect of effects) this.#do(effect);
+  }
+
+  /** Steps that go on have a time of their own from now on; those whose turn had come wait for it anew. */
+  #noteCancelled(): void {
+    this.#state.steps.forEach(({ status, isAfterCancel }, position) => {
+      const step = this.#steps[position]!;
+      if (status === 'waiting') {
+        step.asked = undefined;
+        step.isTurn = false;
+      } else if (isAfterCancel && status === 'running') {
+        const takeBack = this.#deps.timers.after(limitAfterCancelMs(step.plan), () =>
+          this.#happen({ type: 'timed-out', step: position }),
+        );
+        step.stop.signal.addEventListener('abort', takeBack, { once: true });
+      }
+    });
+  }
+
+  /** A step that runs after a cancel has a minute, whatever it had before. */
+  #timeoutOf(step: ClaimStep, position: number): number {
+    return this.#state.steps[position]?.isAfterCancel ? limitAfterCancelMs(step.plan) : step.plan.timeoutMs;
   }
 
   #do(effect: Effect): void {
@@ -307,7 +331,8 @@ export class Claim {
   async #stage(step: ClaimStep, position: number): Promise<void> {
     const { plan } = step;
     // A pull that never ends must not hold the workflow for ever; what waits behind the gate has all the time there is.
-    const limitMs = plan.background ? Math.min(plan.timeoutMs, maxBackgroundStagingMs) : plan.timeoutMs;
+    const timeoutMs = this.#timeoutOf(step, position);
+    const limitMs = plan.background ? Math.min(timeoutMs, maxBackgroundStagingMs) : timeoutMs;
     const takeBackLimit = this.#deps.timers.after(limitMs, () => step.stop.abort(stagingTimedOut(plan.name, limitMs)));
     try {
       const job = await Promise.race([this.#job, whenAborted(step.stop.signal)]);

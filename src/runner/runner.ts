@@ -204,7 +204,7 @@ class ConnectedRunner implements Runner {
         claim.noteReleased();
         return;
       case 'cancel':
-        claim.cancel(message.by);
+        claim.cancel(message);
         return;
     }
   }

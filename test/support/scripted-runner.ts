@@ -253,7 +253,8 @@ export class ScriptedRunner {
         break;
       case 'cancel': {
         const job = this.#jobs.get(keyOf(message));
-        if (job) this.#happen(job, { type: 'cancelled', by: message.by });
+        if (job)
+          this.#happen(job, { type: 'cancelled', by: message.by, cause: message.cause, isFinal: message.isFinal });
         break;
       }
       case 'drain':
@@ -291,6 +292,9 @@ export class ScriptedRunner {
     const before = job.state;
     const { workflow, effects } = advance(before, occurrence);
     job.state = workflow;
+    // Whatever was asked for before a cancel and waits for its turn anew is asked for anew.
+    if (before.cancelledBy === undefined && workflow.cancelledBy !== undefined)
+      for (const at of job.asked.keys()) if (workflow.steps[at]?.status === 'waiting') job.asked.delete(at);
     for (const at of endedSteps(before, workflow)) this.#report(job, at);
     for (const effect of effects) this.#do(job, effect);
   }

@@ -159,7 +159,10 @@ const en = {
     `${s} was skipped: it wants the repository ${q(v['pattern'])}, and this is ${q(v['value'])}.`,
   'step.when.other': (v, s) =>
     `${s} was skipped: it wants ${v['key']} to be ${q(v['pattern'])}, and it is ${q(v['value'])}.`,
-  'step.when.status': (v, s) => `${s} was skipped: it runs on ${v['wanted']}, and there was ${v['actual']}.`,
+  'step.when.status': (v, s) =>
+    v['wanted'] === 'cancelled'
+      ? `${s} was skipped: it runs after a cancel, and nobody cancelled.`
+      : `${s} was skipped: it runs on ${v['wanted']}, and there was ${v['actual']}.`,
   'workflow.waits-for': (v, s) => `${s} waits for ${v['workflow']}.`,
   'workflow.nothing-to-do': (_, s) => `${s} had nothing to do: every step was filtered out.`,
   'workflow.dependency-failed': (v, s) => `${s} was skipped: ${v['workflow']} ended ${v['status']}.`,
@@ -188,10 +191,19 @@ const en = {
     `A late report about ${s} was refused: the runner ${v['runner']} named token ${v['token']}, the present one is ${v['current']}.`,
   'workflow.superseded': (v, s) => `${s} was cancelled: pipeline #${v['number']} is newer on ${v['ref']}.`,
   'workflow.pipeline-timed-out': (v, s) =>
-    `${s} was cancelled: a pipeline of this project may run for ${seconds(v['timeoutMs'])} s.`,
+    `${s} timed out: a pipeline of this project may run for ${seconds(v['timeoutMs'])} s.`,
+  'workflow.cancelled-by-step': (v, s) =>
+    `${s} was cancelled: step ${q(v['step'])} of ${v['workflow']} failed, and its failure cancels the pipeline.`,
+  'workflow.cancelled-finally': (v, s) => `${s} was ended by ${v['by']} while the steps that run after a cancel ran.`,
+  'workflow.retry-not-for-event': (v, s) =>
+    `${s} will not be run again by itself: "retry" does not count for the event ${q(v['event'])} unless it names it.`,
   'step.after-failure': (v, s) => `${s} was skipped: ${q(v['step'])} had failed.`,
   'step.workflow-lost': (v, s) => `${s} was skipped: the runner was lost while ${q(v['step'])} was its turn.`,
   'step.cancelled': (v, s) => `${s} was cancelled by ${v['by']}.`,
+  'step.cancelled-by-step': (v, s) => `${s} was cancelled: ${q(v['step'])} failed, and its failure cancels the rest.`,
+  'step.pipeline-timed-out': (v, s) =>
+    `${s} was cancelled: the pipeline timed out after ${seconds(v['timeoutMs'])} s, the limit of this project.`,
+  'step.after-cancel': (v, s) => `${s} ran after the cancel, for at most ${seconds(v['limitMs'])} s.`,
   'step.timed-out': (v, s) => `${s} was stopped after ${seconds(v['timeoutMs'])} s: its time was over.`,
   'step.secret-missing': (v, s) => `${s} could not start: there is no secret ${q(v['secret'])} for this event.`,
   'step.secret-refused': (v, s) => `${s}: secret ${q(v['secret'])} is not given to ${refusedTo(v)}.`,
@@ -249,6 +261,8 @@ const en = {
     const kept = v['kept'] === '' ? '' : ` Kept as they were: ${v['kept']}.`;
     return `Run again by ${v['by']}: ${rerunParts[String(v['what'])] ?? v['what']} (${v['again']}).${kept}`;
   },
+  'pipeline.retried': (v) =>
+    `Run again by itself (${v['again']}): ${q(v['step'])} ended for no fault of its own (${v['message']}), and "retry" asks for it.`,
 } satisfies Sentences;
 
 /** What was run again, as `core/trace.ts` says it. */
@@ -308,7 +322,9 @@ const zh = {
   'step.when.repo': (v, s) => `${s}已跳过：要求仓库${z(v['pattern'])}，实际为${z(v['value'])}。`,
   'step.when.other': (v, s) => `${s}已跳过：要求 ${v['key']} 为${z(v['pattern'])}，实际为${z(v['value'])}。`,
   'step.when.status': (v, s) =>
-    `${s}已跳过：它只在${v['wanted'] === 'failure' ? '失败' : '成功'}时运行，而此前的步骤${v['actual'] === 'failure' ? '有失败' : '全部成功'}。`,
+    v['wanted'] === 'cancelled'
+      ? `${s}已跳过：它只在取消后运行，而流水线没有被取消。`
+      : `${s}已跳过：它只在${v['wanted'] === 'failure' ? '失败' : '成功'}时运行，而此前的步骤${v['actual'] === 'failure' ? '有失败' : '全部成功'}。`,
   'workflow.waits-for': (v, s) => `${s}正在等待${z(v['workflow'])}。`,
   'workflow.nothing-to-do': (_, s) => `${s}无事可做：所有步骤都被条件过滤。`,
   'workflow.dependency-failed': (v, s) => `${s}已跳过：${z(v['workflow'])}${endZh(v['status'])}。`,
@@ -335,10 +351,17 @@ const zh = {
   'workflow.stale-refused': (v, s) =>
     `已拒绝关于${s}的过期报告：运行器 ${v['runner']} 使用令牌 ${v['token']}，当前令牌为 ${v['current']}。`,
   'workflow.superseded': (v, s) => `${s}已取消：${v['ref']} 上有更新的流水线 #${v['number']}。`,
-  'workflow.pipeline-timed-out': (v, s) => `${s}已取消：此项目的流水线最多运行 ${seconds(v['timeoutMs'])} 秒。`,
+  'workflow.pipeline-timed-out': (v, s) => `${s}已超时：此项目的流水线最多运行 ${seconds(v['timeoutMs'])} 秒。`,
+  'workflow.cancelled-by-step': (v, s) =>
+    `${s}已取消：${v['workflow']} 的步骤${z(v['step'])}失败，并会取消整条流水线。`,
+  'workflow.cancelled-finally': (v, s) => `${s}在取消后的步骤运行期间被 ${v['by']} 再次取消，已立即结束。`,
+  'workflow.retry-not-for-event': (v, s) => `${s}不会自动重新运行：retry 没有写明事件${z(v['event'])}。`,
   'step.after-failure': (v, s) => `${s}已跳过：步骤${z(v['step'])}已失败。`,
   'step.workflow-lost': (v, s) => `${s}已跳过：轮到步骤${z(v['step'])}时运行器丢失。`,
   'step.cancelled': (v, s) => `${s}已被 ${v['by']} 取消。`,
+  'step.cancelled-by-step': (v, s) => `${s}已取消：步骤${z(v['step'])}失败，并会取消其余部分。`,
+  'step.pipeline-timed-out': (v, s) => `${s}已取消：流水线运行 ${seconds(v['timeoutMs'])} 秒后超时，这是此项目的上限。`,
+  'step.after-cancel': (v, s) => `${s}在取消之后运行，最多 ${seconds(v['limitMs'])} 秒。`,
   'step.timed-out': (v, s) => `${s}运行 ${seconds(v['timeoutMs'])} 秒后超时，已停止。`,
   'step.secret-missing': (v, s) => `${s}无法启动：此事件没有名为${z(v['secret'])}的密钥。`,
   'step.secret-refused': (v, s) => `${s}：密钥${z(v['secret'])}${refusedToZh(v)}。`,
@@ -388,6 +411,8 @@ const zh = {
     const kept = v['kept'] === '' ? '' : `保留原结果：${v['kept']}。`;
     return `${v['by']} 重新运行了${rerunPartsZh[String(v['what'])] ?? v['what']}（${v['again']}）。${kept}`;
   },
+  'pipeline.retried': (v) =>
+    `已自动重新运行（${v['again']}）：${z(v['step'])}并非因自身问题结束（${v['message']}），文件中的 retry 要求重试。`,
 } satisfies Sentences;
 
 /** Whom the limits of a secret keep it from. */
