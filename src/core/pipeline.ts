@@ -316,6 +316,13 @@ export interface PipelineStore {
 
   setApproval(id: number, approval: ApprovalState, hasSecrets: boolean): Promise<void>;
 
+  /** Has a finished pipeline run again by itself from `dueAt` on. One that is waiting for that already gets the new time. */
+  scheduleRetry(pipelineId: number, dueAt: Date): Promise<void>;
+  /** Pipelines whose time to be run again has come, the longest overdue first; not more than a hundred. */
+  dueRetries(at: Date): Promise<readonly number[]>;
+  /** Whether the pipeline was to be run again by itself; it is no more. */
+  takeRetry(pipelineId: number): Promise<boolean>;
+
   findWorkflow(id: number): Promise<Workflow | undefined>;
   workflows(pipelineId: number): Promise<readonly Workflow[]>;
   /** Those that nobody has finished, over all projects, oldest first: what a starting server rebuilds its queue from. */

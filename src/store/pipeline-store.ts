@@ -2,6 +2,7 @@ import { type Selectable, sql } from 'kysely';
 import { type ApprovalState, isHeld } from '../core/approval.ts';
 import type { EventKind } from '../core/event.ts';
 import type {
+  CancelCause,
   FailureExcerpt,
   NewPipeline,
   Outcome,
@@ -42,6 +43,9 @@ const tokensOf = {
     'select "id", "attempt", "token" from "workflow" ' +
     'where "id" in (select value::bigint from json_array_elements_text($1::json)) order by "id" for update',
 } as const;
+
+/** How many pipelines are run again by themselves in one go. */
+const retriesAtOnce = 100;
 
 const stepInsertion = insertion('step', [
   'workflow_id',
@@ -92,6 +96,10 @@ interface WorkflowChangeValues {
   readonly runnerId: string | null;
   readonly setCancelledBy: number;
   readonly cancelledBy: string | null;
+  readonly setCancelCause: number;
+  readonly cancelCause: string | null;
+  readonly isCancelFinal: number | null;
+  readonly retries: number | null;
   readonly setQueuedAt: number;
   readonly queuedAt: Date | null;
   readonly setStartedAt: number;
@@ -219,6 +227,11 @@ export function createPipelineStore(connection: Connection): PipelineStore {
         cancelled_by: sql<
           string | null
         >`case when ${value.setCancelledBy} = 1 then ${value.cancelledBy} else cancelled_by end`,
+        cancel_cause: sql<
+          string | null
+        >`case when ${value.setCancelCause} = 1 then ${value.cancelCause} else cancel_cause end`,
+        is_cancel_final: sql<number>`coalesce(${value.isCancelFinal}, is_cancel_final)`,
+        retries: sql<number>`coalesce(${value.retries}, retries)`,
         queued_at: sql<Date | null>`case when ${value.setQueuedAt} = 1 then ${value.queuedAt} else queued_at end`,
         started_at: sql<Date | null>`case when ${value.setStartedAt} = 1 then ${value.startedAt} else started_at end`,
         finished_at: sql<Date | null>`case when ${value.setFinishedAt} = 1 then ${value.finishedAt} else finished_at end`,
@@ -453,6 +466,32 @@ export function createPipelineStore(connection: Connection): PipelineStore {
       });
     },
 
+    async scheduleRetry(pipelineId, dueAt) {
+      await db
+        .insertInto('pipeline_retry')
+        .values({ pipeline_id: pipelineId, due_at: dueAt })
+        .onConflict((conflict) => conflict.column('pipeline_id').doUpdateSet({ due_at: dueAt }))
+        .execute();
+    },
+    async dueRetries(at) {
+      const rows = await db
+        .selectFrom('pipeline_retry')
+        .select('pipeline_id')
+        .where('due_at', '<=', at.getTime())
+        .orderBy('due_at')
+        .limit(retriesAtOnce)
+        .execute();
+      return rows.map((row) => row.pipeline_id);
+    },
+    async takeRetry(pipelineId) {
+      const taken = await db
+        .deleteFrom('pipeline_retry')
+        .where('pipeline_id', '=', pipelineId)
+        .returning('pipeline_id')
+        .executeTakeFirst();
+      return taken !== undefined;
+    },
+
     async findWorkflow(id) {
       return (await workflowById.run({ id })).map(toWorkflow)[0];
     },
@@ -472,6 +511,10 @@ export function createPipelineStore(connection: Connection): PipelineStore {
         runnerId: change.runnerId ?? null,
         setCancelledBy: change.cancelledBy === undefined ? 0 : 1,
         cancelledBy: change.cancelledBy ?? null,
+        setCancelCause: change.cancelCause === undefined ? 0 : 1,
+        cancelCause: toJson(change.cancelCause ?? undefined),
+        isCancelFinal: change.isCancelFinal === undefined ? null : Number(change.isCancelFinal),
+        retries: change.retries ?? null,
         setQueuedAt: change.queuedAt === undefined ? 0 : 1,
         queuedAt: change.queuedAt ?? null,
         setStartedAt: change.startedAt === undefined ? 0 : 1,
@@ -592,6 +635,9 @@ function toWorkflow(row: Selectable<Tables['workflow']> & { readonly plan: strin
     token: row.token,
     runnerId: row.runner_id ?? undefined,
     cancelledBy: row.cancelled_by ?? undefined,
+    ...(row.cancel_cause === null ? {} : { cancelCause: fromJson<CancelCause>(row.cancel_cause) }),
+    ...(Number(row.is_cancel_final) === 1 ? { isCancelFinal: true } : {}),
+    ...(Number(row.retries) === 0 ? {} : { retries: Number(row.retries) }),
     queuedAt: toDate(row.queued_at),
     startedAt: toDate(row.started_at),
     finishedAt: toDate(row.finished_at),

@@ -680,6 +680,17 @@ describe.each(databases)('stores on $name', ({ create, stop, isMissing }) => {
       });
     });
 
+    it('tell whose time to be run again has come, and give it away once', async () => {
+      const { pipeline } = await aPipeline(workflowPlan('default', [stepPlan('a')]));
+      await store.write(({ pipelines }) => pipelines.scheduleRetry(pipeline.id, later(5)));
+      expect(await store.read.pipelines.dueRetries(later(4))).not.toContain(pipeline.id);
+      await store.write(({ pipelines }) => pipelines.scheduleRetry(pipeline.id, later(3)));
+      expect(await store.read.pipelines.dueRetries(later(4))).toContain(pipeline.id);
+      expect(await store.write(({ pipelines }) => pipelines.takeRetry(pipeline.id))).toBe(true);
+      expect(await store.write(({ pipelines }) => pipelines.takeRetry(pipeline.id))).toBe(false);
+      expect(await store.read.pipelines.dueRetries(later(9))).not.toContain(pipeline.id);
+    });
+
     it('change one thing of a workflow and leave the rest', async () => {
       const { workflows } = await aPipeline(workflowPlan('default', [stepPlan('a')]));
       const [workflow] = workflows;
@@ -687,7 +698,9 @@ describe.each(databases)('stores on $name', ({ create, stop, isMissing }) => {
       const change = (more: object) => store.write(({ pipelines }) => pipelines.updateWorkflow({ id, ...more }));
       await change({ status: 'claimed', token: 1, runnerId: 'run_1' });
       await change({ status: 'running', startedAt: later(1) });
-      await change({ cancelledBy: 'mei' });
+      const cancelCause = { kind: 'timed-out', timeoutMs: 60_000 } as const;
+      await change({ cancelledBy: 'mei', cancelCause });
+      await change({ isCancelFinal: true, retries: 1 });
       expect(await store.read.pipelines.findWorkflow(id)).toEqual({
         ...workflow,
         status: 'running',
@@ -695,12 +708,18 @@ describe.each(databases)('stores on $name', ({ create, stop, isMissing }) => {
         runnerId: 'run_1',
         startedAt: later(1),
         cancelledBy: 'mei',
+        cancelCause,
+        isCancelFinal: true,
+        retries: 1,
       });
       await change({
         status: 'queued',
         attempt: 2,
         runnerId: null,
         cancelledBy: null,
+        cancelCause: null,
+        isCancelFinal: false,
+        retries: 0,
         startedAt: null,
         queuedAt: later(9),
       });

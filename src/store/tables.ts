@@ -257,10 +257,15 @@ export interface Tables {
     token: number;
     runner_id: MaybeText;
     cancelled_by: MaybeText;
+    cancel_cause: MaybeText;
+    is_cancel_final: Generated<number>;
+    retries: Generated<number>;
     queued_at: MaybeInstant;
     started_at: MaybeInstant;
     finished_at: MaybeInstant;
   };
+  /** Pipelines that have ended and are to be run again by themselves. */
+  pipeline_retry: { pipeline_id: number; due_at: Instant };
   /** Apart from the workflow, so that a change of its status does not write the plan again. */
   workflow_plan: { workflow_id: number; plan: Json };
   step: {

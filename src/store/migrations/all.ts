@@ -11,6 +11,7 @@ import { caches } from './0010-caches.ts';
 import { stepReuse } from './0011-step-reuse.ts';
 import { artifacts } from './0012-artifacts.ts';
 import { pullRequests } from './0013-pull-requests.ts';
+import { cancelsAndRetries } from './0015-cancels-and-retries.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, oldest first. One that was released is never changed: add another. */
@@ -28,4 +29,5 @@ export const migrations: readonly Migration[] = [
   stepReuse,
   artifacts,
   pullRequests,
+  cancelsAndRetries,
 ];
