@@ -6,6 +6,7 @@ import { inspectionOperations } from './inspection.ts';
 import type { Operation } from './operation.ts';
 import { pipelineOperations } from './pipelines.ts';
 import { projectOperations } from './projects.ts';
+import { pullRequestOperations } from './pull-requests.ts';
 import { secretOperations } from './secrets.ts';
 import { settingsOperations } from './settings.ts';
 import { webhookOperations } from './webhooks.ts';
@@ -19,6 +20,7 @@ export const operations = {
   ...pipelineOperations,
   ...inspectionOperations,
   ...cronOperations,
+  ...pullRequestOperations,
   ...cacheOperations,
   ...webhookOperations,
 } as const;

@@ -65,6 +65,7 @@ export function createFeatures(deps: {
   const settings = settingsFeature({ store, clock });
   const code = codeFeature({
     unitOfWork: store,
+    happenings: store.happenings,
     clock,
     logger: logger('code'),
     dataFolder: config.dataFolder,

@@ -61,8 +61,7 @@ export interface ApprovalStore {
 /** Why a pull request's pipeline needs a decision under the settings of its project; `undefined` when it needs none. */
 export function approvalReasonOf(
   { pipelines: { pullRequestApproval } }: Pick<Project, 'pipelines'>,
-  { isFork }: Pick<PullRequestFacts, 'isFork'>,
-  isOutsider: boolean,
+  { isFork, isOutsider }: Pick<PullRequestFacts, 'isFork' | 'isOutsider'>,
 ): ApprovalReason | undefined {
   if (pullRequestApproval === 'never') return undefined;
   if (isOutsider) return 'outsider';

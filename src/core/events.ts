@@ -16,6 +16,12 @@ export type Happening =
       readonly after: string;
     }
   | {
+      readonly type: 'pull-request-changed';
+      readonly projectId: number;
+      readonly number: number;
+      readonly eventId: number;
+    }
+  | {
       readonly type: 'event-planned';
       readonly projectId: number;
       readonly eventId: number;

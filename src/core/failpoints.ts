@@ -4,6 +4,7 @@ export const failpoints = [
   'event.beforeCommit',
   'event.afterCommit',
   'ref.afterUpdate',
+  'pull-request.afterHead',
   'plan.beforeCommit',
   'plan.afterCommit',
   'claim.beforeCommit',

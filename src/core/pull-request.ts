@@ -38,6 +38,8 @@ export interface PullRequestFacts {
   readonly sourceBranch: string;
   readonly targetBranch: string;
   readonly isFork: boolean;
+  /** Who proposed it, or who brought its newest commit, may not write to the project. */
+  readonly isOutsider: boolean;
   readonly authorName: string;
   readonly action: PullRequestAction;
 }

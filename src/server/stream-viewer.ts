@@ -20,6 +20,7 @@ const actionFor = {
   'project-changed': 'project:read',
   'members-changed': 'member:read',
   'push-received': 'code:read',
+  'pull-request-changed': 'pull-request:read',
   'event-planned': 'pipeline:read',
   'pipeline-changed': 'pipeline:read',
   'workflow-changed': 'pipeline:read',
@@ -32,6 +33,7 @@ const ofProject: ReadonlySet<HappeningType> = new Set([
   'project-changed',
   'members-changed',
   'push-received',
+  'pull-request-changed',
   'event-planned',
   'pipeline-changed',
 ]);

@@ -45,6 +45,7 @@ export async function startCodeServer(
   const publicUrl = (): string => url;
   const feature = codeFeature({
     unitOfWork: store,
+    happenings: store.happenings,
     clock: systemClock,
     logger,
     dataFolder,

@@ -43,6 +43,9 @@ export function applyHappening(happening: Happening): void {
         refetch(id, { owner, project });
       refetch('listProjects');
       return;
+    case 'pull-request-changed':
+      refetch('listPullRequests', { owner, project });
+      return;
     case 'event-planned':
       refetch('listPipelines', { owner, project });
       refetch('listEvents', { owner, project });

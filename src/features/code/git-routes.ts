@@ -8,7 +8,7 @@ import type { RawRoute, RequestContext } from '../feature.ts';
 import { zeroObject } from './push-commands.ts';
 import type { Pusher, PushReceiver } from './receive-push.ts';
 import type { RefCache } from './ref-cache.ts';
-import { hiddenRefPrefixes } from './ref-name.ts';
+import { hiddenRefPrefixes, keptRefPrefixes } from './ref-name.ts';
 import type { RepositoryFolders } from './repository-folders.ts';
 import { requestBody } from './request-body.ts';
 import type { FetchServer } from './serve-fetch.ts';
@@ -111,7 +111,7 @@ async function advertiseFetch(deps: GitRoutesDeps, project: Project, protocol: s
 async function advertisePush(deps: GitRoutesDeps, project: Project): Promise<Buffer> {
   deps.onPushBegin();
   const refs = (await deps.refs.list(project.id)).filter(
-    ({ name }) => !hiddenRefPrefixes.some((prefix) => name.startsWith(prefix)),
+    ({ name }) => ![...hiddenRefPrefixes, ...keptRefPrefixes].some((prefix) => name.startsWith(prefix)),
   );
   const lines = refs.map(({ object, name }) => `${object} ${name}`);
   if (lines.length === 0) lines.push(`${zeroObject} capabilities^{}`);

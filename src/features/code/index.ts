@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import type { HappeningBus } from '../../core/events.ts';
 import type { Repository } from '../../core/repository.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -10,6 +11,8 @@ import { gitRoutes } from './git-routes.ts';
 import { KeyedLocks } from './keyed-locks.ts';
 import { ObjectReaders } from './object-reader.ts';
 import { codeOperations } from './operations.ts';
+import { pullRequestOperations } from './pull-request-operations.ts';
+import { PullRequests } from './pull-requests.ts';
 import { PushHooks } from './push-hook.ts';
 import { PushReceiver } from './receive-push.ts';
 import { PushRecovery } from './recover-pushes.ts';
@@ -21,6 +24,8 @@ import { type TidyLimits, tidyLimits, tidyRepository } from './tidy-repository.t
 
 export interface CodeFeatureDeps {
   readonly unitOfWork: UnitOfWork;
+  /** Tells of branches that moved: open pull requests follow them. */
+  readonly happenings: HappeningBus;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Repositories lie in its `repositories`, the hook in its `hooks`. */
@@ -39,6 +44,8 @@ export interface CodeFeature extends Feature {
   reconcile(): Promise<readonly string[]>;
   /** Finds references that moved without a push. */
   lookThroughRefs(): Promise<readonly string[]>;
+  /** Resolves once open pull requests have the commits that their branches were told to have. */
+  followed(): Promise<void>;
   /** Packs what has become scattered, beside whatever goes on. */
   tidy(limits?: TidyLimits): Promise<void>;
 }
@@ -69,8 +76,11 @@ export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
     isPushedTo: (projectId) => pushes.isOpenFor(projectId),
   });
   const repository = new GitRepository(folders, refs, objects);
+  const pullRequests = new PullRequests({ unitOfWork, clock, repository, folders, refs, locks, gates });
   const timers: NodeJS.Timeout[] = [];
   let background = Promise.resolve();
+  let following = Promise.resolve();
+  let unsubscribe = (): void => {};
   const stopping = new AbortController();
 
   /** One after the other, so that stopping waits for what is under way and nothing more. */
@@ -106,28 +116,48 @@ export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
   return {
     name: 'code',
     repository,
-    operations: codeOperations({
-      unitOfWork,
-      clock,
-      folders,
-      refs,
-      repository,
-      gates,
-      pushes,
-      onPushBegin,
-      publicUrl: deps.publicUrl,
-    }),
+    operations: {
+      ...pullRequestOperations({ unitOfWork, repository, pullRequests }),
+      ...codeOperations({
+        unitOfWork,
+        clock,
+        folders,
+        refs,
+        repository,
+        gates,
+        pushes,
+        onPushBegin,
+        publicUrl: deps.publicUrl,
+      }),
+    },
     routes: gitRoutes({ unitOfWork, folders, refs, fetches, pushes, maxPushBytes, onPushBegin }),
     reconcile: () => recovery.settleForgotten(),
     lookThroughRefs: () => recovery.lookThroughAllRefs(),
     tidy,
+    async followed() {
+      await following;
+    },
     async start() {
       await hooks.start();
       await recovery.recover();
+      unsubscribe = deps.happenings.subscribe(({ happening }) => {
+        if (happening.type !== 'push-received') return;
+        const branch = /^refs\/heads\/(.+)$/s.exec(happening.ref)?.[1];
+        if (branch === undefined) return;
+        const { projectId } = happening;
+        following = following
+          .then(() => pullRequests.follow(projectId, branch))
+          .catch((error: unknown) => {
+            if (!stopping.signal.aborted)
+              logger.error('A pull request did not follow its branch', { error, projectId });
+          });
+      });
+      inBackground('Followed a branch', () => pullRequests.lookThrough());
       const settle = (): void => inBackground('Settled a push', () => recovery.settleForgotten());
       const lookThrough = (): void => inBackground('Found a moved reference', () => recovery.lookThroughAllRefs());
       const hourly = (): void => {
         lookThrough();
+        inBackground('Followed a branch', () => pullRequests.lookThrough());
         inBackground('Tidied', () => tidy().then(() => []));
       };
       timers.push(setInterval(settle, reconcileEveryMs).unref(), setInterval(hourly, lookThroughEveryMs).unref());
@@ -136,7 +166,9 @@ export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
     async stop() {
       stopping.abort();
       for (const timer of timers.splice(0)) clearInterval(timer);
+      unsubscribe();
       await pushes.drained();
+      await following;
       await background;
       objects.close();
       await hooks.stop();

@@ -1,6 +1,9 @@
 /** References that Gantry keeps for itself: neither shown to git clients nor writable by them. */
 export const hiddenRefPrefixes = ['refs/gantry/'] as const;
 
+/** References that only Gantry writes, for everybody to fetch: the heads of pull requests. */
+export const keptRefPrefixes = ['refs/pull/'] as const;
+
 /** The longest name that we take. A file system allows 255 bytes for each part, and git adds `.lock`. */
 const maxRefBytes = 250;
 
@@ -24,6 +27,9 @@ export function refNameProblem(ref: string): string | undefined {
   if (parts.some((part) => part.toLowerCase().endsWith('.lock'))) return 'no part may end with ".lock"';
   if (parts.some((part) => part === '@')) return 'no part may be "@"';
   if (hiddenRefPrefixes.some((prefix) => ref.startsWith(prefix))) return 'this reference is kept by Gantry';
+
+  if (keptRefPrefixes.some((prefix) => ref.startsWith(prefix)))
+    return 'heads of pull requests are kept by Gantry: push to the branch that one comes from';
 
   const short = /^refs\/(?:heads|tags)\/(.+)$/.exec(ref)?.[1];
   if (short?.startsWith('-')) return 'a branch or tag may not begin with "-"';

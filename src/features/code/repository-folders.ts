@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { git } from './git.ts';
-import { hiddenRefPrefixes } from './ref-name.ts';
+import { hiddenRefPrefixes, keptRefPrefixes } from './ref-name.ts';
 import { isMissing, syncFile, syncFolder } from './sync-folder.ts';
 
 /**
@@ -186,7 +186,7 @@ export function repositoryConfig(maxPushBytes: number): string {
 	denyDeletes = false
 	denyNonFastForwards = false
 	denyDeleteCurrent = ignore
-[transfer]
+${keptRefPrefixes.map((prefix) => `\thideRefs = ${prefix.replace(/\/$/, '')}\n`).join('')}[transfer]
 	fsckObjects = true
 ${hiddenRefPrefixes.map((prefix) => `\thideRefs = ${prefix.replace(/\/$/, '')}\n`).join('')}[uploadpack]
 	allowFilter = true

@@ -17,11 +17,13 @@ import { type PipelineLinter, pipelineOperations } from './operations.ts';
 import { cancelOverdue } from './overdue.ts';
 import { PipelineMasks } from './pipeline-masks.ts';
 import type { PipelineCompiler, Planned } from './plan-event.ts';
+import type { InstallationRules } from './project-facts.ts';
 import { type Finding, reconcile } from './reconcile.ts';
 import { RunnerDesk } from './runner-desk.ts';
 import type { RunnerConnection } from './runner-session.ts';
 import { StepLogs } from './step-logs.ts';
 import { cancelSupersededAtStart } from './superseded.ts';
+import { endUnavailable } from './unavailable.ts';
 
 export interface PipelinesFeatureDeps {
   readonly unitOfWork: UnitOfWork;
@@ -39,11 +41,15 @@ export interface PipelinesFeatureDeps {
   readonly logger: Logger;
   /** Address of this Gantry, without a slash at its end. */
   readonly publicUrl: () => string;
+  /** What the installation says of every project. */
+  readonly installation?: InstallationRules | undefined;
   readonly config?: Partial<PipelinesConfig>;
 }
 
 export interface PipelinesConfig extends EngineConfig {
   readonly reconcileEveryMs: number;
+  /** How long a workflow waits for a runner that may take it, where its project waits at all. */
+  readonly runnerWaitLimitMs: number;
 }
 
 /** What is assumed where the configuration does not say. */
@@ -52,6 +58,7 @@ export const pipelinesDefaults: PipelinesConfig = {
   leaseMs: 45_000,
   logLimitBytes: 1024 * 1024 * 1024,
   reconcileEveryMs: 10_000,
+  runnerWaitLimitMs: 24 * 3_600_000,
 };
 
 /** How long a pipeline may go on after its time. */
@@ -173,7 +180,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
     async start() {
       stopping.push(
         deps.happenings.subscribe(({ happening }) => {
-          if (happening.type !== 'push-received') return;
+          if (happening.type !== 'push-received' && happening.type !== 'pull-request-changed') return;
           planner.planNow(happening.eventId, happening.projectId).catch((error: unknown) => {
             logger.error('A push could not be planned', { error, eventId: happening.eventId });
           });
@@ -187,6 +194,9 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
       every(overdueEveryMs, () => {
         cancelOverdue({ store, engine, clock }).catch((error: unknown) =>
           logger.error('Pipelines that are overdue could not be cancelled', { error }),
+        );
+        endUnavailable({ store, engine, clock, waitLimitMs: config.runnerWaitLimitMs }).catch((error: unknown) =>
+          logger.error('Workflows that no runner takes could not be ended', { error }),
         );
       });
       every(config.reconcileEveryMs, () => {
