@@ -94,6 +94,10 @@ export interface StepPlan {
   readonly ports?: readonly PortPlan[];
   readonly volumes?: readonly VolumeMountPlan[];
   readonly cache?: CachePlan;
+  /** What it leaves for other workflows and for download; absent = nothing. */
+  readonly artifacts?: readonly ArtifactPlan[];
+  /** It runs nothing: it puts these into the workspace, before the steps that need them. */
+  readonly takes?: readonly TakenArtifact[];
   /** Its result may stand for running it again; its environment and network are those of such a step. */
   readonly reuse?: ReusePlan;
   /** What it asks of the host that it runs on; only in projects that an administrator trusts with that. */

@@ -10,10 +10,11 @@ import { type DialectRules, dialectRules } from './dialect-rules.ts';
 import { expressionVariables, stepEnvironment } from './environment.ts';
 import type { WorkflowIdentity } from './environment-facts.ts';
 import { ExpressionError } from './expression/expression.ts';
+import { type LinkedArtifacts, linkArtifacts } from './link-artifacts.ts';
 import { linkWorkflows, type PlacedWorkflow, placeWorkflows } from './link-workflows.ts';
 import type { Finding } from './lint-report.ts';
 import { type OrderedJob, orderJob } from './order-jobs.ts';
-import { cloneStepName } from './order-steps.ts';
+import { artifactsStepName, cloneStepName } from './order-steps.ts';
 import { refuseLargeFile } from './pipeline-file-size.ts';
 import { withDefaults } from './pipeline-parameters.ts';
 import { planCache } from './read-cache.ts';
@@ -186,13 +187,21 @@ function planWorkflows(planning: Planning, files: readonly PipelineFileDraft[]):
     }
   }
   const linked = linkWorkflows(placed, matched, planning.rules.dialect, planning.trace);
-  return linked.map(({ workflow, dependsOn }) => planWorkflow(planning, workflow, dependsOn, runOns.get(workflow)!));
+  const artifacts = linkArtifacts(placed, linked, (workflow, name) => {
+    const step = workflow.draft.steps.find((one) => one.name === name);
+    return step !== undefined && !findMismatch(step.when, planning.factsOf(workflow), planning.rules);
+  });
+  return linked.map(({ workflow, dependsOn }) => {
+    const { takes = [], dependsOn: makers = [] } = artifacts.get(workflow) ?? {};
+    const waitsFor = [...new Set([...dependsOn, ...makers])];
+    return planWorkflow(planning, workflow, { dependsOn: waitsFor, takes }, runOns.get(workflow)!);
+  });
 }
 
 function planWorkflow(
   planning: Planning,
   workflow: PlacedWorkflow,
-  dependsOn: readonly string[],
+  { dependsOn, takes }: LinkedArtifacts,
   runOn: RunOn,
 ): WorkflowPlan {
   const { input, rules, trace } = planning;
@@ -242,6 +251,7 @@ function planWorkflow(
   const judgements = new Map(
     draft.steps.map((step) => [step, planning.judge(step.when, facts, workflow.file, step.line)]),
   );
+  if (draft.uses) steps.push(takingStep(draft, takes, input.stepTimeoutMs));
   const order = orderOf(planning, workflow, new Set(draft.steps.filter((step) => !judgements.get(step)?.mismatch)));
   for (const step of draft.steps) {
     const named = { ...step, name: order.names.get(step) ?? step.name };
@@ -250,6 +260,7 @@ function planWorkflow(
       ...(step.cache && !input.rules?.ignoresCaches
         ? { cache: planCache(step.cache, input.blobs, workflow.file.report) }
         : {}),
+      ...(step.artifacts ? { artifacts: step.artifacts.map(({ at: _at, ...artifact }) => artifact) } : {}),
       ...(isPlugin(step, draft) ? { isPlugin: true } : {}),
       dependsOn: order.dependsOn.get(step) ?? [],
       environment: sealed(planning, draft, step, environmentOf(named.name, steps.length + 1, step)),
@@ -261,7 +272,9 @@ function planWorkflow(
     trace.push({ subject, rule: 'cache.off', verdict: 'noted', values: { by: input.rules.ignoresCaches } });
   const reuseOff = steps.find(({ reuse }) => reuse?.off)?.reuse?.off;
   if (reuseOff) trace.push({ subject, rule: 'reuse.off', verdict: 'noted', values: { by: reuseOff } });
-  const runnable = steps.filter((step) => step.kind !== 'clone' && step.background !== 'service' && !step.skipped);
+  const runnable = steps.filter(
+    (step) => step.kind !== 'clone' && !step.takes && step.background !== 'service' && !step.skipped,
+  );
   if (runnable.length === 0) trace.push({ subject, rule: 'workflow.nothing-to-do', verdict: 'noted', values: {} });
   const runtime = planRuntime({
     trust: input.event.trust ?? 'trusted',
@@ -344,6 +357,26 @@ function planReuse({ input }: Planning, { file }: PlacedWorkflow, step: StepDraf
     );
   const off = input.rules?.ignoresCaches ?? input.rules?.ignoresReuse;
   return { ...step.reuse!, ...(off ? { off } : {}) };
+}
+
+/** It runs nothing of the file: it only stands in an image that the workflow needs anyway. */
+function takingStep(draft: WorkflowDraft, takes: LinkedArtifacts['takes'], timeoutMs: number): StepPlan {
+  const host = draft.steps.find(({ background }) => background === undefined) ?? draft.steps[0];
+  return {
+    name: artifactsStepName,
+    kind: 'image',
+    image: host?.image ?? '',
+    pull: host?.pull ?? 'default',
+    commands: [],
+    environment: {},
+    secrets: [],
+    dependsOn: draft.clone.isDisabled ? [] : [cloneStepName],
+    runOn: { success: true, failure: false },
+    onFailure: 'fail',
+    takes,
+    timeoutMs,
+    line: draft.uses?.[0]?.at.line ?? draft.line,
+  };
 }
 
 /** Whoever sets commands or variables of a step may have it say what it knows. */

@@ -36,6 +36,7 @@ const listOf = (items: string): JsonSchema => ({
   type: ['array', 'null'],
   items: { $ref: `#/definitions/${items}` },
 });
+const oneOrMore = (item: string): JsonSchema => ({ anyOf: [{ $ref: `#/definitions/${item}` }, listOf(item)] });
 const key = (type: string, schema: JsonSchema, description: string): GantryKey => ({ type, schema, description });
 
 /**
@@ -95,7 +96,7 @@ export const gantryKeys = {
     environment: key('map of texts', { $ref: '#/definitions/plainEnvironment' }, 'Variables of all steps.'),
     use: key(
       'list',
-      listOf('use'),
+      oneOrMore('use'),
       'Artifacts of other workflows, by name: they are in the workspace before the first step begins. The workflows that make them are waited for as if `depends_on` named them.',
     ),
     cache: key('map', cache, 'The cache of all steps that have none of their own; not of services.'),
@@ -171,7 +172,7 @@ export const gantryKeys = {
     ),
     artifacts: key(
       'list',
-      listOf('artifact'),
+      oneOrMore('artifact'),
       'Files that are kept under a name when the step has ended: for download, and for workflows that `use` them. Not of services and detached steps.',
     ),
     cache: key(

@@ -74,6 +74,10 @@ function documentWith(place: GantryPlace, name: string, value: unknown): Record<
       return { ...base, retry: { infra: 2, ...added } };
     case 'reuse':
       return { ...base, steps: [{ ...step, reuse: { inputs: ['src'], ...added } }] };
+    case 'artifact':
+      return { ...base, steps: [{ ...step, artifacts: [{ name: 'a', paths: ['p'], ...added }] }] };
+    case 'use':
+      return { ...base, use: [{ name: 'a', ...added }] };
     case 'cache':
       return { ...base, steps: [{ ...step, cache: { key: 'k', paths: ['p'], ...added } }] };
     case 'mount':

@@ -7,6 +7,8 @@ const required: Readonly<Partial<Record<GantryPlace, readonly string[]>>> = {
   pipeline: ['kind'],
   step: ['name', 'image'],
   volume: ['name'],
+  artifact: ['name', 'paths'],
+  use: ['name'],
   cache: ['key', 'paths'],
   reuse: ['inputs'],
   mount: ['name', 'path'],
@@ -15,7 +17,7 @@ const required: Readonly<Partial<Record<GantryPlace, readonly string[]>>> = {
 /** JSON Schema of one document of `.gantry.yml`, for editors. What it refuses, `gantry lint` refuses with a line. */
 export function gantrySchema(): JsonSchema & Readonly<Record<string, unknown>> {
   const places = Object.keys(gantryKeys) as GantryPlace[];
-  const { pipeline, constraint, matrix, ...others } = Object.fromEntries(
+  const { pipeline, constraint, matrix, use, ...others } = Object.fromEntries(
     places.map((place) => [place, mapOf(gantryKeys[place], required[place])]),
   ) as Record<GantryPlace, JsonSchema>;
   return {
@@ -45,6 +47,7 @@ export function gantrySchema(): JsonSchema & Readonly<Record<string, unknown>> {
       },
       ports: { anyOf: [text, { type: 'array', items: text }] },
       constraint: { anyOf: [{ $ref: '#/definitions/texts' }, constraint] },
+      use: { anyOf: [text, use] },
       matrix: { ...matrix, additionalProperties: { $ref: '#/definitions/texts' } },
       ...others,
     },

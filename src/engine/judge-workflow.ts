@@ -40,9 +40,11 @@ export function judgeWorkflow(plan: WorkflowPlan, workflows: readonly JudgedWork
     : { kind: 'skipped', rule: 'trigger.status', values: { value: 'success' } };
 }
 
-/** Every step was filtered out by its condition: a checkout alone is no work. */
+/** Every step was filtered out by its condition: a checkout alone is no work, nor what it takes from others. */
 export function hasNoWork({ steps }: WorkflowPlan): boolean {
-  return steps.every(({ kind, skipped, background }) => kind === 'clone' || background === 'service' || skipped);
+  return steps.every(
+    ({ kind, skipped, background, takes }) => kind === 'clone' || takes || background === 'service' || skipped,
+  );
 }
 
 /** Drone looks at every workflow that has ended by now, not at the dependencies alone (pipelines.md 10.6). */

@@ -107,6 +107,10 @@ export const lintRules = {
     severity: 'warning',
     summary: 'No runner takes this type of pipeline: it is blocked while the others run.',
   },
+  'workflow.exec': {
+    severity: 'warning',
+    summary: 'A pipeline of `type: exec` runs in a container of `base/debian`: nothing runs in a shell of the machine.',
+  },
   'workflow.platform': {
     severity: 'error',
     summary:
@@ -196,6 +200,16 @@ export const lintRules = {
     severity: 'warning',
     summary: 'A named volume starts empty in each workflow, where Drone 0.8 and Woodpecker keep what it holds.',
   },
+  'artifact.invalid': {
+    severity: 'error',
+    summary: 'An artifact, or an item of `use`, has no usable name, time to keep or `when`, or there are too many.',
+  },
+  'artifact.path': {
+    severity: 'error',
+    summary: 'An artifact has no path in the workspace, or would go elsewhere.',
+  },
+  'artifact.duplicate': { severity: 'error', summary: 'Two steps make an artifact of the same name.' },
+  'artifact.unknown': { severity: 'error', summary: 'A workflow uses an artifact that no other workflow makes.' },
   'cache.key': {
     severity: 'error',
     summary:

@@ -5,19 +5,33 @@ import type { StepDraft } from './workflow-draft.ts';
 
 /** Name of the checkout, the first step of every workflow that has one. */
 export const cloneStepName = 'clone';
+/** Name of the step that puts artifacts of other workflows into the workspace; all that comes after the checkout waits for it. */
+export const artifactsStepName = 'artifacts';
 
 /**
  * Says what each step waits for (pipelines.md 10.5): as soon as one step has `depends_on`, each waits for what it
  * names; otherwise each waits for the one before. Whoever would wait for nothing waits for the checkout, and steps also
  * for the services, which come first.
  */
-export function orderSteps(reader: DocumentReader, written: readonly WrittenStep[], hasClone: boolean): StepDraft[] {
+export function orderSteps(
+  reader: DocumentReader,
+  written: readonly WrittenStep[],
+  hasClone: boolean,
+  takesArtifacts = false,
+): StepDraft[] {
+  /** What is there before the first step begins. */
+  const first = takesArtifacts ? artifactsStepName : hasClone ? cloneStepName : undefined;
   const positions = new Map<string, number>();
   for (const [index, step] of written.entries()) {
     const nameNode = step.node;
     if (step.name === '') continue;
     if (step.name === cloneStepName && hasClone) {
       reader.add('step.name-invalid', nameNode, 'a step may not be named "clone": the checkout has this name');
+      continue;
+    }
+    if (step.name === artifactsStepName && takesArtifacts) {
+      const message = 'a step may not be named "artifacts" beside "use": what takes the artifacts has this name';
+      reader.add('step.name-invalid', nameNode, message);
       continue;
     }
     const before = positions.get(step.name);
@@ -39,7 +53,7 @@ export function orderSteps(reader: DocumentReader, written: readonly WrittenStep
     const isFirst = names.every((name) => name === cloneStepName || services.has(name));
     const dependsOn = [
       ...new Set([
-        ...(hasClone && isFirst ? [cloneStepName] : []),
+        ...(first !== undefined && isFirst ? [first] : []),
         ...names,
         ...(isFirst && !isService(step) ? services : []),
       ]),

@@ -3,6 +3,7 @@ import type { DocumentReader, Fields } from './document-reader.ts';
 import type { WorkflowIdentity } from './environment-facts.ts';
 import type { FileContext } from './file-context.ts';
 import { findCycle } from './find-cycle.ts';
+import { refuseUnknownArtifacts } from './link-artifacts.ts';
 import { maxStepsOfFile } from './pipeline-file-size.ts';
 import { findParameterFaults, type PipelineParameter, withDefaults } from './pipeline-parameters.ts';
 import { maxTextOfJobs } from './read-matrix.ts';
@@ -101,6 +102,7 @@ export function readDrone1(
         return refuse(`a matrix may make ${maxTextOfJobs} characters of its file, and this one makes more`);
     }
   }
+  refuseUnknownArtifacts(report, workflows);
   return { workflows, parameters };
 }
 
