@@ -8,19 +8,27 @@ export const protectedScope = 'protected';
 export interface CacheAccess {
   readonly projectId: number;
   readonly scope: CacheScope;
+  /** It reads its own scope alone: what others saved may hold what steps with secrets left. */
+  readonly isAlone?: boolean | undefined;
   /** Number of the pipeline, for the record of what it saves. */
   readonly pipeline: number;
 }
 
 /** The scopes that a pipeline reads, its own first. */
-export function readableScopes({ scope }: Pick<CacheAccess, 'scope'>): readonly CacheScope[] {
-  return scope === protectedScope ? [protectedScope] : [scope, protectedScope];
+export function readableScopes({ scope, isAlone }: Pick<CacheAccess, 'scope' | 'isAlone'>): readonly CacheScope[] {
+  return isAlone || scope === protectedScope ? [scope] : [scope, protectedScope];
 }
+
+export const cacheKinds = ['cache', 'step-result'] as const;
+export type CacheKind = (typeof cacheKinds)[number];
 
 /** Folders that a step left, kept under a key. Never written to again. */
 export interface CacheEntry {
   /** Unique in its project. */
   readonly id: string;
+  /** `step-result`: what a step left that may be reused. */
+  readonly kind: CacheKind;
+  /** Of a step's result, the name of the step. */
   readonly key: string;
   readonly scope: CacheScope;
   readonly paths: readonly string[];

@@ -53,6 +53,15 @@ export interface Images {
       readonly signal?: AbortSignal;
     },
   ): Promise<UnpackedImage>;
+  /** Digest of what `provide` would give; fetches no layer. Throws as it does. */
+  digestOf(
+    reference: string,
+    options: {
+      readonly pull: PullPolicy;
+      readonly credentials?: readonly RegistryCredentials[];
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<string>;
 }
 
 /**

@@ -4,6 +4,7 @@ import type { CancelCause, FailureExcerpt, Outcome, StepStatus } from '../core/p
 import type { WorkflowPlan } from '../core/plan.ts';
 import type { RunnerLabels } from '../core/routing.ts';
 import type { RuntimeName } from '../core/runtime-choice.ts';
+import type { ReuseOffer, ReuseReport } from '../core/step-reuse.ts';
 import type { TraceEntry } from '../core/trace.ts';
 
 /** Grows with each change that an older side would misread; one version back is understood. */
@@ -76,6 +77,7 @@ export type ToServer =
       readonly reason?: TraceEntry | undefined;
       readonly failure?: FailureExcerpt | undefined;
       readonly cache?: CacheReport | undefined;
+      readonly reuse?: ReuseReport | undefined;
     })
   /** Nothing of this claim runs any more and its surroundings are gone. Repeated until `released`. */
   | (ClaimName & { readonly type: 'done' })
@@ -137,6 +139,8 @@ export interface Assignment {
   readonly logLimitBytes: number;
   /** What its steps may read and save of caches; absent = none. */
   readonly caches?: CacheAccess | undefined;
+  /** What results of its steps are found and kept with; absent = none of them may be reused. */
+  readonly reuse?: ReuseOffer | undefined;
   /** Logins of registries that its images may be pulled with; their passwords are masked from the first line on. */
   readonly registries?: readonly RegistryCredentials[] | undefined;
 }

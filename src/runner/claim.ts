@@ -3,7 +3,15 @@ import { GantryError } from '../core/errors.ts';
 import { passwordsOf } from '../core/image.ts';
 import { isFinished, type Outcome } from '../core/pipeline.ts';
 import type { StepPlan } from '../core/plan.ts';
-import type { RunningStep, Runtime, RuntimeJob, StagedStep, StepLimits } from '../drivers/runtime/runtime.ts';
+import type {
+  RunningStep,
+  Runtime,
+  RuntimeJob,
+  StagedStep,
+  StageSpec,
+  StepLimits,
+  StepResultEvent,
+} from '../drivers/runtime/runtime.ts';
 import { advance, type Effect, endedSteps, type Occurrence } from '../engine/advance.ts';
 import { initialWorkflow, type WorkflowState } from '../engine/advance-state.ts';
 import { machineEnvironment } from '../engine/architecture.ts';
@@ -19,7 +27,9 @@ import type { Timers } from '../lib/timers.ts';
 import { awaitService, defaultServiceReadyLimitMs } from './await-service.ts';
 import { cacheLine, cacheReportOf } from './cache-line.ts';
 import type { OutputBudget } from './output-budget.ts';
+import { resultLine, reuseLine } from './reuse-line.ts';
 import { StepOutput } from './step-output.ts';
+import { decideReuse, mustRun, noReuse, type ReuseDecision, type ReuseDecisions } from './step-reuse.ts';
 
 export interface ClaimDeps {
   readonly runtime: Runtime;
@@ -66,6 +76,8 @@ const endlessMs = 60_000;
 const maxBackgroundStagingMs = 3_600_000;
 /** Lines of progress that are kept of a step whose turn has not come. */
 const maxEarlyLines = 200;
+/** Registries are asked what images are: a step does not wait for longer to learn that it may be left out. */
+const reuseDecisionLimitMs = 20_000;
 
 /** Nothing is masked that the server has not named; tokens are known by their beginnings anyway. */
 const noSecrets = new MaskSet([]);
@@ -80,7 +92,9 @@ export class Claim {
   readonly #deps: ClaimDeps;
   readonly #assignment: Assignment;
   readonly #steps: readonly ClaimStep[];
-  readonly #job: Promise<RuntimeJob>;
+  /** Absent until something is to be run in it. */
+  #job: Promise<RuntimeJob> | undefined;
+  #reuse: ReuseDecisions = noReuse;
   #state: WorkflowState;
   #masks = noSecrets;
   readonly #maskValues = new Set<string>();
@@ -106,16 +120,25 @@ export class Claim {
     this.released = new Promise((resolve) => {
       this.#settle = resolve;
     });
-    this.#job = deps.runtime.prepare({
+    // While it is being decided what is reused, a job that is needed anyway is made.
+    if (!assignment.reuse || mustRun(assignment.plan)) void this.#openJob();
+  }
+
+  #openJob(): Promise<RuntimeJob> {
+    if (this.#job) return this.#job;
+    const assignment = this.#assignment;
+    this.#job = this.#deps.runtime.prepare({
       id: this.jobId,
       workspace: wholeWorkspace(assignment.plan.workspace),
       ...(assignment.plan.clone.isDisabled ? {} : { repository: assignment.repository }),
       ...(assignment.plan.volumes ? { volumes: assignment.plan.volumes } : {}),
       ...(assignment.caches ? { caches: assignment.caches } : {}),
+      ...(assignment.plan.runtime?.isStrict ? { isStrict: true } : {}),
       hostNames: assignment.plan.steps.flatMap(({ hostName, skipped }) => (hostName && !skipped ? [hostName] : [])),
     });
     // Each step that is staged hears of it; a claim without steps to stage must not bring the process down.
     this.#job.catch(() => undefined);
+    return this.#job;
   }
 
   get jobId(): string {
@@ -130,7 +153,47 @@ export class Claim {
   }
 
   begin(): void {
+    if (this.#assignment.reuse) void this.#beginWithReuse();
+    else this.#happen({ type: 'claimed' });
+  }
+
+  /** What is reused is decided before anything is made: where all of it is, nothing is. */
+  async #beginWithReuse(): Promise<void> {
+    const patience = new AbortController();
+    const takeBackLimit = this.#deps.timers.after(reuseDecisionLimitMs, () => patience.abort());
+    try {
+      this.#reuse = await decideReuse(this.#assignment, { runtime: this.#deps.runtime, signal: patience.signal });
+    } catch (error) {
+      this.#deps.logger.warn('What may be reused could not be found out', { ...this.name, error });
+    } finally {
+      takeBackLimit();
+    }
+    if (this.#isDisowned || isFinished(this.#state.status)) {
+      this.#reuse.release();
+      return;
+    }
+    if (this.#reuse.isWhole) this.#leaveOutSurroundings();
+    else void this.#openJob();
     this.#happen({ type: 'claimed' });
+  }
+
+  /** Nothing needs the checkout and the services of a workflow whose steps are all reused. */
+  #leaveOutSurroundings(): void {
+    const { plan } = this.#assignment;
+    const leftOut = plan.steps.flatMap((step, position) =>
+      !step.skipped && (step.kind === 'clone' || step.background === 'service') ? [position] : [],
+    );
+    this.#state = {
+      ...this.#state,
+      steps: this.#state.steps.map((step, position) => {
+        if (!leftOut.includes(position)) return step;
+        const { kind, name } = plan.steps[position]!;
+        const subject = { kind: 'step', workflow: plan.name, step: name } as const;
+        const rule = kind === 'clone' ? 'reuse.no-checkout' : 'step.nothing-beside';
+        return { ...step, status: 'skipped', reason: { subject, rule, verdict: 'skipped', values: {} } };
+      }),
+    };
+    for (const position of leftOut) this.#tellOutcome(position);
   }
 
   cancel({ by, cause, isFinal }: Pick<Extract<ToRunner, { type: 'cancel' }>, 'by' | 'cause' | 'isFinal'>): void {
@@ -166,7 +229,12 @@ export class Claim {
     const timeoutMs = this.#timeoutOf(step, position);
     const release = {
       ...(plan.kind === 'commands' ? { script: commandScript(plan.commands, 'gantry') } : {}),
-      environment: { ...plan.environment, ...message.environment, ...machineEnvironment(process.arch) },
+      environment: {
+        ...plan.environment,
+        // Status and times are other ones in each run: a step that may be reused cannot depend on them.
+        ...(plan.reuse ? {} : message.environment),
+        ...machineEnvironment(process.arch),
+      },
       secrets: message.secrets,
       timeoutMs,
       graceMs: this.#deps.graceMs,
@@ -174,8 +242,11 @@ export class Claim {
         step.cache = cacheReportOf(event) ?? step.cache;
         step.output.writeLine(cacheLine(event));
       },
+      onResult: (event: StepResultEvent) => step.output.writeLine(resultLine(event)),
       onOutput: (stream: 'stdout' | 'stderr', bytes: Buffer) => step.output.write(stream, bytes),
     };
+    const decision = this.#reuse.steps.get(position);
+    if (decision) step.output.writeLine(reuseLine(decision.report));
     if (plan.cache && !this.#keepsCaches) step.output.writeLine(this.#whyNoCache(plan.cache.key));
     try {
       step.running = step.staged.release(release);
@@ -335,7 +406,13 @@ export class Claim {
     const limitMs = plan.background ? Math.min(timeoutMs, maxBackgroundStagingMs) : timeoutMs;
     const takeBackLimit = this.#deps.timers.after(limitMs, () => step.stop.abort(stagingTimedOut(plan.name, limitMs)));
     try {
-      const job = await Promise.race([this.#job, whenAborted(step.stop.signal)]);
+      const decision = this.#reuse.steps.get(position);
+      if (this.#reuse.isWhole && decision?.use?.kind === 'take') {
+        step.staged = nothingToDo;
+        this.#askToStart(step);
+        return;
+      }
+      const job = await Promise.race([this.#openJob(), whenAborted(step.stop.signal)]);
       if (step.isDiscarded || this.#isDisowned) return;
       const staged = await job.stage({
         id: this.#stageId(step),
@@ -353,8 +430,12 @@ export class Claim {
         ports: plan.ports,
         volumes: plan.volumes,
         ...(this.#keepsCaches && plan.cache ? { cache: plan.cache } : {}),
+        ...(plan.host?.isPrivileged ? { privileged: { isProjectTrusted: true } } : {}),
+        ...(plan.host?.devices ? { devices: plan.host.devices } : {}),
+        ...(plan.host?.volumes ? { hostVolumes: plan.host.volumes } : {}),
+        ...(decision?.use ? { result: decision.use } : {}),
         limits: this.#deps.stepLimits,
-        network: 'job',
+        network: networkOf(plan),
         progress: (line) => this.#showProgress(step, line),
         signal: step.stop.signal,
       });
@@ -378,7 +459,7 @@ export class Claim {
   /** The others wait until it is up, or until it has ended. */
   async #watchUntilUp(step: ClaimStep, position: number): Promise<void> {
     const readiness = await awaitService({
-      job: await this.#job,
+      job: await this.#openJob(),
       stepId: this.#stageId(step),
       plan: step.plan,
       imagePorts: step.staged?.ports,
@@ -442,13 +523,22 @@ export class Claim {
       ...(reason ? { reason } : {}),
       ...(failure ? { failure } : {}),
       ...(step.cache ? { cache: step.cache } : {}),
+      ...this.#reuseReport(position),
     };
     this.#send(step.outcome);
   }
 
+  /** Told of steps that had their turn; one that was not put back was not reused. */
+  #reuseReport(position: number): Pick<OutcomeMessage, 'reuse'> {
+    const { startedAtMs, status } = this.#state.steps[position]!;
+    const report: ReuseDecision['report'] | undefined = this.#reuse.steps.get(position)?.report;
+    if (!report || startedAtMs === undefined) return {};
+    return report.result === 'missed' || status === 'passed' ? { reuse: report } : {};
+  }
+
   /** Removes the surroundings, trying until it works: what is left over would wait for the next start of a runner. */
   async #destroy(): Promise<void> {
-    const job = await this.#job.catch(() => undefined);
+    const job = await this.#job?.catch(() => undefined);
     for (let attempt = 1; job; attempt += 1) {
       try {
         await job.destroy();
@@ -459,6 +549,7 @@ export class Claim {
         await new Promise<void>((resolve) => this.#deps.timers.after(200 * 2 ** attempt, resolve));
       }
     }
+    this.#reuse.release();
     this.#isDestroyed = true;
     this.#finishIfDone();
   }
@@ -505,6 +596,18 @@ export class Claim {
   #nowMs(): number {
     return this.#deps.clock.monotonicMs();
   }
+}
+
+/** A step of a workflow that is reused as a whole: nobody needs what it left. */
+const nothingToDo: StagedStep = {
+  release: () => ({ outcome: Promise.resolve({ kind: 'exited', exitCode: 0 }), cancel: () => {} }),
+  discard: () => Promise.resolve(),
+};
+
+/** A step that may be reused has no network unless it says that it uses it: what it has not got it cannot depend on. */
+function networkOf({ host, reuse }: StepPlan): StageSpec['network'] {
+  if (host?.usesHostNetwork) return 'host';
+  return reuse && !reuse.usesNetwork ? 'none' : 'job';
 }
 
 function whenAborted(signal: AbortSignal): Promise<never> {

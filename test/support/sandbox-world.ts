@@ -107,6 +107,9 @@ export function testImages(layer: string): Images {
       }
       throw new GantryError('IMAGE_NOT_FOUND', `Cannot find image "${reference}": there is none`);
     },
+    async digestOf(reference, options) {
+      return (await this.provide(reference, options)).digest;
+    },
   };
 }
 

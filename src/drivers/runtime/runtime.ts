@@ -1,7 +1,16 @@
 import type { CacheAccess, CacheEvent } from '../../core/cache.ts';
 import type { RegistryCredentials } from '../../core/image.ts';
 import type { Outcome } from '../../core/pipeline.ts';
-import type { CachePlan, PortPlan, PullPolicy, VolumeMountPlan, VolumePlan } from '../../core/plan.ts';
+import type {
+  CachePlan,
+  DevicePlan,
+  HostVolumePlan,
+  PortPlan,
+  PullPolicy,
+  VolumeMountPlan,
+  VolumePlan,
+} from '../../core/plan.ts';
+import type { ReuseOrigin, ReuseParts } from '../../core/step-reuse.ts';
 
 /**
  * Runs the steps of workflows somewhere: in sandboxes on this host, or by a script in tests.
@@ -15,6 +24,13 @@ export interface Runtime {
   readonly name: string;
   /** Whether steps get `cache`; where not, they run as without. */
   readonly keepsCaches?: boolean | undefined;
+  /** Results of steps; absent = none are kept here, and every step runs. */
+  readonly results?: StepResults | undefined;
+  /**
+   * Begins to fetch what a step will run in, as its `stage` would, so that it need not wait for all of it then. Rejects as
+   * that would; whoever asks for the same image meanwhile waits for the same fetch.
+   */
+  fetchImage?(image: ImageWish): Promise<void>;
   /** What the host offers; feeds `gantry doctor` and the contract suite. */
   probe(): Promise<RuntimeProbe>;
   /** Makes the job's surroundings: workspace, network, control group. The same job again answers the same object. */
@@ -24,6 +40,56 @@ export interface Runtime {
   /** Ends everything and gives back what the driver itself keeps ready (pools). */
   close(): Promise<void>;
 }
+
+/** An image as a step asks for it. */
+export interface ImageWish {
+  readonly image: string;
+  readonly pull: PullPolicy;
+  readonly credentials?: readonly RegistryCredentials[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Results of steps that stand for running them again. They lie where the runtime does. */
+export interface StepResults {
+  /** Checksum of what runtime and installation add to every step, whatever the step. */
+  readonly surroundings: string;
+  /** Digest of what the image is at this moment. Fetches no layer; throws as `stage` would. */
+  digestOf(image: ImageWish): Promise<string>;
+  /** The result with this key that the pipeline may read, and holds it. */
+  find(access: CacheAccess, key: string): KeptResult | undefined;
+  /** The newest result of the same step with whatever key. */
+  latest(access: CacheAccess, label: string): Pick<KeptResult, 'origin' | 'parts'> | undefined;
+  /** Forgets what the pipeline's own branch has under the key. */
+  forget(access: CacheAccess, key: string): void;
+}
+
+export interface KeptResult {
+  readonly origin: ReuseOrigin;
+  readonly parts: ReuseParts;
+  /** From then on it may be collected. */
+  release(): void;
+}
+
+/** `take`: the step does not run, what was kept under the key is put back instead. `keep`: what it leaves is kept. */
+export type StepResultUse =
+  | { readonly kind: 'take'; readonly access: CacheAccess; readonly key: string }
+  | {
+      readonly kind: 'keep';
+      readonly access: CacheAccess;
+      readonly key: string;
+      readonly label: string;
+      readonly parts: ReuseParts;
+      readonly origin: ReuseOrigin;
+      /** Relative to the workspace. */
+      readonly outputs: readonly string[];
+      /** The key holds for this image alone. */
+      readonly imageDigest: string;
+    };
+
+/** What became of a step's result; `why` is the end of a sentence. */
+export type StepResultEvent =
+  | { readonly kind: 'taken' | 'kept'; readonly sizeBytes: number; readonly elapsedMs: number }
+  | { readonly kind: 'not-kept'; readonly why: string };
 
 /** A capability that is absent is told in words, and `prepare`/`stage` refuse what would need it. */
 export interface RuntimeProbe {
@@ -61,6 +127,8 @@ export interface JobSpec {
   readonly hostNames?: readonly string[] | undefined;
   /** What its steps may read and save of caches; absent = none. */
   readonly caches?: CacheAccess | undefined;
+  /** Its steps are held tighter than usual: the work of people who may not write to the project. */
+  readonly isStrict?: boolean | undefined;
 }
 
 export interface RepositorySpec {
@@ -130,14 +198,19 @@ export interface StageSpec {
   readonly volumes?: readonly VolumeMountPlan[] | undefined;
   /** Restored at its release; saved when it has passed and no entry had the key. */
   readonly cache?: CachePlan | undefined;
+  /** Only where the runtime has `results`. */
+  readonly result?: StepResultUse | undefined;
   readonly limits: StepLimits;
   /**
    * Asks for all rights on the engine's host. A driver refuses (REQUEST_INVALID) before anything runs, unless an admin's
    * list admits the image and everything else about the step.
    */
   readonly privileged?: { readonly isProjectTrusted: boolean } | undefined;
-  /** `none` cuts the step off the job's network. */
-  readonly network: 'job' | 'none';
+  /** Devices and folders of the engine's host. A driver that gives none refuses (REQUEST_INVALID). */
+  readonly devices?: readonly DevicePlan[] | undefined;
+  readonly hostVolumes?: readonly HostVolumePlan[] | undefined;
+  /** `none` cuts the step off the job's network; `host` is that of the engine's host, for a driver that has it. */
+  readonly network: 'job' | 'none' | 'host';
   /** Progress of a pull or of composing an image: whole lines for the step's log. */
   readonly progress?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -171,6 +244,8 @@ export interface ReleaseSpec {
   readonly graceMs: number;
   /** Told what becomes of its cache, before its first output and after its end. */
   readonly onCache?: ((event: CacheEvent) => void) | undefined;
+  /** Told what becomes of its result: put back before its end, or kept after it. */
+  readonly onResult?: ((event: StepResultEvent) => void) | undefined;
   /**
    * Receives output as it is read, from the first byte, each stream in order. While the returned promise is pending
    * nothing more is read, so the step waits in `write()` and nothing is cut.

@@ -55,6 +55,17 @@ export class ImageStore implements Images {
     return this.#fetchOnce(source, reference, options);
   }
 
+  async digestOf(reference: string, given: Parameters<Images['digestOf']>[1]): Promise<string> {
+    const source = this.#options.sources.find((candidate) => candidate.serves(reference));
+    if (!source)
+      throw new GantryError('IMAGE_NOT_FOUND', `Cannot find the image "${reference}": nothing serves this name`);
+    const credentials = source.loginsFor(reference, given.credentials ?? []);
+    const policy = source.isRemote ? effectivePolicy(reference, given.pull) : 'always';
+    const present = policy === 'always' ? undefined : await this.#present(reference, credentials);
+    if (present) return present.digest;
+    return (await source.resolve(reference, { credentials, ...(given.signal ? { signal: given.signal } : {}) })).digest;
+  }
+
   /** Removes half-unpacked layers of a program that died. Nothing may be unpacking meanwhile. */
   async sweep(): Promise<void> {
     const layers = join(this.#options.folder, 'layers');

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { CacheEntry, CacheShelf } from '../../../core/cache.ts';
+import type { ReuseOrigin, ReuseParts } from '../../../core/step-reuse.ts';
 
 /** What makes folders an entry. Folders without a record are rubbish of a crash. */
 export interface CacheRecord {
@@ -26,6 +27,12 @@ export interface CacheRecord {
   readonly layers: readonly { readonly id: string; readonly sizeBytes: number }[];
   readonly savedBy: number;
   readonly savedAtMs: number;
+  /** Of a step's result: whose it is, and what its key is made of. Absent = a cache. */
+  readonly result?: {
+    readonly label: string;
+    readonly origin: ReuseOrigin;
+    readonly parts: ReuseParts;
+  };
 }
 
 export interface FoundRecord {
@@ -127,10 +134,11 @@ export function createCacheShelf(root: string): CacheShelf {
 }
 
 function entryOf(record: CacheRecord, usedAtMs: number): CacheEntry {
-  const { id, key, scope, paths, savedBy, savedAtMs } = record;
+  const { id, key, scope, paths, savedBy, savedAtMs, result } = record;
   return {
     id,
-    key,
+    kind: result ? 'step-result' : 'cache',
+    key: result?.label ?? key,
     scope,
     paths,
     savedBy,

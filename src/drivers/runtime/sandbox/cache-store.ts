@@ -25,6 +25,16 @@ export const defaultCacheLimits: CacheLimits = {
 /** Layers over each other that an entry may have: beyond that its content is copied into one. */
 export const longestCacheChain = 4;
 const syncTimeoutMs = 600_000;
+/** Results of steps that a project may have, and how long one stays that nobody takes. */
+const maxResults = 500;
+const resultRetentionMs = 30 * 24 * 3_600_000;
+
+/** What an entry is saved as. */
+export interface EntryName {
+  readonly key: string;
+  readonly paths: readonly string[];
+  readonly result?: CacheRecord['result'];
+}
 
 /** An entry for as long as somebody has it mounted. */
 export interface LeasedEntry {
@@ -32,6 +42,8 @@ export interface LeasedEntry {
   readonly isExact: boolean;
   /** Its folders for the path with this number, the lowest first. */
   layersOf(path: number): readonly string[];
+  /** Folder of one of its layers. */
+  folderOf(layer: string): string;
   /** Gives the lease back: from then on it may be collected. */
   release(): void;
 }
@@ -86,7 +98,7 @@ export class CacheStore {
     const records = new CacheRecords(this.#folder, access.projectId);
     const scopes = readableScopes(access);
     for (const scope of scopes) {
-      const record = this.#findExact(records, access.projectId, idOf(scope, plan.key, plan.paths));
+      const record = this.#findExact(records, access.projectId, idOf(scope, plan));
       if (record) return { kind: 'found', entry: this.#lease(records, record, true) };
     }
     const readable = this.#readable(records, access.projectId, scopes, plan.paths);
@@ -102,9 +114,40 @@ export class CacheStore {
     return { kind: 'missed', nearest: nearestOf(readable, plan.key) };
   }
 
+  /** The result of a step with this key that the pipeline may read. */
+  findResult(access: CacheAccess, key: string): LeasedEntry | undefined {
+    const records = new CacheRecords(this.#folder, access.projectId);
+    for (const scope of readableScopes(access)) {
+      const record = this.#findExact(records, access.projectId, idOf(scope, anyResult(key)));
+      if (record?.result) return this.#lease(records, record, true);
+    }
+    return undefined;
+  }
+
+  /** The newest result of the step with this label, of the pipeline's own scope first. */
+  latestResult(access: CacheAccess, label: string): CacheRecord | undefined {
+    const records = new CacheRecords(this.#folder, access.projectId);
+    const all = [...this.#unsealedOf(access.projectId), ...records.list().map(({ record }) => record)];
+    const mine = all.filter(({ result }) => result?.label === label);
+    for (const scope of readableScopes(access)) {
+      const [newest] = mine
+        .filter((record) => record.scope === scope)
+        .toSorted((left, right) => right.savedAtMs - left.savedAtMs);
+      if (newest) return newest;
+    }
+    return undefined;
+  }
+
+  /** Forgets the result with this key of the pipeline's own scope. */
+  forgetResult(access: CacheAccess, key: string): void {
+    const id = idOf(access.scope, anyResult(key));
+    this.#unsealed.delete(nameOf(access.projectId, id));
+    new CacheRecords(this.#folder, access.projectId).remove(id);
+  }
+
   /** As the end of a sentence: why nothing of this size is saved under the key. */
-  findHindrance(access: CacheAccess, plan: CachePlan, sizeBytes: number): string | undefined {
-    const id = idOf(access.scope, plan.key, plan.paths);
+  findHindrance(access: CacheAccess, plan: EntryName, sizeBytes: number): string | undefined {
+    const id = idOf(access.scope, plan);
     const records = new CacheRecords(this.#folder, access.projectId);
     if (this.#findExact(records, access.projectId, id)) return 'another step has saved this key meanwhile';
     const limit = Math.min(this.#limits.entryBytes, this.#limits.projectBytes, this.#limits.totalBytes);
@@ -117,7 +160,7 @@ export class CacheStore {
    */
   save(
     access: CacheAccess,
-    plan: CachePlan,
+    plan: EntryName,
     content: { readonly upper: string; readonly sizeBytes: number; readonly base: LeasedEntry | undefined },
   ): LeasedEntry {
     const hindrance = this.findHindrance(
@@ -130,7 +173,7 @@ export class CacheStore {
     mkdirSync(records.layersFolder, { recursive: true, mode: 0o700 });
     const layer = { id: randomBytes(16).toString('hex'), sizeBytes: content.sizeBytes };
     const record: CacheRecord = {
-      id: idOf(access.scope, plan.key, plan.paths),
+      id: idOf(access.scope, plan),
       key: plan.key,
       scope: access.scope,
       architecture: process.arch,
@@ -138,6 +181,7 @@ export class CacheStore {
       layers: [...(content.base?.record.layers ?? []), layer],
       savedBy: access.pipeline,
       savedAtMs: Date.now(),
+      ...(plan.result ? { result: plan.result } : {}),
     };
     renameSync(content.upper, join(records.layersFolder, layer.id));
     this.#unsealed.set(nameOf(access.projectId, record.id), record);
@@ -159,6 +203,7 @@ export class CacheStore {
       records: new CacheRecords(this.#folder, id),
     }));
     const found = projects.map(({ id, records }) => ({ id, records, all: [...records.list()] }));
+    for (const { records } of found) removeOldResults(records);
     for (const { records, all } of found)
       removeUntil(
         this.#limits.projectBytes,
@@ -171,9 +216,7 @@ export class CacheStore {
   }
 
   #sweep(projectId: number, records: CacheRecords): void {
-    const unsealed = [...this.#unsealed]
-      .filter(([name]) => name.startsWith(`${projectId}/`))
-      .map(([, record]) => record);
+    const unsealed = this.#unsealedOf(projectId);
     const used = new Set(
       [...records.list().map(({ record }) => record), ...unsealed].flatMap(({ layers }) => layers.map(({ id }) => id)),
     );
@@ -194,11 +237,13 @@ export class CacheStore {
         timeoutMs: syncTimeoutMs,
       });
       if (synced.code !== 0) throw new Error(synced.stderr.trim() || 'sync failed');
-      records.write(record);
+      // It may have been forgotten meanwhile.
+      if (this.#unsealed.get(nameOf(projectId, record.id)) === record) records.write(record);
     } catch (error) {
       this.#logger.warn('An entry of a cache could not be recorded', { error, projectId, key: record.key });
     } finally {
-      this.#unsealed.delete(nameOf(projectId, record.id));
+      const name = nameOf(projectId, record.id);
+      if (this.#unsealed.get(name) === record) this.#unsealed.delete(name);
     }
     this.collect();
   }
@@ -214,16 +259,18 @@ export class CacheStore {
     scopes: readonly string[],
     paths: readonly string[],
   ): readonly CacheRecord[] {
-    const unsealed = [...this.#unsealed]
-      .filter(([name]) => name.startsWith(`${projectId}/`))
-      .map(([, record]) => record);
-    return [...unsealed, ...records.list().map(({ record }) => record)].filter(
+    return [...this.#unsealedOf(projectId), ...records.list().map(({ record }) => record)].filter(
       (record) =>
+        record.result === undefined &&
         scopes.includes(record.scope) &&
         record.architecture === process.arch &&
         record.paths.join('\n') === paths.join('\n') &&
         isWhole(records, record),
     );
+  }
+
+  #unsealedOf(projectId: number): readonly CacheRecord[] {
+    return [...this.#unsealed].filter(([name]) => name.startsWith(`${projectId}/`)).map(([, record]) => record);
   }
 
   #lease(records: CacheRecords, record: CacheRecord, isExact: boolean): LeasedEntry {
@@ -235,6 +282,7 @@ export class CacheStore {
       record,
       isExact,
       layersOf: (path) => folders.map((folder) => join(folder, String(path))),
+      folderOf: (layer) => join(records.layersFolder, layer),
       release: () => {
         if (isReleased) return;
         isReleased = true;
@@ -246,6 +294,27 @@ export class CacheStore {
       },
     };
   }
+}
+
+/** The name under which whatever step has a result with this key. */
+function anyResult(key: string): EntryName {
+  return {
+    key,
+    paths: [],
+    result: { label: '', origin: { pipeline: 0, workflow: '', step: '', stepId: 0 }, parts: {} },
+  };
+}
+
+/** Results take hardly a byte where a step has no outputs: their number and their age are what bounds them. */
+function removeOldResults(records: CacheRecords): void {
+  const oldestMs = Date.now() - resultRetentionMs;
+  const results = records
+    .list()
+    .filter(({ record }) => record.result)
+    .toSorted((left, right) => right.usedAtMs - left.usedAtMs);
+  results.forEach(({ record, usedAtMs }, index) => {
+    if (index >= maxResults || usedAtMs < oldestMs) records.remove(record.id);
+  });
 }
 
 /** Removes what was used longest ago until the rest fits; a layer that two entries have counts once. */
@@ -271,11 +340,10 @@ function isWhole(records: CacheRecords, { layers }: CacheRecord): boolean {
   return layers.every(({ id }) => existsSync(join(records.layersFolder, id)));
 }
 
-function idOf(scope: string, key: string, paths: readonly string[]): string {
-  return createHash('sha256')
-    .update([process.arch, scope, key, ...paths].join('\0'))
-    .digest('hex')
-    .slice(0, 32);
+/** A result's key says all that decides about it; nobody can give a cache the id of one. */
+function idOf(scope: string, { key, paths, result }: EntryName): string {
+  const names = result ? ['', 'result', process.arch, scope, key] : [process.arch, scope, key, ...paths];
+  return createHash('sha256').update(names.join('\0')).digest('hex').slice(0, 32);
 }
 
 function nameOf(projectId: number, id: string): string {

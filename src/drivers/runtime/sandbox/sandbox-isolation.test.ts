@@ -40,6 +40,7 @@ for (const launcher of ['bubblewrap', 'runc'] as const) {
             if (reference === shellLess) return { ...(await images().provide(busyboxImage, options)), layers: [bare] };
             return images().provide(reference, options);
           },
+          digestOf: (reference, options) => images().digestOf(reference, options),
         },
       });
       layer = world.layer;

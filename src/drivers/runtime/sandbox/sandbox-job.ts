@@ -16,6 +16,7 @@ import type { Bind } from './launcher.ts';
 import { listeningPorts } from './listening-ports.ts';
 import type { NamespaceHolder } from './namespace-holder.ts';
 import { overlayMount } from './overlay.ts';
+import { KeptStep, type ResultPlace, TakenStep } from './result-step.ts';
 import type { SandboxHost } from './sandbox-host.ts';
 import { gateOf, launchGate, sandboxUse } from './sandbox-launch.ts';
 import type { SandboxStep } from './sandbox-step.ts';
@@ -51,6 +52,7 @@ export class SandboxJob implements RuntimeJob {
   /** Aborted when the job ends: nothing that is waited for on its behalf goes on. */
   readonly #ending = new AbortController();
   #staging = 0;
+  #results = 0;
   #onStagingDone: (() => void) | undefined;
   #destroyed: Promise<void> | undefined;
 
@@ -86,6 +88,7 @@ export class SandboxJob implements RuntimeJob {
     if (this.#staged.has(step.id)) throw new TypeError(`Cannot stage step ${step.id}: it was staged before`);
     this.#staged.add(step.id);
     if (step.kind === 'clone') return this.#stageClone();
+    if (step.result?.kind === 'take') return new TakenStep(step.result, this.#resultPlace(), this.#mounted);
     this.#host.refuseUnenforceable(step);
     this.#staging += 1;
     try {
@@ -139,7 +142,7 @@ export class SandboxJob implements RuntimeJob {
       skeleton: await this.#host.skeleton(this.spec.workspace),
       workspace: this.spec.workspace,
       limits: step.limits,
-      network: step.network,
+      network: step.network === 'none' ? 'none' : 'job',
     };
     const cache = step.cache && this.#caches?.stage(step.name, step.cache, [...image.layers, kind.skeleton]);
     const volumes = [...(await untilAborted(signal, this.#volumes.bindsOf(step))), ...(cache?.binds ?? [])];
@@ -169,7 +172,8 @@ export class SandboxJob implements RuntimeJob {
       await staged.discard();
       throw error;
     }
-    return cache ? new CachedStep(staged, cache) : staged;
+    const cached = cache ? new CachedStep(staged, cache) : staged;
+    return step.result?.kind === 'keep' ? new KeptStep(cached, step.result, this.#resultPlace(), image.digest) : cached;
   }
 
   async #launch(
@@ -205,6 +209,16 @@ export class SandboxJob implements RuntimeJob {
     if (this.#kinds.length === kindsForeseen) return;
     this.#kinds.push(kind);
     this.#waiting.foresee(this.#kinds);
+  }
+
+  #resultPlace(): ResultPlace {
+    this.#results += 1;
+    return {
+      store: this.#host.cacheStore,
+      workspace: `/proc/${this.#holder.pid}/root${this.#holder.placeOf('workspace')}`,
+      folder: join(this.#folder, 'results', String(this.#results)),
+      isRootless: this.#host.isRootless,
+    };
   }
 
   #openCaches(): JobCaches | undefined {

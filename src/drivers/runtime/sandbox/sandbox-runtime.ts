@@ -2,11 +2,12 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GantryError } from '../../../core/errors.ts';
-import type { JobSpec, Runtime, RuntimeJob, RuntimeProbe } from '../runtime.ts';
+import type { ImageWish, JobSpec, Runtime, RuntimeJob, RuntimeProbe, StepResults } from '../runtime.ts';
 import { type AssembledHost, assembleHost, generationsFolder, type SandboxRuntimeOptions } from './assemble-host.ts';
 import { generationName } from './generation.ts';
 import { Reaper } from './reaper.ts';
 import { fileName, SandboxJob } from './sandbox-job.ts';
+import { createSandboxResults } from './sandbox-results.ts';
 import { findWorkspaceFault } from './skeleton.ts';
 
 export type { SandboxRuntimeOptions } from './assemble-host.ts';
@@ -38,6 +39,19 @@ class SandboxRuntime implements Runtime {
   constructor(options: SandboxRuntimeOptions, assembled: AssembledHost) {
     this.#options = options;
     this.#assembled = assembled;
+  }
+
+  get results(): StepResults | undefined {
+    const { ready } = this.#assembled;
+    return ready && createSandboxResults({ images: this.#options.images, store: ready.caches });
+  }
+
+  async fetchImage({ image, pull, credentials, signal }: ImageWish): Promise<void> {
+    await this.#options.images.provide(image, {
+      pull,
+      ...(credentials ? { credentials } : {}),
+      ...(signal ? { signal } : {}),
+    });
   }
 
   async probe(): Promise<RuntimeProbe> {
@@ -100,6 +114,11 @@ class SandboxRuntime implements Runtime {
       const why = this.#closed ? 'the runtime was closed' : findings.join('; ');
       throw new GantryError('RUNTIME_UNAVAILABLE', `Cannot run job ${job.id} in a sandbox: ${why}`);
     }
+    if (job.isStrict)
+      throw new GantryError(
+        'REQUEST_INVALID',
+        `Cannot run job ${job.id} in a sandbox: it is the work of somebody who may not write to the project`,
+      );
     const fault = findWorkspaceFault(job.workspace);
     if (fault) throw new GantryError('REQUEST_INVALID', `Cannot use "${job.workspace}" as the workspace: ${fault}`);
     const folder = join(this.#generationFolder, 'jobs', fileName(job.id));

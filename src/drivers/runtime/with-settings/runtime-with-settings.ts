@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import type { RegistryCredentials } from '../../../core/image.ts';
 import { type ImageRule, rewriteImage } from '../../../core/image-rule.ts';
 import type {
+  ImageWish,
   JobSpec,
   PortAnswers,
   PortWait,
@@ -11,6 +13,7 @@ import type {
   RuntimeProbe,
   StagedStep,
   StageSpec,
+  StepResults,
 } from '../runtime.ts';
 
 /** What an installation says of every step, whatever it runs on. */
@@ -45,6 +48,26 @@ export class RuntimeWithSettings implements Runtime {
     return this.#runtime.keepsCaches;
   }
 
+  /** What the installation adds to steps is part of what decides about their results. */
+  get results(): StepResults | undefined {
+    const { results } = this.#runtime;
+    if (!results) return undefined;
+    const { environment } = this.#settings;
+    return {
+      surroundings: createHash('sha256')
+        .update(JSON.stringify([results.surroundings, Object.entries(environment).toSorted()]))
+        .digest('hex'),
+      digestOf: (wish) => results.digestOf(this.#rewritten(wish)),
+      find: (access, key) => results.find(access, key),
+      latest: (access, label) => results.latest(access, label),
+      forget: (access, key) => results.forget(access, key),
+    };
+  }
+
+  async fetchImage(wish: ImageWish): Promise<void> {
+    await this.#runtime.fetchImage?.(this.#rewritten(wish));
+  }
+
   probe(): Promise<RuntimeProbe> {
     return this.#runtime.probe();
   }
@@ -59,6 +82,13 @@ export class RuntimeWithSettings implements Runtime {
 
   close(): Promise<void> {
     return this.#runtime.close();
+  }
+
+  #rewritten(wish: ImageWish): ImageWish {
+    const { images, registries } = this.#settings;
+    const found = rewriteImage(wish.image, images);
+    if (!found) return wish;
+    return { ...wish, image: found.reference, credentials: [...(wish.credentials ?? []), ...registries] };
   }
 }
 
