@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -33,6 +33,12 @@ const list = z.string().transform((value) =>
     .map((part) => part.trim())
     .filter((part) => part !== ''),
 );
+const labels = list.transform((entries, context) => {
+  const pairs = entries.map((entry) => /^([A-Za-z0-9_.\/-]{1,100})=([^\s=]{0,200})$/.exec(entry));
+  const wrong = entries.find((_, index) => !pairs[index]);
+  if (wrong !== undefined) context.addIssue(`"${wrong}" is no label: write key=value`);
+  return Object.fromEntries(pairs.flatMap((pair) => (pair ? [[pair[1]!, pair[2]!] as const] : [])));
+});
 const networks = list.superRefine((entries, context) => {
   const wrong = entries.find((entry) => !isNetwork(entry));
   if (wrong !== undefined) context.addIssue(`"${wrong}" is neither an address nor a network such as 10.0.0.0/8`);
@@ -50,6 +56,17 @@ const duration = z.string().transform((value, context) => {
   if (ms === undefined) context.addIssue('write a duration such as 30s');
   return ms ?? 0;
 });
+
+/** Where a container engine listens that nobody has named. */
+function engineAddress({ GANTRY_RUNTIME, XDG_RUNTIME_DIR }: Environment): string {
+  const docker = '/var/run/docker.sock';
+  const podman =
+    process.getuid?.() === 0 || XDG_RUNTIME_DIR === undefined
+      ? '/run/podman/podman.sock'
+      : join(XDG_RUNTIME_DIR, 'podman/podman.sock');
+  const isPodman = GANTRY_RUNTIME === 'podman' || (!existsSync(docker) && existsSync(podman));
+  return `unix://${isPodman ? podman : docker}`;
+}
 
 const row = <T>(definition: ConfigRow<T>): ConfigRow<T> => definition;
 
@@ -126,15 +143,19 @@ export const configRows = {
   }),
   runtime: row({
     variable: 'GANTRY_RUNTIME',
-    type: z.enum(['sandbox', 'docker', 'scripted']) as z.ZodType<'sandbox' | 'docker' | 'scripted', string>,
-    fallback: 'sandbox',
+    type: z.enum(['auto', 'sandbox', 'docker', 'podman', 'scripted']) as z.ZodType<
+      'auto' | 'sandbox' | 'docker' | 'podman' | 'scripted',
+      string
+    >,
+    fallback: 'auto',
     description:
-      'What steps run on: sandbox, docker (Docker or Podman), or scripted for demonstrations, where nothing is really run.',
+      'What steps run on: sandbox, docker, podman, or scripted for demonstrations, where nothing is really run; auto for the sandbox and, for work that may not run in it, a container engine where there is one.',
   }),
   dockerHost: row({
     variable: 'GANTRY_DOCKER_HOST',
     type: text,
-    fallback: 'unix:///var/run/docker.sock',
+    fallback: engineAddress,
+    fallbackText: 'the socket of Docker, or of Podman where that is named or alone there',
     description: 'Where the container engine listens: unix:///path, tcp://host:port or https://host:port.',
   }),
   dockerSubnets: row({
@@ -142,6 +163,26 @@ export const configRows = {
     type: z.string().regex(/^\d+\.\d+\.\d+\.\d+\/(?:8|9|1\d|2[0-8])$/, 'write a network such as 10.214.0.0/16'),
     fallback: '10.214.0.0/16',
     description: 'Network out of which each job in a container engine gets 16 addresses.',
+  }),
+  privilegedImages: row({
+    variable: 'GANTRY_PRIVILEGED_IMAGES',
+    type: list,
+    fallback: '',
+    description:
+      'Images, separated by commas, that trusted projects may run privileged: registry/repository@sha256:… or registry/repository:tag.',
+  }),
+  runnerLabels: row({
+    variable: 'GANTRY_RUNNER_LABELS',
+    type: labels,
+    fallback: '',
+    description:
+      'Labels of the runner, key=value separated by commas, for workflows that ask for them; beside platform, os, arch, hostname, backend and repo.',
+  }),
+  runnerWaitLimit: row({
+    variable: 'GANTRY_RUNNER_WAIT_LIMIT',
+    type: duration,
+    fallback: '24h',
+    description: 'How long a workflow waits for a runner with the labels or platform that it asks for.',
   }),
   launcher: row({
     variable: 'GANTRY_LAUNCHER',

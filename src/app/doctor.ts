@@ -10,7 +10,7 @@ import type { Examination } from './examination.ts';
 import { examineNetwork } from './examine-network.ts';
 import { openRunnerFolder } from './runner-folder.ts';
 import { runtimeSettings } from './runner-settings.ts';
-import { openRuntime } from './runtime.ts';
+import { type ExaminedRuntime, openRuntimes } from './runtime.ts';
 
 const run = promisify(execFile);
 
@@ -69,24 +69,28 @@ async function runtime(
 ): Promise<readonly Examination[]> {
   const settings = runtimeSettings(config, environment, openRunnerFolder(config));
   const generation = { instanceId: 'doctor', ...ownIdentity() };
-  const opened = await openRuntime(settings, generation, { clock: systemClock, logger: silentLogger });
+  const examined = await openRuntimes(settings, generation, { clock: systemClock, logger: silentLogger });
   try {
-    const { isUsable, findings, capabilities } = await opened.probe();
-    const missing = Object.entries(capabilities)
-      .filter(([, isThere]) => !isThere)
-      .map(([name]) => name);
-    const summary: Examination = {
-      subject: 'runtime',
-      verdict: isUsable ? 'ok' : 'failed',
-      finding: `${opened.name}: ${isUsable ? 'usable' : 'not usable'}${missing.length > 0 ? `; without ${missing.join(', ')}` : ''}`,
-    };
-    return [
-      summary,
-      ...findings.map(
-        (finding): Examination => ({ subject: 'runtime', verdict: isUsable ? 'warning' : 'failed', finding }),
-      ),
-    ];
+    return examined.flatMap((each) => describeRuntime(each));
   } finally {
-    await opened.close();
+    await Promise.all(examined.map(({ runtime: opened }) => opened?.close()));
   }
+}
+
+/** Whether it is offered to pipelines, and what it lacks. One that is not offered beside another is no failure. */
+function describeRuntime({ name, isOffered, probe }: ExaminedRuntime): readonly Examination[] {
+  const { isUsable, findings, capabilities } = probe;
+  const missing = Object.entries(capabilities)
+    .filter(([, isThere]) => !isThere)
+    .map(([capability]) => capability);
+  const lacks = isUsable && missing.length > 0 ? `; without ${missing.join(', ')}` : '';
+  const bad = isOffered ? 'failed' : 'warning';
+  return [
+    {
+      subject: 'runtime',
+      verdict: isUsable ? 'ok' : bad,
+      finding: `${name}: ${isUsable ? 'usable' : isOffered ? 'not usable' : 'not offered'}${lacks}`,
+    },
+    ...findings.map((finding): Examination => ({ subject: 'runtime', verdict: isUsable ? 'warning' : bad, finding })),
+  ];
 }

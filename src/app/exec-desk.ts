@@ -1,4 +1,5 @@
 import {
+  type CancelCause,
   type FailureExcerpt,
   isFinished,
   type Outcome,
@@ -7,10 +8,12 @@ import {
   type WorkflowStatus,
 } from '../core/pipeline.ts';
 import type { PipelinePlan, StepPlan, WorkflowPlan } from '../core/plan.ts';
+import { chooseRuntime, type RuntimeName } from '../core/runtime-choice.ts';
 import type { TraceEntry } from '../core/trace.ts';
 import { advance } from '../engine/advance.ts';
 import { initialWorkflow } from '../engine/advance-state.ts';
-import { executionEnvironment } from '../engine/execution-environment.ts';
+import { cancelsRest, runsAfterCancel } from '../engine/cancel-reason.ts';
+import { type ExecutionFacts, executionEnvironment } from '../engine/execution-environment.ts';
 import { hasNoWork, judgeWorkflow } from '../engine/judge-workflow.ts';
 import { pipelineStatusOf, workflowStatusOf } from '../engine/level-status.ts';
 import {
@@ -83,9 +86,10 @@ export class ExecDesk {
   readonly #steps = new Map<number, ExecStep>();
   readonly #waitingStarts: { readonly claim: ClaimName; readonly step: ExecStep; readonly request: number }[] = [];
   readonly #mask: readonly string[];
+  #runtimes: readonly RuntimeName[] = [];
   #line: Connection<ToRunner, ToServer> | undefined;
   #startedAt: Date | undefined;
-  #cancelledBy: string | undefined;
+  #cancel: { readonly by: string; readonly cause: CancelCause } | undefined;
   #end: (status: PipelineStatus) => void = () => {};
 
   constructor(options: ExecDeskOptions) {
@@ -109,16 +113,16 @@ export class ExecDesk {
     return theirs;
   }
 
-  /** What runs is told to stop; nothing else starts. */
-  cancel(by: string): void {
-    if (this.#cancelledBy !== undefined) return;
-    this.#cancelledBy = by;
+  /** What runs is told to stop; nothing else starts but the steps that run after a cancel. */
+  cancel(by: string, cause: CancelCause = { kind: 'person' }): void {
+    if (this.#cancel) return;
+    this.#cancel = { by, cause };
     this.#waitingStarts.length = 0;
     for (const workflow of this.workflows) {
       if (isFinished(workflow.status)) continue;
-      if (workflow.isHeld) this.#send({ type: 'cancel', ...claimOf(workflow), by });
+      if (workflow.isHeld) this.#send({ type: 'cancel', ...claimOf(workflow), by, cause });
       else {
-        const { steps } = advance(initialWorkflow(workflow.plan), { type: 'cancelled', by }).workflow;
+        const { steps } = advance(initialWorkflow(workflow.plan), { type: 'cancelled', by, cause }).workflow;
         workflow.steps.forEach((step, position) => {
           const { status, reason } = steps[position]!;
           if (!isFinished(step.status)) this.#setStep(step, { status, reason });
@@ -151,6 +155,7 @@ export class ExecDesk {
   #hear(message: ToServer, payload: Buffer): void {
     switch (message.type) {
       case 'hello':
+        this.#runtimes = message.runtimes ?? [];
         this.#send({ type: 'welcome', protocol: protocolVersion, leaseMs, disowned: [] });
         for (const workflow of this.workflows)
           for (const step of workflow.steps) if (step.status === 'skipped') this.#options.listener.step(step);
@@ -176,7 +181,8 @@ export class ExecDesk {
     if (!step) return;
     switch (message.type) {
       case 'start':
-        if (this.#cancelledBy !== undefined || isFinished(step.status) || step.status === 'running') return;
+        if ((this.#cancel && !runsAfterCancel(step.plan)) || isFinished(step.status) || step.status === 'running')
+          return;
         this.#waitingStarts.push({ claim: nameOf(message), step, request: message.request });
         this.#grantStarts();
         return;
@@ -206,6 +212,8 @@ export class ExecDesk {
     if (!isFinished(step.status)) {
       const { status, outcome, reason, failure } = message;
       this.#setStep(step, { status, outcome, reason, failure });
+      if (status === 'failed' && step.plan.onFailure === 'cancel-pipeline')
+        this.cancel(step.plan.name, { kind: 'step-failed', workflow: step.workflow, step: step.plan.name });
     }
     this.#send({ type: 'outcome-stored', ...nameOf(message), stepId: step.id });
     this.#settle();
@@ -229,7 +237,8 @@ export class ExecDesk {
   #settleWorkflow(workflow: ExecWorkflow): void {
     if (isFinished(workflow.status) || !workflow.isHeld) return;
     const steps = workflow.steps.map(({ status, plan }) => ({ status, isIgnored: plan.onFailure === 'ignore' }));
-    workflow.status = workflowStatusOf(steps, 'claimed');
+    const isCancelled = this.#cancel !== undefined && this.#cancel.cause.kind !== 'step-failed';
+    workflow.status = workflowStatusOf(steps, 'claimed', { isCancelled });
   }
 
   /** Whether the workflow moved. */
@@ -261,6 +270,7 @@ export class ExecDesk {
       const assignment: Assignment = {
         plan: workflow.plan,
         stepIds: workflow.steps.map(({ id }) => id),
+        runtime: chooseRuntime(workflow.plan.runtime, this.#runtimes)?.runtime,
         projectSlug,
         pipelineNumber: 0,
         repository,
@@ -317,11 +327,18 @@ export class ExecDesk {
           failedSteps: workflow.steps.filter(hasFailed).map(({ plan }) => plan.name),
         },
         step: { startedAt: now },
+        cancel: this.#cancelOf(workflow),
         runnerName: 'exec',
       }),
       secrets: given,
       mask: this.#mask,
     });
+  }
+
+  #cancelOf({ steps }: ExecWorkflow): ExecutionFacts['cancel'] {
+    if (this.#cancel) return { by: this.#cancel.by, cause: this.#cancel.cause.kind };
+    const failed = steps.find(({ status, plan }) => status === 'failed' && cancelsRest(plan));
+    return failed && { by: failed.plan.name, cause: 'step-failed' };
   }
 
   #setStep(step: ExecStep, change: Partial<Pick<ExecStep, 'status' | 'outcome' | 'reason' | 'failure'>>): void {

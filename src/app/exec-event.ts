@@ -1,5 +1,5 @@
 import { architectureName } from '../engine/architecture.ts';
-import type { CompileInput, EventFacts, FileEvent, PipelineFile } from '../engine/compile-input.ts';
+import type { CompileInput, CompileRules, EventFacts, FileEvent, PipelineFile } from '../engine/compile-input.ts';
 import { systemClock } from '../lib/clock.ts';
 
 /** What a person says of the event that is to be tried. */
@@ -41,6 +41,7 @@ export interface LocalInput {
   /** Lower-case names of the secrets that there are. */
   readonly secretNames: readonly string[];
   readonly stepTimeoutMs: number;
+  readonly rules?: CompileRules | undefined;
 }
 
 /** The input of the compiler for an event that a person thinks of. */
@@ -60,6 +61,7 @@ export function localInput(local: LocalInput): CompileInput {
     architecture: architectureName(process.arch),
     secretNames: local.secretNames,
     stepTimeoutMs: local.stepTimeoutMs,
+    ...(local.rules ? { rules: local.rules } : {}),
   };
 }
 

@@ -3,7 +3,10 @@ import { basename, join, resolve } from 'node:path';
 import { GantryError } from '../core/errors.ts';
 import { secretsOf } from '../core/network-settings.ts';
 import type { PipelineStatus } from '../core/pipeline.ts';
-import type { PipelinePlan } from '../core/plan.ts';
+import { hostTrusts } from '../core/pipeline-settings.ts';
+import type { PipelinePlan, WorkflowPlan } from '../core/plan.ts';
+import { unmetRouting } from '../core/routing.ts';
+import { chooseRuntime, type RuntimeName } from '../core/runtime-choice.ts';
 import type { CompileInput, CompileResult } from '../engine/compile-input.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { jsonLogger } from '../lib/logger.ts';
@@ -14,10 +17,11 @@ import type { Config } from './config.ts';
 import { ExecDesk, type ExecListener } from './exec-desk.ts';
 import { type ExecEvent, localInput } from './exec-event.ts';
 import { type Snapshot, takeSnapshot } from './exec-snapshot.ts';
+import { knownLabels } from './known-labels.ts';
 import { localCompiler } from './local-compiler.ts';
 import { openRunnerFolder } from './runner-folder.ts';
-import { runtimeSettings } from './runner-settings.ts';
-import { openRuntime } from './runtime.ts';
+import { runtimePolicy, runtimeSettings } from './runner-settings.ts';
+import { openRuntimes } from './runtime.ts';
 
 export interface ExecRequest {
   readonly config: Config;
@@ -62,6 +66,8 @@ export async function prepareExec(request: ExecRequest): Promise<PreparedExec> {
       project: request.project ?? { name: basename(snapshot.folder) },
       secretNames: request.secretNames,
       stepTimeoutMs: config.stepTimeout,
+      // Whoever runs it here may do with this machine what they like.
+      rules: { runtime: runtimePolicy(config), trusts: hostTrusts, privilegedImages: config.privilegedImages },
     });
     return { snapshot, input, result: await localCompiler().compile(input) };
   } catch (error) {
@@ -118,15 +124,21 @@ export async function runExec(request: RunExecRequest): Promise<ExecRun> {
   const own = { ...config, dataFolder: execFolder(config) };
   const identity = ownIdentity();
   const settings = runtimeSettings(own, environment, openRunnerFolder(own));
-  const runtime = await openRuntime(settings, { instanceId: 'exec', ...identity }, { clock, logger });
-  const { findings, isUsable } = await runtime.probe();
-  if (!isUsable) {
-    await runtime.close();
+  const examined = await openRuntimes(settings, { instanceId: 'exec', ...identity }, { clock, logger });
+  const runtimes = examined.flatMap((each) => each.runtime ?? []);
+  const [runtime, ...furtherRuntimes] = runtimes;
+  if (!runtime || !examined.some(({ probe }) => probe.isUsable)) {
+    await Promise.all(examined.map((each) => each.runtime?.close()));
+    const findings = examined.flatMap(({ probe }) => probe.findings);
     throw new GantryError('RUNTIME_UNAVAILABLE', `Cannot run steps on this host: ${findings.join('; ')}${whatToDo()}`);
   }
   const { event, project } = input;
   const desk = new ExecDesk({
-    plan: request.plan,
+    plan: placed(
+      request.plan,
+      runtimes.map(({ name }) => name as RuntimeName),
+      config.runnerLabels,
+    ),
     repository: {
       folder: snapshot.repository,
       remoteUrl: project.cloneUrl,
@@ -144,12 +156,15 @@ export async function runExec(request: RunExecRequest): Promise<ExecRun> {
   const runner = startRunner({
     connect: () => Promise.resolve(desk.connect()),
     runtime,
+    furtherRuntimes,
+    labels: knownLabels(),
+    ownLabels: config.runnerLabels,
     slots: config.slots,
     runnerId: 'exec',
     generation: `${identity.pid}.${identity.startTicks}.${identity.bootId}`,
     stepLimits: { memoryBytes: config.stepMemory, pids: config.stepPids, diskBytes: config.stepDisk },
     serviceReadyLimitMs: config.serviceReadyLimit,
-    alwaysMasked: settings.kind === 'scripted' ? [] : secretsOf(settings.network),
+    alwaysMasked: settings.flatMap((each) => (each.kind === 'scripted' ? [] : secretsOf(each.network))),
     clock,
     timers: systemTimers,
     logger,
@@ -195,4 +210,25 @@ function readFile(folder: string, path: string): { readonly path: string; readon
   } catch (error) {
     throw new GantryError('PATH_NOT_FOUND', `Cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }
+}
+
+/** The plan for this machine: what it cannot run is blocked, with the reason, and the others run. */
+function placed(
+  plan: PipelinePlan,
+  offered: readonly RuntimeName[],
+  ownLabels: Readonly<Record<string, string>>,
+): PipelinePlan {
+  const whyNot = ({ routing, runtime }: WorkflowPlan): string | undefined => {
+    const unmet = unmetRouting(routing, { known: knownLabels(), own: ownLabels });
+    if (unmet.length > 0) return `this machine does not have ${unmet.join(', ')}`;
+    if (chooseRuntime(runtime, offered)) return undefined;
+    return `it needs ${runtime?.allowed.join(' or ')}, and this machine offers ${offered.join(', ')}`;
+  };
+  return {
+    ...plan,
+    workflows: plan.workflows.map((workflow) => {
+      const blocked = workflow.blocked ?? whyNot(workflow);
+      return blocked === undefined ? workflow : { ...workflow, blocked };
+    }),
+  };
 }

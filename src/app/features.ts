@@ -30,7 +30,7 @@ import type { Store } from '../store/open-store.ts';
 import type { Config } from './config.ts';
 import { readNetworkFile } from './network-file.ts';
 import { rootFolder } from './root-folder.ts';
-import { sandboxFolder } from './runner-settings.ts';
+import { runtimePolicy, sandboxFolder } from './runner-settings.ts';
 
 export interface Features {
   /** In the order of their start. */
@@ -83,7 +83,12 @@ export function createFeatures(deps: {
     clock,
     logger: logger('pipelines'),
     publicUrl: () => publicUrl,
-    config: { logLimitBytes: config.logLimit, runningStepsLimit: config.slots },
+    installation: { runtime: runtimePolicy(config), privilegedImages: config.privilegedImages },
+    config: {
+      logLimitBytes: config.logLimit,
+      runningStepsLimit: config.slots,
+      runnerWaitLimitMs: config.runnerWaitLimit,
+    },
   });
   const logViews: Feature = {
     name: 'logs',

@@ -9,9 +9,10 @@ import { ownIdentity, type ProcessIdentity } from '../lib/process-identity.ts';
 import { systemTimers } from '../lib/timers.ts';
 import { startHeartbeat } from '../runner/heartbeat.ts';
 import { type ServerConnection, startRunner } from '../runner/runner.ts';
+import { knownLabels } from './known-labels.ts';
 import type { RunnerRecord } from './runner-record.ts';
 import type { RunnerSettings } from './runner-settings.ts';
-import { openRuntime } from './runtime.ts';
+import { openRuntimes } from './runtime.ts';
 
 /**
  * Is the runner process of this host, until it leaves. It outlives the server that started it: steps go on while a server is restarted or
@@ -25,22 +26,30 @@ export async function runRunner(settings: RunnerSettings): Promise<void> {
   process.on('exit', () => rmSync(settings.recordPath, { force: true }));
 
   const { instanceId } = settings;
-  const runtime = await openRuntime(settings.runtime, { instanceId, ...identity }, { clock: systemClock, logger });
-  const { findings, isUsable } = await runtime.probe();
-  if (!isUsable) logger.error('Steps cannot be run on this host', { findings });
+  const examined = await openRuntimes(settings.runtimes, { instanceId, ...identity }, { clock: systemClock, logger });
+  for (const { name, isOffered, probe } of examined) {
+    if (probe.isUsable) continue;
+    const { findings } = probe;
+    if (isOffered) logger.error('Steps cannot be run on this host', { runtime: name, findings });
+    else logger.info('A runtime is not offered', { runtime: name, findings });
+  }
+  const [runtime, ...furtherRuntimes] = examined.flatMap((each) => each.runtime ?? []);
+  if (!runtime) throw new Error('Cannot run steps: no runtime was opened');
   const generation = `${identity.pid}.${identity.startTicks}.${identity.bootId}`;
   const heartbeat = startHeartbeat({ socketPath: settings.socketPath, runnerId: settings.runnerId, generation });
   const runner = startRunner({
     connect: () => callServer(settings.socketPath, logger),
     runtime,
+    furtherRuntimes,
     slots: settings.slots,
     runnerId: settings.runnerId,
     generation,
-    labels: { host: 'local' },
+    labels: { host: 'local', ...knownLabels() },
+    ownLabels: settings.labels,
     stepLimits: settings.stepLimits,
     serviceReadyLimitMs: settings.serviceReadyLimitMs,
     leaveAfterMs: settings.leaveAfterMs,
-    alwaysMasked: settings.runtime.kind === 'scripted' ? [] : secretsOf(settings.runtime.network),
+    alwaysMasked: settings.runtimes.flatMap((each) => (each.kind === 'scripted' ? [] : secretsOf(each.network))),
     clock: systemClock,
     timers: systemTimers,
     logger,

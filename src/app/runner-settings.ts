@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { NetworkSettings } from '../core/network-settings.ts';
+import type { RuntimePolicy } from '../core/runtime-choice.ts';
 import type { StepLimits } from '../drivers/runtime/runtime.ts';
 import type { CacheLimits } from '../drivers/runtime/sandbox/cache-store.ts';
 import type { LogLevel } from '../lib/logger.ts';
@@ -22,22 +23,29 @@ export interface RunnerSettings {
   readonly stepLimits: StepLimits;
   readonly serviceReadyLimitMs: number;
   readonly leaveAfterMs: number;
-  readonly runtime:
-    | { readonly kind: 'scripted' }
-    | (OutwardRuntimeSettings & {
-        readonly kind: 'sandbox';
-        readonly launcher: 'auto' | 'bubblewrap' | 'runc';
-        /** Uppers and checkouts. */
-        readonly folder: string;
-        readonly runFolder: string;
-        readonly caches: CacheLimits;
-      })
-    | (OutwardRuntimeSettings & {
-        readonly kind: 'docker';
-        readonly engine: string;
-        readonly subnets: string;
-      });
+  /** Labels that it was given. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** All that it may offer; of several, those that this host has. */
+  readonly runtimes: readonly RuntimeSettings[];
 }
+
+/** What steps run on, and what that is told. */
+export type RuntimeSettings =
+  | { readonly kind: 'scripted' }
+  | (OutwardRuntimeSettings & {
+      readonly kind: 'sandbox';
+      readonly launcher: 'auto' | 'bubblewrap' | 'runc';
+      /** Uppers and checkouts. */
+      readonly folder: string;
+      readonly runFolder: string;
+      readonly caches: CacheLimits;
+    })
+  | (OutwardRuntimeSettings & {
+      readonly kind: 'docker';
+      readonly engine: string;
+      readonly subnets: string;
+      readonly privilegedImages: readonly string[];
+    });
 
 /** What each runtime of real steps is told of the world outside. */
 export interface OutwardRuntimeSettings {
@@ -52,18 +60,30 @@ export function sandboxFolder({ dataFolder }: Pick<Config, 'dataFolder'>): strin
   return join(dataFolder, 'runner');
 }
 
-/** The part of the settings that says what steps run on. */
+/** What the policy of an installation is called; scripted runs whatever it is given. */
+export function runtimePolicy({ runtime }: Pick<Config, 'runtime'>): RuntimePolicy | undefined {
+  if (runtime === 'scripted') return undefined;
+  return runtime === 'podman' ? 'docker' : runtime;
+}
+
+/** The part of the settings that says what steps run on: the preferred one first. */
 export function runtimeSettings(
   config: Config,
   environment: Readonly<Record<string, string | undefined>>,
   { folder }: Pick<RunnerFolder, 'folder'>,
-): RunnerSettings['runtime'] {
-  if (config.runtime === 'scripted') return { kind: 'scripted' };
+): readonly RuntimeSettings[] {
+  if (config.runtime === 'scripted') return [{ kind: 'scripted' }];
   const { caBundle, network } = readOutwardSettings(config);
   const outward = { caBundle, network, images: imageSettings(config, environment, { caBundle, network }) };
-  if (config.runtime === 'docker')
-    return { ...outward, kind: 'docker', engine: config.dockerHost, subnets: config.dockerSubnets };
-  return {
+  const docker: RuntimeSettings = {
+    ...outward,
+    kind: 'docker',
+    engine: config.dockerHost,
+    subnets: config.dockerSubnets,
+    privilegedImages: config.privilegedImages,
+  };
+  if (config.runtime === 'docker' || config.runtime === 'podman') return [docker];
+  const sandbox: RuntimeSettings = {
     ...outward,
     kind: 'sandbox',
     launcher: config.launcher,
@@ -75,4 +95,5 @@ export function runtimeSettings(
     },
     runFolder: folder,
   };
+  return config.runtime === 'auto' ? [sandbox, docker] : [sandbox];
 }

@@ -1,17 +1,83 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { secretsOf } from '../core/network-settings.ts';
+import type { RuntimeName } from '../core/runtime-choice.ts';
 import { debianAddresses, readHostSources } from '../drivers/images/composed/host-debian-sources.ts';
-import type { Runtime } from '../drivers/runtime/runtime.ts';
+import type { Runtime, RuntimeProbe } from '../drivers/runtime/runtime.ts';
 import type { Generation } from '../drivers/runtime/sandbox/generation.ts';
 import { caBundlePath, type StepSettings, stepSettings } from '../engine/step-settings.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { systemTimers } from '../lib/timers.ts';
-import type { OutwardRuntimeSettings, RunnerSettings } from './runner-settings.ts';
+import type { OutwardRuntimeSettings, RuntimeSettings } from './runner-settings.ts';
+
+/** A runtime that this host was asked for, and what it said of itself. */
+export interface ExaminedRuntime {
+  readonly name: RuntimeName;
+  readonly isOffered: boolean;
+  readonly probe: RuntimeProbe;
+  /** Open only where it is offered. */
+  readonly runtime: Runtime | undefined;
+}
+
+type Deps = { readonly clock: Clock; readonly logger: Logger };
+
+/**
+ * Opens what a runner of these settings can offer. One that is alone is offered whatever it says, for its steps then tell
+ * what is wrong; of several, those that are usable, or else the first.
+ */
+export async function openRuntimes(
+  settings: readonly RuntimeSettings[],
+  generation: Generation,
+  deps: Deps,
+): Promise<readonly ExaminedRuntime[]> {
+  const examined = await Promise.all(settings.map((each) => examine(each, settings.length > 1, generation, deps)));
+  const hasUsable = examined.some(({ probe }) => probe.isUsable);
+  return Promise.all(
+    examined.map(async (each, index) => {
+      const isOffered = each.runtime !== undefined && (each.probe.isUsable || (!hasUsable && index === 0));
+      if (!isOffered) await each.runtime?.close();
+      return { ...each, isOffered, runtime: isOffered ? each.runtime : undefined };
+    }),
+  );
+}
+
+async function examine(
+  settings: RuntimeSettings,
+  isOneOfSeveral: boolean,
+  generation: Generation,
+  deps: Deps,
+): Promise<Omit<ExaminedRuntime, 'isOffered'>> {
+  // Where there is no socket nobody need load what would call it.
+  const socket = settings.kind === 'docker' ? /^unix:\/\/(.+)$/.exec(settings.engine)?.[1] : undefined;
+  if (isOneOfSeveral && socket !== undefined && !existsSync(socket))
+    return { name: settings.kind, probe: absentEngine(socket), runtime: undefined };
+  const runtime = await openRuntime(settings, generation, deps);
+  return { name: settings.kind, probe: await runtime.probe(), runtime };
+}
+
+function absentEngine(socket: string): RuntimeProbe {
+  return {
+    isUsable: false,
+    findings: [
+      `There is no container engine at ${socket}: work from forks, and steps with rights on their host, are refused`,
+    ],
+    capabilities: {
+      memoryLimit: false,
+      pidsLimit: false,
+      oomReport: false,
+      diskLimit: false,
+      network: false,
+      services: false,
+      volumes: false,
+      processes: false,
+    },
+  };
+}
 
 /** Opens the runtime that the settings name; what the other one needs is not loaded. */
-export async function openRuntime(
-  settings: RunnerSettings['runtime'],
+async function openRuntime(
+  settings: RuntimeSettings,
   generation: Generation,
   deps: { readonly clock: Clock; readonly logger: Logger },
 ): Promise<Runtime> {
@@ -31,7 +97,7 @@ export async function openRuntime(
   return new RuntimeWithSettings(runtime, { environment, secrets: secretsOf(settings.network), images, registries });
 }
 
-type Settings<Kind> = Extract<RunnerSettings['runtime'], { kind: Kind }>;
+type Settings<Kind> = Extract<RuntimeSettings, { kind: Kind }>;
 
 async function openSandbox(
   settings: Settings<'sandbox'>,
@@ -67,13 +133,14 @@ async function openDocker(
     import('../drivers/runtime/docker/docker-runtime.ts'),
     import('./images.ts'),
   ]);
-  const { caBundle, engine, images, subnets } = settings;
+  const { caBundle, engine, images, privilegedImages, subnets } = settings;
   return createDockerRuntime({
     engine,
     agent: generation,
     composed: createComposedImages(images),
     defaultRegistry: images.defaultRegistry,
     subnetRange: subnets,
+    privilegedImages,
     // An engine may be elsewhere: what the sandbox mounts from this host goes there as bytes.
     stepFiles: caBundle === undefined ? stepFiles : new Map([...stepFiles, [caBundlePath, await readFile(caBundle)]]),
     timers: systemTimers,

@@ -84,7 +84,8 @@ export function newRunnerSettings(options: Omit<EnsureRunnerOptions, 'onExit'>):
     stepLimits: { memoryBytes: config.stepMemory, pids: config.stepPids, diskBytes: config.stepDisk },
     serviceReadyLimitMs: config.serviceReadyLimit,
     leaveAfterMs,
-    runtime: runtimeSettings(config, environment, folder),
+    labels: config.runnerLabels,
+    runtimes: runtimeSettings(config, environment, folder),
   };
   const build = createHash('sha256')
     .update(JSON.stringify([process.version, programState(), chosen]))
@@ -125,6 +126,7 @@ function start(settings: RunnerSettings, { config, environment, onExit }: Ensure
     const extension = import.meta.filename.endsWith('.ts') ? 'ts' : 'js';
     const flags = process.execArgv.filter((flag) => flag === '--use-system-ca');
     const program = join(dirname(import.meta.dirname), 'cli', `main.${extension}`);
+    const outward = settings.runtimes.find((each) => each.kind !== 'scripted');
     const child = spawn(process.execPath, [...flags, program, 'runner', '--settings', '-'], {
       // A session and a process group of its own: what ends the server by group or terminal does not end its steps.
       detached: true,
@@ -133,7 +135,7 @@ function start(settings: RunnerSettings, { config, environment, onExit }: Ensure
         ...Object.fromEntries(
           passedVariables.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])),
         ),
-        ...(settings.runtime.kind === 'scripted' ? {} : processVariables({ caBundle: undefined, ...settings.runtime })),
+        ...(outward ? processVariables({ caBundle: undefined, ...outward }) : {}),
       },
       stdio: ['pipe', output, output],
     });

@@ -29,8 +29,7 @@ export function unmetRouting(routing: RoutingPlan | undefined, runner: RunnerLab
   if (!isExact) missing.push(...wanted.filter(([name, value]) => !isLabel(name, value, all[name])));
   else {
     const isEqual =
-      wanted.length === Object.keys(runner.own).length &&
-      wanted.every(([name, value]) => runner.own[name] === value);
+      wanted.length === Object.keys(runner.own).length && wanted.every(([name, value]) => runner.own[name] === value);
     if (!isEqual) missing.push(...wanted);
   }
   return missing.map(([name, value]) => `${name}=${value}`);

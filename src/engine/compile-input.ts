@@ -51,8 +51,12 @@ export interface CompileRules {
   readonly ignoresReuse?: 'start';
   /** What of their hosts steps may have. */
   readonly trusts?: readonly HostTrust[] | undefined;
-  /** Images that may run privileged, as the installation says. */
+  /** Images that may run privileged, as the installation says; absent = its runtime is asked, and nobody here. */
   readonly privilegedImages?: readonly string[] | undefined;
+  /** Plugins that build images run as containers, not natively: the project says so. */
+  readonly runsBuildersAsContainers?: boolean;
+  /** There is nothing to build images with. */
+  readonly hasNoBuilder?: boolean;
   /** Steps run in a container engine only, as the project says. */
   readonly forbidsSandbox?: boolean;
   /** What steps run on, as the installation says; absent = whatever a runner has. */

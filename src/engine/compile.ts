@@ -13,6 +13,7 @@ import { ExpressionError } from './expression/expression.ts';
 import { type LinkedArtifacts, linkArtifacts } from './link-artifacts.ts';
 import { linkWorkflows, type PlacedWorkflow, placeWorkflows } from './link-workflows.ts';
 import type { Finding } from './lint-report.ts';
+import { withNativeBuilds } from './native-build.ts';
 import { type OrderedJob, orderJob } from './order-jobs.ts';
 import { artifactsStepName, cloneStepName } from './order-steps.ts';
 import { refuseLargeFile } from './pipeline-file-size.ts';
@@ -54,8 +55,12 @@ export function compilePipeline(input: CompileInput): CompileResult {
     return { kind: 'nothing', trace };
   }
 
-  const files = chosen.files.map((file) => readPipelineFile(file, dialect, input));
-  refuseTooManySteps(files);
+  const written = chosen.files.map((file) => readPipelineFile(file, dialect, input));
+  refuseTooManySteps(written);
+  const files = written.map((file) => ({
+    ...file,
+    workflows: withNativeBuilds(file.workflows, file.report, input, input.rules ?? {}),
+  }));
   for (const { report, workflows } of files)
     for (const { steps } of workflows)
       judgeHostRights(report, steps, input.rules ?? {}, input.event.trust === 'untrusted');
@@ -221,7 +226,13 @@ function planWorkflow(
   ): Record<string, string> =>
     stepEnvironment(input, rules.dialect, {
       workflow: surroundings,
-      step: { name: step, number, environment, settings, isPlugin: kind === 'image' && background !== 'service' },
+      step: {
+        name: step,
+        number,
+        environment,
+        settings,
+        isPlugin: kind !== 'commands' && kind !== 'clone' && background !== 'service',
+      },
     });
 
   const steps: StepPlan[] = [];
@@ -380,10 +391,10 @@ function takingStep(draft: WorkflowDraft, takes: LinkedArtifacts['takes'], timeo
 }
 
 /** Whoever sets commands or variables of a step may have it say what it knows. */
-function isPlugin({ kind, entrypoint, command, environment }: StepDraft, workflow: WorkflowDraft): boolean {
+function isPlugin({ kind, build, entrypoint, command, environment }: StepDraft, workflow: WorkflowDraft): boolean {
   const isEmpty = (variables: Readonly<Record<string, string>>): boolean => Object.keys(variables).length === 0;
   return (
-    kind === 'image' &&
+    (kind === 'image' || (build !== undefined && build.plugin !== 'gantry')) &&
     entrypoint === undefined &&
     command === undefined &&
     isEmpty(environment) &&
@@ -435,6 +446,8 @@ function planStep(
   };
   if (skipped) trace.push(skipped);
   else if (hasConditions(step.when)) trace.push({ subject, rule: 'step.matched', verdict: 'noted', values: {} });
+  if (step.build && !skipped)
+    trace.push({ subject, rule: 'step.native-build', verdict: 'noted', values: { image: step.image } });
   for (const secret of new Set(step.secrets.map((reference) => reference.secret))) {
     if (skipped || input.secretNames.includes(secret)) continue;
     const isRequired = step.secrets.some((reference) => reference.secret === secret && reference.isRequired);
@@ -443,6 +456,7 @@ function planStep(
   return {
     name: step.name,
     kind: step.kind,
+    ...(step.build ? { build: step.build } : {}),
     image: step.image,
     pull: step.pull,
     commands: step.commands,

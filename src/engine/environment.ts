@@ -142,6 +142,7 @@ function drone1Environment(
     ...systemVariables(facts),
     ...repositoryVariables(facts),
     ...gitVariables(facts),
+    ...(workflow.type === 'exec' ? execVariables : {}),
     DRONE_WORKSPACE: workspaceFolder(workflow.workspace),
     DRONE_WORKSPACE_BASE: workflow.workspace.base,
     DRONE_WORKSPACE_PATH: workflow.workspace.path,
@@ -154,6 +155,15 @@ function drone1Environment(
     ...ownNames,
   };
 }
+
+/** What a runner of `type: exec` adds (pipelines.md 10.3): the home is that of the image. */
+const execVariables: Variables = {
+  HOME: '/root',
+  HOMEPATH: '/root',
+  USERPROFILE: '/root',
+  DRONE_HOME: '/root',
+  GIT_TERMINAL_PROMPT: '0',
+};
 
 const systemVariables = onceFor(({ instanceUrl }: EnvironmentFacts): Record<string, string> => {
   const url = URL.canParse(instanceUrl) ? new URL(instanceUrl) : undefined;

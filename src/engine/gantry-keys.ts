@@ -31,6 +31,7 @@ const constraint: JsonSchema = { $ref: '#/definitions/constraint' };
 const cache: JsonSchema = { anyOf: [{ type: 'null' }, { $ref: '#/definitions/cache' }] };
 const reuse: JsonSchema = { anyOf: [{ type: 'null' }, { $ref: '#/definitions/reuse' }] };
 const retry: JsonSchema = { anyOf: [{ const: 'infra' }, { type: 'null' }, { $ref: '#/definitions/retry' }] };
+const value: JsonSchema = { anyOf: [{ $ref: '#/definitions/text' }, { $ref: '#/definitions/secret' }] };
 const boolean: JsonSchema = { type: ['boolean', 'null'] };
 const listOf = (items: string): JsonSchema => ({
   type: ['array', 'null'],
@@ -127,6 +128,11 @@ export const gantryKeys = {
     entrypoint: key('texts', texts, 'Instead of that of the image; not beside `commands`.'),
     command: key('texts', texts, 'Arguments of the entrypoint; not beside `commands`.'),
     environment: key('map', variables, 'Variables: texts, or `{from_secret: name}`.'),
+    build: key(
+      'map',
+      { $ref: '#/definitions/build' },
+      'Builds an image of a Dockerfile and pushes it, instead of running something: not beside `image` and `commands`.',
+    ),
     settings: key(
       'map',
       { type: ['object', 'null'] },
@@ -201,6 +207,43 @@ export const gantryKeys = {
       { enum: ['host', 'bridge', 'default', ''] },
       '`host`: in the network of the host. Only in a project trusted with `network`.',
     ),
+  },
+  build: {
+    image: key(
+      'text',
+      texts,
+      'Repository that the image is pushed to, with its registry: `registry.example/shop/api`. Without it the image is built and not kept.',
+    ),
+    repo: key('text', texts, 'The same as `image`.'),
+    registry: key('text', text, 'Registry of the login, and of an `image` that names none; default: Docker’s.'),
+    username: key('text', value, 'Login of the registry; without it, the registry logins of project and organisation.'),
+    password: key('text', value, 'Of the login: `{from_secret: name}`.'),
+    tags: key('texts', texts, 'Tags that it is pushed under. Default: the file `.tags` of the workspace, or `latest`.'),
+    auto_tag: key(
+      'boolean',
+      boolean,
+      '`latest` for the default branch; `1`, `1.2` and `1.2.3` for the tag `v1.2.3`; other branches build nothing.',
+    ),
+    auto_tag_suffix: key('text', text, 'Of such tags: `1.2-alpine`.'),
+    dockerfile: key('text', text, 'Path in the workspace; default `Dockerfile`.'),
+    context: key(
+      'text',
+      text,
+      'Folder that the Dockerfile copies from; default: the workspace. `.dockerignore` counts.',
+    ),
+    target: key('text', text, 'Stage of the Dockerfile that is built.'),
+    args: key('map', variables, 'Values of `ARG`. No secrets: they stay readable in the image.'),
+    labels: key('map of texts', { $ref: '#/definitions/plainEnvironment' }, 'Labels of the image.'),
+    platforms: key('texts', texts, 'Only the builder’s own, for example `linux/amd64`.'),
+    secrets: key(
+      'map',
+      variables,
+      'For `RUN --mount=type=secret,id=NAME`: `{NAME: {from_secret: name}}`. In no layer and no history of the image.',
+    ),
+    cache_from: key('texts', texts, 'Images whose layers may stand for those of this build.'),
+    mirror: key('text', text, 'Host that is asked for images of Docker’s registry.'),
+    no_cache: key('boolean', boolean, 'Nothing that an earlier build made is used; empties the cache mounts too.'),
+    dry_run: key('boolean', boolean, 'Builds, and pushes nothing.'),
   },
   conditions: {
     event: key('constraint', constraint, '`push`, `tag`, `manual`, `promote`, `rollback`, `cron` or `pull_request`.'),
@@ -389,6 +432,7 @@ export type GantryPlace = keyof typeof gantryKeys;
 export const gantryPlaces: Readonly<Record<GantryPlace, string>> = {
   pipeline: 'A document',
   step: 'A step or service',
+  build: '`build` of a step',
   conditions: 'Conditions: `when` and `trigger`',
   constraint: 'A constraint, when it is no text or list',
   parameter: 'A parameter, by its name below `parameters`',
@@ -416,7 +460,7 @@ export function keysAt(place: GantryPlace): ReadonlySet<string> {
 /** Keys of `.gantry.yml` that Drone 1.x, whose form it shares, does not know. */
 const beyondDrone = {
   pipeline: new Set(['cache', 'matrix', 'parameters', 'retry', 'use']),
-  step: new Set(['artifacts', 'cache', 'retry', 'reuse', 'timeout']),
+  step: new Set(['artifacts', 'build', 'cache', 'retry', 'reuse', 'timeout']),
 } as const satisfies Partial<Record<GantryPlace, ReadonlySet<string>>>;
 
 /** The keys that stand at a place of a file of Drone 1.x. */

@@ -78,6 +78,8 @@ function documentWith(place: GantryPlace, name: string, value: unknown): Record<
       return { ...base, steps: [{ ...step, artifacts: [{ name: 'a', paths: ['p'], ...added }] }] };
     case 'use':
       return { ...base, use: [{ name: 'a', ...added }] };
+    case 'build':
+      return { ...base, steps: [{ name: 's', build: { image: 'r.example/a', ...added } }] };
     case 'cache':
       return { ...base, steps: [{ ...step, cache: { key: 'k', paths: ['p'], ...added } }] };
     case 'mount':

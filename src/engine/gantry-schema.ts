@@ -5,7 +5,8 @@ const text: JsonSchema = { type: ['string', 'number', 'boolean', 'null'] };
 
 const required: Readonly<Partial<Record<GantryPlace, readonly string[]>>> = {
   pipeline: ['kind'],
-  step: ['name', 'image'],
+  // One with `build` has no image.
+  step: ['name'],
   volume: ['name'],
   artifact: ['name', 'paths'],
   use: ['name'],

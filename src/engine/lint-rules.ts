@@ -314,6 +314,26 @@ export const lintRules = {
     severity: 'error',
     summary: '`depends_on` names a step that the conditions left out. Woodpecker refuses that; say `optional: true`.',
   },
+  'build.beside': {
+    severity: 'error',
+    summary: 'A step with `build` runs nothing of its own: commands belong into another step.',
+  },
+  'build.no-builder': {
+    severity: 'warning',
+    summary: 'A step builds an image, and the installation has nothing to build with: the step would fail.',
+  },
+  'build.platform': {
+    severity: 'error',
+    summary: 'A step builds an image for another platform than that of the builder.',
+  },
+  'build.secret-argument': {
+    severity: 'warning',
+    summary: 'A secret is an argument of a build, and stays readable in the image. Use `RUN --mount=type=secret`.',
+  },
+  'build.setting': {
+    severity: 'warning',
+    summary: 'A setting of a plugin that builds images has no effect: the image is built natively.',
+  },
   'file.other-document': { severity: 'warning', summary: 'Woodpecker reads only the first document of a file.' },
   'condition.not-evaluated': { severity: 'warning', summary: 'Drone does not look at this condition here.' },
 } as const satisfies Record<string, LintRule>;

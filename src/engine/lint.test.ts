@@ -142,6 +142,24 @@ const samples: Readonly<Record<LintCode, readonly [text: string, line: number, p
     '.woodpecker.yml',
   ],
   'key.deprecated': ['when: {event: push}\npipeline: {s: {image: x}}\n', 2, '.woodpecker.yml'],
+  'build.beside': [
+    'kind: pipeline\nsteps:\n- name: s\n  build: {image: r.example/a}\n  commands: [ls]\n',
+    5,
+    '.gantry.yml',
+  ],
+  'build.no-builder': ['', 0],
+  'build.platform': [
+    'kind: pipeline\nsteps:\n- name: s\n  image: plugins/docker\n  settings:\n    repo: a/b\n    platform: linux/s390x\n',
+    7,
+  ],
+  'build.secret-argument': [
+    'kind: pipeline\nsteps:\n- name: s\n  image: plugins/docker\n  settings:\n    repo: a/b\n    build_args: {from_secret: word}\n',
+    7,
+  ],
+  'build.setting': [
+    'kind: pipeline\nsteps:\n- name: s\n  image: plugins/docker\n  settings:\n    repo: a/b\n    storage_driver: vfs\n',
+    7,
+  ],
   'condition.not-evaluated': [`kind: pipeline\ntrigger: {instance: a}\n${step}`, 2],
 };
 

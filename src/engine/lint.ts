@@ -1,7 +1,9 @@
 import { dialectOf } from './choose-files.ts';
 import type { EnvironmentFacts } from './environment-facts.ts';
 import { type LintResult, refuseLargeText } from './lint-result.ts';
+import { withNativeBuilds } from './native-build.ts';
 import { cloneStepName } from './order-steps.ts';
+import { judgeHostRights } from './read-host-rights.ts';
 import { readPipelineFile } from './read-pipeline-file.ts';
 import { sampleFacts } from './sample-facts.ts';
 
@@ -13,7 +15,9 @@ export function lintPipelineFile(path: string, text: string, facts: EnvironmentF
   const tooLarge = refuseLargeText(text);
   if (tooLarge) return tooLarge;
   const draft = readPipelineFile({ path, text }, dialectOf({ path, text }), facts);
-  const { workflows, parameters, report } = draft;
+  const { parameters, report } = draft;
+  const workflows = withNativeBuilds(draft.workflows, report, facts, undefined);
+  for (const { steps } of workflows) judgeHostRights(report, steps, undefined, false);
   return {
     isValid: !report.hasError,
     findings: report.findings.map((finding) => {

@@ -6,11 +6,11 @@ import { readArguments } from './read-arguments.ts';
 import { readCommands } from './read-commands.ts';
 import { readConditions } from './read-conditions.ts';
 import type { ContainerEntry } from './read-containers-file.ts';
+import { readHostRights } from './read-host-rights.ts';
 import { readPorts } from './read-ports.ts';
 import { type Given, readEncoded } from './read-settings.ts';
 import { isGoodName, isVariableName } from './read-step.ts';
 import { readContainerVolumes } from './read-volumes.ts';
-import { refuseBuilder } from './refuse-builder.ts';
 import type { StepDraft } from './workflow-draft.ts';
 import { isNull } from './yaml/scalar-type.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
@@ -44,11 +44,12 @@ export function readContainerStep(
 
   const commands = readCommands(reader, get('commands'), name);
   const entrypoint = readArguments(reader, get('entrypoint'), `"entrypoint" of step "${name}"`);
-  refuseBuilder(reader, entry.key, name, image, commands.length > 0 || entrypoint !== undefined);
   const environment = readContainerEnvironment(reader, get('environment'), name);
   const isDetached = reader.boolean(get('detach'), `"detach" of step "${name}"`) ?? false;
   const background = isService ? 'service' : isDetached ? 'detached' : undefined;
   const isAlwaysPulled = reader.boolean(get('pull'), `"pull" of step "${name}"`) ?? false;
+  const { mounts, hostVolumes } = readContainerVolumes(reader, get('volumes'), name);
+  const host = readHostRights(reader, fields, name, hostVolumes, new Map());
   const draft: StepDraft = {
     name,
     kind: commands.length > 0 ? 'commands' : 'image',
@@ -65,7 +66,9 @@ export function readContainerStep(
     background,
     hostName: background && readHostName(reader, entry.key, name),
     ports: background ? readPorts(reader, get('ports'), name) : [],
-    volumes: readContainerVolumes(reader, get('volumes'), name),
+    volumes: mounts,
+    host: host.plan,
+    hostRequests: host.requests,
     timeoutMs: undefined,
     user: undefined,
     workingDirectory: undefined,
@@ -89,7 +92,7 @@ function readField(reader: DocumentReader, node: YamlNode | undefined, what: str
 
 /** `environment`: a map, or a list of `NAME=value`. Values are texts in Drone 0.8 and settings in Woodpecker. */
 function readContainerEnvironment(reader: DocumentReader, node: YamlNode | undefined, step: string): Given {
-  const given: Given = { values: new Map(), secrets: [] };
+  const given: Given = { values: new Map(), secrets: [], nodes: [] };
   if (!node || isNull(node)) return given;
   if (node.kind === 'list') {
     for (const item of node.items) {

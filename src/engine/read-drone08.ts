@@ -2,7 +2,7 @@ import { asksForNothing } from './asks-for-nothing.ts';
 import { noConditions } from './conditions.ts';
 import type { DocumentReader, Fields } from './document-reader.ts';
 import { substitutionVariables } from './environment.ts';
-import { type EnvironmentFacts, platformOf } from './environment-facts.ts';
+import type { EnvironmentFacts } from './environment-facts.ts';
 import type { FileContext } from './file-context.ts';
 import { unsupportedKeys } from './known-keys.ts';
 import { readArguments } from './read-arguments.ts';
@@ -17,6 +17,7 @@ import {
   readJobWorkspace,
   refuseKeys,
 } from './read-containers-file.ts';
+import { hostRightsKeys } from './read-host-rights.ts';
 import { readRouting } from './read-routing.ts';
 import { type Given, readSetting } from './read-settings.ts';
 import { namedVolumes, readVolumeDrivers, refuseMountsInWorkspace } from './read-volumes.ts';
@@ -50,6 +51,7 @@ const stepKeys = new Set([
   'detach',
   'ports',
   'volumes',
+  ...hostRightsKeys,
 ]);
 
 /** Reads a file of Drone 0.8 (pipelines.md 9): `pipeline:` is a map of containers, and keys of a step are its settings. */
@@ -95,7 +97,8 @@ function readJob(job: JobDocument, facts: EnvironmentFacts): WorkflowDraft {
     volumes: namedVolumes(steps),
     order: 'stages',
     matrix: axes,
-    blocked: readRouting(reader, fields, platformOf(facts)),
+    routing: readRouting(reader, fields),
+    blocked: undefined,
     runsOn: undefined,
   };
 }
@@ -124,13 +127,14 @@ function readStep(reader: DocumentReader, entry: ContainerEntry, isService: bool
     command: hasCommands ? undefined : command,
     // What runs beside the others is no plugin there (pipelines.md 9.4).
     settings: draft.background ? {} : Object.fromEntries(settings.values),
+    settingNodes: settings.nodes,
     secrets: [...settings.secrets, ...draft.secrets],
   };
 }
 
 /** Every key that is none of a step's own is a setting of its plugin. */
 function readInlineSettings(reader: DocumentReader, fields: Fields, step: string, hasCommands: boolean): Given {
-  const given: Given = { values: new Map(), secrets: [] };
+  const given: Given = { values: new Map(), secrets: [], nodes: [] };
   for (const [name, { key, value }] of fields) {
     if (stepKeys.has(name)) {
       if (hasCommands && (name === 'entrypoint' || name === 'command') && !isNull(value))

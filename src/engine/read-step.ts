@@ -7,6 +7,7 @@ import { readHostName } from './host-name.ts';
 import { unsupportedKeys } from './known-keys.ts';
 import { readArguments } from './read-arguments.ts';
 import { readArtifacts } from './read-artifacts.ts';
+import { readBuild } from './read-build.ts';
 import { readCache, type WrittenCache } from './read-cache.ts';
 import { readCommands } from './read-commands.ts';
 import { readConditions } from './read-conditions.ts';
@@ -14,9 +15,8 @@ import { readHostRights } from './read-host-rights.ts';
 import { readPorts } from './read-ports.ts';
 import { readRetry, type WrittenRetry } from './read-retry.ts';
 import { readReuse } from './read-reuse.ts';
-import { readSettings } from './read-settings.ts';
+import { type Given, readSettings } from './read-settings.ts';
 import { type ReadVolumes, readVolumeMounts } from './read-volumes.ts';
-import { refuseBuilder } from './refuse-builder.ts';
 import type { StepDraft } from './workflow-draft.ts';
 import { booleanOf, isNull } from './yaml/scalar-type.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
@@ -72,7 +72,8 @@ export function readStep(
     reader.add('step.name-invalid', get('name') ?? node, `a name has 1 to ${maxNameLength} printable characters`);
   }
   const image = reader.text(get('image'), `"image" of step "${name}"`)?.trim() || ownImage;
-  if (image === '' && needsImage && isTextOrAbsent(get('image')))
+  const hasBuild = reader.rules.dialect === 'gantry' && fields.has('build');
+  if (image === '' && needsImage && !hasBuild && isTextOrAbsent(get('image')))
     reader.add('step.image-missing', node, `step "${name}" needs an image`);
 
   const commands = readCommands(reader, get('commands'), name);
@@ -87,9 +88,8 @@ export function readStep(
     }
   }
 
-  refuseBuilder(reader, node, name, image, commands.length > 0 || entrypoint !== undefined);
   const { environment, secrets } = readStepEnvironment(reader, get('environment'), name);
-  const settings = readSettings(reader, get('settings'), name);
+  const settings = hasBuild ? readBuildOf(reader, fields, name) : readSettings(reader, get('settings'), name);
   const when = readConditions(reader, get('when'), 'when');
   const background = readBackground(reader, fields, name, isService);
   refuseAfterCancel(reader, fields, name, background, when);
@@ -108,6 +108,8 @@ export function readStep(
     command: commands.length > 0 ? undefined : command,
     environment,
     settings: Object.fromEntries(settings.values),
+    settingNodes: settings.nodes,
+    ...(hasBuild ? { hasBuild } : {}),
     secrets: allSecrets,
     when,
     onFailure: readFailure(reader, get('failure'), name),
@@ -129,6 +131,28 @@ export function readStep(
       .map((item) => ({ name: item.text, node: item.node })),
     line: reader.positionOf(node).line,
   };
+}
+
+/** What a builder does needs no image, and runs nothing of the step's own. */
+function readBuildOf(reader: DocumentReader, fields: Fields, name: string): Given {
+  for (const key of [
+    'image',
+    'commands',
+    'entrypoint',
+    'command',
+    'settings',
+    'detach',
+    'user',
+    'working_dir',
+    'cache',
+    'reuse',
+    'artifacts',
+  ]) {
+    const given = fields.get(key);
+    if (given && !isNull(given.value))
+      reader.add('build.beside', given.key, `step "${name}" has "build", so it cannot have "${key}"`);
+  }
+  return readBuild(reader, fields.get('build')?.value, name);
 }
 
 /** What runs beside the steps is ended whenever they are: nothing of it is whole. */

@@ -1,16 +1,14 @@
+import { findHostFolderFault } from '../core/host-folder.ts';
 import type { VolumeMountPlan, VolumePlan } from '../core/plan.ts';
 import { asksForNothing } from './asks-for-nothing.ts';
 import { type DocumentReader, type Fields, nounOf } from './document-reader.ts';
+import type { WrittenHostVolume } from './read-host-rights.ts';
 import { readSizeBytes } from './read-size.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 
 /** Names that Drone keeps for itself (pipelines.md 10.5). */
 const reservedNames: ReadonlySet<string> = new Set(['workspace', '_workspace', '_docker_socket']);
 const maxVolumes = 32;
-
-/** What is said of a folder of the host, wherever a file asks for one. */
-const whyNoHostPath =
-  'a step sees nothing of the machine that it runs on, since its commands come from the repository: use a temp volume, or fetch what it needs';
 
 /** Kinds of volumes that only Kubernetes has. */
 const kubernetesKinds: ReadonlySet<string> = new Set(['claim', 'config_map', 'secret']);
@@ -19,12 +17,15 @@ const kubernetesKinds: ReadonlySet<string> = new Set(['claim', 'config_map', 'se
 export interface ReadVolumes {
   readonly volumes: readonly VolumePlan[];
   readonly names: ReadonlySet<string>;
+  /** Paths on the host, by the names of the volumes that are such. */
+  readonly hostFolders: ReadonlyMap<string, string>;
 }
 
 /** `volumes` of a pipeline of Drone 1.x and `.gantry.yml`: temp volumes; anything else is refused at its line. */
 export function readVolumes(reader: DocumentReader, node: YamlNode | undefined): ReadVolumes {
   const volumes: VolumePlan[] = [];
   const names = new Set<string>();
+  const hostFolders = new Map<string, string>();
   const nodes = reader.items(node, '"volumes" of a pipeline');
   if (node && nodes.length > maxVolumes)
     reader.add('volume.name', node, `a pipeline may have ${maxVolumes} volumes, and this one has ${nodes.length}`);
@@ -42,18 +43,38 @@ export function readVolumes(reader: DocumentReader, node: YamlNode | undefined):
       continue;
     }
     names.add(name);
+    const host = fields.get('host');
+    if (host) {
+      for (const [key, entry] of fields)
+        if (key !== 'name' && key !== 'host' && key !== 'temp')
+          reader.add('key.unknown', entry.key, `a volume has no key "${key}"`);
+      const path = readHostFolder(reader, host.value, name);
+      if (path !== undefined) hostFolders.set(name, path);
+      continue;
+    }
     const volume = readVolume(reader, fields, item, name);
     if (volume) volumes.push(volume);
   }
-  return { volumes, names };
+  return { volumes, names, hostFolders };
+}
+
+/** `host: {path}`: only a trusted project has it mounted, and some folders nobody. */
+function readHostFolder(reader: DocumentReader, node: YamlNode, name: string): string | undefined {
+  const fields = reader.fields(node, `"host" of the volume "${name}"`);
+  const path = reader.text(fields?.get('path')?.value, `"path" of the volume "${name}"`) ?? '';
+  for (const [key, entry] of fields ?? [])
+    if (key !== 'path') reader.add('key.unknown', entry.key, `"host" of a volume has no key "${key}"`);
+  // A device is a path of the host too, and is given to steps as one.
+  const fault = path.startsWith('/dev/') ? undefined : findHostFolderFault(path);
+  if (fault === undefined) return path;
+  reader.add('volume.host-path', node, `the volume "${name}" cannot be "${path}" of the host: ${fault}`);
+  return undefined;
 }
 
 function readVolume(reader: DocumentReader, fields: Fields, item: YamlNode, name: string): VolumePlan | undefined {
   for (const [key, entry] of fields) {
     if (key === 'name' || key === 'temp') continue;
-    if (key === 'host')
-      reader.add('volume.host-path', entry.key, `the volume "${name}" is a folder of the host: ${whyNoHostPath}`);
-    else if (kubernetesKinds.has(key))
+    if (kubernetesKinds.has(key))
       reader.add('key.unsupported', entry.key, `Gantry does not support "${key}" of the volume "${name}"`);
     else reader.add('key.unknown', entry.key, `a volume has no key "${key}"`);
   }
@@ -83,14 +104,21 @@ function readVolume(reader: DocumentReader, fields: Fields, item: YamlNode, name
   return { name, medium: 'disk' };
 }
 
+/** What a step mounts: volumes of its workflow, and folders of the host. */
+export interface ReadMounts {
+  readonly mounts: readonly VolumeMountPlan[];
+  readonly hostVolumes: readonly WrittenHostVolume[];
+}
+
 /** `volumes` of a step of Drone 1.x and `.gantry.yml`: a volume of the pipeline under a path. */
 export function readVolumeMounts(
   reader: DocumentReader,
   node: YamlNode | undefined,
   step: string,
-  names: ReadonlySet<string>,
-): readonly VolumeMountPlan[] {
+  { names, hostFolders }: Pick<ReadVolumes, 'names' | 'hostFolders'>,
+): ReadMounts {
   const mounts: VolumeMountPlan[] = [];
+  const hostVolumes: WrittenHostVolume[] = [];
   for (const item of reader.items(node, `"volumes" of step "${step}"`).slice(0, maxVolumes)) {
     const fields = reader.fields(item, `a volume of step "${step}"`);
     if (!fields) continue;
@@ -105,33 +133,40 @@ export function readVolumeMounts(
     const path = reader.text(fields.get('path')?.value, `"path" of a volume of step "${step}"`) ?? '';
     if (!names.has(name))
       reader.add('volume.unknown', fields.get('name')?.value ?? item, `no volume of the pipeline is named "${name}"`);
-    else addMount(reader, fields.get('path')?.value ?? item, mounts, { name, target: path });
+    else if (addMount(reader, fields.get('path')?.value ?? item, mounts, { name, target: path })) {
+      const source = hostFolders.get(name);
+      if (source !== undefined) hostVolumes.push({ source, target: path, at: reader.positionOf(item) });
+    }
   }
-  return mounts;
+  return { mounts: mounts.filter(({ name }) => !hostFolders.has(name)), hostVolumes };
 }
 
 /**
  * `volumes` of a step of Drone 0.8 and Woodpecker: `name:/path[:mode]`. A named volume is the workflow's own and starts
- * empty; anything that names a folder of the host is refused.
+ * empty; a path is a folder of the host.
  */
-export function readContainerVolumes(
-  reader: DocumentReader,
-  node: YamlNode | undefined,
-  step: string,
-): readonly VolumeMountPlan[] {
+export function readContainerVolumes(reader: DocumentReader, node: YamlNode | undefined, step: string): ReadMounts {
   const mounts: VolumeMountPlan[] = [];
+  const hostVolumes: WrittenHostVolume[] = [];
   for (const { text, node: item } of reader.texts(node, `"volumes" of step "${step}"`).slice(0, maxVolumes)) {
     const [name = '', target = '', mode = 'rw', ...rest] = text.split(':');
     if (/^[/.~]/.test(name) || name.includes('/') || name.includes('\\')) {
-      const folder = target === '' ? '' : ` "${name}"`;
-      if (target === '')
+      const fault = findHostFolderFault(name);
+      if (target === '' || rest.length > 0)
         reader.add('value.type', item, `${nounOf(item)} is no volume of step "${step}": write "name:/path"`);
-      else
+      else if (fault !== undefined)
         reader.add(
           'volume.host-path',
           item,
-          `the folder${folder} of the host is not mounted in step "${step}": ${whyNoHostPath}`,
+          `the folder "${name}" of the host is not mounted in step "${step}": ${fault}`,
         );
+      else if (addMount(reader, item, mounts, { name, target }))
+        hostVolumes.push({
+          source: name,
+          target,
+          ...(mode.split(',').includes('ro') ? { isReadOnly: true } : {}),
+          at: reader.positionOf(item),
+        });
       continue;
     }
     const isReadOnly = mode.split(',').includes('ro');
@@ -147,7 +182,7 @@ export function readContainerVolumes(
         `the volume "${name}" starts empty in each workflow: what an earlier pipeline left in it is not there`,
       );
   }
-  return mounts;
+  return { mounts: mounts.filter(({ name }) => !name.includes('/')), hostVolumes };
 }
 
 /** `volumes` at the top of a file of Drone 0.8 or an older Woodpecker: names with settings of a volume driver. */

@@ -208,6 +208,7 @@ function readStep(reader: DocumentReader, entry: ContainerEntry, isService: bool
   return {
     ...draft,
     settings: Object.fromEntries(settings.values),
+    settingNodes: settings.nodes,
     secrets: [...settings.secrets, ...draft.secrets],
     onFailure: readFailure(reader, fields.get('failure')?.value, name),
     workingDirectory: directory === '' ? undefined : directory,

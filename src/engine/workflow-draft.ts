@@ -1,4 +1,5 @@
 import type {
+  BuildPlan,
   ConcurrencyPlan,
   HostRightsPlan,
   OnFailure,
@@ -16,6 +17,7 @@ import type { WrittenArtifact, WrittenUse } from './read-artifacts.ts';
 import type { WrittenCache } from './read-cache.ts';
 import type { HostRequest } from './read-host-rights.ts';
 import type { WrittenRetry } from './read-retry.ts';
+import type { WrittenSetting } from './read-settings.ts';
 import type { Position } from './source-position.ts';
 
 /** A workflow of a pipeline file, read and typed, before any condition is judged. */
@@ -67,7 +69,7 @@ export interface Dependency {
 export interface StepDraft {
   /** As the file has it: in `stages` and `levels` several may have it. */
   readonly name: string;
-  readonly kind: 'commands' | 'image';
+  readonly kind: 'commands' | 'image' | 'build';
   readonly image: string;
   readonly pull: PullPolicy;
   readonly commands: readonly string[];
@@ -76,6 +78,12 @@ export interface StepDraft {
   readonly environment: Readonly<Record<string, string>>;
   /** What a plugin is told, as variables; it wins over everything but secrets. */
   readonly settings: Readonly<Record<string, string>>;
+  /** Where each setting stands. */
+  readonly settingNodes?: readonly WrittenSetting[];
+  /** Its settings are those of `build` in `.gantry.yml`. */
+  readonly hasBuild?: boolean;
+  /** Of `kind: build`. */
+  readonly build?: BuildPlan;
   readonly secrets: readonly SecretReference[];
   readonly when: Conditions;
   readonly onFailure: OnFailure;

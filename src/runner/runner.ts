@@ -1,3 +1,5 @@
+import { GantryError } from '../core/errors.ts';
+import type { RuntimeName } from '../core/runtime-choice.ts';
 import type { Runtime, StepLimits } from '../drivers/runtime/runtime.ts';
 import {
   type Assignment,
@@ -19,12 +21,16 @@ export interface RunnerOptions {
   /** Calls the server. Rejects when nobody answers; the runner tries again. */
   readonly connect: () => Promise<ServerConnection>;
   readonly runtime: Runtime;
+  /** Further ones, by name; a workflow runs on the one that the server names, `runtime` where it names none. */
+  readonly furtherRuntimes?: readonly Runtime[];
   /** Steps that may run at once. */
   readonly slots: number;
   readonly runnerId: string;
   /** pid, start time and boot id of this process. */
   readonly generation: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** Those that it was given, beside those that it has by itself. */
+  readonly ownLabels?: Readonly<Record<string, string>>;
   readonly stepLimits?: StepLimits;
   /** What no log may show, whatever the workflow: credentials of the installation's proxy and mirrors. */
   readonly alwaysMasked?: readonly string[];
@@ -136,7 +142,7 @@ class ConnectedRunner implements Runner {
   }
 
   #use(connection: ServerConnection): void {
-    const { generation, labels, runnerId, runtime, slots } = this.#options;
+    const { furtherRuntimes = [], generation, labels, ownLabels = {}, runnerId, runtime, slots } = this.#options;
     this.#connection = connection;
     this.#isWelcome = false;
     connection.onMessage((message, _payload) => {
@@ -166,7 +172,9 @@ class ConnectedRunner implements Runner {
       slots,
       ...(this.#isDraining ? { isDraining: true } : {}),
       labels: labels ?? {},
+      ownLabels,
       runtime: runtime.name,
+      runtimes: [runtime, ...furtherRuntimes].map(({ name }) => name as RuntimeName),
       holds: this.claims,
     });
   }
@@ -219,6 +227,16 @@ class ConnectedRunner implements Runner {
     for (const claim of this.#claims.values()) claim.resend();
   }
 
+  get #runtimes(): readonly Runtime[] {
+    return [this.#options.runtime, ...(this.#options.furtherRuntimes ?? [])];
+  }
+
+  /** Never another than the one that was named: what may not run there does not run here instead. */
+  #runtimeOf({ runtime: name }: Assignment): Runtime {
+    if (name === undefined) return this.#options.runtime;
+    return this.#runtimes.find((runtime) => runtime.name === name) ?? missingRuntime(name);
+  }
+
   #take(name: ClaimName, assignment: Assignment): void {
     const key = keyOf(name);
     // Told twice: it is in hand already.
@@ -227,7 +245,8 @@ class ConnectedRunner implements Runner {
       this.#giveBack(name);
       return;
     }
-    const { clock, graceMs, logger, runtime, serviceReadyLimitMs, stepLimits, timers } = this.#options;
+    const { clock, graceMs, logger, serviceReadyLimitMs, stepLimits, timers } = this.#options;
+    const runtime = this.#runtimeOf(assignment);
     const claim = new Claim(name, assignment, {
       runtime,
       clock,
@@ -282,9 +301,10 @@ class ConnectedRunner implements Runner {
   }
 
   async #reap(): Promise<void> {
-    const { logger, runtime, timers } = this.#options;
+    const { logger, timers } = this.#options;
     try {
-      for (const what of await runtime.reap()) logger.info('Removed what a dead runner left behind', { what });
+      for (const runtime of this.#runtimes)
+        for (const what of await runtime.reap()) logger.info('Removed what a dead runner left behind', { what });
     } catch (error) {
       logger.warn('What dead runners left behind could not be removed', { error });
     }
@@ -302,12 +322,27 @@ class ConnectedRunner implements Runner {
     this.#takeBackReap?.();
     this.#connection?.close();
     try {
-      await this.#options.runtime.close();
+      await Promise.all(this.#runtimes.map((runtime) => runtime.close()));
     } catch (error) {
       this.#options.logger.warn('The runtime could not be closed', { error });
     }
     this.#settle();
   }
+}
+
+/** Refuses every job: nothing that may run it is here. */
+function missingRuntime(name: RuntimeName): Runtime {
+  const refuse = (): Promise<never> =>
+    Promise.reject(
+      new GantryError('RUNTIME_UNAVAILABLE', `Cannot run a workflow: this runner does not offer the runtime ${name}`),
+    );
+  return {
+    name,
+    probe: refuse,
+    prepare: refuse,
+    reap: () => Promise.resolve([]),
+    close: () => Promise.resolve(),
+  };
 }
 
 function keyOf({ workflowId, attempt, token }: ClaimName): string {

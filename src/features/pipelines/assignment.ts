@@ -1,6 +1,8 @@
 import type { CacheAccess } from '../../core/cache.ts';
 import type { RegistryCredentials } from '../../core/image.ts';
 import type { Repository } from '../../core/repository.ts';
+import type { RuntimeName } from '../../core/runtime-choice.ts';
+import type { ReuseOffer } from '../../core/step-reuse.ts';
 import type { Assignment } from '../../engine/runner-protocol.ts';
 import type { OpenWorkflow } from './open-pipelines.ts';
 
@@ -14,6 +16,8 @@ export function assignmentOf(
   },
   registries: readonly RegistryCredentials[],
   caches: CacheAccess | undefined,
+  reuse: ReuseOffer | undefined,
+  runtime: RuntimeName | undefined,
 ): Assignment {
   const { row, slug } = pipeline;
   return {
@@ -29,7 +33,9 @@ export function assignmentOf(
       ...(row.ref.startsWith('refs/heads/') ? { branch: row.branch } : {}),
     },
     logLimitBytes: deps.config.logLimitBytes,
+    ...(runtime === undefined ? {} : { runtime }),
     ...(caches ? { caches } : {}),
+    ...(reuse ? { reuse } : {}),
     ...(registries.length === 0 ? {} : { registries }),
   };
 }

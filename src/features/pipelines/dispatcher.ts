@@ -2,7 +2,9 @@ import type { CacheAccess } from '../../core/cache.ts';
 import { passwordsOf, type RegistryCredentials } from '../../core/image.ts';
 import { isFinished } from '../../core/pipeline.ts';
 import type { Repository } from '../../core/repository.ts';
+import { chooseRuntime } from '../../core/runtime-choice.ts';
 import type { PipelineUse, RevealedSecrets, SecretVault } from '../../core/secret-vault.ts';
+import type { ReuseOffer } from '../../core/step-reuse.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import type { WorkflowState } from '../../engine/advance-state.ts';
@@ -15,15 +17,17 @@ import { ConcurrencyGroups } from './concurrency-groups.ts';
 import type { EngineRecord } from './engine-record.ts';
 import { FairQueue } from './fair-queue.ts';
 import { endForMissingSecret, needsSecrets } from './missing-secret.ts';
-import { type OpenStep, type OpenWorkflow, stateOf } from './open-pipelines.ts';
+import { mayStart, type OpenStep, type OpenWorkflow, stateOf } from './open-pipelines.ts';
 import type { PipelineMasks } from './pipeline-masks.ts';
+import { endForMissingRuntime, Placement } from './placement.ts';
+import { reuseOfferOf } from './reuse-offer.ts';
 import { claimOf, type RunnerSession } from './runner-session.ts';
 import { startEnvironment } from './start-environment.ts';
 
 export interface DispatcherDeps {
   readonly record: EngineRecord;
   readonly store: Pick<UnitOfWork, 'read'>;
-  readonly repository: Pick<Repository, 'folder'>;
+  readonly repository: Pick<Repository, 'folder' | 'listFolder'>;
   readonly secrets: SecretVault;
   readonly masks: PipelineMasks;
   readonly clock: Clock;
@@ -63,6 +67,9 @@ export class Dispatcher {
   readonly #deps: DispatcherDeps;
   readonly #queue = new FairQueue<OpenWorkflow>();
   readonly #groups = new ConcurrencyGroups();
+  readonly #placement: Placement;
+  /** Of those in the queue, the ones of which nobody has looked yet whether a runner may take them. */
+  readonly #fresh = new Set<OpenWorkflow>();
   readonly #starts = new FairQueue<PendingStart>();
   readonly #startOf = new Map<number, PendingStart>();
   /** Secrets that were asked for in this tick. */
@@ -74,6 +81,7 @@ export class Dispatcher {
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
+    this.#placement = new Placement(deps.record.sessions);
   }
 
   /** Tells of a workflow that was read from the record, or has ended: it may hold a place of its concurrency group. */
@@ -82,11 +90,25 @@ export class Dispatcher {
   }
 
   enqueue(workflow: OpenWorkflow): void {
+    this.#fresh.add(workflow);
     this.#queue.add(workflow, workflow.pipeline.row.projectId, (workflow.queuedAt ?? new Date(0)).getTime());
   }
 
   withdraw(workflow: OpenWorkflow): void {
     this.#queue.remove(workflow);
+    this.#fresh.delete(workflow);
+    this.#placement.forget(workflow);
+  }
+
+  /** Who is there has changed: what nobody could take is looked at again. */
+  noteRunner(): void {
+    for (const workflow of this.#placement.takeUnplaced()) this.enqueue(workflow);
+    for (const workflow of this.#queue.items()) this.#fresh.add(workflow);
+  }
+
+  /** What a workflow asks of a runner that no connected one has; `undefined` when it does not wait for that. */
+  unmet(workflow: OpenWorkflow): string | undefined {
+    return this.#placement.isUnplaced(workflow) ? this.#placement.unmet(workflow) : undefined;
   }
 
   /** Nothing is given out any more. */
@@ -169,6 +191,8 @@ export class Dispatcher {
       const connected = [...sessions.values()].filter(({ connection }) => connection);
       const [silent] = connected;
       if (silent && connected.every((session) => this.isSilent(session))) return waitsForSilent(silent);
+      const wanted = this.#placement.unmet(workflow);
+      if (wanted !== undefined) return entry('workflow.waits-for-runner', { wanted });
       const full = this.#groups.findFull(workflow);
       if (full) {
         const { group, running, limit, pipelines } = full;
@@ -238,7 +262,7 @@ export class Dispatcher {
     // Whatever came in between has been told already: a cancel, or that the claim is lost.
     if (!(await recorded)) return;
     const values = await reading;
-    if (!session.holds(workflow) || workflow.cancelledBy !== undefined) return;
+    if (!session.holds(workflow) || !mayStart(workflow, step)) return;
     if (!values) {
       const claim = claimOf(workflow);
       await this.#deps.lose(session, workflow);
@@ -269,10 +293,11 @@ export class Dispatcher {
   /** Read once for all starts of a tick. `undefined` when they cannot be had. */
   #secretsFor({ pipeline }: OpenWorkflow): Promise<SecretValues | undefined> {
     const { projectId, event, branch } = pipeline.row;
-    const key = `${projectId}/${event}/${branch}`;
+    const isUntrusted = !pipeline.mayHaveSecrets;
+    const key = `${projectId}/${event}/${isUntrusted}/${branch}`;
     const known = this.#secretReads.get(key);
     if (known) return known;
-    const reading = this.#readSecrets(projectId, { event, branch });
+    const reading = this.#readSecrets(projectId, { event, branch, isUntrusted });
     this.#secretReads.set(key, reading);
     queueMicrotask(() => this.#secretReads.delete(key));
     return reading;
@@ -289,19 +314,49 @@ export class Dispatcher {
   }
 
   #claimWorkflows(): void {
+    this.#setApart();
     const mayBegin = this.#groups.round();
     while (this.#queue.size > 0) {
       let taken = 0;
-      let best: RunnerSession | undefined;
+      const free: RunnerSession[] = [];
       for (const session of this.#deps.record.sessions.values()) {
         taken += session.takenSlots;
         // A process that is stopped keeps its socket. What waits here goes to whoever is there first, it perhaps.
-        if (session.connection && session.freeSlots > (best?.freeSlots ?? 0) && !this.isSilent(session)) best = session;
+        if (session.connection && session.freeSlots > 0 && !this.isSilent(session)) free.push(session);
       }
-      if (!best || taken >= this.#deps.config.runningStepsLimit) return;
-      const workflow = this.#queue.take(mayBegin);
-      if (!workflow) return;
-      this.#deps.record.inBackground(this.#claim(best, workflow));
+      if (free.length === 0 || taken >= this.#deps.config.runningStepsLimit) return;
+      if (!this.#claimOne(free, mayBegin)) return;
+    }
+  }
+
+  /** Gives the runner with the most room the next workflow that it may take, or the one after it. */
+  #claimOne(free: RunnerSession[], mayBegin: (workflow: OpenWorkflow) => boolean): boolean {
+    if (free.length > 1) free.sort((a, b) => b.freeSlots - a.freeSlots);
+    for (const session of free) {
+      // Last, since a yes takes a place of its group.
+      const workflow = this.#queue.take((each) => this.#placement.fits(session, each) && mayBegin(each));
+      if (!workflow) continue;
+      this.#deps.record.inBackground(this.#claim(session, workflow));
+      return true;
+    }
+    return false;
+  }
+
+  /** Takes what no runner can run out of the queue: labels are waited for, and a runtime that may run it is not. */
+  #setApart(): void {
+    if (this.#fresh.size === 0 || !this.#placement.hasRunners) return;
+    const waiting = [...this.#fresh].filter((workflow) => this.#queue.has(workflow));
+    this.#fresh.clear();
+    for (const workflow of this.#placement.setApart(waiting)) {
+      this.#queue.remove(workflow);
+      const refused = this.#placement.findMissingRuntime(workflow);
+      if (!refused) continue;
+      this.#placement.forget(workflow);
+      const changes = this.#deps.record.changes();
+      changes.trace(workflow, 'workflow.no-runtime', 'blocked', refused);
+      changes.apply(workflow, endForMissingRuntime(stateOf(workflow), refused));
+      changes.settle(workflow);
+      this.#deps.record.inBackground(this.#deps.record.commit(changes));
     }
   }
 
@@ -310,6 +365,10 @@ export class Dispatcher {
     changes.pass('claim');
     changes.setWorkflow(workflow, { status: 'claimed', runnerId: session.runnerId, token: workflow.token + 1 });
     changes.trace(workflow, 'workflow.claimed', 'ran', { runner: session.runnerId });
+    const chosen = chooseRuntime(workflow.plan.runtime, session.runtimes);
+    // Where only one will do the plan has said so.
+    if (chosen && (workflow.plan.runtime?.allowed.length ?? 0) > 1)
+      changes.trace(workflow, 'runtime.chosen', 'noted', { runtime: chosen.runtime, reason: chosen.reason });
     changes.settlePipeline(workflow.pipeline);
     session.hold(workflow);
     const isRecorded = await this.#deps.record.commit(changes);
@@ -326,6 +385,7 @@ export class Dispatcher {
       return;
     }
     const [registries, caches] = await Promise.all([this.#registriesFor(workflow), this.#cachesFor(workflow)]);
+    const reuse = await this.#reuseFor(workflow, caches);
     if (!session.holds(workflow)) return;
     if (registries && session.connection) {
       workflow.isAssigned = true;
@@ -334,9 +394,19 @@ export class Dispatcher {
       session.send({
         type: 'assign',
         ...claimOf(workflow),
-        assignment: assignmentOf(workflow, this.#deps, registries, caches),
+        assignment: assignmentOf(workflow, this.#deps, registries, caches, reuse, chosen?.runtime),
       });
     } else await this.#deps.lose(session, workflow);
+  }
+
+  /** Without it all steps run. */
+  async #reuseFor(workflow: OpenWorkflow, caches: CacheAccess | undefined): Promise<ReuseOffer | undefined> {
+    try {
+      return await reuseOfferOf(this.#deps, workflow, caches);
+    } catch (error) {
+      this.#deps.logger.error('What steps of a workflow read could not be told', { error });
+      return undefined;
+    }
   }
 
   /** Without them steps run all the same. */
@@ -353,6 +423,7 @@ export class Dispatcher {
   async #registriesFor({ pipeline }: OpenWorkflow): Promise<readonly RegistryCredentials[] | undefined> {
     const { secrets, logger } = this.#deps;
     const { projectId } = pipeline.row;
+    if (!pipeline.mayHaveSecrets) return [];
     try {
       return await secrets.registries(projectId);
     } catch (error) {
@@ -365,6 +436,7 @@ export class Dispatcher {
     if (!needsSecrets(workflow)) return undefined;
     const { projectId, event, branch } = workflow.pipeline.row;
     const secrets = await this.#deps.secrets.list(projectId);
-    return endForMissingSecret(stateOf(workflow), { secrets, use: { event, branch } });
+    const isUntrusted = !workflow.pipeline.mayHaveSecrets;
+    return endForMissingSecret(stateOf(workflow), { secrets, use: { event, branch, isUntrusted } });
   }
 }

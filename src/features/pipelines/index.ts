@@ -7,6 +7,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { systemTimers, type Timers } from '../../lib/timers.ts';
 import type { Feature } from '../feature.ts';
+import { approvalOperations } from './approvals/approval-operations.ts';
 import { badgeRoutes } from './badge/badge-routes.ts';
 import { cronOperations } from './crons/cron-operations.ts';
 import { CronScheduler } from './crons/cron-scheduler.ts';
@@ -14,7 +15,7 @@ import { Engine, type EngineConfig } from './engine.ts';
 import { EventPlanner } from './event-planner.ts';
 import { inspectionOperations, type PipelineResolver } from './inspection/inspection-operations.ts';
 import { type PipelineLinter, pipelineOperations } from './operations.ts';
-import { cancelOverdue } from './overdue.ts';
+import { watchTimeLimits } from './overdue.ts';
 import { PipelineMasks } from './pipeline-masks.ts';
 import type { PipelineCompiler, Planned } from './plan-event.ts';
 import type { InstallationRules } from './project-facts.ts';
@@ -30,7 +31,7 @@ export interface PipelinesFeatureDeps {
   readonly happenings: HappeningBus;
   readonly repository: Pick<
     Repository,
-    'resolve' | 'commit' | 'readFile' | 'listFolder' | 'changedPaths' | 'mergeBase' | 'folder'
+    'resolve' | 'commit' | 'readFile' | 'listFolder' | 'changedPaths' | 'mergeBase' | 'diffOf' | 'folder'
   >;
   /** The process that reads pipeline files under the limits of R5. */
   readonly compiler: PipelineCompiler & PipelineLinter & PipelineResolver;
@@ -61,8 +62,8 @@ export const pipelinesDefaults: PipelinesConfig = {
   runnerWaitLimitMs: 24 * 3_600_000,
 };
 
-/** How long a pipeline may go on after its time. */
-const overdueEveryMs = 5_000;
+/** How often it is looked whether workflows have waited too long for a runner. */
+const unavailableEveryMs = 5_000;
 
 export interface PipelinesFeature extends Feature {
   /** Takes a connection of a runner, for work or for heartbeats: its first message tells which. */
@@ -148,6 +149,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
         linter: deps.compiler,
       }),
       ...inspectionOperations({ ...deps, store }),
+      ...approvalOperations({ store, engine, clock, repository: deps.repository }),
       ...cronOperations({
         store,
         planner,
@@ -191,10 +193,8 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
       crons.start();
       every(config.leaseMs / 4, () => void engine.losses.checkLeases());
       await cancelSupersededAtStart(store, engine);
-      every(overdueEveryMs, () => {
-        cancelOverdue({ store, engine, clock }).catch((error: unknown) =>
-          logger.error('Pipelines that are overdue could not be cancelled', { error }),
-        );
+      stopping.push(watchTimeLimits({ store, engine, clock, timers, logger }));
+      every(unavailableEveryMs, () => {
         endUnavailable({ store, engine, clock, waitLimitMs: config.runnerWaitLimitMs }).catch((error: unknown) =>
           logger.error('Workflows that no runner takes could not be ended', { error }),
         );

@@ -1,3 +1,4 @@
+import { isHeld } from '../../core/approval.ts';
 import { GantryError } from '../../core/errors.ts';
 import { type Event, isNoReuseOption, isSkippingOption } from '../../core/event.ts';
 import type { Happening } from '../../core/events.ts';
@@ -15,8 +16,9 @@ import { type CompileInput, type CompileResult, pipelineFilePaths } from '../../
 import type { Clock } from '../../lib/clock.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { type ApprovalAtBirth, approvalAtBirth, approvalNeedOf } from './approvals/approval-need.ts';
 import { type OpenPipeline, openPipeline } from './open-pipelines.ts';
-import { projectFacts } from './project-facts.ts';
+import { type InstallationRules, projectFacts } from './project-facts.ts';
 import { readBlobIds } from './read-blob-ids.ts';
 import { type ChangedPaths, readChangedPaths } from './read-changed-paths.ts';
 import { readLimitBytes, readPipelineFiles } from './read-pipeline-files.ts';
@@ -37,6 +39,7 @@ export interface PlanEventDeps {
   readonly secrets: Pick<SecretVault, 'list'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly installation?: InstallationRules | undefined;
   /** Address of this Gantry, without a slash at its end. */
   readonly publicUrl: () => string;
   /** Told of a pipeline before it is committed, so that nobody thinks it forgotten; and of one that came to nothing. */
@@ -79,9 +82,10 @@ export async function planEvent(deps: PlanEventDeps, eventId: number): Promise<P
     const createdAt = deps.clock.now();
     const input = compileInput(deps, event, project, facts, { number, createdAt });
     const compiled = facts.tooLarge ?? (await deps.compiler.compile(input));
-    const result = withOrigin(event, { ...compiled, trace: [...facts.changed.trace, ...compiled.trace] });
+    const trace = [...targetFileTrace(event, facts), ...facts.changed.trace, ...compiled.trace];
+    const result = withOrigin(event, { ...compiled, trace });
     if (result.kind === 'nothing') return writeNothing(deps, event, result.trace);
-    const planned = await writePipeline(deps, event, project, input, withRefusedSecrets(result, event, facts));
+    const planned = await writePipeline(deps, event, project, input, withRefusedSecrets(result, event, facts), facts);
     if (planned) return planned;
   }
   throw new GantryError('SERVER_BUSY', `Cannot plan event ${eventId}: the number of its pipeline was taken each time`);
@@ -94,7 +98,7 @@ function withRefusedSecrets(
   { secrets }: EventReading,
 ): Exclude<CompileResult, { kind: 'nothing' }> {
   if (result.kind !== 'planned') return result;
-  const use = { event: event.kind, branch: branchOf(event.ref) };
+  const use = { event: event.kind, branch: branchOf(event), isUntrusted: event.trust === 'untrusted' };
   return { ...result, trace: [...result.trace, ...traceRefusedSecrets(result.plan, { secrets, use })] };
 }
 
@@ -137,30 +141,49 @@ function refuseEvent(event: Event, project: Project): TraceEntry | undefined {
   });
   if (allZeros.test(event.after))
     return event.kind === 'cron'
-      ? entry('event.branch-missing', { branch: branchOf(event.ref), cron: event.cron ?? '' })
+      ? entry('event.branch-missing', { branch: branchOf(event), cron: event.cron ?? '' })
       : entry('event.deleted-ref', { ref: event.ref });
   if (project.archivedAt) return entry('event.archived', {});
   if (project.pipelines.disabledEvents.includes(event.kind)) return entry('event.switched-off', { event: event.kind });
+  if (event.pullRequest?.isFork && project.pipelines.ignoresForks)
+    return entry('event.fork-ignored', { source: event.pullRequest.source });
   const asked = event.pushOptions?.find(isSkippingOption);
   return asked === undefined ? undefined : entry('event.push-option', { option: asked });
 }
 
-/** What repeats another pipeline says so first. */
+function targetFileTrace({ pullRequest }: Event, { filesFrom }: EventReading): readonly TraceEntry[] {
+  if (filesFrom === undefined || !pullRequest) return [];
+  const values = { branch: pullRequest.targetBranch, commit: filesFrom };
+  return [{ subject: { kind: 'file' }, rule: 'event.target-file', verdict: 'noted', values }];
+}
+
+/** What began it, and what it repeats, is said first. */
 function withOrigin(event: Event, result: CompileResult): CompileResult {
-  if (event.webhook !== undefined) {
-    const values = { webhook: event.webhook };
-    return {
-      ...result,
-      trace: [{ subject: { kind: 'event' }, rule: 'event.webhook', verdict: 'noted', values }, ...result.trace],
-    };
+  const origin = originOf(event).map(
+    (entry): TraceEntry => ({ subject: { kind: 'event' }, verdict: 'noted', ...entry }),
+  );
+  return origin.length === 0 ? result : { ...result, trace: [...origin, ...result.trace] };
+}
+
+function originOf(event: Event): readonly Pick<TraceEntry, 'rule' | 'values'>[] {
+  const { webhook, parentNumber, pullRequest, personName } = event;
+  const origin: Pick<TraceEntry, 'rule' | 'values'>[] = [];
+  if (webhook !== undefined) origin.push({ rule: 'event.webhook', values: { webhook } });
+  else if (parentNumber !== undefined && event.key.startsWith('rerun:')) {
+    const parameters = Object.entries(event.parameters).map(([name, value]) => `${name}=${value}`);
+    const text = parameters.join(', ').slice(0, 500);
+    origin.push({ rule: 'event.repeats', values: { number: parentNumber, by: personName, parameters: text } });
   }
-  if (event.parentNumber === undefined || !event.key.startsWith('rerun:')) return result;
-  const parameters = Object.entries(event.parameters).map(([name, value]) => `${name}=${value}`);
-  const values = { number: event.parentNumber, by: event.personName, parameters: parameters.join(', ').slice(0, 500) };
-  return {
-    ...result,
-    trace: [{ subject: { kind: 'event' }, rule: 'event.repeats', verdict: 'noted', values }, ...result.trace],
-  };
+  if (pullRequest) {
+    const { number, action, source, sourceBranch: branch, targetBranch: target } = pullRequest;
+    origin.push({ rule: 'event.pull-request', values: { number, action, source, branch, target } });
+    if (event.trust === 'untrusted') {
+      const reason = pullRequest.isOutsider ? 'outsider' : 'fork';
+      const by = pullRequest.isOutsider ? pullRequest.authorName : personName;
+      origin.push({ rule: 'event.untrusted', values: { by, reason } });
+    }
+  }
+  return origin;
 }
 
 interface EventReading {
@@ -169,10 +192,14 @@ interface EventReading {
   readonly authorName: string;
   readonly authorEmail: string;
   readonly files: CompileInput['files'];
+  /** Commit whose pipeline file counts, where it is another. */
+  readonly filesFrom: string | undefined;
   readonly secrets: readonly LimitedSecret[];
   readonly variables: Readonly<Record<string, string>>;
   readonly changed: ChangedPaths;
   readonly blobs: BlobIds;
+  /** Whether the project's signature is on the files, or nobody asks for it. */
+  readonly isSigned: boolean;
   /** A file too large to be read at all. */
   readonly tooLarge: CompileResult | undefined;
 }
@@ -184,11 +211,12 @@ async function readFacts(deps: PlanEventDeps, event: Event, project: Project): P
     event.kind === 'tag'
       ? ((await repository.resolve(event.projectId, event.after))?.commit ?? event.after)
       : event.after;
+  const filesFrom = event.pullRequest && project.pipelines.usesTargetFile ? event.before : undefined;
   const [details, known, variables, files] = await Promise.all([
     repository.commit(event.projectId, commit),
     secrets.list(event.projectId),
     store.read.variables.valuesFor(event.projectId),
-    readPipelineFiles(repository, event.projectId, commit, project.pipelines.path),
+    readPipelineFiles(repository, event.projectId, filesFrom ?? commit, project.pipelines.path),
   ]);
   const [first] = files;
   return {
@@ -197,10 +225,12 @@ async function readFacts(deps: PlanEventDeps, event: Event, project: Project): P
     authorName: details?.authorName ?? '',
     authorEmail: details?.authorEmail ?? '',
     files: files.flatMap(({ path, text }) => (text === undefined ? [] : [{ path, text }])),
+    filesFrom,
     secrets: known,
     variables,
     changed: await readChangedPaths(deps, event, project, commit, files),
     blobs: await readBlobIds(repository, event.projectId, commit, files),
+    isSigned: true,
     tooLarge: first && first.text === undefined ? refuseFile(first.path) : undefined,
   };
 }
@@ -217,13 +247,13 @@ function refuseFile(path: string): CompileResult {
 }
 
 function compileInput(
-  { publicUrl }: Pick<PlanEventDeps, 'publicUrl'>,
+  { installation, publicUrl }: Pick<PlanEventDeps, 'installation' | 'publicUrl'>,
   event: Event,
   project: Project,
   facts: EventReading,
   pipeline: { readonly number: number; readonly createdAt: Date },
 ): CompileInput {
-  const kept = projectFacts(project, publicUrl(), facts.variables);
+  const kept = projectFacts(project, publicUrl(), facts.variables, installation);
   return {
     ...kept,
     rules: { ...kept.rules, ...whatStarterIgnores(event, kept.rules) },
@@ -232,7 +262,7 @@ function compileInput(
     event: {
       kind: event.kind,
       ref: event.ref,
-      branch: branchOf(event.ref),
+      branch: branchOf(event),
       before: event.before,
       commit: facts.commit,
       message: facts.message,
@@ -244,6 +274,8 @@ function compileInput(
       schedule: event.cron,
       parentNumber: event.parentNumber,
       changedPaths: facts.changed.paths,
+      ...(event.pullRequest ? { pullRequest: event.pullRequest } : {}),
+      ...(event.trust ? { trust: event.trust } : {}),
     },
     pipeline: { ...pipeline, link: `${kept.project.link}/pipelines/${pipeline.number}` },
     secretNames: facts.secrets.map(({ name }) => name),
@@ -260,9 +292,9 @@ function whatStarterIgnores(event: Event, rules: PipelineFacts['rules']): Pipeli
   };
 }
 
-/** The branch; for a tag, its name. */
-export function branchOf(ref: string): string {
-  return ref.replace(/^refs\/(heads|tags)\//, '');
+/** The branch; for a tag, its name; for a pull request, the branch that it is for. */
+export function branchOf({ ref, pullRequest }: Pick<Event, 'ref' | 'pullRequest'>): string {
+  return pullRequest?.targetBranch ?? ref.replace(/^refs\/(heads|tags)\//, '');
 }
 
 async function writeNothing(deps: PlanEventDeps, event: Event, trace: readonly TraceEntry[]): Promise<Planned> {
@@ -294,24 +326,38 @@ async function writePipeline(
   project: Project,
   input: CompileInput,
   result: Exclude<CompileResult, { kind: 'nothing' }>,
+  facts: EventReading,
 ): Promise<Planned | undefined> {
   const { store, clock, engine } = deps;
-  const pipeline = newPipeline(event, input, result);
+  const need =
+    result.kind === 'planned' ? approvalNeedOf(project, event, facts.commit, facts.files, facts.isSigned) : undefined;
+  let trace = result.trace;
   const plan = planOf(result);
   let expected: number | undefined;
   await failpoint('plan.beforeCommit');
   const writing = store.write(async (stores) => {
     const now = await stores.events.find(event.id);
     if (now?.plannedAt) return 'planned' as const;
-    const created = await stores.pipelines.create(pipeline, plan);
+    // Looked up in the very write: a decision that is made meanwhile is either seen here or finds a pipeline that waits.
+    const approval = need && (await approvalAtBirth(stores, need));
+    const created = await stores.pipelines.create(
+      newPipeline(event, input, result, { approval, filesFrom: facts.filesFrom }),
+      plan,
+    );
     if (!created) return 'number-taken' as const;
+    if (need && approval) {
+      const { state, hasSecrets, decidedBy } = approval;
+      const pipelineId = created.pipeline.id;
+      await stores.approvals.create({ ...need, pipelineId, state, hasSecrets, decidedBy, createdAt: clock.now() });
+      trace = [...result.trace, approval.trace];
+    }
     if (result.kind === 'planned') {
       expected = created.pipeline.id;
       engine.expect(expected);
     }
     const at = clock.now();
     const { id, number, status } = created.pipeline;
-    await stores.events.markPlanned(event.id, at, id, result.trace);
+    await stores.events.markPlanned(event.id, at, id, trace);
     const { projectId } = event;
     const happenings: Happening[] = [
       { type: 'pipeline-changed', projectId, pipelineId: id, number, status },
@@ -331,13 +377,14 @@ async function writePipeline(
   const stepsOf = Map.groupBy(written.steps, ({ workflowId }) => workflowId);
   const rows = written.workflows.map((workflow) => ({ workflow, steps: stepsOf.get(workflow.id) ?? [] }));
   const open = result.kind === 'planned' ? openPipeline(written.pipeline, projectSlug(project), rows) : undefined;
-  return { event, pipeline: written.pipeline, trace: result.trace, open, settings: project.pipelines };
+  return { event, pipeline: written.pipeline, trace, open, settings: project.pipelines };
 }
 
 function newPipeline(
   event: Event,
   input: CompileInput,
   result: Exclude<CompileResult, { kind: 'nothing' }>,
+  { approval, filesFrom }: { readonly approval: ApprovalAtBirth | undefined; readonly filesFrom: string | undefined },
 ): NewPipeline {
   const { createdAt, number } = input.pipeline;
   const path = result.kind === 'planned' ? result.plan.path : result.path;
@@ -346,7 +393,7 @@ function newPipeline(
     expectedNumber: number,
     eventId: event.id,
     event: event.kind,
-    status: result.kind === 'failed' ? 'failed' : statusAtBirth(result.plan),
+    status: result.kind === 'failed' ? 'failed' : isHeld(approval?.state) ? 'blocked' : statusAtBirth(result.plan),
     ref: event.ref,
     branch: input.event.branch,
     commit: input.event.commit,
@@ -359,9 +406,12 @@ function newPipeline(
     target: event.target,
     parentNumber: event.parentNumber,
     cron: event.cron,
+    ...(event.pullRequest ? { pullRequest: event.pullRequest } : {}),
+    ...(event.trust ? { trust: event.trust } : {}),
+    ...(approval ? { approval: approval.state, hasApprovedSecrets: approval.hasSecrets } : {}),
     path,
     dialect: planOf(result).dialect,
-    facts: factsToKeep(input),
+    facts: { ...factsToKeep(input), ...(filesFrom === undefined ? {} : { filesFrom }) },
     createdAt,
     ...(result.kind === 'failed' ? { error: result.error, startedAt: createdAt, finishedAt: createdAt } : {}),
   };

@@ -1,12 +1,22 @@
 import type { PipelineFacts } from '../../core/pipeline.ts';
 import { type Project, projectSlug } from '../../core/project.ts';
+import type { RuntimePolicy } from '../../core/runtime-choice.ts';
 import { architectureName } from '../../engine/architecture.ts';
+
+/** What the installation says of every project. */
+export interface InstallationRules {
+  /** What steps run on; absent = whatever a runner has. */
+  readonly runtime?: RuntimePolicy | undefined;
+  /** Images that may run privileged in trusted projects. */
+  readonly privilegedImages?: readonly string[] | undefined;
+}
 
 /** What a pipeline file is read with as the settings of its project now are. `instanceUrl` has no slash at its end. */
 export function projectFacts(
   project: Project,
   instanceUrl: string,
   variables: Readonly<Record<string, string>>,
+  { runtime, privilegedImages }: InstallationRules = {},
 ): PipelineFacts {
   const link = `${instanceUrl}/${projectSlug(project)}`;
   return {
@@ -26,6 +36,11 @@ export function projectFacts(
       path: project.pipelines.path,
       evaluatesDronePaths: project.pipelines.evaluatesDronePaths,
       toleratesFilteredSteps: project.pipelines.toleratesFilteredSteps,
+      ...(runtime === undefined ? {} : { runtime }),
+      ...(project.pipelines.trusts?.length
+        ? { trusts: project.pipelines.trusts, privilegedImages: privilegedImages ?? [] }
+        : {}),
+      ...(project.pipelines.forbidsSandbox ? { forbidsSandbox: true } : {}),
       ...(project.pipelines.ignoresCaches ? { ignoresCaches: 'project' as const } : {}),
     },
   };

@@ -1,12 +1,17 @@
 import { isFinished } from '../../core/pipeline.ts';
+import type { RuntimeName } from '../../core/runtime-choice.ts';
+import type { TraceEntry } from '../../core/trace.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
+import { cancelReason } from '../../engine/cancel-reason.ts';
 import { type ClaimName, protocolVersion, type ToServer } from '../../engine/runner-protocol.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
+import type { ChangeSet } from './change-set.ts';
 import type { Engine } from './engine.ts';
-import { findStep, loadPipeline, type OpenWorkflow } from './open-pipelines.ts';
+import { findStep, loadPipeline, mayStart, type OpenStep, type OpenWorkflow } from './open-pipelines.ts';
 import { maskCacheReport, maskReport, type PipelineMasks } from './pipeline-masks.ts';
-import { claimOf, type RunnerConnection, RunnerSession } from './runner-session.ts';
+import { reuseEntry } from './reuse-entry.ts';
+import { cancelMessage, claimOf, type RunnerConnection, RunnerSession } from './runner-session.ts';
 import type { StepLogs } from './step-logs.ts';
 
 export interface RunnerDeskDeps {
@@ -117,6 +122,8 @@ export class RunnerDesk {
     }
     session.slots = slots;
     session.isDraining = hello.isDraining ?? false;
+    session.runtimes = hello.runtimes ?? [hello.runtime as RuntimeName];
+    session.labels = { known: hello.labels, own: hello.ownLabels ?? {} };
     const replaced = session.connection;
     session.connection = undefined;
     session.calling = connection;
@@ -136,10 +143,11 @@ export class RunnerDesk {
     session.connection = connection;
     connection.send({ type: 'welcome', protocol: protocolVersion, leaseMs, disowned });
     for (const workflow of session.claims) {
-      const { cancelledBy } = workflow;
-      if (cancelledBy !== undefined && !isFinished(workflow.status))
-        connection.send({ type: 'cancel', ...claimOf(workflow), by: cancelledBy });
+      if (isFinished(workflow.status)) continue;
+      const cancel = cancelMessage(workflow);
+      if (cancel) connection.send(cancel);
     }
+    engine.dispatcher.noteRunner();
     engine.dispatcher.wake();
     return session;
   }
@@ -244,8 +252,8 @@ export class RunnerDesk {
       this.#refuse(session, message);
       return this.#deps.engine.losses.lose(session, workflow);
     }
-    // After a cancel nothing starts; that it was cancelled is told by a message of its own.
-    if (workflow.cancelledBy !== undefined || isFinished(step.status) || step.status === 'running') return undefined;
+    // After a cancel nothing else starts; that it was cancelled is told by a message of its own.
+    if (!mayStart(workflow, step) || isFinished(step.status) || step.status === 'running') return undefined;
     this.#deps.engine.dispatcher.requestStart(session, workflow, step, message.request);
     return undefined;
   }
@@ -275,31 +283,37 @@ export class RunnerDesk {
     const changes = engine.changes();
     if (!isFinished(step.status)) {
       changes.pass('outcome');
-      const by = message.status === 'skipped' ? undefined : workflow.cancelledBy;
-      const isOverruled = by !== undefined && message.status !== 'cancelled';
+      // Marked before it was stopped: whatever came in between, it was cancelled.
+      const isOverruled =
+        workflow.cancelledBy !== undefined &&
+        message.status !== 'skipped' &&
+        message.status !== 'cancelled' &&
+        !mayStart(workflow, step);
       const report = maskReport(message, this.#deps.masks.of(workflow.pipeline));
       changes.setStep(workflow, step, {
-        // Marked before it was stopped: whatever came in between, it was cancelled.
         status: isOverruled ? 'cancelled' : message.status,
         ...report,
-        ...(isOverruled
-          ? {
-              reason: {
-                subject: { kind: 'step', workflow: workflow.name, step: step.name },
-                rule: 'step.cancelled',
-                verdict: 'failed',
-                values: { by },
-              },
-            }
-          : {}),
+        ...(message.reuse?.result === 'reused' ? { reason: reuseEntry(subjectOf(workflow, step), message.reuse) } : {}),
+        ...(isOverruled ? { reason: reasonOfCancel(workflow, step) } : {}),
         finishedAt: changes.at,
       });
       if (message.cache)
         changes.noteCache(workflow, step, maskCacheReport(message.cache, this.#deps.masks.of(workflow.pipeline)));
+      if (message.reuse && !isOverruled) changes.noteReuse(workflow, step, message.reuse);
+      const cancelled = this.#cancelAfter(changes, workflow, step);
       changes.settle(workflow);
-    }
+      if (!(await engine.commit(changes))) return;
+      engine.tellCancelled(cancelled);
+    } else if (!(await engine.commit(changes))) return;
     // A repetition is answered once what it repeats is on disk.
-    if (await engine.commit(changes)) session.send({ type: 'outcome-stored', ...claimName(message), stepId: step.id });
+    session.send({ type: 'outcome-stored', ...claimName(message), stepId: step.id });
+  }
+
+  /** A failure that cancels the pipeline does so with the very commit that records it. */
+  #cancelAfter(changes: ChangeSet, workflow: OpenWorkflow, step: OpenStep): readonly OpenWorkflow[] {
+    if (step.status !== 'failed' || workflow.plan.steps[step.position]?.onFailure !== 'cancel-pipeline') return [];
+    const cause = { kind: 'step-failed', workflow: workflow.name, step: step.name } as const;
+    return this.#deps.engine.markCancelled(changes, workflow.pipeline, step.name, cause);
   }
 
   async #onLog(
@@ -380,6 +394,15 @@ export class RunnerDesk {
       await stores.pipelines.addTrace(row.pipelineId, [entry], clock.now());
     });
   }
+}
+
+function reasonOfCancel({ cancelledBy = '', cancelCause, name }: OpenWorkflow, step: OpenStep): TraceEntry {
+  const subject = { kind: 'step', workflow: name, step: step.name } as const;
+  return { subject, verdict: 'failed', ...cancelReason(cancelledBy, cancelCause) };
+}
+
+function subjectOf({ name }: OpenWorkflow, step: OpenStep): TraceEntry['subject'] {
+  return { kind: 'step', workflow: name, step: step.name };
 }
 
 function claimName({ workflowId, attempt, token }: ClaimName): ClaimName {

@@ -1,3 +1,5 @@
+import type { RunnerLabels } from '../../core/routing.ts';
+import type { RuntimeName } from '../../core/runtime-choice.ts';
 import type { ClaimName, Connection, ToRunner, ToServer } from '../../engine/runner-protocol.ts';
 import { type OpenWorkflow, type SlotHolder, slotsTaken } from './open-pipelines.ts';
 
@@ -12,6 +14,9 @@ export class RunnerSession implements SlotHolder {
   slots: number;
   /** It finishes what it has and takes nothing new: steps of what it has may still start. */
   isDraining = false;
+  /** All that it can run steps on, the first one where nothing else is said. */
+  runtimes: readonly RuntimeName[] = [];
+  labels: RunnerLabels = { known: {}, own: {} };
   connection: RunnerConnection | undefined;
   /** The line over which it called last: a greeting that was overtaken by another one is void. */
   calling: RunnerConnection | undefined;
@@ -115,6 +120,19 @@ interface Claim {
   readonly workflow: OpenWorkflow;
   readonly attempt: number;
   readonly token: number;
+}
+
+/** What its runner is told once it was cancelled. */
+export function cancelMessage(workflow: OpenWorkflow): ToRunner | undefined {
+  const { cancelledBy, cancelCause, isCancelFinal } = workflow;
+  if (cancelledBy === undefined) return undefined;
+  return {
+    type: 'cancel',
+    ...claimOf(workflow),
+    by: cancelledBy,
+    ...(cancelCause ? { cause: cancelCause } : {}),
+    ...(isCancelFinal ? { isFinal: true } : {}),
+  };
 }
 
 export function claimOf(workflow: OpenWorkflow): ClaimName {

@@ -21,6 +21,8 @@ export interface DockerHost {
   readonly gateVolume: () => Promise<string>;
   /** What may run privileged, as the admin listed it. */
   readonly privilegedImages: readonly string[];
+  /** Why a folder of the engine's host is mounted for nobody; `undefined` when it may be. */
+  findHostFolderFault(path: string): string | undefined;
   /** Files of every step that lie among those of its image, by absolute path. */
   readonly filesOfImages: ReadonlyMap<string, Buffer>;
   /** Variables that a step has where neither its image nor the plan says otherwise. */

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { findPrivilegedFault } from '../../../core/admit-privileged.ts';
 import { GantryError } from '../../../core/errors.ts';
+import type { DevicePlan, HostVolumePlan } from '../../../core/plan.ts';
 import { EngineError, EngineUnreachable, isNotFound } from '../../container-engine/api/engine-error.ts';
 import type { EngineImage } from '../../container-engine/api/engine-images.ts';
 import { awaitPorts } from '../await-ports.ts';
@@ -12,7 +13,7 @@ import type { DockerHost } from './docker-host.ts';
 import { DockerStep } from './docker-step.ts';
 import { gateCommand, gateFolder } from './gate-program.ts';
 import { archive } from './gate-volume.ts';
-import { stepRestrictions } from './hardening.ts';
+import { type Hold, stepRestrictions, strictHomes } from './hardening.ts';
 import { JobNames } from './job-names.ts';
 import { JobVolumes, volumeMount } from './job-volumes.ts';
 import { privilegedRequest } from './privileged-request.ts';
@@ -104,6 +105,7 @@ export class DockerJob implements RuntimeJob {
   async #stageContainer(step: StageSpec): Promise<DockerStep> {
     const signal = step.signal ? AbortSignal.any([step.signal, this.#ending.signal]) : this.#ending.signal;
     if (step.privileged) this.#admitPrivileged(step);
+    this.#refuseHostRights(step);
     try {
       const { images, starts } = this.#host;
       const image = await untilAborted(signal, images.provide(step.image, step));
@@ -118,6 +120,19 @@ export class DockerJob implements RuntimeJob {
   #admitPrivileged(step: StageSpec): void {
     const fault = findPrivilegedFault(privilegedRequest(step), this.#host.privilegedImages);
     if (fault !== undefined) throw new GantryError('REQUEST_INVALID', fault);
+  }
+
+  /** The plan has looked at all of this; whoever shows a step the engine's socket gives it the host. */
+  #refuseHostRights(step: StageSpec): void {
+    const asks = step.privileged || step.network === 'host' || step.devices?.length || step.hostVolumes?.length;
+    const refuse = (because: string): never => {
+      throw new GantryError('REQUEST_INVALID', `Cannot run step "${step.name}": ${because}`);
+    };
+    if (asks && this.spec.isStrict) refuse('it asks for rights on its host, and its work is not trusted');
+    for (const { source } of step.hostVolumes ?? []) {
+      const fault = this.#host.findHostFolderFault(source);
+      if (fault !== undefined) refuse(`the folder "${source}" of the host is not mounted: ${fault}`);
+    }
   }
 
   /** The gate waits in a container of the step's image when this resolves. */
@@ -194,6 +209,7 @@ export class DockerJob implements RuntimeJob {
 
   async #containerOf(step: StageSpec, image: EngineImage, isApart: boolean): Promise<object> {
     const { agent, gateVolume } = this.#host;
+    const hold = this.#holdOf(step);
     return {
       Entrypoint: gateCommand,
       Cmd: [],
@@ -210,20 +226,29 @@ export class DockerJob implements RuntimeJob {
       StopSignal: 'SIGKILL',
       Healthcheck: { Test: ['NONE'] },
       HostConfig: {
-        ...stepRestrictions(step.limits, step.privileged !== undefined),
+        ...stepRestrictions(step.limits, hold),
+        ...(step.devices ? { Devices: step.devices.map(deviceOf) } : {}),
         IpcMode: 'private',
         ...this.#networkOf(step, isApart),
         Mounts: [
           volumeMount(this.#surroundings.volume, this.spec.workspace, false),
           volumeMount(await gateVolume(), gateFolder, true),
           ...(await this.#volumes.mountsOf(step)),
+          ...(step.hostVolumes ?? []).map(hostMount),
+          ...(hold === 'strict' ? strictHomes : []),
         ],
       },
     };
   }
 
+  /** A checkout is made by a program of ours, without a network: it may give files the owner that they are to have. */
+  #holdOf(step: StageSpec): Hold {
+    if (step.privileged) return 'privileged';
+    return this.spec.isStrict && step.kind !== 'clone' ? 'strict' : 'usual';
+  }
+
   #networkOf({ network, hostName = '' }: StageSpec, isApart: boolean): Readonly<Record<string, unknown>> {
-    if (network === 'none') return { NetworkMode: 'none' };
+    if (network !== 'job') return { NetworkMode: network };
     if (!isApart) return { NetworkMode: `container:${this.#surroundings.pause}` };
     return { NetworkMode: this.#surroundings.network, ExtraHosts: this.#names.hostsFor(hostName) };
   }
@@ -250,6 +275,15 @@ export class DockerJob implements RuntimeJob {
     await this.#volumes.remove();
     await this.#surroundings.remove();
   }
+}
+
+function deviceOf({ source, target, rights }: DevicePlan): object {
+  return { PathOnHost: source, PathInContainer: target, CgroupPermissions: rights };
+}
+
+/** A folder that is not there is an error: an engine would make one as root. */
+function hostMount({ source, target, isReadOnly = false }: HostVolumePlan): object {
+  return { Type: 'bind', Source: source, Target: target, ReadOnly: isReadOnly };
 }
 
 function endedMeanwhile(): GantryError {

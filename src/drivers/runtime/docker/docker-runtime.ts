@@ -1,5 +1,7 @@
+import { realpathSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { GantryError } from '../../../core/errors.ts';
+import { findHostFolderFault } from '../../../core/host-folder.ts';
 import type { ComposedImages } from '../../../core/image.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { Logger } from '../../../lib/logger.ts';
@@ -137,6 +139,7 @@ class DockerRuntime implements Runtime {
         removal: this.#removal,
         starts: this.#starts,
         privilegedImages: this.#options.privilegedImages ?? [],
+        findHostFolderFault: (path) => findRealFolderFault(path, parseEngineAddress(this.#options.engine)),
         filesOfImages: this.#filesOutsideGate(),
         gateImage: () => this.#gateImage(),
         gateVolume: () => this.#gateVolume(),
@@ -204,6 +207,17 @@ function unavailable(job: JobSpec, because: string, cause?: unknown): GantryErro
   return new GantryError('RUNTIME_UNAVAILABLE', `Cannot run job ${job.id} in a container engine: ${because}`, {
     cause,
   });
+}
+
+/** Of an engine on this host, links are followed first: whoever may write to one folder could make one into another. */
+function findRealFolderFault(path: string, address: EngineAddress): string | undefined {
+  const fault = findHostFolderFault(path);
+  if (fault !== undefined || address.kind === 'network') return fault;
+  try {
+    return findHostFolderFault(realpathSync(path));
+  } catch {
+    return 'it is not there';
+  }
 }
 
 /** An engine on this host shares its routes; of one elsewhere nothing is known. */

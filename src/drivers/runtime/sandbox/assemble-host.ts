@@ -348,6 +348,11 @@ function refuseUnenforceable(step: StageSpec, cgroups: Cgroups | undefined): voi
   const { memoryBytes, pids, cpuMillis } = step.limits;
   if (step.privileged)
     throw new GantryError('REQUEST_INVALID', `Cannot run step "${step.name}" privileged: no sandbox gives such rights`);
+  if (step.network === 'host' || (step.devices?.length ?? 0) + (step.hostVolumes?.length ?? 0) > 0)
+    throw new GantryError(
+      'REQUEST_INVALID',
+      `Cannot run step "${step.name}": it asks for devices, folders or the network of its host, and no sandbox gives them`,
+    );
   if (memoryBytes !== undefined && memoryBytes < smallestMemoryBytes) {
     throw new GantryError(
       'REQUEST_INVALID',

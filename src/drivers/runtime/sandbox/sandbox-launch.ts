@@ -109,7 +109,8 @@ export async function launchSandbox(
   host: LaunchHost,
   spec: Omit<GateSpec, 'name' | 'limits' | 'network'> & UseSpec,
 ): Promise<SandboxStep> {
-  const { name, limits, network } = spec.step;
+  const { name, limits } = spec.step;
+  const network = spec.step.network === 'none' ? 'none' : 'job';
   const staged = await launchGate(host, { ...spec, name, limits, network });
   staged.assign(sandboxUse(staged, spec));
   return staged;

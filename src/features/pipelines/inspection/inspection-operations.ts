@@ -5,6 +5,7 @@ import type { Repository } from '../../../core/repository.ts';
 import type { SecretVault } from '../../../core/secret-vault.ts';
 import { chooseFiles } from '../../../engine/choose-files.ts';
 import type { CompileInput } from '../../../engine/compile-input.ts';
+import { gantrySchema } from '../../../engine/gantry-schema.ts';
 import type { ResolveResult } from '../../../engine/resolved-files.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { OperationHandlers, RequestContext } from '../../feature.ts';
@@ -54,10 +55,13 @@ export function inspectionOperations(deps: InspectionDeps) {
   }
 
   return {
+    async getPipelineFileSchema() {
+      return { ...gantrySchema() };
+    },
     async getPipelineYaml({ params }, request) {
       const [project, pipeline] = await Promise.all([getProject(store, params), getPipeline(store, params)]);
-      const { input, isAsPlanned } = await recallInput(deps, pipeline, project);
-      const found = await readPipelineFiles(repository, project.id, pipeline.commit, input.rules?.path);
+      const { input, isAsPlanned, filesFrom } = await recallInput(deps, pipeline, project);
+      const found = await readPipelineFiles(repository, project.id, filesFrom ?? pipeline.commit, input.rules?.path);
       const files = found.flatMap(({ path, text }) => (text === undefined ? [] : [{ path, text }]));
       if (files.length === 0)
         throw new GantryError(
@@ -191,7 +195,7 @@ export function inspectionOperations(deps: InspectionDeps) {
       read.variables.valuesFor(project.id),
       deps.secrets.list(project.id),
     ]);
-    const facts = projectFacts(project, deps.publicUrl(), variables);
+    const facts = projectFacts(project, deps.publicUrl(), variables, deps.installation);
     const { actor } = request;
     const number = await read.pipelines.nextNumber(project.id);
     const input = {

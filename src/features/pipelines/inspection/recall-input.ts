@@ -2,12 +2,13 @@ import type { Pipeline, PipelineFacts } from '../../../core/pipeline.ts';
 import type { Project } from '../../../core/project.ts';
 import type { UnitOfWork } from '../../../core/unit-of-work.ts';
 import type { CompileInput } from '../../../engine/compile-input.ts';
-import { projectFacts } from '../project-facts.ts';
+import { type InstallationRules, projectFacts } from '../project-facts.ts';
 
 export interface RecallDeps {
   readonly store: UnitOfWork;
   /** Address of this Gantry, without a slash at its end. */
   readonly publicUrl: () => string;
+  readonly installation?: InstallationRules | undefined;
 }
 
 /** The input that a pipeline was compiled with, but for its files, secrets and changed paths. */
@@ -15,6 +16,8 @@ export interface RecalledInput {
   readonly input: Omit<CompileInput, 'files'>;
   /** Whether settings are those of its planning; a pipeline older than their record has those of today. */
   readonly isAsPlanned: boolean;
+  /** Commit whose files were read, where it is not the pipeline's own. */
+  readonly filesFrom: string | undefined;
 }
 
 /**
@@ -24,10 +27,12 @@ export interface RecalledInput {
 export async function recallInput(deps: RecallDeps, pipeline: Pipeline, project: Project): Promise<RecalledInput> {
   const kept = await deps.store.read.pipelines.facts(pipeline.id);
   const facts: PipelineFacts =
-    kept ?? projectFacts(project, deps.publicUrl(), await deps.store.read.variables.valuesFor(project.id));
+    kept ??
+    projectFacts(project, deps.publicUrl(), await deps.store.read.variables.valuesFor(project.id), deps.installation);
   const { number, createdAt } = pipeline;
   return {
     isAsPlanned: kept !== undefined,
+    filesFrom: kept?.filesFrom,
     input: {
       ...facts,
       event: {
@@ -44,6 +49,8 @@ export async function recallInput(deps: RecallDeps, pipeline: Pipeline, project:
         target: pipeline.target,
         schedule: pipeline.cron,
         parentNumber: pipeline.parentNumber,
+        ...(pipeline.pullRequest ? { pullRequest: pipeline.pullRequest } : {}),
+        ...(pipeline.trust ? { trust: pipeline.trust } : {}),
       },
       pipeline: { number, createdAt, link: `${facts.project.link}/pipelines/${number}` },
       secretNames: [],

@@ -1,0 +1,126 @@
+import { isFinished } from '../../core/pipeline.ts';
+import { unmetRouting } from '../../core/routing.ts';
+import { chooseRuntime } from '../../core/runtime-choice.ts';
+import type { TraceEntry } from '../../core/trace.ts';
+import type { StepState, WorkflowState } from '../../engine/advance-state.ts';
+import type { OpenWorkflow } from './open-pipelines.ts';
+import type { RunnerSession } from './runner-session.ts';
+
+/** Which runtimes a workflow may run on, why, and what there is instead. */
+export interface MissingRuntime extends Readonly<Record<string, string>> {
+  readonly runtime: string;
+  readonly reason: string;
+  readonly offered: string;
+}
+
+/**
+ * Says which runner may take which workflow, and keeps those that none of the connected ones may: they are not in the way
+ * of others, and are looked at again when somebody calls.
+ */
+export class Placement {
+  readonly #sessions: ReadonlyMap<string, RunnerSession>;
+  readonly #unplaced = new Set<OpenWorkflow>();
+
+  constructor(sessions: ReadonlyMap<string, RunnerSession>) {
+    this.#sessions = sessions;
+  }
+
+  fits(session: RunnerSession, { plan }: OpenWorkflow): boolean {
+    // Most ask for nothing.
+    if (!plan.runtime && !plan.routing) return true;
+    if (!hasLabels(session, plan.routing)) return false;
+    return chooseRuntime(plan.runtime, session.runtimes) !== undefined;
+  }
+
+  /** Whether somebody is connected who takes work: until then nobody knows what may be taken. */
+  get hasRunners(): boolean {
+    return this.#present().length > 0;
+  }
+
+  /** Of those that wait, the ones that no connected runner may take. They are kept from now on. */
+  setApart(waiting: Iterable<OpenWorkflow>): readonly OpenWorkflow[] {
+    const present = this.#present();
+    const apart: OpenWorkflow[] = [];
+    for (const workflow of waiting) {
+      if (!workflow.plan.runtime && !workflow.plan.routing) continue;
+      if (present.some((session) => this.fits(session, workflow))) continue;
+      this.#unplaced.add(workflow);
+      apart.push(workflow);
+    }
+    return apart;
+  }
+
+  isUnplaced(workflow: OpenWorkflow): boolean {
+    return this.#unplaced.has(workflow);
+  }
+
+  forget(workflow: OpenWorkflow): void {
+    this.#unplaced.delete(workflow);
+  }
+
+  /** Those that were kept, and are no longer. */
+  takeUnplaced(): readonly OpenWorkflow[] {
+    const all = [...this.#unplaced];
+    this.#unplaced.clear();
+    return all;
+  }
+
+  /** What no connected runner has of what the workflow asks for, as few of it as there are; `undefined` when one has all. */
+  unmet({ plan }: OpenWorkflow): string | undefined {
+    if (!plan.routing) return undefined;
+    const unmet = this.#present().map(({ labels }) => unmetRouting(plan.routing, labels));
+    const [least] = unmet.toSorted((a, b) => a.length - b.length);
+    return least && least.length > 0 ? least.join(', ') : undefined;
+  }
+
+  /** Its labels are there, and a runtime that it may run on is not. */
+  findMissingRuntime({ plan }: OpenWorkflow): MissingRuntime | undefined {
+    if (!plan.runtime) return undefined;
+    const labelled = this.#present().filter((session) => hasLabels(session, plan.routing));
+    if (labelled.length === 0) return undefined;
+    const offered = new Set(labelled.flatMap(({ runtimes }) => runtimes));
+    return {
+      runtime: plan.runtime.allowed.join(', '),
+      reason: plan.runtime.reason,
+      offered: [...offered].join(', ') || '-',
+    };
+  }
+
+  #present(): readonly RunnerSession[] {
+    const present: RunnerSession[] = [];
+    for (const session of this.#sessions.values()) if (session.connection && !session.isDraining) present.push(session);
+    return present;
+  }
+}
+
+function hasLabels({ labels }: RunnerSession, routing: OpenWorkflow['plan']['routing']): boolean {
+  return routing === undefined || unmetRouting(routing, labels).length === 0;
+}
+
+/** How a workflow ends, before its first step, that may run on nothing that there is: nobody's verdict on its code. */
+export function endForMissingRuntime(state: WorkflowState, missing: MissingRuntime): WorkflowState {
+  return endBeforeStart(state, 'infrastructure', { rule: 'workflow.no-runtime', values: missing });
+}
+
+/** Ends every open step before its start: the first that counts as `status`, those after it as skipped. */
+export function endBeforeStart(
+  state: WorkflowState,
+  status: 'infrastructure' | 'skipped',
+  because: Pick<TraceEntry, 'rule' | 'values'>,
+): WorkflowState {
+  const { plan, steps } = state;
+  const isOpen = (position: number): boolean => !isFinished(steps[position]!.status);
+  const counting = plan.steps.findIndex(({ onFailure }, position) => onFailure === 'fail' && isOpen(position));
+  const carrier = counting === -1 ? steps.findIndex((_, position) => isOpen(position)) : counting;
+  const end = (step: StepState, position: number): StepState => {
+    if (isFinished(step.status)) return step;
+    const subject = { kind: 'step', workflow: plan.name, step: plan.steps[position]!.name } as const;
+    const isCarrier = position === carrier && status === 'infrastructure';
+    return {
+      ...step,
+      status: isCarrier ? status : 'skipped',
+      reason: { subject, verdict: isCarrier ? 'failed' : 'skipped', ...because },
+    };
+  };
+  return { ...state, steps: steps.map(end) };
+}
