@@ -2,7 +2,7 @@ import { type CancelCause, isFinished, type Outcome } from '../core/pipeline.ts'
 import type { TraceEntry } from '../core/trace.ts';
 import { Draft, hasPassed } from './advance-draft.ts';
 import { type Effect, hasStarted, initialStep, isRunning, type WorkflowState } from './advance-state.ts';
-import { cancelReason, limitAfterCancelMs, runsAfterCancel } from './cancel-reason.ts';
+import { cancelReason, cancelsRest, limitAfterCancelMs, runsAfterCancel } from './cancel-reason.ts';
 import { endOf } from './level-status.ts';
 
 export type { Effect };
@@ -390,8 +390,7 @@ function endByExit(draft: Draft, position: number, outcome: Outcome): void {
   const ended = draft.workflow.steps[position]!.status;
   const isFailure = ended !== 'passed' && !(ended === 'failed' && plan.onFailure === 'ignore');
   if (isFailure && workflow.failedStep === undefined) draft.set({ failedStep: position });
-  const cancelsRest = plan.onFailure === 'cancel-workflow' || plan.onFailure === 'cancel-pipeline';
-  if (ended === 'failed' && cancelsRest && draft.workflow.cancelledBy === undefined)
+  if (ended === 'failed' && cancelsRest(plan) && draft.workflow.cancelledBy === undefined)
     cancel(draft, plan.name, { kind: 'step-failed', workflow: workflow.plan.name, step: plan.name });
 }
 

@@ -12,6 +12,11 @@ export function cancelReason(by: string, cause: CancelCause | undefined): Pick<T
   return { rule: 'step.cancelled', values: { by } };
 }
 
+/** Whether a failure of the step cancels what is left of its workflow. */
+export function cancelsRest(plan: Pick<StepPlan, 'onFailure'> | undefined): boolean {
+  return plan?.onFailure === 'cancel-workflow' || plan?.onFailure === 'cancel-pipeline';
+}
+
 /** Whether the step runs once its workflow was cancelled: nothing that runs beside others does, nor what was left out. */
 export function runsAfterCancel({ runOn, background, skipped }: StepPlan): boolean {
   return runOn.cancelled === true && background === undefined && skipped === undefined;

@@ -1,3 +1,5 @@
+import type { CancelCause } from '../core/pipeline.ts';
+
 /** What is known only when a step starts. */
 export interface ExecutionFacts {
   readonly pipeline: {
@@ -11,6 +13,8 @@ export interface ExecutionFacts {
     readonly failedSteps: readonly string[];
   };
   readonly step: { readonly startedAt: Date };
+  /** Why the workflow was cancelled, of a step that runs after that. */
+  readonly cancel?: { readonly by: string; readonly cause: CancelCause['kind'] } | undefined;
   /** Who runs it. */
   readonly runnerName: string;
 }
@@ -25,9 +29,11 @@ export function executionEnvironment(facts: ExecutionFacts): Record<string, stri
   const stepStarted = seconds(facts.step.startedAt);
   const pipelineStarted = seconds(facts.pipeline.startedAt);
   const workflowStarted = seconds(facts.workflow.startedAt);
-  const workflowStatus = facts.workflow.failedSteps.length > 0 ? 'failure' : 'success';
-  const isPipelineFailing = workflowStatus === 'failure' || facts.pipeline.failedWorkflows.length > 0;
-  const pipelineStatus = isPipelineFailing ? 'failure' : 'success';
+  const hasFailed = facts.workflow.failedSteps.length > 0;
+  const isPipelineFailing = hasFailed || facts.pipeline.failedWorkflows.length > 0;
+  // What Drone and Woodpecker call cancelled.
+  const workflowStatus = facts.cancel ? 'killed' : hasFailed ? 'failure' : 'success';
+  const pipelineStatus = facts.cancel ? 'killed' : isPipelineFailing ? 'failure' : 'success';
   return {
     DRONE_BUILD_STATUS: pipelineStatus,
     DRONE_BUILD_STARTED: pipelineStarted,
@@ -46,11 +52,12 @@ export function executionEnvironment(facts: ExecutionFacts): Record<string, stri
     ...jobVariables('CI_PIPELINE', pipelineStatus, pipelineStarted, stepStarted),
     ...jobVariables('CI_STEP', workflowStatus, stepStarted, stepStarted),
     CI_MACHINE: facts.runnerName,
-    GANTRY_PIPELINE_STATUS: pipelineStatus,
+    GANTRY_PIPELINE_STATUS: facts.cancel ? 'cancelled' : pipelineStatus,
     GANTRY_PIPELINE_STARTED: pipelineStarted,
-    GANTRY_WORKFLOW_STATUS: workflowStatus,
+    GANTRY_WORKFLOW_STATUS: facts.cancel ? 'cancelled' : workflowStatus,
     GANTRY_WORKFLOW_STARTED: workflowStarted,
     GANTRY_STEP_STARTED: stepStarted,
+    ...(facts.cancel ? { GANTRY_CANCELLED_BY: facts.cancel.by, GANTRY_CANCEL_REASON: facts.cancel.cause } : {}),
   };
 }
 

@@ -3,7 +3,10 @@ import { isFinished, type Pipeline } from '../../core/pipeline.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import type { Engine } from './engine.ts';
 
-/** Stops a pipeline that has not finished and returns it as it now stands: its steps may take their time to end. */
+/**
+ * Stops a pipeline that has not finished and returns it as it now stands: its steps may take their time to end, and steps
+ * that run after a cancel may run. Asked a second time, it ends these as well.
+ */
 export async function cancelPipeline(
   { store, engine }: { readonly store: UnitOfWork; readonly engine: Engine },
   pipeline: Pipeline,
@@ -19,7 +22,7 @@ export async function cancelPipeline(
       `Cannot cancel pipeline #${pipeline.number}: it is already ${now}`,
     );
   }
-  if (!(await engine.cancel(open, by)))
+  if (!(await engine.cancel(open, by, { kind: 'person' })))
     throw new GantryError(
       'SERVER_BUSY',
       `Cannot cancel pipeline #${pipeline.number}: the change could not be recorded`,

@@ -8,12 +8,21 @@ import {
   type WorkflowClaim,
   type WorkflowStatus,
 } from '../../core/pipeline.ts';
+import { type ReuseReport, reuseLabel } from '../../core/step-reuse.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { Stores } from '../../core/unit-of-work.ts';
 import type { WorkflowState } from '../../engine/advance-state.ts';
 import { hasNoWork, judgeWorkflow } from '../../engine/judge-workflow.ts';
 import { pipelineStatusOf, workflowStatusOf } from '../../engine/level-status.ts';
-import { type OpenPipeline, type OpenStep, type OpenWorkflow, slotsTaken, takesSlot } from './open-pipelines.ts';
+import {
+  isCancelledWhole,
+  type OpenPipeline,
+  type OpenStep,
+  type OpenWorkflow,
+  slotsTaken,
+  takesSlot,
+} from './open-pipelines.ts';
+import { reuseEntry } from './reuse-entry.ts';
 
 type PipelineChange = { status: PipelineStatus; startedAt?: Date; finishedAt?: Date };
 
@@ -169,12 +178,28 @@ export class ChangeSet {
     });
   }
 
+  /**
+   * Records that a step was reused, or why it ran, and counts it. Whoever publishes what a step left (reports, artifacts)
+   * does so for a reused one here: `from` names the step whose they are.
+   */
+  noteReuse(workflow: OpenWorkflow, step: OpenStep, report: ReuseReport): void {
+    const { pipeline } = workflow;
+    this.#touch(pipeline);
+    this.#caches = withOneMore(this.#caches, {
+      projectId: pipeline.row.projectId,
+      key: reuseLabel(workflow.name, step.name),
+      isHit: report.result === 'reused',
+    });
+    const subject = { kind: 'step', workflow: workflow.name, step: step.name } as const;
+    this.#traces = withOneMore(this.#traces, { pipelineId: pipeline.row.id, entry: reuseEntry(subject, report) });
+  }
+
   /** Draws the consequences of changed steps: for their workflow, its dependants, and the pipeline. */
   settle(workflow: OpenWorkflow): void {
     // It runs for as long as one of its steps has not ended.
     if (workflow.status === 'running' && workflow.openSteps > 0) return;
     const held = workflow.status === 'blocked' || workflow.status === 'queued' ? workflow.status : 'claimed';
-    const status = workflowStatusOf(workflow.steps, held);
+    const status = workflowStatusOf(workflow.steps, held, { isCancelled: isCancelledWhole(workflow) });
     if (status === workflow.status) return;
     this.#moveTo(workflow, status);
     this.settlePipeline(workflow.pipeline);
@@ -185,7 +210,7 @@ export class ChangeSet {
     this.#touch(pipeline);
     for (let isAgain = true; isAgain; ) {
       isAgain = false;
-      for (const workflow of pipeline.workflows) if (this.#judge(workflow)) isAgain = true;
+      if (!pipeline.isHeld) for (const workflow of pipeline.workflows) if (this.#judge(workflow)) isAgain = true;
     }
     const status = pipelineStatusOf(pipeline.workflows);
     // A workflow that waits in the queue again does not take the pipeline's start back.

@@ -1,4 +1,4 @@
-import { isFinished } from '../../core/pipeline.ts';
+import { type CancelCause, isFinished } from '../../core/pipeline.ts';
 import type { Repository } from '../../core/repository.ts';
 import type { SecretVault } from '../../core/secret-vault.ts';
 import type { TraceEntry } from '../../core/trace.ts';
@@ -12,12 +12,12 @@ import { Losses } from './losses.ts';
 import { advanceOpen, loadPipeline, type OpenPipeline, type OpenWorkflow } from './open-pipelines.ts';
 import type { PipelineMasks } from './pipeline-masks.ts';
 import { Recorder } from './recorder.ts';
-import { claimOf, RunnerSession } from './runner-session.ts';
+import { cancelMessage, claimOf, RunnerSession } from './runner-session.ts';
 import type { StepLogs } from './step-logs.ts';
 
 export interface EngineDeps {
   readonly store: UnitOfWork;
-  readonly repository: Pick<Repository, 'folder'>;
+  readonly repository: Pick<Repository, 'folder' | 'listFolder'>;
   readonly secrets: SecretVault;
   readonly logs: StepLogs;
   readonly masks: PipelineMasks;
@@ -146,26 +146,60 @@ export class Engine implements EngineRecord {
     return recorded;
   }
 
-  /** Marks first, stops afterwards: a runner that reports a failure meanwhile finds it cancelled. */
-  async cancel(pipeline: OpenPipeline, by: string, because?: Pick<TraceEntry, 'rule' | 'values'>): Promise<boolean> {
+  /**
+   * Marks first, stops afterwards: a runner that reports a failure meanwhile finds it cancelled. A person's second cancel
+   * ends the steps too that run after the first.
+   */
+  async cancel(pipeline: OpenPipeline, by: string, cause: CancelCause = { kind: 'person' }): Promise<boolean> {
     const changes = this.changes();
-    const told: OpenWorkflow[] = [];
+    const told = this.markCancelled(changes, pipeline, by, cause);
+    if (!(await this.commit(changes))) return false;
+    this.tellCancelled(told);
+    return true;
+  }
+
+  /** As `cancel`, as part of another decision: answers whose runners are to be told once it is on disk. */
+  markCancelled(changes: ChangeSet, pipeline: OpenPipeline, by: string, cause: CancelCause): readonly OpenWorkflow[] {
+    const open = pipeline.workflows.filter(({ status }) => !isFinished(status));
+    const isSecond = cause.kind === 'person' && open.every(({ cancelledBy }) => cancelledBy !== undefined);
     this.dispatcher.forgetStarts(({ workflow }) => workflow.pipeline === pipeline);
-    for (const workflow of pipeline.workflows) {
-      if (isFinished(workflow.status) || workflow.cancelledBy !== undefined) continue;
+    const told: OpenWorkflow[] = [];
+    for (const workflow of open) {
+      if (isSecond && !workflow.isCancelFinal) {
+        changes.trace(workflow, 'workflow.cancelled-finally', 'noted', { by });
+        changes.setWorkflow(workflow, { isCancelFinal: true });
+        told.push(workflow);
+      }
+      if (workflow.cancelledBy !== undefined) continue;
+      const because = traceOf(cause);
       if (because) changes.trace(workflow, because.rule, 'skipped', because.values);
       if (workflow.isAssigned || workflow.isBeingLost) {
-        changes.setWorkflow(workflow, { cancelledBy: by });
+        changes.setWorkflow(workflow, { cancelledBy: by, cancelCause: cause });
         told.push(workflow);
-      } else this.#endUnheld(changes, workflow, by);
+      } else this.#endUnheld(changes, workflow, by, cause);
     }
     changes.settlePipeline(pipeline);
-    if (!(await this.commit(changes))) return false;
+    return told;
+  }
+
+  tellCancelled(told: readonly OpenWorkflow[]): void {
     for (const workflow of told) {
       const session = workflow.runnerId === undefined ? undefined : this.sessions.get(workflow.runnerId);
-      if (session?.holds(workflow)) session.send({ type: 'cancel', ...claimOf(workflow), by });
+      const message = cancelMessage(workflow);
+      if (message && session?.holds(workflow)) session.send(message);
     }
-    return true;
+  }
+
+  /** Lets a pipeline run that waited for somebody's word, once that word is on record. */
+  async release(pipelineId: number, hasSecrets: boolean): Promise<void> {
+    await this.ensure(pipelineId);
+    const pipeline = this.#open.get(pipelineId);
+    if (!pipeline?.isHeld) return;
+    pipeline.isHeld = false;
+    pipeline.mayHaveSecrets ||= hasSecrets;
+    const changes = this.changes();
+    changes.settlePipeline(pipeline);
+    await this.commit(changes);
   }
 
   /** Nothing is decided any more; resolves when what was decided is on disk. Runners go on without us. */
@@ -262,12 +296,26 @@ export class Engine implements EngineRecord {
   }
 
   /** Ends a workflow that no runner was told of. */
-  #endUnheld(changes: ChangeSet, workflow: OpenWorkflow, by: string): void {
+  #endUnheld(changes: ChangeSet, workflow: OpenWorkflow, by: string, cause: CancelCause): void {
     this.dispatcher.withdraw(workflow);
     if (workflow.runnerId !== undefined) this.sessions.get(workflow.runnerId)?.release(claimOf(workflow));
-    const ended = advanceOpen(workflow, { type: 'cancelled', by });
-    changes.setWorkflow(workflow, { cancelledBy: by });
+    const ended = advanceOpen(workflow, { type: 'cancelled', by, cause });
+    changes.setWorkflow(workflow, { cancelledBy: by, cancelCause: cause });
     changes.apply(workflow, ended);
     changes.settle(workflow);
+  }
+}
+
+/** What the pipeline says about it; of a person the steps do. */
+function traceOf(cause: CancelCause): Pick<TraceEntry, 'rule' | 'values'> | undefined {
+  switch (cause.kind) {
+    case 'person':
+      return undefined;
+    case 'superseded':
+      return { rule: 'workflow.superseded', values: { number: cause.number, ref: cause.ref } };
+    case 'timed-out':
+      return { rule: 'workflow.pipeline-timed-out', values: { timeoutMs: cause.timeoutMs } };
+    case 'step-failed':
+      return { rule: 'workflow.cancelled-by-step', values: { workflow: cause.workflow, step: cause.step } };
   }
 }

@@ -1,5 +1,7 @@
+import { isHeld, mayHaveSecrets } from '../../core/approval.ts';
 import { GantryError } from '../../core/errors.ts';
 import {
+  type CancelCause,
   type FailureExcerpt,
   isFinished,
   type Outcome,
@@ -16,6 +18,7 @@ import type { TraceEntry } from '../../core/trace.ts';
 import type { Stores } from '../../core/unit-of-work.ts';
 import { advance, type Occurrence } from '../../engine/advance.ts';
 import { restoreWorkflow, type WorkflowState } from '../../engine/advance-state.ts';
+import { runsAfterCancel } from '../../engine/cancel-reason.ts';
 
 /**
  * Pipelines that have not finished, as this process knows them: what the record says plus what is on its way into it.
@@ -28,6 +31,10 @@ export interface OpenPipeline {
   readonly workflows: readonly OpenWorkflow[];
   status: PipelineStatus;
   startedAt: Date | undefined;
+  /** Nobody has let it run: none of its workflows leaves `blocked`. */
+  isHeld: boolean;
+  /** Whether its steps get what secrets' limits allow. */
+  mayHaveSecrets: boolean;
 }
 
 export interface OpenWorkflow {
@@ -36,11 +43,15 @@ export interface OpenWorkflow {
   readonly name: string;
   readonly plan: WorkflowPlan;
   readonly attempt: number;
+  /** How often it was run again by itself since a person ran it last. */
+  readonly retries: number;
   readonly steps: readonly OpenStep[];
   status: WorkflowStatus;
   token: number;
   runnerId: string | undefined;
   cancelledBy: string | undefined;
+  cancelCause: CancelCause | undefined;
+  isCancelFinal: boolean;
   queuedAt: Date | undefined;
   startedAt: Date | undefined;
   /** How many of its steps take a slot, and how many have not finished: counted where steps change, since it is asked at every turn. */
@@ -101,7 +112,15 @@ export function openPipeline(
   rows: readonly { readonly workflow: Workflow; readonly steps: readonly Step[] }[],
 ): OpenPipeline {
   const workflows: OpenWorkflow[] = [];
-  const open: OpenPipeline = { row: pipeline, slug, workflows, status: pipeline.status, startedAt: pipeline.startedAt };
+  const open: OpenPipeline = {
+    row: pipeline,
+    slug,
+    workflows,
+    status: pipeline.status,
+    startedAt: pipeline.startedAt,
+    isHeld: isHeld(pipeline.approval),
+    mayHaveSecrets: mayHaveSecrets(pipeline),
+  };
   for (const { workflow, steps } of rows) {
     const openSteps = steps.map((step) => openStep(workflow.plan, step));
     workflows.push({
@@ -114,6 +133,9 @@ export function openPipeline(
       token: workflow.token,
       runnerId: workflow.runnerId,
       cancelledBy: workflow.cancelledBy,
+      cancelCause: workflow.cancelCause,
+      isCancelFinal: workflow.isCancelFinal ?? false,
+      retries: workflow.retries ?? 0,
       queuedAt: workflow.queuedAt,
       startedAt: workflow.startedAt,
       isAssigned: workflow.runnerId !== undefined && (workflow.status === 'claimed' || workflow.status === 'running'),
@@ -149,8 +171,21 @@ export function stateOf(workflow: OpenWorkflow): WorkflowState {
   return restoreWorkflow(workflow.plan, {
     isClaimed: workflow.status === 'claimed' || workflow.status === 'running',
     cancelledBy: workflow.cancelledBy,
+    cancelCause: workflow.cancelCause,
+    isCancelFinal: workflow.isCancelFinal,
     steps: workflow.steps,
   });
+}
+
+/** Whether it is cancelled as a whole, whatever its steps say that run all the same; a failing step's cancel is a verdict. */
+export function isCancelledWhole({ cancelledBy, cancelCause }: OpenWorkflow): boolean {
+  return cancelledBy !== undefined && cancelCause?.kind !== 'step-failed';
+}
+
+/** Whether a step of the workflow may start now that, or although, it was cancelled. */
+export function mayStart(workflow: OpenWorkflow, step: OpenStep): boolean {
+  if (workflow.cancelledBy === undefined) return true;
+  return !workflow.isCancelFinal && runsAfterCancel(workflow.plan.steps[step.position]!);
 }
 
 /** What the workflow becomes when something happens to it that no runner can judge. Changes nothing. */

@@ -2,19 +2,48 @@ import { isFinished } from '../../core/pipeline.ts';
 import type { Project } from '../../core/project.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import type { Clock } from '../../lib/clock.ts';
+import type { Logger } from '../../lib/logger.ts';
+import type { Timers } from '../../lib/timers.ts';
 import type { Engine } from './engine.ts';
 import type { OpenPipeline, OpenWorkflow } from './open-pipelines.ts';
 
-/** Cancels pipelines that have run for longer than their project lets them. Asked every few seconds. */
-export async function cancelOverdue({
-  store,
-  engine,
-  clock,
-}: {
+export interface TimeLimitDeps {
   readonly store: Pick<UnitOfWork, 'read'>;
   readonly engine: Engine;
   readonly clock: Clock;
-}): Promise<void> {
+  readonly timers: Timers;
+  readonly logger: Logger;
+}
+
+/** How often it is looked which pipelines come near the end of their time: no limit may be shorter. */
+const lookEveryMs = 5_000;
+
+/** Cancels pipelines at the moment at which they have run for as long as their project lets them. Answers how to stop. */
+export function watchTimeLimits(deps: TimeLimitDeps): () => void {
+  let isStopped = false;
+  let takeBack = (): void => {};
+  const lookIn = (ms: number): void => {
+    if (isStopped) return;
+    takeBack = deps.timers.after(ms, () => {
+      cancelOverdue(deps).then(
+        (nextMs) => lookIn(Math.min(lookEveryMs, nextMs)),
+        (error: unknown) => {
+          deps.logger.error('Pipelines whose time is over could not be cancelled', { error });
+          lookIn(lookEveryMs);
+        },
+      );
+    });
+  };
+  lookIn(lookEveryMs);
+  return () => {
+    isStopped = true;
+    takeBack();
+  };
+}
+
+/** Answers in how many milliseconds the next one has reached its limit. */
+async function cancelOverdue({ store, engine, clock }: TimeLimitDeps): Promise<number> {
+  let nextMs = Number.POSITIVE_INFINITY;
   const projects = new Map<number, Project | undefined>();
   for (const pipeline of engine.openPipelines()) {
     const since = runsSince(pipeline);
@@ -22,9 +51,12 @@ export async function cancelOverdue({
     const { projectId } = pipeline.row;
     if (!projects.has(projectId)) projects.set(projectId, await store.read.projects.find(projectId));
     const timeoutMs = projects.get(projectId)?.pipelines.timeoutMs;
-    if (timeoutMs === undefined || clock.now().getTime() - since < timeoutMs) continue;
-    await engine.cancel(pipeline, 'Gantry', { rule: 'workflow.pipeline-timed-out', values: { timeoutMs } });
+    if (timeoutMs === undefined) continue;
+    const leftMs = since + timeoutMs - clock.now().getTime();
+    if (leftMs > 0) nextMs = Math.min(leftMs, nextMs);
+    else await engine.cancel(pipeline, 'Gantry', { kind: 'timed-out', timeoutMs });
   }
+  return nextMs;
 }
 
 function isEnding({ status, cancelledBy }: OpenWorkflow): boolean {

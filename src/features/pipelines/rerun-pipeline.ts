@@ -4,6 +4,7 @@ import { isFinished, type Pipeline, type Workflow, type WorkflowChange } from '.
 import type { TraceEntry } from '../../core/trace.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { requireApproval } from './approvals/require-approval.ts';
 import type { Engine } from './engine.ts';
 import { loadPipeline } from './open-pipelines.ts';
 
@@ -48,6 +49,7 @@ async function writeNextAttempts(
     const now = await stores.pipelines.find(pipeline.id);
     if (!now || !isFinished(now.status) || engine.find(pipeline.id))
       throw new GantryError('PIPELINE_NOT_FINISHED', `${what}: it is ${now?.status ?? 'gone'}`);
+    await requireApproval(stores, now, what);
     const workflows = await stores.pipelines.workflows(pipeline.id);
     if (workflows.length === 0)
       throw new GantryError('NOTHING_TO_RERUN', `${what}: its file did not compile, so that it has no workflow`);
@@ -132,6 +134,8 @@ function nextAttempt(workflow: Workflow, attempt: number, again: ReadonlySet<str
     attempt,
     runnerId: null,
     cancelledBy: null,
+    cancelCause: null,
+    isCancelFinal: false,
     queuedAt: waits ? null : at,
     startedAt: null,
     finishedAt: null,

@@ -262,10 +262,17 @@ describe('the time limit of a pipeline', () => {
     await world.clock.advanceBy(50_000);
     await quiet();
     expect(runner.running).toEqual(['test']);
-    await world.clock.advanceBy(15_000);
+    await world.clock.advanceBy(9_000);
+    await quiet();
+    expect(runner.running).toEqual(['test']);
+    // To the second: nobody waits for the next look.
+    await world.clock.advanceBy(1_000);
     expect((await world.until(pipeline)).status).toBe('cancelled');
-    expect(await why(pipeline)).toContain(
-      'Workflow "build" was cancelled: a pipeline of this project may run for 60 s.',
+    expect(await why(pipeline)).toEqual(
+      expect.arrayContaining([
+        'Workflow "build" timed out: a pipeline of this project may run for 60 s.',
+        'Step "test" was cancelled: the pipeline timed out after 60 s, the limit of this project.',
+      ]),
     );
   });
 });

@@ -1,5 +1,6 @@
 import { isFinished } from '../../core/pipeline.ts';
-import { executionEnvironment } from '../../engine/execution-environment.ts';
+import { cancelsRest } from '../../engine/cancel-reason.ts';
+import { type ExecutionFacts, executionEnvironment } from '../../engine/execution-environment.ts';
 import type { OpenStep, OpenWorkflow } from './open-pipelines.ts';
 
 /** What is known only when the step starts: how things stand so far, and since when. */
@@ -26,8 +27,17 @@ export function startEnvironment(
       ),
     },
     step: { startedAt: step.startedAt ?? now },
+    cancel: cancelOf(workflow),
     runnerName,
   });
+}
+
+/** A failing step may have cancelled its workflow alone: then its runner knows before the record does. */
+function cancelOf({ cancelledBy, cancelCause, plan, steps }: OpenWorkflow): ExecutionFacts['cancel'] {
+  if (cancelledBy !== undefined) return { by: cancelledBy, cause: cancelCause?.kind ?? 'person' };
+  for (const { name, position, status } of steps)
+    if (status === 'failed' && cancelsRest(plan.steps[position])) return { by: name, cause: 'step-failed' };
+  return undefined;
 }
 
 const none: readonly string[] = [];

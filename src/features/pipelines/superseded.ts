@@ -16,10 +16,7 @@ export async function cancelSuperseded(engine: Engine, settings: PipelineSetting
     const { row, status } = open;
     if (isFinished(status) || row.projectId !== newer.projectId || row.number >= newer.number) continue;
     if (row.event !== newer.event || row.ref !== newer.ref) continue;
-    await engine.cancel(open, `#${newer.number}`, {
-      rule: 'workflow.superseded',
-      values: { number: newer.number, ref: newer.ref },
-    });
+    await engine.cancel(open, `#${newer.number}`, { kind: 'superseded', number: newer.number, ref: newer.ref });
   }
 }
 

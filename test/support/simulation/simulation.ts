@@ -165,6 +165,7 @@ class Simulation {
           status,
           isIgnored: workflow.plan.steps[position]!.onFailure === 'ignore',
         })),
+        { isCancelled: workflow.cancelledBy !== undefined && workflow.cancelCause?.kind !== 'step-failed' },
       );
       expectThat(
         end === workflow.status || (workflow.status === 'skipped' && end === 'passed'),
@@ -402,6 +403,7 @@ class Simulation {
         readFile: () => Promise.resolve(undefined),
         listFolder: () => Promise.resolve(undefined),
         changedPaths: () => Promise.resolve(undefined),
+        diffOf: () => Promise.resolve(undefined),
         mergeBase: () => Promise.resolve(undefined),
         folder: () => '/repositories/1.git',
       },
