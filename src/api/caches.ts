@@ -6,7 +6,10 @@ const ProjectPath = z.object({ owner: z.string(), project: z.string() });
 export const CacheView = z
   .object({
     id: z.string(),
-    key: z.string(),
+    kind: z
+      .enum(['cache', 'step-result'])
+      .meta({ description: 'A step-result is what a step left that may be reused' }),
+    key: z.string().meta({ description: 'Of a step-result, the name of its step' }),
     branch: z.string().nullable().meta({
       description: 'The branch or tag whose pipelines may read it; null for what a protected branch saved: all may',
     }),

@@ -90,6 +90,10 @@ export const StepView = z
     attempt: z.int(),
     exitCode: z.int().nullable(),
     reason: z.string().nullable().meta({ description: 'Why it was skipped or ended as it did, as a sentence' }),
+    reusedFrom: z
+      .object({ number: z.int().meta({ description: 'Of the pipeline' }), workflow: z.string(), step: z.string() })
+      .optional()
+      .meta({ description: 'The step whose result stands for running this one; its log is there' }),
     dependsOn: z.array(z.string()),
     isIgnored: z.boolean().meta({ description: 'Whether its failure does not fail the workflow' }),
     line: z.int().meta({ description: 'Its line in the pipeline file' }),

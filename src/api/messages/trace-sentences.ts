@@ -150,6 +150,8 @@ const en = {
     `${s} was skipped: its trigger wants ${v['key']} to be ${q(v['pattern'])}, and it is ${q(v['value'])}.`,
   'trigger.status': (v, s) => `${s} was skipped: it does not run on ${v['value']}.`,
   'step.matched': (_, s) => `${s} is to run.`,
+  'step.native-build': (v, s) =>
+    `${s} builds its image natively, with the builder of this installation${v['image'] === '' ? '' : ` instead of a container of ${q(v['image'])}`}.`,
   'step.when.event': (v, s) => `${s} was skipped: it wants the event ${q(v['pattern'])}, and this is ${q(v['value'])}.`,
   'step.when.branch': (v, s) =>
     `${s} was skipped: it wants the branch ${q(v['pattern'])}, and this is ${q(v['value'])}.`,
@@ -316,6 +318,8 @@ const zh = {
   'trigger.other': (v, s) => `${s}已跳过：触发条件要求 ${v['key']} 为${z(v['pattern'])}，实际为${z(v['value'])}。`,
   'trigger.status': (v, s) => `${s}已跳过：它不在状态“${v['value'] === 'success' ? '成功' : '失败'}”时运行。`,
   'step.matched': (_, s) => `${s}将会运行。`,
+  'step.native-build': (v, s) =>
+    `${s}由本系统的构建器原生构建镜像${v['image'] === '' ? '' : `，不启动${z(v['image'])}的容器`}。`,
   'step.when.event': (v, s) => `${s}已跳过：要求事件${z(v['pattern'])}，实际为${z(v['value'])}。`,
   'step.when.branch': (v, s) => `${s}已跳过：要求分支${z(v['pattern'])}，实际为${z(v['value'])}。`,
   'step.when.ref': (v, s) => `${s}已跳过：要求引用${z(v['pattern'])}，实际为${z(v['value'])}。`,
@@ -417,10 +421,12 @@ const zh = {
 
 /** Whom the limits of a secret keep it from. */
 function refusedTo({ limit, value }: Values): string {
+  if (limit === 'trust') return 'work that the project does not trust';
   return limit === 'plugin' ? 'steps with commands or an environment of their own' : `${limit} ${value}`;
 }
 
 function refusedToZh({ limit, value }: Values): string {
+  if (limit === 'trust') return '不提供给项目不信任的内容';
   const words: Record<string, string> = { event: '事件', branch: '分支', image: '镜像' };
   return limit === 'plugin'
     ? '只提供给插件，不提供给自带命令或环境变量的步骤'

@@ -60,9 +60,10 @@ function cacheOperations({ store, shelf, clock }: CachesDeps) {
 }
 
 function cacheView(entry: CacheEntry, use: CacheUse | undefined): CacheView {
-  const { id, key, paths, sizeBytes, savedBy, savedAt, usedAt } = entry;
+  const { id, kind, key, paths, sizeBytes, savedBy, savedAt, usedAt } = entry;
   return {
     id,
+    kind,
     key,
     branch: branchOf(entry),
     paths: [...paths],

@@ -73,6 +73,7 @@ function stepView(step: Step, workflow: Workflow, language: Language): StepView 
     attempt: step.attempt,
     exitCode: step.outcome?.kind === 'exited' ? step.outcome.exitCode : null,
     reason: reasonOf(step, language),
+    ...reusedFrom(step),
     dependsOn: [...(plan?.dependsOn ?? [])],
     isIgnored: plan?.onFailure === 'ignore',
     line: plan?.line ?? 1,
@@ -82,6 +83,12 @@ function stepView(step: Step, workflow: Workflow, language: Language): StepView 
     startedAt: instant(step.startedAt),
     finishedAt: instant(step.finishedAt),
   };
+}
+
+function reusedFrom({ reason }: Step): Pick<StepView, 'reusedFrom'> {
+  if (reason?.rule !== 'reuse.taken') return {};
+  const { number, workflow, step } = reason.values;
+  return { reusedFrom: { number: Number(number), workflow: String(workflow), step: String(step) } };
 }
 
 function kindOf(plan: StepPlan | undefined): StepView['kind'] {
