@@ -4,7 +4,7 @@ import { type ProjectName, pipelineAddress } from '../../addresses.ts';
 import { call, newIdempotencyKey, refresh } from '../../api.ts';
 import { useMessages } from '../../language.ts';
 import { FormDialog } from '../../parts/dialog.tsx';
-import { fieldOf, SelectField, TextArea } from '../../parts/field.tsx';
+import { CheckField, fieldOf, SelectField, TextArea } from '../../parts/field.tsx';
 import { toast } from '../../parts/toast.tsx';
 import { go } from '../../router.tsx';
 import { readParameters } from './read-parameters.ts';
@@ -92,6 +92,7 @@ export function RerunDialog({ name, pipeline, onClose }: Props) {
           spellCheck={false}
         />
       )}
+      {part === 'parameters' && <CheckField label={t.ignoresReuse} hint={t.ignoresReuseHint} name="ignoresReuse" />}
     </FormDialog>
   );
 }
@@ -101,7 +102,10 @@ function bodyOf(part: Part, form: FormData): Body {
     case 'workflow':
       return { workflow: fieldOf(form, 'workflow') };
     case 'parameters':
-      return { parameters: readParameters(fieldOf(form, 'parameters')) };
+      return {
+        parameters: readParameters(fieldOf(form, 'parameters')),
+        ignoresReuse: form.get('ignoresReuse') !== null,
+      };
     default:
       return { only: part };
   }

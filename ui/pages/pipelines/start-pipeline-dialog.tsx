@@ -4,7 +4,7 @@ import { type ProjectName, pipelineAddress } from '../../addresses.ts';
 import { ask, call, newIdempotencyKey, refresh } from '../../api.ts';
 import { useMessages } from '../../language.ts';
 import { FormDialog } from '../../parts/dialog.tsx';
-import { fieldOf, SelectField, TextArea } from '../../parts/field.tsx';
+import { CheckField, fieldOf, SelectField, TextArea } from '../../parts/field.tsx';
 import { go } from '../../router.tsx';
 import { ParameterFields, valuesOfFields } from './parameter-fields.tsx';
 import { readParameters } from './read-parameters.ts';
@@ -27,7 +27,7 @@ export function StartPipelineDialog({ name, defaultBranch, onClose }: Props) {
       declared.length === 0 ? readParameters(fieldOf(form, 'parameters')) : valuesOfFields(form, declared);
     const pipeline = await call('startPipeline', {
       params: name,
-      body: { ref: fieldOf(form, 'ref'), parameters },
+      body: { ref: fieldOf(form, 'ref'), parameters, ignoresReuse: form.get('ignoresReuse') !== null },
       idempotencyKey,
     });
     void refresh('listPipelines');
@@ -57,6 +57,7 @@ export function StartPipelineDialog({ name, defaultBranch, onClose }: Props) {
       ) : (
         <ParameterFields key={ref} parameters={declared} />
       )}
+      <CheckField label={t.ignoresReuse} hint={t.ignoresReuseHint} name="ignoresReuse" />
     </FormDialog>
   );
 }

@@ -100,6 +100,7 @@ function StepRows({ label, steps, selectedId, onSelect, onApproach }: StepRowsPr
             <StatusMark status={step.status} bare />
             <bdi className="name">{step.name}</bdi>
             {step.kind === 'detached' && <span className="tag">{t.detached}</span>}
+            {step.reusedFrom && <span className="tag">{t.reused}</span>}
             {step.isIgnored && isBad(step.status) && <span className="tag">{t.ignored}</span>}
             <em>
               <Duration from={step.startedAt} to={step.finishedAt} />

@@ -1,12 +1,12 @@
 import { useCallback, useMemo } from 'react';
 import type { PipelineDetail, StepView } from '../../../src/api/pipelines.ts';
-import type { ProjectName } from '../../addresses.ts';
+import { type ProjectName, pipelineAddress } from '../../addresses.ts';
 import { useMessages } from '../../language.ts';
 import { EmptyState } from '../../parts/answers.tsx';
 import { isFinal, StatusMark } from '../../parts/status.tsx';
-import { useSearch } from '../../router.tsx';
+import { Link, useSearch } from '../../router.tsx';
 import { LogView } from './log-view.tsx';
-import { type StepAddress, setStepHash } from './step-address.ts';
+import { formatStepAddress, type StepAddress, setStepHash } from './step-address.ts';
 import { decisionsOf } from './trace-groups.tsx';
 
 interface StepPaneProps {
@@ -44,6 +44,11 @@ export function StepPane({ name, pipeline, step, attempts, address, lines, isLat
           <span className="quiet number">{t.exitCode({ code: step.exitCode })}</span>
         )}
         {step.reason !== null && <bdi className="quiet">{step.reason}</bdi>}
+        {step.reusedFrom && (
+          <Link to={`${pipelineAddress(name, step.reusedFrom.number)}${formatStepAddress(step.reusedFrom)}`}>
+            {t.reusedFrom(step.reusedFrom)}
+          </Link>
+        )}
         <span className="spacer" />
         {attempts.length > 1 && (
           <select

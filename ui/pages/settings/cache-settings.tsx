@@ -76,6 +76,7 @@ function CacheEntry({ name, cache, onDelete }: EntryProps) {
         <b className="mono">
           <bdi>{cache.key}</bdi>
         </b>{' '}
+        {cache.kind === 'step-result' && <span className="tag">{t.stepResult}</span>}{' '}
         <span className="tag">{cache.branch ?? t.cacheForAll}</span>
         <span className="block">
           {formatBytes(cache.sizeBytes)} · {rate ?? t.cacheNeverAsked}
