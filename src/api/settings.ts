@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { approvalPolicies } from '../core/approval.ts';
 import { eventKinds } from '../core/event.ts';
-import { supersedableEvents } from '../core/pipeline-settings.ts';
+import { hostTrusts, supersedableEvents, unavailablePolicies } from '../core/pipeline-settings.ts';
 import { Role } from './accounts.ts';
 import { instant, listOf, type Operation } from './operation.ts';
 import { ProjectPath } from './projects.ts';
@@ -41,6 +41,15 @@ export const PipelineSettingsView = z
     requiresSignature: z
       .boolean()
       .meta({ description: 'Whether pipelines of files without the project’s signature wait for an approval' }),
+    unavailable: z.enum(unavailablePolicies).meta({
+      description: 'What becomes of a workflow that no connected runner can take: it waits for one, or is skipped',
+    }),
+    trusts: z.array(z.enum(hostTrusts)).meta({
+      description: 'What of their hosts its steps may have; only site admins change it',
+    }),
+    forbidsSandbox: z.boolean().meta({
+      description: 'Whether pipelines run in a container engine only; only site admins change it',
+    }),
   })
   .meta({ id: 'PipelineSettings' });
 export type PipelineSettingsView = z.infer<typeof PipelineSettingsView>;
@@ -65,6 +74,9 @@ export const PipelineSettingsChange = z.object({
   ignoresForks: z.boolean().optional(),
   usesTargetFile: z.boolean().optional(),
   requiresSignature: z.boolean().optional(),
+  unavailable: z.enum(unavailablePolicies).optional(),
+  trusts: z.array(z.enum(hostTrusts)).optional(),
+  forbidsSandbox: z.boolean().optional(),
 });
 export type PipelineSettingsChange = z.infer<typeof PipelineSettingsChange>;
 

@@ -884,6 +884,13 @@ describe('gantry project settings', () => {
     stepTimeoutMs: 3_600_000,
     timeoutMs: null,
     promotionRules: [{ target: 'prod{uction,-eu}', role: 'admin' }],
+    pullRequestApproval: 'outsiders',
+    ignoresForks: false,
+    usesTargetFile: false,
+    requiresSignature: false,
+    unavailable: 'wait',
+    trusts: ['security'],
+    forbidsSandbox: false,
   };
   const inProject = ['--project', 'shop/web'];
 
@@ -901,6 +908,13 @@ describe('gantry project settings', () => {
       'drone-paths\ton',
       'tolerate-filtered-steps\toff',
       'ignore-caches\toff',
+      'pull-request-approval\toutsiders',
+      'ignore-forks\toff',
+      'target-file\toff',
+      'require-signature\toff',
+      'unavailable\twait',
+      'trusted\tsecurity',
+      'forbid-sandbox\toff',
       'step-timeout\t1h 00m',
       'timeout\t–',
       'promotion\tprod{uction,-eu}:admin',

@@ -3,7 +3,7 @@ import { approvalPolicies } from '../core/approval.ts';
 import { GantryError } from '../core/errors.ts';
 import { eventKinds } from '../core/event.ts';
 import { roles } from '../core/permission.ts';
-import { supersedableEvents } from '../core/pipeline-settings.ts';
+import { hostTrusts, supersedableEvents, unavailablePolicies } from '../core/pipeline-settings.ts';
 import { formatDuration } from '../lib/duration.ts';
 import type { Cli } from './cli.ts';
 import { durationMs, oneOf } from './options.ts';
@@ -38,6 +38,15 @@ export const settingWords: Readonly<Record<string, SettingWords>> = {
   'ignore-forks': flag('ignore-forks', 'ignoresForks'),
   'target-file': flag('target-file', 'usesTargetFile'),
   'require-signature': flag('require-signature', 'requiresSignature'),
+  unavailable: {
+    show: ({ unavailable }) => unavailable,
+    read: (text, cli) => ({ unavailable: oneOf(cli, 'unavailable', text, unavailablePolicies) }),
+  },
+  trusted: {
+    show: ({ trusts }, { texts }) => trusts.join(',') || texts.none,
+    read: (text, cli) => ({ trusts: listOf(cli, 'trusted', text, hostTrusts) }),
+  },
+  'forbid-sandbox': flag('forbid-sandbox', 'forbidsSandbox'),
   'step-timeout': {
     show: ({ stepTimeoutMs }) => formatDuration(stepTimeoutMs),
     read: (text, cli) => ({ stepTimeoutMs: durationMs(cli, text) }),

@@ -1,11 +1,12 @@
 import type { PipelineSettingsChange, PipelineSettingsView } from '../../api/settings.ts';
 import { GantryError } from '../../core/errors.ts';
-import type { PipelineSettings } from '../../core/pipeline-settings.ts';
+import { can } from '../../core/permission.ts';
+import { hostTrusts, type PipelineSettings } from '../../core/pipeline-settings.ts';
 import { type Project, projectSlug } from '../../core/project.ts';
 import type { Stores } from '../../core/unit-of-work.ts';
 import { findGlobFault } from '../../engine/glob.ts';
 import { auditEntry } from '../audit-entry.ts';
-import type { OperationHandlers } from '../feature.ts';
+import type { OperationHandlers, RequestContext } from '../feature.ts';
 import type { SettingsDeps } from './deps.ts';
 
 /** Operations on how the pipelines of a project are run. */
@@ -22,6 +23,7 @@ export function pipelineSettingsOperations({ store, clock }: SettingsDeps) {
         const before = await getProject(stores, owner, project);
         const after = changed(before, body);
         const details = differences(settingsView(before), settingsView(after));
+        refuseHostSettings(`${owner}/${project}`, details, request);
         if (Object.keys(details).length > 0) {
           const subject = projectSlug(before);
           const named = { subject, projectId: before.id };
@@ -42,6 +44,17 @@ async function getProject(stores: Stores, owner: string, name: string): Promise<
   throw new GantryError('PROJECT_NOT_FOUND', `Cannot find the project "${slug}": there is none that you may see`, {
     details: { project: slug },
   });
+}
+
+/** What steps may have of their hosts is the site's: an admin of the project alone does not change it. */
+function refuseHostSettings(slug: string, details: Record<string, unknown>, { actor }: RequestContext): void {
+  const field = (['trusts', 'forbidsSandbox'] as const).find((each) => each in details);
+  if (field === undefined || can(actor, 'site:administer', { on: 'site' }).allowed) return;
+  throw new GantryError(
+    'ACCESS_DENIED',
+    `Cannot change the settings of "${slug}": "${field}" is about the hosts of steps, and only a site admin changes it`,
+    { details: { action: 'site:administer', needs: 'a site admin' } },
+  );
 }
 
 function check(slug: string, { path, promotionRules = [] }: PipelineSettingsChange): void {
@@ -95,6 +108,9 @@ function settingsView({ pipelines, stepTimeoutMs }: Project): PipelineSettingsVi
     ignoresForks: pipelines.ignoresForks,
     usesTargetFile: pipelines.usesTargetFile,
     requiresSignature: pipelines.requiresSignature,
+    unavailable: pipelines.unavailable ?? 'wait',
+    trusts: hostTrusts.filter((trust) => pipelines.trusts?.includes(trust)),
+    forbidsSandbox: pipelines.forbidsSandbox ?? false,
   };
 }
 

@@ -27,6 +27,31 @@ function send(method: string, path: string, body?: unknown, more: Record<string,
 describe('settings of pipelines', () => {
   const path = 'projects/mei/web/pipeline-settings';
 
+  it('let only a site admin say what steps may have of their hosts, and write down who did', async () => {
+    for (const change of [{ trusts: ['security'] }, { forbidsSandbox: true }]) {
+      const refused = await send('PATCH', path, change);
+      expect(refused.status).toBe(403);
+      expect(await refused.json()).toMatchObject({
+        code: 'ACCESS_DENIED',
+        detail: expect.stringMatching(/only a site admin/) as string,
+      });
+    }
+    // What stays as it is may be sent by whoever may change the others.
+    expect((await send('PATCH', path, { trusts: [], forbidsSandbox: false, unavailable: 'skip' })).status).toBe(200);
+    headers = bearer(await world.token(await world.person('root', { isSiteAdmin: true })));
+    const changed = await send('PATCH', path, { trusts: ['volumes', 'security'], forbidsSandbox: true });
+    expect(await changed.json()).toMatchObject({
+      trusts: ['volumes', 'security'],
+      forbidsSandbox: true,
+      unavailable: 'skip',
+    });
+    const [entry] = await world.store.read.audit.list({ limit: 1 });
+    expect(entry).toMatchObject({
+      actor: 'root',
+      details: { trusts: { before: [], after: ['volumes', 'security'] } },
+    });
+  });
+
   it('are read, changed one by one and recorded with what they were', async () => {
     expect(await (await send('GET', path)).json()).toEqual({
       path: null,
@@ -38,6 +63,13 @@ describe('settings of pipelines', () => {
       stepTimeoutMs: 3_600_000,
       timeoutMs: null,
       promotionRules: [],
+      pullRequestApproval: 'outsiders',
+      ignoresForks: false,
+      usesTargetFile: false,
+      requiresSignature: false,
+      unavailable: 'wait',
+      trusts: [],
+      forbidsSandbox: false,
     });
     await send('PATCH', path, { path: 'ci/build.yml', timeoutMs: 7_200_000, stepTimeoutMs: 60_000 });
     const promotionRules = [{ target: 'prod*', role: 'admin' }];

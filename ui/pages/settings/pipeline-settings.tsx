@@ -4,13 +4,16 @@ import type { ProjectName } from '../../addresses.ts';
 import { call, refresh } from '../../api.ts';
 import { useMessages } from '../../language.ts';
 import { Answer, FormError } from '../../parts/answers.tsx';
-import { CheckField, fieldOf, TextArea, TextField } from '../../parts/field.tsx';
+import { CheckField, fieldOf, SelectField, TextArea, TextField } from '../../parts/field.tsx';
 import { toast } from '../../parts/toast.tsx';
+import { useMe } from '../../session.ts';
 import { linesOf } from './lines.ts';
 import { type ForChange, useForChange } from './use-for-change.ts';
 
 const events = ['push', 'tag', 'manual', 'promote', 'rollback', 'cron'] as const;
 const supersedable = ['push', 'tag', 'manual'] as const;
+const trusts = ['security', 'volumes', 'network'] as const;
+const unavailables = ['wait', 'skip'] as const;
 const roles = ['read', 'triage', 'write', 'maintain', 'admin', 'owner'] as const;
 const minuteMs = 60_000;
 
@@ -30,6 +33,7 @@ function Form({
   loaded: ForChange<PipelineSettingsView>;
 }) {
   const t = useMessages();
+  const me = useMe();
   const [error, setError] = useState<unknown>();
   const [isSending, setSending] = useState(false);
 
@@ -63,6 +67,14 @@ function Form({
           evaluatesDronePaths: form.get('evaluatesDronePaths') !== null,
           toleratesFilteredSteps: form.get('toleratesFilteredSteps') !== null,
           ignoresCaches: form.get('ignoresCaches') !== null,
+          unavailable: unavailables.find((word) => word === fieldOf(form, 'unavailable')) ?? 'wait',
+          // Fields that are not to be changed are not sent.
+          ...(me?.isSiteAdmin
+            ? {
+                trusts: trusts.filter((trust) => form.get(`trust-${trust}`) !== null),
+                forbidsSandbox: form.get('forbidsSandbox') !== null,
+              }
+            : {}),
           promotionRules: linesOf(form, 'promotionRules').flatMap(readRule),
         },
       });
@@ -174,6 +186,32 @@ function Form({
           name="ignoresCaches"
           defaultChecked={settings.ignoresCaches}
         />
+        <SelectField
+          label={t.unavailable}
+          name="unavailable"
+          defaultValue={settings.unavailable}
+          hint={t.unavailableHint}
+        >
+          {unavailables.map((word) => (
+            <option key={word} value={word}>
+              {t.unavailableWord[word]}
+            </option>
+          ))}
+        </SelectField>
+        <fieldset className="checks" disabled={!me?.isSiteAdmin}>
+          <legend>{t.hostTrust}</legend>
+          {trusts.map((trust) => (
+            <label key={trust}>
+              <input type="checkbox" name={`trust-${trust}`} defaultChecked={settings.trusts.includes(trust)} />
+              {t.hostTrustWord[trust]}
+            </label>
+          ))}
+          <label>
+            <input type="checkbox" name="forbidsSandbox" defaultChecked={settings.forbidsSandbox} />
+            {t.forbidsSandbox}
+          </label>
+          <small>{me?.isSiteAdmin ? t.hostTrustHint : t.hostTrustOfSite}</small>
+        </fieldset>
         <FormError error={error} />
         <div className="row">
           <button type="submit" className="button primary" aria-disabled={isSending}>
