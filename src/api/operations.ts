@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { accountOperations } from './accounts.ts';
+import { approvalOperations } from './approvals.ts';
 import { cacheOperations } from './caches.ts';
 import { cronOperations } from './crons.ts';
 import { inspectionOperations } from './inspection.ts';
@@ -21,6 +22,7 @@ export const operations = {
   ...inspectionOperations,
   ...cronOperations,
   ...pullRequestOperations,
+  ...approvalOperations,
   ...cacheOperations,
   ...webhookOperations,
 } as const;

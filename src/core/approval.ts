@@ -37,7 +37,7 @@ export interface Approval extends ApprovalSubject {
   readonly createdAt: Date;
 }
 
-export type NewApproval = Omit<Approval, 'id' | 'decidedBy' | 'decidedAt'>;
+export type NewApproval = Omit<Approval, 'id' | 'decidedAt'>;
 
 export interface ApprovalStore {
   findByPipeline(pipelineId: number): Promise<Approval | undefined>;

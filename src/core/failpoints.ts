@@ -5,6 +5,7 @@ export const failpoints = [
   'event.afterCommit',
   'ref.afterUpdate',
   'pull-request.afterHead',
+  'approval.afterCommit',
   'plan.beforeCommit',
   'plan.afterCommit',
   'claim.beforeCommit',

@@ -202,6 +202,8 @@ export interface PipelineFacts {
   };
   readonly instanceUrl: string;
   readonly architecture?: string | undefined;
+  /** Commit whose pipeline files were read, where it is not the pipeline's own: the tip of a pull request's target. */
+  readonly filesFrom?: string | undefined;
   /** Plain variables of project and organisation. */
   readonly variables?: Readonly<Record<string, string>> | undefined;
   /** Settings of the project that change what a file means. */

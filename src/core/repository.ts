@@ -21,6 +21,17 @@ export interface Repository {
   changedPaths(projectId: number, before: string, after: string): Promise<readonly string[] | undefined>;
   /** The commit at which the histories of two commits part; `undefined` when they have none in common. */
   mergeBase(projectId: number, one: string, other: string): Promise<string | undefined>;
+  /**
+   * How files differ between two commits, as git's unified diff, cut after `limitBytes`; a path may be a folder.
+   * `undefined` when one of the commits is not there.
+   */
+  diffOf(
+    projectId: number,
+    before: string,
+    after: string,
+    paths: readonly string[],
+    limitBytes: number,
+  ): Promise<{ readonly text: string; readonly isCut: boolean } | undefined>;
   /** Folder of the bare repository on this host, for checkouts by alternates. */
   folder(projectId: number): string;
 }

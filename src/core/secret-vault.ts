@@ -4,8 +4,10 @@ import type { SecretLimits } from './secret-record.ts';
 /** The pipeline for which secrets are asked for. */
 export interface PipelineUse {
   readonly event: string;
-  /** Branch; for a tag, its name. */
+  /** Branch; for a tag, its name; for a pull request, the branch that it is for. */
   readonly branch: string;
+  /** What runs comes from somebody whom the project does not trust, and nobody let it have secrets: it gets none. */
+  readonly isUntrusted?: boolean | undefined;
 }
 
 /** The step for which they are. */

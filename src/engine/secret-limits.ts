@@ -4,12 +4,16 @@ import { matchGlob } from './glob.ts';
 
 /** Which limit keeps a secret from somebody, and the value that it saw. */
 export interface SecretRefusal {
-  readonly limit: 'event' | 'branch' | 'image' | 'plugin';
+  readonly limit: 'trust' | 'event' | 'branch' | 'image' | 'plugin';
   readonly value: string;
 }
 
 /** Why a pipeline may not have the secret, whatever the step; `undefined` when it may. */
-export function refusalToPipeline(limits: SecretLimits, { event, branch }: PipelineUse): SecretRefusal | undefined {
+export function refusalToPipeline(
+  limits: SecretLimits,
+  { event, branch, isUntrusted }: PipelineUse,
+): SecretRefusal | undefined {
+  if (isUntrusted) return { limit: 'trust', value: event };
   if (!limits.events.includes(event)) return { limit: 'event', value: event };
   if (limits.branches.length > 0 && !matchesAny(limits.branches, branch)) return { limit: 'branch', value: branch };
   return undefined;

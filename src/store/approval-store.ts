@@ -49,6 +49,8 @@ export function createApprovalStore({ db }: Connection): ApprovalStore {
           reason: approval.reason,
           state: approval.state,
           has_secrets: approval.hasSecrets,
+          decided_by: approval.decidedBy,
+          decided_at: approval.decidedBy === undefined ? undefined : approval.createdAt,
           created_at: approval.createdAt,
         })
         .returningAll()

@@ -44,6 +44,7 @@ export class EngineWorld {
         readFile: () => Promise.resolve(undefined),
         listFolder: () => Promise.resolve(undefined),
         changedPaths: () => Promise.resolve(undefined),
+        diffOf: () => Promise.resolve(undefined),
         mergeBase: () => Promise.resolve(undefined),
         folder: () => folder,
       },

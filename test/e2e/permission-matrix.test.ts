@@ -59,6 +59,9 @@ const bodies: { readonly [Id in OperationId]?: unknown } = {
   setOrganisationSecret: { value: 'x' },
   setRegistry: { username: 'x', password: 'x' },
   setOrganisationRegistry: { username: 'x', password: 'x' },
+  openPullRequest: { sourceBranch: 'x' },
+  updatePullRequest: {},
+  decideApproval: { decision: 'approve', head: '0'.repeat(40), configuration: '0'.repeat(64) },
   updatePipelineSettings: {},
   setVariable: { value: 'x' },
   setOrganisationVariable: { value: 'x' },
@@ -169,6 +172,7 @@ beforeAll(async () => {
   const real = await openServerWorld();
   const deps = {
     unitOfWork: real.store,
+    happenings: real.store.happenings,
     clock: real.clock,
     logger: silentLogger,
     dataFolder: folder,

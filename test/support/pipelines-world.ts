@@ -266,6 +266,7 @@ export class PipelinesWorld {
           return Promise.resolve(entries.map((name) => ({ name, kind: 'file', mode: '100644', object: name })));
         },
         changedPaths: () => Promise.resolve(undefined),
+        diffOf: () => Promise.resolve(undefined),
         mergeBase: () => Promise.resolve(undefined),
         commit: (_, id) =>
           Promise.resolve({

@@ -250,11 +250,10 @@ const en = {
     `${s} runs ${placesEn[String(v['runtime'])] ?? v['runtime']}: ${reasonsEn[String(v['reason'])] ?? v['reason']}.`,
   'approval.waiting': (v) =>
     `Nothing runs until a maintainer approves it: ${approvalReasons[String(v['reason'])] ?? ''}.`,
-  'approval.given': (v) =>
-    v['secrets'] ? `${v['by']} approved it, with secrets.` : `${v['by']} approved it, without secrets.`,
+  'approval.given': (v) => `Approved by ${v['by']}, ${v['secrets'] ? 'with' : 'without'} secrets.`,
   'approval.known': (v) =>
-    `${v['by']} approved this very commit and configuration for #${v['number']}${v['secrets'] ? ', with secrets' : ', without secrets'}.`,
-  'approval.declined': (v) => `${v['by']} declined to let it run.`,
+    `Approved by ${v['by']} before: this very commit and configuration, for #${v['number']}, ${v['secrets'] ? 'with' : 'without'} secrets.`,
+  'approval.declined': (v) => `Declined: ${v['by']} did not let it run.`,
   'approval.overtaken': (v) => `Nobody approved it before #${v['number']} came, of the same pull request.`,
   'signature.valid': (v) => `${v['path']} carries the signature of the project.`,
   'signature.missing': (v) => `${v['path']} carries no signature, and the project wants one.`,

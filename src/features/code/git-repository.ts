@@ -128,6 +128,17 @@ export class GitRepository implements Repository {
     return exitCode === 0 && /^[0-9a-f]{40}$/.test(id) ? id : undefined;
   }
 
+  async diffOf(projectId: number, before: string, after: string, paths: readonly string[], limitBytes: number) {
+    const [older, newer] = await Promise.all([this.commit(projectId, before), this.commit(projectId, after)]);
+    if (!older || !newer) return undefined;
+    const wanted = paths.filter((path) => !path.includes('\0') && partsOf(path.replace(/\/$/, '')) !== undefined);
+    const how = ['--no-color', '--no-ext-diff', '--no-textconv', '--no-renames', '--unified=3'];
+    const answer = await git(['diff', ...how, '--end-of-options', older.id, newer.id, '--', ...wanted], {
+      repository: this.folder(projectId),
+    });
+    return { text: answer.toString('utf8', 0, limitBytes), isCut: answer.length > limitBytes };
+  }
+
   async #find(projectId: number, commit: string, path: string): Promise<TreeEntry | undefined> {
     const parts = partsOf(path);
     const last = parts?.pop();

@@ -12,6 +12,7 @@ import { type ReuseReport, reuseLabel } from '../../core/step-reuse.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { Stores } from '../../core/unit-of-work.ts';
 import type { WorkflowState } from '../../engine/advance-state.ts';
+import { chooseRetries } from '../../engine/choose-retries.ts';
 import { hasNoWork, judgeWorkflow } from '../../engine/judge-workflow.ts';
 import { pipelineStatusOf, workflowStatusOf } from '../../engine/level-status.ts';
 import {
@@ -27,6 +28,9 @@ import { reuseEntry } from './reuse-entry.ts';
 type PipelineChange = { status: PipelineStatus; startedAt?: Date; finishedAt?: Date };
 
 const none: readonly never[] = [];
+
+/** What made a workflow end as infrastructure is given this time to be over. */
+export const retryDelayMs = 5_000;
 
 /** A step of the way at which a test may make the program die: `start` = `start.beforeCommit`, `start.afterCommit`. */
 export type Landmark = 'claim' | 'start' | 'outcome' | 'workflow.end' | 'pipeline.end';
@@ -47,6 +51,8 @@ export class ChangeSet {
   #pipelineRows: readonly (PipelineChange & { readonly id: number })[] = none;
   #traces: readonly { readonly pipelineId: number; readonly entry: TraceEntry }[] = none;
   #happenings: readonly Happening[] = none;
+  /** Pipelines that are to be run again by themselves. */
+  #retries: readonly number[] = none;
   #caches: readonly { readonly projectId: number; readonly key: string; readonly isHit: boolean }[] = none;
 
   constructor(at: Date) {
@@ -226,6 +232,9 @@ export class ChangeSet {
       ...(isFinished(status) ? { finishedAt: this.at } : {}),
     });
     if (isFinished(status)) this.pass('pipeline.end');
+    // With the very end that it follows from: nothing is forgotten that comes after it.
+    if (status === 'infrastructure' && chooseRetries(pipeline.workflows).length > 0)
+      this.#retries = withOneMore(this.#retries, pipeline.row.id);
     this.#happenings = withOneMore(this.#happenings, {
       type: 'pipeline-changed',
       projectId: pipeline.row.projectId,
@@ -321,6 +330,9 @@ export class ChangeSet {
     for (const { id, ...change } of pipelines.values()) await stores.pipelines.setStatus(id, change);
     const at = sets.at(-1)?.at;
     if (!at) return;
+    for (const set of sets)
+      for (const id of set.#retries)
+        await stores.pipelines.scheduleRetry(id, new Date(set.at.getTime() + retryDelayMs));
     for (const [id, entries] of traces) await stores.pipelines.addTrace(id, entries, at);
     for (const set of sets)
       for (const { projectId, key, isHit } of set.#caches) await stores.cacheUses.note(projectId, key, isHit, set.at);

@@ -16,8 +16,9 @@ import { cacheAccessOf } from './cache-access.ts';
 import { ConcurrencyGroups } from './concurrency-groups.ts';
 import type { EngineRecord } from './engine-record.ts';
 import { FairQueue } from './fair-queue.ts';
+import { imagesAhead } from './images-ahead.ts';
 import { endForMissingSecret, needsSecrets } from './missing-secret.ts';
-import { mayStart, type OpenStep, type OpenWorkflow, stateOf } from './open-pipelines.ts';
+import { mayStart, type OpenPipeline, type OpenStep, type OpenWorkflow, stateOf } from './open-pipelines.ts';
 import type { PipelineMasks } from './pipeline-masks.ts';
 import { endForMissingRuntime, Placement } from './placement.ts';
 import { reuseOfferOf } from './reuse-offer.ts';
@@ -109,6 +110,29 @@ export class Dispatcher {
   /** What a workflow asks of a runner that no connected one has; `undefined` when it does not wait for that. */
   unmet(workflow: OpenWorkflow): string | undefined {
     return this.#placement.isUnplaced(workflow) ? this.#placement.unmet(workflow) : undefined;
+  }
+
+  /**
+   * Has images fetched of the workflows that wait, by the runner that will get them: where more than one may, nobody knows
+   * yet which.
+   */
+  async fetchAhead(pipeline: OpenPipeline): Promise<void> {
+    for (const workflow of pipeline.workflows) {
+      if (pipeline.isHeld || workflow.plan.blocked !== undefined) continue;
+      if (workflow.status !== 'queued' && workflow.status !== 'blocked') continue;
+      const images = imagesAhead(workflow);
+      const able = [...this.#deps.record.sessions.values()].filter(
+        (session) => session.connection && !session.isDraining && this.#placement.fits(session, workflow),
+      );
+      const [session] = able;
+      if (images.length === 0 || !session || able.length > 1) continue;
+      const registries = await this.#registriesFor(workflow);
+      if (!registries) continue;
+      // Before anybody is told a password it is known here what to mask.
+      this.#deps.masks.learn(pipeline, passwordsOf(registries));
+      const runtime = chooseRuntime(workflow.plan.runtime, session.runtimes)?.runtime;
+      session.send({ type: 'fetch-images', images, registries, ...(runtime === undefined ? {} : { runtime }) });
+    }
   }
 
   /** Nothing is given out any more. */

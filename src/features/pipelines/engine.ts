@@ -90,7 +90,9 @@ export class Engine implements EngineRecord {
       else if (!isFinished(workflow.status) && workflow.runnerId !== undefined)
         this.#sessionOf(workflow.runnerId).holdByRecord(workflow);
     }
-    return this.commit(changes);
+    const recorded = this.commit(changes);
+    this.inBackground(recorded.then((isRecorded) => (isRecorded ? this.dispatcher.fetchAhead(pipeline) : undefined)));
+    return recorded;
   }
 
   /** Announces a pipeline that `adopt` is going to be given, or `unexpect` when it does not come to be. */

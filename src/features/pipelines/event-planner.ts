@@ -1,4 +1,5 @@
 import { GantryError } from '../../core/errors.ts';
+import { endOvertaken } from './approvals/decide-approval.ts';
 import type { Engine } from './engine.ts';
 import { failEvent, type PlanEventDeps, type Planned, planEvent } from './plan-event.ts';
 import { cancelSuperseded } from './superseded.ts';
@@ -67,6 +68,8 @@ export class EventPlanner {
   async #letLoose(planned: Planned): Promise<Planned> {
     this.#failures.delete(planned.event.id);
     if (planned.open) await this.#engine.adopt(planned.open);
+    if (planned.pipeline && planned.settings)
+      await endOvertaken({ ...this.#deps, engine: this.#engine }, planned.pipeline);
     if (planned.pipeline && planned.settings) await cancelSuperseded(this.#engine, planned.settings, planned.pipeline);
     return planned;
   }

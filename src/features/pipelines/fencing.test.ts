@@ -49,6 +49,7 @@ describe.each(databases)('what is decided under an old token, on $name', ({ crea
             : undefined,
         listFolder: () => Promise.resolve(undefined),
         changedPaths: () => Promise.resolve(undefined),
+        diffOf: () => Promise.resolve(undefined),
         mergeBase: () => Promise.resolve(undefined),
         folder: () => folder,
       },

@@ -20,6 +20,7 @@ import { PipelineMasks } from './pipeline-masks.ts';
 import type { PipelineCompiler, Planned } from './plan-event.ts';
 import type { InstallationRules } from './project-facts.ts';
 import { type Finding, reconcile } from './reconcile.ts';
+import { Retries } from './retries.ts';
 import { RunnerDesk } from './runner-desk.ts';
 import type { RunnerConnection } from './runner-session.ts';
 import { StepLogs } from './step-logs.ts';
@@ -93,6 +94,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
   const engine = new Engine({ ...deps, store, logs, masks, config });
   const planner = new EventPlanner({ ...deps, store }, engine);
   const crons = new CronScheduler({ store, repository: deps.repository, planner, clock, timers, logger });
+  const retries = new Retries({ store, engine, clock, timers, logger });
   const ready = Promise.withResolvers<void>();
   const desk = new RunnerDesk({
     engine,
@@ -129,7 +131,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
   }
 
   function reconcileNow(isStarting: boolean): Promise<readonly Finding[]> {
-    const next = reconciling.then(() => reconcile({ store, engine, planner, clock, logger }, { isStarting }));
+    const next = reconciling.then(() => reconcile({ store, engine, planner, retries, clock, logger }, { isStarting }));
     reconciling = next.then(
       () => {},
       () => {},
@@ -175,6 +177,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
     async settled() {
       await crons.settled();
       await planner.settled();
+      await retries.settled();
       await engine.settled();
     },
     logBus: logs,
@@ -188,6 +191,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
           });
         }),
       );
+      stopping.push(retries.watch(deps.happenings));
       await reconcileNow(true);
       ready.resolve();
       crons.start();
@@ -210,6 +214,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
       await crons.stop();
       await planner.settled();
       await reconciling;
+      await retries.settled();
       await engine.stop();
       await logs.closeAll();
     },

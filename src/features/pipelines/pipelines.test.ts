@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { droneFile, noCommit, PipelinesWorld } from '../../../test/support/pipelines-world.ts';
 import { failed, passed, ScriptedRunner } from '../../../test/support/scripted-runner.ts';
 import type { Happening } from '../../core/events.ts';
+import { environmentOfStep } from '../../core/plan.ts';
 
 let world: PipelinesWorld;
 afterEach(() => world.close());
@@ -274,7 +275,8 @@ describe('a promotion', () => {
     const stored = (await world.store.read.pipelines.findByNumber(world.project.id, 2))!;
     await world.until(stored);
     const [ship] = await world.store.read.pipelines.workflows(stored.id);
-    expect(ship?.plan.steps.find(({ name }) => name === 'go')?.environment).toMatchObject({
+    const go = ship!.plan.steps.find(({ name }) => name === 'go')!;
+    expect(environmentOfStep(ship!.plan, go)).toMatchObject({
       DRONE_BUILD_EVENT: 'promote',
       DRONE_DEPLOY_TO: 'production',
       DRONE_BUILD_PARENT: '1',

@@ -33,13 +33,27 @@ export async function readChangedPaths(
   files: readonly { readonly path: string; readonly text?: string }[],
 ): Promise<ChangedPaths> {
   const readable = files.flatMap(({ path, text }) => (text === undefined ? [] : [{ path, text }]));
-  if (event.kind !== 'push' || !readable.some(({ text }) => /\bpaths?\b|CI_PIPELINE_FILES/.test(text)))
+  if (
+    (event.kind !== 'push' && event.kind !== 'pull_request') ||
+    !readable.some(({ text }) => /\bpaths?\b|CI_PIPELINE_FILES/.test(text))
+  )
     return nobodyAsks;
+  if (event.pullRequest) return { paths: await sinceMergeBase(deps, event, commit), trace: [] };
   if (chooseFiles(readable)?.dialect === 'gantry') return sinceLastGreen(deps, event, project, commit);
   const before = allZeros.test(event.before) ? await whereItLeft(deps, project, commit) : event.before;
   return before === undefined
     ? nobodyAsks
     : { paths: await deps.repository.changedPaths(project.id, before, commit), trace: [] };
+}
+
+/** What a pull request would bring: what its target did since they parted does not count. */
+async function sinceMergeBase(
+  { repository }: ReadChangedPathsDeps,
+  { projectId, before }: Event,
+  commit: string,
+): Promise<readonly string[] | undefined> {
+  const base = await repository.mergeBase(projectId, before, commit);
+  return base === undefined ? undefined : repository.changedPaths(projectId, base, commit);
 }
 
 async function sinceLastGreen(

@@ -2,12 +2,18 @@ import { isFinished } from '../../core/pipeline.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
+import { endDeclined } from './approvals/decide-approval.ts';
 import type { Engine } from './engine.ts';
 import type { EventPlanner } from './event-planner.ts';
 
 /** Something that was not as it should be, and what was done about it. */
 export interface Finding {
-  readonly kind: 'event-without-plan' | 'pipeline-unknown' | 'runner-lost' | 'workflow-without-runner';
+  readonly kind:
+    | 'declined-open'
+    | 'event-without-plan'
+    | 'pipeline-unknown'
+    | 'runner-lost'
+    | 'workflow-without-runner';
   readonly message: string;
 }
 
@@ -36,7 +42,12 @@ export async function reconcile(
   const findings: Finding[] = [];
   for (const runnerId of engine.losses.checkLeases())
     findings.push({ kind: 'runner-lost', message: `The runner ${runnerId} has been silent for longer than its lease` });
-  findings.push(...(await adoptUnknown(deps)), ...(await loseOrphans(deps)), ...(await planForgotten(deps, options)));
+  findings.push(
+    ...(await adoptUnknown(deps)),
+    ...(await loseOrphans(deps)),
+    ...(await endRefused(deps)),
+    ...(await planForgotten(deps, options)),
+  );
   if (!options.isStarting)
     for (const { kind, message } of findings) logger.warn('Reconciliation found something', { kind, finding: message });
   return findings;
@@ -74,6 +85,20 @@ async function loseOrphans({ engine }: ReconcileDeps): Promise<Finding[]> {
         message: `Workflow ${workflow.name} of pipeline ${row.id} is held by ${workflow.runnerId ?? 'nobody'}, which is not there`,
       });
     }
+  }
+  return findings;
+}
+
+/** Pipelines that somebody refused, or that something newer overtook, and whose end was cut off. */
+async function endRefused({ store, engine }: ReconcileDeps): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const { row, isHeld } of engine.openPipelines()) {
+    if (!isHeld) continue;
+    const approval = await store.read.approvals.findByPipeline(row.id);
+    if (approval?.state === 'approved') await engine.release(row.id, approval.hasSecrets);
+    else if (approval?.state !== 'waiting') await endDeclined(engine, row.id, approval?.decidedBy ?? 'system');
+    else continue;
+    findings.push({ kind: 'declined-open', message: `Pipeline ${row.id} was ${approval?.state} and still waited` });
   }
   return findings;
 }

@@ -3,6 +3,7 @@ import { droneFile, PipelinesWorld } from '../../../test/support/pipelines-world
 import { failed, passed, ScriptedRunner } from '../../../test/support/scripted-runner.ts';
 import type { PipelineView } from '../../api/pipelines.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
+import { environmentOfStep } from '../../core/plan.ts';
 import type { RequestContext } from '../feature.ts';
 
 let world: PipelinesWorld;
@@ -143,7 +144,7 @@ describe('a rerun with other parameters', () => {
     expect((await world.until(second)).status).toBe('passed');
     expect(second.parameters).toEqual({ COLOUR: 'blue', SIZE: 'xl' });
     const [workflow] = await world.store.read.pipelines.workflows(second.id);
-    expect(workflow?.plan.steps[0]?.environment).toMatchObject({
+    expect(environmentOfStep(workflow!.plan, workflow!.plan.steps[0]!)).toMatchObject({
       COLOUR: 'blue',
       SIZE: 'xl',
       DRONE_BUILD_PARENT: '1',

@@ -2,7 +2,8 @@ import { GantryError } from '../../core/errors.ts';
 import type { Happening } from '../../core/events.ts';
 import { isFinished, type Pipeline, type Workflow, type WorkflowChange } from '../../core/pipeline.ts';
 import type { TraceEntry } from '../../core/trace.ts';
-import type { UnitOfWork } from '../../core/unit-of-work.ts';
+import type { Stores, UnitOfWork } from '../../core/unit-of-work.ts';
+import { chooseRetries } from '../../engine/choose-retries.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { requireApproval } from './approvals/require-approval.ts';
 import type { Engine } from './engine.ts';
@@ -11,7 +12,11 @@ import { loadPipeline } from './open-pipelines.ts';
 const namesTold = 20;
 
 /** What of a pipeline is run again: one workflow takes with it what depends on it, over however many others. */
-export type RerunPart = { readonly what: 'all' | 'failed' } | { readonly what: 'workflow'; readonly workflow: string };
+export type RerunPart =
+  | { readonly what: 'all' | 'failed' }
+  | { readonly what: 'workflow'; readonly workflow: string }
+  /** By itself: what nobody's verdict ended and `retry` asks to be run again, with what depends on it. */
+  | { readonly what: 'retry' };
 
 /**
  * Runs a finished pipeline again: a new attempt of all its workflows, of those that did not pass, or of one and those
@@ -53,14 +58,22 @@ async function writeNextAttempts(
     const workflows = await stores.pipelines.workflows(pipeline.id);
     if (workflows.length === 0)
       throw new GantryError('NOTHING_TO_RERUN', `${what}: its file did not compile, so that it has no workflow`);
-    const again = choose(workflows, part, what);
+    // Whoever runs it again first: it is not run again by itself on top of that.
+    const isDue = await stores.pipelines.takeRetry(pipeline.id);
+    if (part.what === 'retry' && !isDue) throw new GantryError('NOTHING_TO_RERUN', `${what}: somebody else did`);
+    const retried = part.what === 'retry' ? await retriedOf(stores, workflows) : undefined;
+    const again = retried
+      ? withDependants(workflows, retried.names)
+      : choose(workflows, part as Exclude<RerunPart, { what: 'retry' }>, what);
 
     const at = clock.now();
     const names = new Set(again.map(({ name }) => name));
     const happenings: Happening[] = [];
     for (const workflow of again) {
       const attempt = workflow.attempt + 1;
-      const change = nextAttempt(workflow, attempt, names, at);
+      const isRetry = retried?.names.has(workflow.name) && workflow.status === 'infrastructure';
+      const retries = isRetry ? (workflow.retries ?? 0) + 1 : retried ? workflow.retries : 0;
+      const change = { ...nextAttempt(workflow, attempt, names, at), retries };
       await stores.pipelines.updateWorkflow(change);
       await stores.pipelines.createSteps({ ...workflow, attempt });
       happenings.push({
@@ -75,8 +88,16 @@ async function writeNextAttempts(
       });
     }
     const kept = workflows.filter((workflow) => !again.includes(workflow));
-    const values = { by, what: part.what, again: namesOf(again), kept: namesOf(kept) };
-    const entry: TraceEntry = { subject: { kind: 'event' }, rule: 'pipeline.rerun', verdict: 'noted', values };
+    const entry: TraceEntry = {
+      subject: { kind: 'event' },
+      verdict: 'noted',
+      ...(retried
+        ? { rule: 'pipeline.retried', values: { again: namesOf(again), step: retried.step, message: retried.message } }
+        : {
+            rule: 'pipeline.rerun',
+            values: { by, what: part.what, again: namesOf(again), kept: namesOf(kept) },
+          }),
+    };
     await stores.pipelines.addTrace(pipeline.id, [entry], at);
     await stores.pipelines.setStatus(pipeline.id, { status: 'running', finishedAt: null });
     happenings.push({
@@ -90,7 +111,38 @@ async function writeNextAttempts(
   });
 }
 
-function choose(workflows: readonly Workflow[], part: RerunPart, what: string): readonly Workflow[] {
+/** Those that run again by themselves, and what happened to the first of them. */
+async function retriedOf(
+  stores: Stores,
+  workflows: readonly Workflow[],
+): Promise<{ readonly names: Set<string>; readonly step: string; readonly message: string }> {
+  const candidates = await Promise.all(
+    workflows.map(async (workflow) => ({
+      ...workflow,
+      retries: workflow.retries ?? 0,
+      steps: await stores.pipelines.stepsOf(workflow.id, workflow.attempt),
+    })),
+  );
+  const chosen = chooseRetries(candidates);
+  const lost = chosen[0]?.steps.find(({ status }) => status === 'infrastructure');
+  const message = lost?.outcome?.kind === 'infrastructure' ? lost.outcome.message : '';
+  return { names: new Set(chosen.map(({ name }) => name)), step: lost?.name ?? '', message };
+}
+
+/** Whoever depends on one of these names, over however many others, comes in as well. */
+function withDependants(workflows: readonly Workflow[], names: Set<string>): readonly Workflow[] {
+  const all = new Set(names);
+  // A set grows while it is walked through.
+  for (const name of all)
+    for (const workflow of workflows) if (workflow.plan.dependsOn.includes(name)) all.add(workflow.name);
+  return workflows.filter(({ name }) => all.has(name));
+}
+
+function choose(
+  workflows: readonly Workflow[],
+  part: Exclude<RerunPart, { what: 'retry' }>,
+  what: string,
+): readonly Workflow[] {
   switch (part.what) {
     case 'all':
       return workflows;
@@ -105,10 +157,7 @@ function choose(workflows: readonly Workflow[], part: RerunPart, what: string): 
         throw new GantryError('WORKFLOW_NOT_FOUND', `${what}: it has no workflow "${part.workflow}"`, {
           details: { workflow: part.workflow, workflows: workflows.map(({ name }) => name) },
         });
-      // A set grows while it is walked through: whoever depends on one that is in it comes in as well.
-      for (const name of names)
-        for (const workflow of workflows) if (workflow.plan.dependsOn.includes(name)) names.add(workflow.name);
-      return workflows.filter(({ name }) => names.has(name));
+      return withDependants(workflows, names);
     }
   }
 }

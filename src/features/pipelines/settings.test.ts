@@ -7,6 +7,7 @@ import { traceSentence } from '../../api/messages/trace-sentences.ts';
 import type { Role } from '../../core/permission.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
 import type { PipelineSettings } from '../../core/pipeline-settings.ts';
+import { environmentOfStep } from '../../core/plan.ts';
 
 let world: PipelinesWorld;
 afterEach(() => world.close());
@@ -131,8 +132,10 @@ describe('variables', () => {
         { name, value, updatedAt: world.clock.now(), updatedBy: 'mei' },
       ),
     );
-  const environmentOf = async (pipeline: Pipeline) =>
-    (await world.store.read.pipelines.workflows(pipeline.id))[0]?.plan.steps.at(-1)?.environment;
+  const environmentOf = async (pipeline: Pipeline) => {
+    const plan = (await world.store.read.pipelines.workflows(pipeline.id))[0]?.plan;
+    return plan && environmentOfStep(plan, plan.steps.at(-1)!);
+  };
 
   it('are in the environment of every step, below what the file says, and in the text of Drone files', async () => {
     world = await PipelinesWorld.create(

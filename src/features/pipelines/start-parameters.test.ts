@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { PipelinesWorld } from '../../../test/support/pipelines-world.ts';
 import { passed, ScriptedRunner } from '../../../test/support/scripted-runner.ts';
 import type { OperationInput } from '../../api/operations.ts';
+import { environmentOfStep } from '../../core/plan.ts';
 
 let world: PipelinesWorld;
 afterEach(() => world.close());
@@ -63,7 +64,7 @@ describe('parameters of a start by hand', () => {
     const pipeline = (await world.store.read.pipelines.findByNumber(world.project.id, number))!;
     await world.until(pipeline);
     const [workflow] = await world.store.read.pipelines.workflows(pipeline.id);
-    expect(workflow!.plan.steps[0]!.environment).toMatchObject({ VERSION: '1.2', REGION: 'eu' });
+    expect(environmentOfStep(workflow!.plan, workflow!.plan.steps[0]!)).toMatchObject({ VERSION: '1.2', REGION: 'eu' });
   });
 
   it.each([

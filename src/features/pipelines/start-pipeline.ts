@@ -7,6 +7,7 @@ import type { Repository } from '../../core/repository.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { sortableId } from '../../lib/ids.ts';
+import { requireApproval } from './approvals/require-approval.ts';
 import type { EventPlanner } from './event-planner.ts';
 import type { Planned } from './plan-event.ts';
 import { requirePromotionRight } from './promotion-rights.ts';
@@ -58,7 +59,9 @@ export async function startPipeline(deps: StartByHandDeps, start: ManualStart): 
   refuseArchived(project, what);
   const wanted = start.ref ?? project.defaultBranch;
   const found = await deps.repository.resolve(project.id, wanted);
-  if (!found?.ref) throw new GantryError('REF_NOT_FOUND', `${what}: there is no branch or tag "${wanted}"`);
+  // The head of a pull request runs by its own events alone: by hand nobody would ask whose work it is.
+  if (!found?.ref || !/^refs\/(heads|tags)\//.test(found.ref))
+    throw new GantryError('REF_NOT_FOUND', `${what}: there is no branch or tag "${wanted}"`);
   const { commit, ref } = found;
   await requireStartParameters(deps, project, commit, { kind: 'manual', parameters: start.parameters }, what);
   const planned = await planStart(deps, start, 'manual', { ref, before: commit, after: commit });
@@ -75,6 +78,12 @@ export async function promotePipeline(deps: StartByHandDeps, promotion: Promotio
   const what = `Cannot ${verb} pipeline ${pipeline.number} of ${projectSlug(project)}`;
   refuseArchived(project, what);
   await requirePromotionRight(deps.store, project, promotion.person.id, target, what);
+  if (pipeline.trust === 'untrusted')
+    throw new GantryError(
+      'PIPELINE_UNTRUSTED',
+      `${what}: its commit comes from a fork or from somebody who may not write to the project`,
+    );
+  await requireApproval(deps.store.read, pipeline, what);
   const { ref, before, commit, number } = pipeline;
   const parameters = { ...pipeline.parameters, ...promotion.parameters };
   await requireStartParameters(deps, project, commit, { kind: event, parameters }, what);
@@ -123,12 +132,13 @@ export async function repeatPipeline(deps: StartByHandDeps, repetition: Repetiti
   refuseArchived(project, what);
   if (!isFinished(pipeline.status)) throw new GantryError('PIPELINE_NOT_FINISHED', `${what}: it is ${pipeline.status}`);
   const parameters = { ...pipeline.parameters, ...repetition.parameters };
-  const { event, ref, target, cron, number } = pipeline;
+  await requireApproval(deps.store.read, pipeline, what);
+  const { event, ref, target, cron, number, pullRequest, trust } = pipeline;
   if (target !== undefined) await requirePromotionRight(deps.store, project, repetition.person.id, target, what);
   const source = await deps.store.read.events.find(pipeline.eventId);
   const { before, after } = source ?? { before: pipeline.before, after: pipeline.commit };
   await requireStartParameters(deps, project, pipeline.commit, { kind: event, parameters }, what);
-  const facts = { ref, before, after, target, cron, parentNumber: number };
+  const facts = { ref, before, after, target, cron, parentNumber: number, pullRequest, trust };
   const planned = await planStart(deps, { ...repetition, parameters }, event, facts, 'rerun');
   return pipelineOf(planned, what, { place: 'its commit', kind: `the event "${event}"` });
 }
@@ -144,7 +154,7 @@ async function planStart(
   { store, planner, clock }: StartPipelineDeps,
   { project, person, parameters, idempotencyKey, ignoresCaches, ignoresReuse }: Omit<ManualStart, 'ref'>,
   kind: EventKind,
-  facts: Pick<NewEvent, 'ref' | 'before' | 'after' | 'target' | 'cron' | 'parentNumber'>,
+  facts: Pick<NewEvent, 'ref' | 'before' | 'after' | 'target' | 'cron' | 'parentNumber' | 'pullRequest' | 'trust'>,
   keyWord: string = kind,
 ): Promise<Planned> {
   const now = clock.now();

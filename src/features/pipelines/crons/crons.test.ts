@@ -3,6 +3,7 @@ import { droneFile, PipelinesWorld } from '../../../../test/support/pipelines-wo
 import { ScriptedRunner } from '../../../../test/support/scripted-runner.ts';
 import type { CronView } from '../../../api/crons.ts';
 import type { Event } from '../../../core/event.ts';
+import { environmentOfStep } from '../../../core/plan.ts';
 
 const file = droneFile({ build: { compile: {} } }, { build: { trigger: { event: ['cron'], cron: ['night*'] } } });
 const hourMs = 3_600_000;
@@ -94,7 +95,7 @@ describe('a cron', () => {
     await until('2026-01-01T02:00:01Z');
     const pipeline = await world.planned(await newest());
     const [workflow] = await world.store.read.pipelines.workflows(pipeline.id);
-    expect(workflow?.plan.steps[0]?.environment).toMatchObject({
+    expect(environmentOfStep(workflow!.plan, workflow!.plan.steps[0]!)).toMatchObject({
       DRONE_BUILD_EVENT: 'cron',
       GANTRY_EVENT: 'cron',
       GANTRY_CRON: 'nightly',

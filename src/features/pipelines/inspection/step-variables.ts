@@ -1,6 +1,6 @@
 import type { VariableOfStepView } from '../../../api/inspection.ts';
 import { isFinished, type Pipeline, type Step, type Workflow } from '../../../core/pipeline.ts';
-import type { StepPlan } from '../../../core/plan.ts';
+import { environmentOfStep, type StepPlan } from '../../../core/plan.ts';
 import { isReservedVariable } from '../../../core/variable.ts';
 import { executionVariables, stepEnvironment } from '../../../engine/environment.ts';
 import type { EnvironmentFacts } from '../../../engine/environment-facts.ts';
@@ -31,7 +31,7 @@ export function stepVariables(
   const secrets = new Map(plan.secrets.map(({ variable, secret }) => [variable, secret]));
   const sourceOf = facts ? sources(recorded, plan, facts) : () => null;
   const atStart = recorded.step.startedAt ? startVariables(recorded, recorded.step.startedAt) : {};
-  const plain = { ...plan.environment, ...atStart };
+  const plain = { ...environmentOfStep(recorded.workflow.plan, plan), ...atStart };
   const given: VariableOfStepView[] = Object.entries(plain)
     .filter(([name]) => !secrets.has(name))
     .map(([name, value]) => {
