@@ -10,7 +10,10 @@ export const projectAddress = (name: ProjectName): string => href('/:owner/:proj
 export const pipelinesAddress = (name: ProjectName): string => href('/:owner/:project/pipelines', name);
 export const pipelineAddress = (name: ProjectName, number: number): string =>
   href('/:owner/:project/pipelines/:number', { ...name, number: String(number) });
-export const pipelineFileAddress = (name: ProjectName): string => href('/:owner/:project/pipeline-file', name);
+export function pipelineFileAddress(name: ProjectName, branch?: string): string {
+  const query = branch === undefined ? '' : `?${new URLSearchParams({ branch })}`;
+  return `${href('/:owner/:project/pipeline-file', name)}${query}`;
+}
 export const settingsAddress = (name: ProjectName, tab = 'general'): string =>
   href('/:owner/:project/settings/:tab', { ...name, tab });
 /** `-` is no name that a project can have. */

@@ -70,10 +70,32 @@ export function startRouter(all: readonly Page[]): void {
   pages = all;
   history.scrollRestoration = 'manual';
   addEventListener('popstate', () => {
+    const isElsewhere = location.pathname !== new URL(shownAddress).pathname;
+    if (isElsewhere && !mayLeave()) {
+      // The browser has gone there already: the page that was not left stands there again.
+      history.pushState({ key: String(performance.now()) }, '', shownAddress);
+      return;
+    }
+    shownAddress = location.href;
     startTransition(tell);
     const saved = scrollPositions.get(entryKey());
     if (saved !== undefined) requestAnimationFrame(() => scrollTo(0, saved));
   });
+}
+
+let shownAddress = location.href;
+let guard: (() => boolean) | undefined;
+
+/** Until what it answers is called, another page is gone to only when `mayGo` says so. One page at a time has a guard. */
+export function guardLeaving(mayGo: () => boolean): () => void {
+  guard = mayGo;
+  return () => {
+    if (guard === mayGo) guard = undefined;
+  };
+}
+
+function mayLeave(): boolean {
+  return guard === undefined || guard();
 }
 
 const scrollPositions = new Map<string, number>();
@@ -84,10 +106,12 @@ function entryKey(): string {
 }
 
 export function go(to: string, { replace = false } = {}): void {
+  if (new URL(to, location.href).pathname !== location.pathname && !mayLeave()) return;
   if (!replace) scrollPositions.set(entryKey(), scrollY);
   const state = { key: replace ? entryKey() : String(performance.now()) };
   if (replace) history.replaceState(state, '', to);
   else history.pushState(state, '', to);
+  shownAddress = location.href;
   startTransition(tell);
   if (!replace) scrollTo(0, 0);
 }

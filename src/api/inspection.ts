@@ -183,6 +183,16 @@ export const inspectionOperations = {
     }),
     errors: ['PIPELINE_NOT_FOUND'],
   },
+  getPipelineFileSchema: {
+    method: 'get',
+    path: '/api/v1/gantry-yml.schema.json',
+    summary: 'The JSON schema of one document of .gantry.yml, for editors',
+    action: 'site:visit',
+    status: 200,
+    ok: z.record(z.string(), z.unknown()),
+    errors: [],
+    hasEtag: true,
+  },
   listPipelineFiles: {
     method: 'get',
     path: '/api/v1/projects/{owner}/{project}/pipeline-files',

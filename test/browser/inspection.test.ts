@@ -1,7 +1,8 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { launchBrowser, openPage, visit, type WatchedPage } from './browser.ts';
+import { findBarriers, launchBrowser, openPage, visit, type WatchedPage } from './browser.ts';
 import { FixtureServer } from './fixtures/fixture-server.ts';
+import { headCommit, makeWorld } from './fixtures/world.ts';
 
 let server: FixtureServer;
 let base: string;
@@ -19,6 +20,7 @@ afterAll(async () => {
   await server?.stop();
 });
 beforeEach(async () => {
+  server.world = makeWorld();
   watched = await openPage(browser);
   page = watched.page;
 });
@@ -119,6 +121,78 @@ describe('the trial of a pipeline file', () => {
     await page.getByLabel('Branch').fill('feat/x');
     await page.getByText('This event would start nothing.').waitFor();
     await page.getByText('trigger.branch').waitFor();
+  });
+
+  it('suggests keys where they may stand, by keyboard alone', async () => {
+    await visit(page, `${base}/shop/storefront/pipeline-file`);
+    await text().fill('kind: pipeline\nsteps:\n  - name: test\n    ');
+    await text().press('End');
+    const option = (name: string) => page.getByRole('option', { name, exact: false });
+    expect(await page.getByRole('listbox').count()).toBe(0);
+    await text().press('Control+Space');
+    await option('image').waitFor();
+    expect(await option('steps').count()).toBe(0);
+    expect(await findBarriers(page)).toEqual([]);
+    await text().press('Escape');
+    await page.getByRole('listbox').waitFor({ state: 'detached' });
+    await text().pressSequentially('com');
+    await option('commands').waitFor();
+    await text().press('ArrowDown');
+    await text().press('ArrowUp');
+    await text().press('Enter');
+    await text().pressSequentially('make');
+    expect(await text().inputValue()).toBe('kind: pipeline\nsteps:\n  - name: test\n    commands:\n      - make');
+  });
+
+  it('commits what was changed, to the branch or to a new one, and asks before it is left', async () => {
+    await visit(page, `${base}/shop/storefront/pipeline-file`);
+    const commit = page.getByRole('button', { name: 'Commit …' });
+    await text().waitFor();
+    expect(await commit.count()).toBe(0);
+    await text().fill('kind: pipeline\nsteps: []\n');
+
+    const questions: string[] = [];
+    page.once('dialog', (dialog) => {
+      questions.push(dialog.message());
+      void dialog.dismiss();
+    });
+    await page.getByRole('link', { name: 'Pipelines' }).first().click();
+    expect(questions).toEqual([expect.stringContaining('not committed')]);
+    expect(await text().inputValue()).toBe('kind: pipeline\nsteps: []\n');
+
+    await commit.click();
+    expect(await findBarriers(page)).toEqual([]);
+    await page.getByLabel('Start a new branch').check();
+    await page.getByLabel('Branch', { exact: true }).last().fill('try/less');
+    await page.getByLabel('Message').fill('Less');
+    await page.getByRole('button', { name: 'Commit', exact: true }).click();
+    await page.getByText('Committed c0ffee0 to try/less').waitFor();
+    expect(server.committed).toEqual([
+      {
+        branch: 'try/less',
+        isNewBranch: true,
+        base: headCommit,
+        message: 'Less',
+        files: [{ path: '.gantry.yml', text: 'kind: pipeline\nsteps: []\n' }],
+      },
+    ]);
+    await page.waitForURL(/branch=try%2Fless/);
+    await page.getByText('on try/less').waitFor();
+    // Nothing is left to be lost.
+    await page.getByRole('link', { name: 'Pipelines' }).first().click();
+    await page.waitForURL(/\/pipelines$/);
+  });
+
+  it('keeps the text when the branch has moved on meanwhile', async () => {
+    await visit(page, `${base}/shop/storefront/pipeline-file`);
+    await text().fill('kind: pipeline\nsteps: []\n');
+    await page.getByRole('button', { name: 'Commit …' }).click();
+    server.world.commits.unshift({ ...server.world.commits[0]!, id: 'b'.repeat(40) });
+    await page.getByRole('button', { name: 'Commit', exact: true }).click();
+    await page.getByText('it is somewhere else now').waitFor();
+    expect(watched.problems.splice(0)).toEqual([expect.stringContaining('409')]);
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    expect(await text().inputValue()).toBe('kind: pipeline\nsteps: []\n');
   });
 
   it('keeps the indentation of the line at Enter, and lets Tab leave', async () => {

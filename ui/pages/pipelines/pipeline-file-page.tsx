@@ -2,15 +2,20 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import type { FindingView, PipelinePreview } from '../../../src/api/inspection.ts';
 import { previewEvents } from '../../../src/api/preview-events.ts';
-import { type ProjectName, pipelinesAddress, projectAddress } from '../../addresses.ts';
+import { type ProjectName, pipelineFileAddress, pipelinesAddress, projectAddress } from '../../addresses.ts';
 import { ask, call } from '../../api.ts';
 import { useMessages } from '../../language.ts';
+import { useLeaveGuard } from '../../leave-guard.ts';
 import { usePageTitle } from '../../page-state.ts';
 import { Answer, FormError, Skeleton } from '../../parts/answers.tsx';
 import { Breadcrumb } from '../../parts/breadcrumb.tsx';
 import { CopyButton } from '../../parts/copy.tsx';
 import { SelectField, TextArea, TextField } from '../../parts/field.tsx';
 import { Icon } from '../../parts/icons.tsx';
+import { toast } from '../../parts/toast.tsx';
+import { go, useSearch } from '../../router.tsx';
+import { isAtLeast } from '../../session.ts';
+import { CommitDialog } from './commit-dialog.tsx';
 import { goToLine, PipelineEditor } from './pipeline-editor.tsx';
 import { PreviewView } from './preview-view.tsx';
 
@@ -35,12 +40,14 @@ steps:
 /** How long nobody types before the text is checked. */
 const restMs = 400;
 
-/** The pipeline file of the default branch, to be tried: what is wrong with it, and what would run at an event. */
+/** The pipeline file of a branch, to be changed: what is wrong with it, what would run at an event, and its commit. */
 export function PipelineFilePage({ owner, project }: { owner: string; project: string }) {
   const t = useMessages();
   const name = { owner, project };
+  const [search] = useSearch();
+  const branch = search.get('branch') ?? undefined;
   const files = useQuery({
-    ...ask('listPipelineFiles', { params: name }),
+    ...ask('listPipelineFiles', { params: name, query: { ref: branch } }),
     // What is typed must not be replaced under one's hands.
     refetchOnWindowFocus: false,
     staleTime: Number.POSITIVE_INFINITY,
@@ -61,14 +68,14 @@ export function PipelineFilePage({ owner, project }: { owner: string; project: s
       </div>
       <p className="lead">{t.tryFileNote}</p>
       <Answer query={files} skeleton={<Skeleton rows={14} rowHeight={28} />}>
-        {({ files: found, ref }) => {
+        {({ files: found, ref, commit }) => {
           const committed = found.flatMap(({ path, text, isChosen }) =>
             isChosen && text !== null ? [{ path, text }] : [],
           );
           return (
             <>
               {committed.length === 0 && <p className="notice">{t.noPipelineFile}</p>}
-              <Trial name={name} defaultBranch={ref} committed={committed.length === 0 ? [startingFile] : committed} />
+              <Trial key={`${ref} ${commit}`} name={name} branch={ref} commit={commit} committed={committed} />
             </>
           );
         }}
@@ -86,18 +93,28 @@ interface Imagined {
 
 interface TrialProps {
   readonly name: ProjectName;
-  readonly defaultBranch: string;
+  readonly branch: string;
+  /** The newest of the branch; null: nothing was pushed yet. */
+  readonly commit: string | null;
   readonly committed: readonly FileText[];
 }
 
-function Trial({ name, defaultBranch, committed }: TrialProps) {
+function Trial({ name, branch, commit, committed }: TrialProps) {
   const t = useMessages();
-  const [texts, setTexts] = useState<readonly FileText[]>(committed);
-  const [path, setPath] = useState(committed[0]?.path ?? '');
-  const [imagined, setImagined] = useState<Imagined>({ event: 'push', branch: defaultBranch, target: '', paths: '' });
+  const project = useQuery(ask('getProject', { params: name }));
+  const [initial] = useState(committed.length === 0 ? [startingFile] : committed);
+  const [texts, setTexts] = useState<readonly FileText[]>(initial);
+  const [path, setPath] = useState(initial[0]?.path ?? '');
+  const [imagined, setImagined] = useState<Imagined>({ event: 'push', branch, target: '', paths: '' });
+  const [isCommitting, setIsCommitting] = useState(false);
+  const differing = (from: readonly FileText[]): readonly FileText[] =>
+    texts.filter((one) => from.find(({ path: other }) => other === one.path)?.text !== one.text);
+  const changed = differing(committed);
+  useLeaveGuard(differing(initial).length > 0, t.leaveUnsaved);
+  const mayCommit = isAtLeast(project.data?.role, 'write') && project.data?.isArchived === false;
   const area = useRef<HTMLTextAreaElement>(null);
   const file = texts.find((one) => one.path === path) ?? startingFile;
-  const before = committed.find((one) => one.path === path);
+  const before = initial.find((one) => one.path === path);
   const preview = usePreview(name, texts, imagined);
   const findings = preview.data?.findings.filter((finding) => finding.path === path) ?? [];
   const show = (at: string, line: number): void => {
@@ -123,6 +140,7 @@ function Trial({ name, defaultBranch, committed }: TrialProps) {
           ) : (
             <code>{path}</code>
           )}
+          <span className="quiet">{t.onBranch({ branch })}</span>
           {before && before.text !== file.text && (
             <>
               <span className="tag">{t.changedText}</span>
@@ -136,6 +154,11 @@ function Trial({ name, defaultBranch, committed }: TrialProps) {
             </>
           )}
           <span className="spacer" />
+          {mayCommit && changed.length > 0 && (
+            <button type="button" className="button small primary" onClick={() => setIsCommitting(true)}>
+              {t.commitChange}
+            </button>
+          )}
           <CopyButton text={file.text} label={t.copy} />
           <button type="button" className="icon-button" aria-label={t.downloadText} onClick={() => download(file)}>
             <Icon name="download" />
@@ -149,6 +172,19 @@ function Trial({ name, defaultBranch, committed }: TrialProps) {
           onChange={(text) => setTexts(texts.map((one) => (one.path === path ? { path, text } : one)))}
         />
         <FindingList findings={preview.data?.findings} onShow={show} />
+        {isCommitting && (
+          <CommitDialog
+            name={name}
+            branch={branch}
+            base={commit}
+            files={changed}
+            onClose={() => setIsCommitting(false)}
+            onCommitted={({ id }, target) => {
+              toast(t.committed({ commit: id.slice(0, 7), branch: target }));
+              if (target !== branch) go(pipelineFileAddress(name, target), { replace: true });
+            }}
+          />
+        )}
       </section>
       <section className="box flush">
         <div className="box-head">
