@@ -4,6 +4,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import type { Outcome } from '../../core/pipeline.ts';
@@ -675,6 +676,44 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
       const { end, stdout } = await run(await prepare(), `${`: ${'x'.repeat(1_000)}\n`.repeat(300)}echo end`);
       expect(end).toEqual(exited(0));
       expect(stdout().toString()).toBe('end\n');
+    });
+
+    it("runs a program of Gantry's own in the workspace, with an input and without network", async (context) => {
+      needs(context, 'processes');
+      const job = await prepare();
+      const said = { stdout: '', stderr: '' };
+      const runProgram = (program: string, input?: Readable): Promise<Outcome> =>
+        job.runProgram!({
+          id: `p${(nextId += 1)}`,
+          name: 'program',
+          image: under.image,
+          pull: 'if-not-present',
+          program,
+          args: ['in/put', "it's"],
+          input,
+          onOutput: (stream, bytes) => {
+            said[stream] += bytes.toString('latin1');
+          },
+          limits: {},
+          timeoutMs: 60_000,
+          signal: new AbortController().signal,
+        });
+      const copy = String.raw`mkdir 'in'; open(my $file, '>', $ARGV[0]) or die $!; my $sum = 0;
+        while (sysread(STDIN, my $piece, 65536)) { syswrite($file, $piece); $sum += length $piece } print "$sum $ARGV[1] $>\0\xff"; warn "said"`;
+      const bytes = Buffer.alloc(3_000_000, 'gantry');
+      expect(await runProgram(copy, Readable.from([bytes.subarray(0, 1_000_000), bytes.subarray(1_000_000)]))).toEqual(
+        exited(0),
+      );
+      expect(said.stdout).toBe("3000000 it's 0\0\xff");
+      expect(said.stderr).toContain('said');
+      const { stdout } = await run(job, 'wc -c < in/put; head -c 6 in/put; echo; cat /proc/net/dev > dev');
+      expect(stdout().toString().split('\n')).toEqual(['3000000', 'gantry', '']);
+      expect(await runProgram('exit 3')).toEqual(exited(3));
+      said.stdout = '';
+      await runProgram(
+        String.raw`open(my $list, '<', '/proc/net/route') or exit; print grep { /^\w+\s+0{8}/ } <$list>`,
+      );
+      expect(said.stdout).toBe('');
     });
 
     it('inherits nothing of the environment of the program that runs it', async (context) => {

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { CacheAccess, CacheEvent } from '../../core/cache.ts';
 import type { RegistryCredentials } from '../../core/image.ts';
 import type { Outcome } from '../../core/pipeline.ts';
@@ -154,8 +155,34 @@ export interface RuntimeJob {
    * that aborts, and with RUNTIME_UNAVAILABLE when the job's network cannot be looked into any more.
    */
   waitForPorts(wait: PortWait): Promise<PortAnswers>;
+  /**
+   * Runs a program of Gantry's own, perl, in the job's workspace and in the file system of an image, as root and without
+   * network: what it opens is what a step could open. Absent where there are no files. Rejects as `stage` does, and with
+   * the signal's reason when that is aborted before it runs.
+   */
+  readonly runProgram?: ((run: ProgramRun) => Promise<Outcome>) | undefined;
   /** Ends what runs and removes everything; tries all objects even if one removal fails. */
   destroy(): Promise<void>;
+}
+
+export interface ProgramRun {
+  /** Unique per attempt, as `StageSpec.id`. */
+  readonly id: string;
+  /** For messages. */
+  readonly name: string;
+  readonly image: string;
+  readonly pull: PullPolicy;
+  readonly credentials?: readonly RegistryCredentials[] | undefined;
+  /** Loads no module. */
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Its standard input; read to its end, or until the program has ended. */
+  readonly input?: Readable | undefined;
+  readonly onOutput: ReleaseSpec['onOutput'];
+  readonly progress?: ((line: string) => void) | undefined;
+  readonly limits: StepLimits;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
 }
 
 export interface PortWait {

@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { findPrivilegedFault } from '../../../core/admit-privileged.ts';
 import { GantryError } from '../../../core/errors.ts';
+import type { Outcome } from '../../../core/pipeline.ts';
 import type { DevicePlan, HostVolumePlan } from '../../../core/plan.ts';
 import { EngineError, EngineUnreachable, isNotFound } from '../../container-engine/api/engine-error.ts';
 import type { EngineImage } from '../../container-engine/api/engine-images.ts';
 import { awaitPorts } from '../await-ports.ts';
-import type { JobSpec, PortAnswers, PortWait, RuntimeJob, StagedStep, StageSpec } from '../runtime.ts';
+import { runOwnProgram } from '../own-program.ts';
+import type { JobSpec, PortAnswers, PortWait, ProgramRun, RuntimeJob, StagedStep, StageSpec } from '../runtime.ts';
 import { agentLabels, agentPrefix, labels } from './agent.ts';
 import { CloneStep } from './clone-step.ts';
 import { attach } from './container-stream.ts';
@@ -58,7 +60,11 @@ export class DockerJob implements RuntimeJob {
     if (this.#destroyed) throw new TypeError(`Cannot stage step "${step.name}": job ${this.spec.id} was destroyed`);
     if (this.#staged.has(step.id)) throw new TypeError(`Cannot stage step ${step.id}: it was staged before`);
     this.#staged.add(step.id);
-    const staging = this.#stage(step);
+    return this.#whileStaging(this.#stage(step));
+  }
+
+  /** The end of the job waits for it. */
+  async #whileStaging<Staged>(staging: Promise<Staged>): Promise<Staged> {
     this.#staging.add(staging);
     try {
       return await staging;
@@ -79,6 +85,16 @@ export class DockerJob implements RuntimeJob {
         pause: (ms) => delay(ms, undefined, { signal }).catch(() => undefined),
       },
     );
+  }
+
+  /** Its input goes through the engine, which may be anywhere. */
+  async runProgram(run: ProgramRun): Promise<Outcome> {
+    if (this.#destroyed) throw new TypeError(`Cannot run a program: job ${this.spec.id} was destroyed`);
+    return runOwnProgram(run, {
+      workspace: this.spec.workspace,
+      stage: (step) => this.#whileStaging(this.#stageContainer(step)),
+      release: (staged, release) => staged.release(release, run.input),
+    });
   }
 
   destroy(): Promise<void> {

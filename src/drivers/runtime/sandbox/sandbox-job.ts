@@ -1,12 +1,16 @@
-import { mkdirSync } from 'node:fs';
+import { createWriteStream, mkdirSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GantryError } from '../../../core/errors.ts';
+import type { Outcome } from '../../../core/pipeline.ts';
 import type { PortPlan } from '../../../core/plan.ts';
 import { Turns } from '../../../lib/turns.ts';
 import { awaitPorts } from '../await-ports.ts';
-import type { JobSpec, PortAnswers, PortWait, RuntimeJob, StagedStep, StageSpec } from '../runtime.ts';
+import { runOwnProgram } from '../own-program.ts';
+import type { JobSpec, PortAnswers, PortWait, ProgramRun, RuntimeJob, StagedStep, StageSpec } from '../runtime.ts';
 import { CachedStep } from './cached-step.ts';
 import type { Checkout } from './checkout-cache.ts';
 import { CloneStep } from './clone-step.ts';
@@ -22,6 +26,9 @@ import { gateOf, launchGate, sandboxUse } from './sandbox-launch.ts';
 import type { SandboxStep } from './sandbox-step.ts';
 import type { SandboxKind, WaitingSandboxes } from './waiting-sandboxes.ts';
 import { writeWorkTreeSettings } from './work-tree-settings.ts';
+
+/** Where a program of Gantry's own finds its input. */
+const inputMountPoint = '/gantry-input';
 
 /** As many steps are staged at once when a job begins. */
 const kindsForeseen = 3;
@@ -89,10 +96,15 @@ export class SandboxJob implements RuntimeJob {
     this.#staged.add(step.id);
     if (step.kind === 'clone') return this.#stageClone();
     if (step.result?.kind === 'take') return new TakenStep(step.result, this.#resultPlace(), this.#mounted);
+    return this.#stageCounted(step, []);
+  }
+
+  /** `binds`: what it sees beside its volumes. */
+  async #stageCounted(step: StageSpec, binds: readonly Bind[]): Promise<StagedStep> {
     this.#host.refuseUnenforceable(step);
     this.#staging += 1;
     try {
-      return await this.#stageSandbox(step);
+      return await this.#stageSandbox(step, binds);
     } finally {
       this.#staging -= 1;
       if (this.#staging === 0) this.#onStagingDone?.();
@@ -113,6 +125,30 @@ export class SandboxJob implements RuntimeJob {
     );
   }
 
+  /** Its input is a file beside the workspace, bound into its sandbox and removed with it. */
+  async runProgram(run: ProgramRun): Promise<Outcome> {
+    if (this.#destroyed) throw new TypeError(`Cannot run a program: job ${this.spec.id} was destroyed`);
+    const folder = join(this.#folder, 'inputs', fileName(run.id));
+    const { input } = run;
+    try {
+      if (input) {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        await pipeline(input, createWriteStream(join(folder, 'input'), { mode: 0o600 }), { signal: run.signal });
+      }
+      const binds = input ? [{ source: folder, target: inputMountPoint, isWritable: false }] : [];
+      return await runOwnProgram(run, {
+        workspace: this.spec.workspace,
+        stage: (step) => this.#stageCounted(step, binds),
+        release: (staged, release) => staged.release(release),
+        ...(input
+          ? { prologue: `open(STDIN, '<', '${inputMountPoint}/input') or die "its input cannot be read: $!";` }
+          : {}),
+      });
+    } finally {
+      if (input) await rm(folder, { recursive: true, force: true });
+    }
+  }
+
   destroy(): Promise<void> {
     this.#destroyed ??= this.#destroy();
     return this.#destroyed;
@@ -126,7 +162,7 @@ export class SandboxJob implements RuntimeJob {
     return new CloneStep({ repository, mounted: this.#checkout });
   }
 
-  async #stageSandbox(step: StageSpec): Promise<StagedStep> {
+  async #stageSandbox(step: StageSpec, binds: readonly Bind[]): Promise<StagedStep> {
     const signal = step.signal ? AbortSignal.any([step.signal, this.#ending.signal]) : this.#ending.signal;
     const image = await untilAborted(
       signal,
@@ -145,7 +181,7 @@ export class SandboxJob implements RuntimeJob {
       network: step.network === 'none' ? 'none' : 'job',
     };
     const cache = step.cache && this.#caches?.stage(step.name, step.cache, [...image.layers, kind.skeleton]);
-    const volumes = [...(await untilAborted(signal, this.#volumes.bindsOf(step))), ...(cache?.binds ?? [])];
+    const volumes = [...(await untilAborted(signal, this.#volumes.bindsOf(step))), ...(cache?.binds ?? []), ...binds];
     // What waits behind its gate was made before anybody knew of this job's volumes.
     const isOrdinary = volumes.length === 0;
     if (isOrdinary) this.#foresee(kind);

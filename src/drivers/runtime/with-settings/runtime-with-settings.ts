@@ -114,6 +114,16 @@ class JobWithSettings implements RuntimeJob {
     return this.#job.waitForPorts(wait);
   }
 
+  get runProgram(): RuntimeJob['runProgram'] {
+    const job = this.#job;
+    if (!job.runProgram) return undefined;
+    return (run) => {
+      const found = rewriteImage(run.image, this.#settings.images);
+      const credentials = [...(run.credentials ?? []), ...this.#settings.registries];
+      return job.runProgram!(found ? { ...run, image: found.reference, credentials } : run);
+    };
+  }
+
   destroy(): Promise<void> {
     return this.#job.destroy();
   }
