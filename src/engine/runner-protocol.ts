@@ -1,7 +1,7 @@
 import type { CacheAccess, CacheReport } from '../core/cache.ts';
 import type { RegistryCredentials } from '../core/image.ts';
 import type { CancelCause, FailureExcerpt, Outcome, StepStatus } from '../core/pipeline.ts';
-import type { WorkflowPlan } from '../core/plan.ts';
+import type { PullPolicy, WorkflowPlan } from '../core/plan.ts';
 import type { RunnerLabels } from '../core/routing.ts';
 import type { RuntimeName } from '../core/runtime-choice.ts';
 import type { ReuseOffer, ReuseReport } from '../core/step-reuse.ts';
@@ -118,8 +118,24 @@ export type ToRunner =
       readonly cause?: CancelCause | undefined;
       readonly isFinal?: boolean | undefined;
     })
+  /**
+   * Workflows that wait will run there and need these images: fetched while nothing else is known of them. Not answered; a
+   * runner that does not know of it fetches them with the steps.
+   */
+  | {
+      readonly type: 'fetch-images';
+      readonly images: readonly WishedImage[];
+      readonly runtime?: RuntimeName | undefined;
+      readonly registries: readonly RegistryCredentials[];
+    }
   /** Finish what is there, take nothing new, then leave. */
   | { readonly type: 'drain' };
+
+/** An image as a step names it. */
+export interface WishedImage {
+  readonly image: string;
+  readonly pull: PullPolicy;
+}
 
 /** A workflow as a runner gets it: the plan, and the row ids of this attempt's steps by position. */
 export interface Assignment {

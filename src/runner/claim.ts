@@ -2,8 +2,9 @@ import type { CacheEvent, CacheReport } from '../core/cache.ts';
 import { GantryError } from '../core/errors.ts';
 import { passwordsOf } from '../core/image.ts';
 import { isFinished, type Outcome } from '../core/pipeline.ts';
-import type { StepPlan } from '../core/plan.ts';
+import { type BuildPlan, environmentOfStep, type StepPlan } from '../core/plan.ts';
 import type {
+  ImageWish,
   RunningStep,
   Runtime,
   RuntimeJob,
@@ -25,6 +26,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Timers } from '../lib/timers.ts';
 import { awaitService, defaultServiceReadyLimitMs } from './await-service.ts';
+import { type BuildPlace, BuildStep } from './build-step.ts';
 import { cacheLine, cacheReportOf } from './cache-line.ts';
 import type { OutputBudget } from './output-budget.ts';
 import { resultLine, reuseLine } from './reuse-line.ts';
@@ -38,9 +40,13 @@ export interface ClaimDeps {
   readonly logger: Logger;
   readonly budget: OutputBudget;
   readonly stepLimits: StepLimits;
+  /** Absent = there is nothing to build images with. */
+  readonly build?: BuildPlace | undefined;
   /** Masked from the first line on, before the server has named the workflow's secrets. */
   readonly alwaysMasked?: readonly string[] | undefined;
   readonly graceMs: number;
+  /** Begins to fetch images before their steps are staged. */
+  readonly fetchImages?: ((wishes: readonly ImageWish[]) => void) | undefined;
   /** How long a service may stay silent before the steps go on without it; absent = one minute. */
   readonly serviceReadyLimitMs?: number | undefined;
   /** Sends to the server; dropped while there is none, since all that matters is sent again. */
@@ -154,7 +160,25 @@ export class Claim {
 
   begin(): void {
     if (this.#assignment.reuse) void this.#beginWithReuse();
-    else this.#happen({ type: 'claimed' });
+    else this.#begin();
+  }
+
+  #begin(): void {
+    this.#happen({ type: 'claimed' });
+    this.#fetchAhead();
+  }
+
+  /** Images of steps that are not staged yet come meanwhile. */
+  #fetchAhead(): void {
+    const { plan, registries } = this.#assignment;
+    const wishes = new Map<string, ImageWish>();
+    plan.steps.forEach(({ image, kind, pull, skipped }, position) => {
+      if (kind !== 'commands' && kind !== 'image') return;
+      if (skipped || this.#reuse.steps.get(position)?.use?.kind === 'take') return;
+      wishes.set(`${pull} ${image}`, { image, pull, ...(registries ? { credentials: registries } : {}) });
+    });
+    // The only one is asked for by the first step itself.
+    if (wishes.size > 1) this.#deps.fetchImages?.([...wishes.values()]);
   }
 
   /** What is reused is decided before anything is made: where all of it is, nothing is. */
@@ -174,7 +198,7 @@ export class Claim {
     }
     if (this.#reuse.isWhole) this.#leaveOutSurroundings();
     else void this.#openJob();
-    this.#happen({ type: 'claimed' });
+    this.#begin();
   }
 
   /** Nothing needs the checkout and the services of a workflow whose steps are all reused. */
@@ -230,7 +254,7 @@ export class Claim {
     const release = {
       ...(plan.kind === 'commands' ? { script: commandScript(plan.commands, 'gantry') } : {}),
       environment: {
-        ...plan.environment,
+        ...environmentOfStep(this.#assignment.plan, plan),
         // Status and times are other ones in each run: a step that may be reused cannot depend on them.
         ...(plan.reuse ? {} : message.environment),
         ...machineEnvironment(process.arch),
@@ -414,10 +438,15 @@ export class Claim {
       }
       const job = await Promise.race([this.#openJob(), whenAborted(step.stop.signal)]);
       if (step.isDiscarded || this.#isDisowned) return;
+      if (plan.build) {
+        step.staged = this.#buildStep(step, plan.build, job);
+        this.#askToStart(step);
+        return;
+      }
       const staged = await job.stage({
         id: this.#stageId(step),
         name: plan.name,
-        kind: plan.kind,
+        kind: plan.kind === 'build' ? 'image' : plan.kind,
         image: plan.image,
         pull: plan.pull,
         ...(this.#assignment.registries ? { credentials: this.#assignment.registries } : {}),
@@ -454,6 +483,25 @@ export class Claim {
     } finally {
       takeBackLimit();
     }
+  }
+
+  /** It needs nothing made ready: what it reads of the workspace is there when its turn has come. */
+  #buildStep(step: ClaimStep, plan: BuildPlan, job: RuntimeJob): StagedStep {
+    const { build, clock, stepLimits, timers } = this.#deps;
+    const { caches, plan: workflow, projectSlug, registries = [] } = this.#assignment;
+    return new BuildStep({
+      id: this.#stageId(step),
+      name: step.plan.name,
+      plan,
+      job,
+      place: build,
+      credentials: registries,
+      cacheScope: caches ? `${caches.projectId}/${caches.scope}` : `${projectSlug}/${this.jobId}`,
+      isUntrusted: workflow.trust === 'untrusted',
+      limits: stepLimits,
+      clock,
+      timers,
+    });
   }
 
   /** The others wait until it is up, or until it has ended. */

@@ -12,7 +12,9 @@ import {
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Timers } from '../lib/timers.ts';
+import type { BuildPlace } from './build-step.ts';
 import { Claim } from './claim.ts';
+import { ImageFetcher } from './image-fetcher.ts';
 import { OutputBudget, type OutputBudgetLimits } from './output-budget.ts';
 
 export type ServerConnection = Connection<ToServer, ToRunner>;
@@ -32,6 +34,8 @@ export interface RunnerOptions {
   /** Those that it was given, beside those that it has by itself. */
   readonly ownLabels?: Readonly<Record<string, string>>;
   readonly stepLimits?: StepLimits;
+  /** What builds images; absent = steps that build any fail. The runner closes it when it leaves. */
+  readonly build?: BuildPlace | undefined;
   /** What no log may show, whatever the workflow: credentials of the installation's proxy and mirrors. */
   readonly alwaysMasked?: readonly string[];
   /** Between SIGTERM and SIGKILL. */
@@ -76,6 +80,7 @@ class ConnectedRunner implements Runner {
   readonly #options: RunnerOptions;
   readonly #budget: OutputBudget;
   readonly #claims = new Map<string, Claim>();
+  readonly #fetcher: ImageFetcher;
   /** Workflows that are given back before long. */
   readonly #returns = new Set<() => void>();
   #connection: ServerConnection | undefined;
@@ -91,6 +96,7 @@ class ConnectedRunner implements Runner {
   constructor(options: RunnerOptions) {
     this.#options = options;
     this.#budget = new OutputBudget(options.outputLimits);
+    this.#fetcher = new ImageFetcher(options.logger);
     this.left = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -193,6 +199,10 @@ class ConnectedRunner implements Runner {
       this.#take(message, message.assignment);
       return;
     }
+    if (message.type === 'fetch-images') {
+      this.#fetchAhead(message);
+      return;
+    }
     const claim = this.#claims.get(keyOf(message));
     if (!claim) return;
     switch (message.type) {
@@ -237,6 +247,15 @@ class ConnectedRunner implements Runner {
     return this.#runtimes.find((runtime) => runtime.name === name) ?? missingRuntime(name);
   }
 
+  #fetchAhead({ images, registries, runtime: name }: Extract<ToRunner, { type: 'fetch-images' }>): void {
+    const runtime = name === undefined ? this.#options.runtime : this.#runtimes.find((each) => each.name === name);
+    if (runtime && !this.#isDraining)
+      this.#fetcher.fetch(
+        runtime,
+        images.map((wish) => ({ ...wish, credentials: registries })),
+      );
+  }
+
   #take(name: ClaimName, assignment: Assignment): void {
     const key = keyOf(name);
     // Told twice: it is in hand already.
@@ -254,9 +273,11 @@ class ConnectedRunner implements Runner {
       logger,
       budget: this.#budget,
       stepLimits: stepLimits ?? {},
+      build: this.#options.build,
       alwaysMasked: this.#options.alwaysMasked ?? [],
       graceMs: graceMs ?? 10_000,
       serviceReadyLimitMs,
+      fetchImages: (wishes) => this.#fetcher.fetch(runtime, wishes),
       send: (message, payload) => this.#send(message, payload),
     });
     this.#claims.set(key, claim);
@@ -321,7 +342,9 @@ class ConnectedRunner implements Runner {
     this.#takeBackLeave?.();
     this.#takeBackReap?.();
     this.#connection?.close();
+    this.#fetcher.stop();
     try {
+      await this.#options.build?.builder.close();
       await Promise.all(this.#runtimes.map((runtime) => runtime.close()));
     } catch (error) {
       this.#options.logger.warn('The runtime could not be closed', { error });

@@ -11,7 +11,7 @@ import { type EngineAddress, parseEngineAddress } from '../../container-engine/a
 import { EngineClient } from '../../container-engine/api/engine-client.ts';
 import { EngineImages } from '../../container-engine/api/engine-images.ts';
 import { EngineWatch } from '../../container-engine/api/engine-watch.ts';
-import type { JobSpec, Runtime, RuntimeJob, RuntimeProbe } from '../runtime.ts';
+import type { ImageWish, JobSpec, Runtime, RuntimeJob, RuntimeProbe } from '../runtime.ts';
 import type { Agent } from './agent.ts';
 import { DockerJob } from './docker-job.ts';
 import { gateFolder } from './gate-program.ts';
@@ -95,6 +95,10 @@ class DockerRuntime implements Runtime {
       hostSubnets: () => hostSubnets(address),
     });
     this.#pool = new SurroundingsPool(() => maker.make(), logger);
+  }
+
+  async fetchImage({ image, pull, credentials }: ImageWish): Promise<void> {
+    await this.#images.provide(image, { pull, ...(credentials ? { credentials } : {}) });
   }
 
   probe(): Promise<RuntimeProbe> {
