@@ -35,6 +35,10 @@ export interface WorkflowPlan {
   readonly clone: { readonly isDisabled: boolean; readonly depth: number };
   /** How many workflows of the group may run at once, over all pipelines of the project; absent = any number. */
   readonly concurrency?: ConcurrencyPlan;
+  /** What its event gives to every step of it; what a step has of its own wins (`environmentOfStep`). */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** What its plugins are given as well, the weakest of all: names under which other systems tell the same. */
+  readonly pluginEnvironment?: Readonly<Record<string, string>>;
   /** Temp volumes that its steps may share; gone with it. Absent = none. */
   readonly volumes?: readonly VolumePlan[];
   /** The first is the checkout, named `clone`, unless it is disabled. Order is that of the file. */
@@ -63,7 +67,8 @@ export interface ConcurrencyPlan {
 
 export interface StepPlan {
   readonly name: string;
-  readonly kind: 'clone' | 'commands' | 'image';
+  /** `build`: an image is built and pushed, by a builder and in no container. */
+  readonly kind: 'clone' | 'commands' | 'image' | 'build';
   /** As written in the file; empty for a checkout. */
   readonly image: string;
   readonly pull: PullPolicy;
@@ -72,7 +77,7 @@ export interface StepPlan {
   readonly commands: readonly string[];
   readonly entrypoint?: readonly string[] | undefined;
   readonly command?: readonly string[] | undefined;
-  /** Complete but for what is known only at its start (status, times) and for secrets. */
+  /** What it has over the environment of its workflow; whole for one that may be reused, and in plans of old. */
   readonly environment: Readonly<Record<string, string>>;
   readonly secrets: readonly SecretReference[];
   /** Names of steps in this workflow that must have ended. */
@@ -96,6 +101,8 @@ export interface StepPlan {
   readonly cache?: CachePlan;
   /** What it leaves for other workflows and for download; absent = nothing. */
   readonly artifacts?: readonly ArtifactPlan[];
+  /** Of `kind: build`. */
+  readonly build?: BuildPlan;
   /** It runs nothing: it puts these into the workspace, before the steps that need them. */
   readonly takes?: readonly TakenArtifact[];
   /** Its result may stand for running it again; its environment and network are those of such a step. */
@@ -117,6 +124,21 @@ export interface StepPlan {
  * what runs included (Drone's `fast`); `cancel-pipeline` = so is the rest of the pipeline (Woodpecker's `cancel`).
  */
 export type OnFailure = 'fail' | 'ignore' | 'cancel-workflow' | 'cancel-pipeline';
+
+/** Whose settings a build step has: those of a plugin, or of `build` in `.gantry.yml`. */
+export type BuildPlugin = 'gantry' | 'docker' | 'ecr' | 'gcr' | 'gar' | 'acr' | 'kaniko' | 'kaniko-script' | 'buildx';
+
+/** What a build goes by beside its settings, which are among the variables of its step as `PLUGIN_…`. */
+export interface BuildPlan {
+  readonly plugin: BuildPlugin;
+  /** Reference of the event: `auto_tag` makes tags of it. */
+  readonly ref: string;
+  readonly defaultBranch: string;
+  /** For the labels that plugins put on an image: commit, address of the repository, page of the project. */
+  readonly revision: string;
+  readonly source: string;
+  readonly link: string;
+}
 
 /** When a workflow is run again by itself. */
 export interface RetryPlan {
@@ -212,4 +234,27 @@ export interface SecretReference {
   readonly isRequired: boolean;
   /** The variable's whole value where it is JSON with secrets in it: each part is text, or stands for a secret. */
   readonly parts?: readonly (string | { readonly secret: string })[];
+}
+
+/**
+ * The environment of a step, complete but for what is known only at its start (status, times) and for secrets. One that may be
+ * reused has nothing of its event, and one that only takes artifacts runs nothing of the file.
+ */
+export function environmentOfStep(
+  workflow: Pick<WorkflowPlan, 'environment' | 'pluginEnvironment'>,
+  step: StepPlan,
+): Record<string, string> {
+  if (step.reuse || step.takes) return { ...step.environment };
+  return { ...(isImageAlone(step) ? workflow.pluginEnvironment : {}), ...workflow.environment, ...step.environment };
+}
+
+/** Whether what an image does by itself is what a step runs. A service is nobody's plugin. */
+export function isImageAlone({
+  kind,
+  background,
+}: {
+  readonly kind: StepPlan['kind'];
+  readonly background?: StepPlan['background'] | undefined;
+}): boolean {
+  return kind !== 'commands' && kind !== 'clone' && background !== 'service';
 }

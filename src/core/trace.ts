@@ -49,6 +49,7 @@ export const traceRules = [
   'trigger.other', // key, pattern, value
   'trigger.status', // value
   'step.matched', //
+  'step.native-build', // image
   'step.when.event', // pattern, value
   'step.when.branch', // pattern, value
   'step.when.ref', // pattern, value

@@ -1,4 +1,4 @@
-import type { RunOn, StepPlan, WorkflowPlan } from '../core/plan.ts';
+import { isImageAlone, type RunOn, type StepPlan, type WorkflowPlan } from '../core/plan.ts';
 import { planRuntime } from '../core/runtime-choice.ts';
 import type { ReusePlan } from '../core/step-reuse.ts';
 import type { TraceEntry, TraceRule } from '../core/trace.ts';
@@ -7,7 +7,13 @@ import { type CompileInput, type CompileResult, pipelineFilePaths } from './comp
 import { conditionValues } from './condition-values.ts';
 import { type ConditionFacts, type Conditions, findMismatch, type Mismatch, runOnOf } from './conditions.ts';
 import { type DialectRules, dialectRules } from './dialect-rules.ts';
-import { expressionVariables, stepEnvironment } from './environment.ts';
+import {
+  expressionVariables,
+  ownEnvironment,
+  type StepEnvironmentParts,
+  sharedEnvironment,
+  stepEnvironment,
+} from './environment.ts';
 import type { WorkflowIdentity } from './environment-facts.ts';
 import { ExpressionError } from './expression/expression.ts';
 import { type LinkedArtifacts, linkArtifacts } from './link-artifacts.ts';
@@ -214,7 +220,7 @@ function planWorkflow(
   const subject = { kind: 'workflow', workflow: name } as const;
   const identity: WorkflowIdentity = { ...planning.identityOf(workflow), dependsOn };
   const surroundings = { ...identity, workspace: draft.workspace, environment: draft.environment };
-  const environmentOf = (
+  const partsOf = (
     step: string,
     number: number,
     {
@@ -222,18 +228,11 @@ function planWorkflow(
       settings,
       kind,
       background,
-    }: Pick<StepDraft, 'environment' | 'settings' | 'background'> & { readonly kind: StepPlan['kind'] },
-  ): Record<string, string> =>
-    stepEnvironment(input, rules.dialect, {
-      workflow: surroundings,
-      step: {
-        name: step,
-        number,
-        environment,
-        settings,
-        isPlugin: kind !== 'commands' && kind !== 'clone' && background !== 'service',
-      },
-    });
+    }: Pick<StepDraft, 'environment' | 'settings'> & Parameters<typeof isImageAlone>[0],
+  ): StepEnvironmentParts => ({
+    workflow: surroundings,
+    step: { name: step, number, environment, settings, isPlugin: isImageAlone({ kind, background }) },
+  });
 
   const steps: StepPlan[] = [];
   if (!draft.clone.isDisabled) {
@@ -243,12 +242,11 @@ function planWorkflow(
       image: '',
       pull: 'default',
       commands: [],
-      environment: environmentOf(cloneStepName, 1, {
-        environment: {},
-        settings: {},
-        kind: 'clone',
-        background: undefined,
-      }),
+      environment: ownEnvironment(
+        input,
+        rules.dialect,
+        partsOf(cloneStepName, 1, { environment: {}, settings: {}, kind: 'clone' }),
+      ),
       secrets: [],
       dependsOn: [],
       runOn: { success: true, failure: false },
@@ -274,11 +272,13 @@ function planWorkflow(
       ...(step.artifacts ? { artifacts: step.artifacts.map(({ at: _at, ...artifact }) => artifact) } : {}),
       ...(isPlugin(step, draft) ? { isPlugin: true } : {}),
       dependsOn: order.dependsOn.get(step) ?? [],
-      environment: sealed(planning, draft, step, environmentOf(named.name, steps.length + 1, step)),
+      environment: environmentOf(planning, draft, step, partsOf(named.name, steps.length + 1, step)),
       ...(step.reuse ? { reuse: planReuse(planning, workflow, step, judgements.get(step)!) } : {}),
     });
   }
 
+  const { ofSteps, ofPlugins } = sharedEnvironment(input, rules.dialect);
+  const hasPlugins = rules.dialect !== 'woodpecker' && steps.some(isImageAlone);
   if (input.rules?.ignoresCaches && draft.steps.some(({ cache }) => cache))
     trace.push({ subject, rule: 'cache.off', verdict: 'noted', values: { by: input.rules.ignoresCaches } });
   const reuseOff = steps.find(({ reuse }) => reuse?.off)?.reuse?.off;
@@ -324,6 +324,8 @@ function planWorkflow(
     ...(rules.dialect === 'woodpecker' ? { runOnJudges: 'dependencies' } : {}),
     ...(Object.keys(draft.matrix).length === 0 ? {} : { matrix: draft.matrix }),
     workspace: draft.workspace,
+    environment: ofSteps,
+    ...(hasPlugins ? { pluginEnvironment: ofPlugins } : {}),
     clone: { isDisabled: draft.clone.isDisabled, depth: draft.clone.depth },
     ...(draft.concurrency ? { concurrency: draft.concurrency } : {}),
     ...(draft.volumes.length === 0 ? {} : { volumes: draft.volumes }),
@@ -337,14 +339,17 @@ function planWorkflow(
   };
 }
 
-/** A step that may be reused has no variables that are other ones in each run, whether reuse is on or off. */
-function sealed(
-  { input }: Planning,
+/**
+ * What a step has over its workflow. One that may be reused has all of its environment for itself, and no variables that
+ * are other ones in each run, whether reuse is on or off.
+ */
+function environmentOf(
+  { input, rules }: Planning,
   workflow: WorkflowDraft,
   step: StepDraft,
-  environment: Record<string, string>,
+  parts: StepEnvironmentParts,
 ): Record<string, string> {
-  if (!step.reuse) return environment;
+  if (!step.reuse) return ownEnvironment(input, rules.dialect, parts);
   const own = [workflow.environment, workflow.matrix, step.environment, step.settings].flatMap((given) =>
     Object.keys(given),
   );
@@ -356,7 +361,7 @@ function sealed(
     ...Object.values(step.environment),
     ...Object.values(step.settings),
   ];
-  return reusableEnvironment(environment, new Set([...own, ...given]), texts);
+  return reusableEnvironment(stepEnvironment(input, rules.dialect, parts), new Set([...own, ...given]), texts);
 }
 
 function planReuse({ input }: Planning, { file }: PlacedWorkflow, step: StepDraft, { runOn }: Judgement): ReusePlan {

@@ -1,12 +1,21 @@
 import type { SecretReference } from '../core/plan.ts';
 import type { DocumentReader } from './document-reader.ts';
 import { encodeSetting } from './encode-setting.ts';
+import type { Position } from './source-position.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 
 /** Variables with values, and variables that receive secrets. */
 export interface Given {
   readonly values: Map<string, string>;
   readonly secrets: SecretReference[];
+  /** Of settings: where each stands, in the order of the file. */
+  readonly nodes: WrittenSetting[];
+}
+
+/** A setting, by its name in the file. */
+export interface WrittenSetting {
+  readonly name: string;
+  readonly at: Position;
 }
 
 /** Each of them carries the whole value with it, so their number is limited. */
@@ -54,7 +63,7 @@ export function readEncoded(
 
 /** Reads a map of settings. */
 export function readSettings(reader: DocumentReader, node: YamlNode | undefined, step: string): Given {
-  const given: Given = { values: new Map(), secrets: [] };
+  const given: Given = { values: new Map(), secrets: [], nodes: [] };
   for (const [name, { key, value }] of reader.fields(node, `"settings" of step "${step}"`) ?? [])
     readSetting(reader, given, name, key, value);
   return given;
@@ -64,5 +73,8 @@ export function readSettings(reader: DocumentReader, node: YamlNode | undefined,
 export function readSetting(reader: DocumentReader, given: Given, name: string, key: YamlNode, value: YamlNode): void {
   const variable = settingVariable(reader, name);
   if (/[=\0]/.test(variable)) reader.add('environment.name', key, 'a setting has no usable name');
-  else readEncoded(reader, given, variable, value, `the setting "${name}"`);
+  else {
+    given.nodes.push({ name, at: reader.positionOf(key) });
+    readEncoded(reader, given, variable, value, `the setting "${name}"`);
+  }
 }

@@ -1,28 +1,40 @@
+import type { BuildPlugin } from '../core/plan.ts';
+
 /** Images of checkouts that run natively: the checkout is ours whatever image names it (pipelines.md 8a). */
 const clonePlugins: ReadonlySet<string> = new Set(['drone/git', 'plugins/git', 'woodpeckerci/plugin-git']);
 
-/** Images that build images: they need a builder, and a container of a job has none (pipelines.md 8a). */
-const builderPlugins: ReadonlySet<string> = new Set([
-  'banzaicloud/drone-kaniko',
-  'plugins/acr',
-  'plugins/docker',
-  'plugins/ecr',
-  'plugins/gar',
-  'plugins/gcr',
-  'plugins/heroku',
-  'plugins/kaniko',
-  'plugins/kaniko-ecr',
-  'plugins/kaniko-gcr',
-  'woodpeckerci/plugin-docker-buildx',
-  'woodpeckerci/plugin-kaniko',
+/** Images that build images: the builder does it, by the settings of each (pipelines.md 8a). */
+const buildPlugins: ReadonlyMap<string, BuildPlugin> = new Map([
+  ['plugins/docker', 'docker'],
+  ['plugins/ecr', 'ecr'],
+  ['plugins/gcr', 'gcr'],
+  ['plugins/gar', 'gar'],
+  ['plugins/acr', 'acr'],
+  ['plugins/kaniko', 'kaniko'],
+  ['plugins/kaniko-ecr', 'ecr'],
+  ['plugins/kaniko-gcr', 'gcr'],
+  ['banzaicloud/drone-kaniko', 'kaniko-script'],
+  ['drone-kaniko', 'kaniko-script'],
+  ['woodpeckerci/plugin-kaniko', 'kaniko-script'],
+  ['woodpeckerci/plugin-docker-buildx', 'buildx'],
 ]);
+
+/** Builds for a platform of its own that no builder of ours pushes to. */
+const foreignBuilders: ReadonlySet<string> = new Set(['plugins/heroku']);
 
 export function isClonePlugin(image: string): boolean {
   return clonePlugins.has(repositoryOf(image));
 }
 
-export function isBuilderPlugin(image: string): boolean {
-  return builderPlugins.has(repositoryOf(image));
+/** Whose settings a step with this image has, when the image is one that builds images. */
+export function buildPluginOf(image: string): BuildPlugin | undefined {
+  const repository = repositoryOf(image);
+  return buildPlugins.get(repository) ?? (/\/drone-kaniko$/.test(repository) ? 'kaniko-script' : undefined);
+}
+
+/** An image that builds images, and that nothing here does natively: as a plain container it would fail after minutes. */
+export function isForeignBuilder(image: string): boolean {
+  return foreignBuilders.has(repositoryOf(image));
 }
 
 /** The image's name without tag, digest and the public registry's host. */

@@ -28,8 +28,6 @@ export interface BuilderProbe {
 }
 
 export interface BuildSpec {
-  /** Unique per attempt, safe as a file name. */
-  readonly id: string;
   /** Text of the Dockerfile; `dockerfilePath` is how messages call it. */
   readonly dockerfile: string;
   readonly dockerfilePath: string;
@@ -46,8 +44,9 @@ export interface BuildSpec {
   readonly ignoresCache: boolean;
   /** How the images of FROM are fetched. */
   readonly pull: PullPolicy;
-  /** What a written image name means; absent or `undefined` = itself. */
-  readonly rewrite?: ((reference: string) => string | undefined) | undefined;
+  /** What a written image name means, and the logins for that alone; absent or `undefined` = itself. */
+  readonly rewrite?: ((reference: string) => RewrittenBase | undefined) | undefined;
+  /** For images of FROM, and for pushes. */
   readonly credentials: readonly RegistryCredentials[];
   /** For `RUN --mount=type=secret,id=…`: in no layer, no history and no cache. */
   readonly secrets: Readonly<Record<string, string>>;
@@ -58,6 +57,11 @@ export interface BuildSpec {
   /** Whole lines for the step's log; while the promise is pending nothing more is read. */
   readonly onLine: (line: string) => void | Promise<void>;
   readonly signal: AbortSignal;
+}
+
+export interface RewrittenBase {
+  readonly reference: string;
+  readonly credentials: readonly RegistryCredentials[];
 }
 
 export type BuildResult =

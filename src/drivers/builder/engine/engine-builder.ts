@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { GantryError } from '../../../core/errors.ts';
 import type { ComposedImages } from '../../../core/image.ts';
 import type { Clock } from '../../../lib/clock.ts';
@@ -109,11 +109,8 @@ class EngineBuilder implements Builder {
         kind: 'failed',
         message: `Cannot build for ${spec.platform}: the builder makes images for ${own} only`,
       };
-    // A name that nobody else uses: what is called otherwise might be replaced meanwhile.
-    const id = createHash('sha256')
-      .update(`${spec.id} ${this.#options.clock.now().getTime()}`)
-      .digest('hex')
-      .slice(0, 20);
+    // A name that nobody else uses, or could guess: what is called otherwise might be replaced meanwhile.
+    const id = randomBytes(12).toString('hex');
     const made: string[] = [];
     try {
       const dockerfile = await prepareDockerfile(spec, {

@@ -84,11 +84,15 @@ async function bring(
   spec: BuildSpec,
   { client, id, images, onTag }: Preparation,
 ): Promise<string> {
-  const meant = spec.rewrite?.(reference) ?? reference;
+  const rewritten = spec.rewrite?.(reference);
+  const meant = rewritten?.reference ?? reference;
   if (meant !== reference) await spec.onLine(`image ${reference} → ${meant}`);
+  // Names of what other builds and steps are made of: none of a file's.
+  if (/^gantry\.local\//i.test(meant))
+    throw new GantryError('IMAGE_NOT_FOUND', `Cannot build on ${reference}: there is no such registry`);
   const image = await images.provide(meant, {
     pull: spec.pull,
-    credentials: spec.credentials,
+    credentials: rewritten ? [...rewritten.credentials, ...spec.credentials] : spec.credentials,
     progress: (line) => void spec.onLine(line),
   });
   spec.signal.throwIfAborted();

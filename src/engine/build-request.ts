@@ -1,0 +1,332 @@
+import type { RegistryCredentials } from '../core/image.ts';
+import type { BuildPlan, BuildPlugin } from '../core/plan.ts';
+import { autoTags } from './build-tags.ts';
+
+/** What a build step asks of the builder, once its secrets are known. */
+export interface BuildRequest {
+  /** Relative to the workspace; some plugins look for it in the context as well. */
+  readonly dockerfile: string;
+  readonly looksInContext: boolean;
+  readonly context: string;
+  readonly target?: string;
+  readonly args: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly platforms: readonly string[];
+  readonly cacheFrom: readonly string[];
+  readonly ignoresCache: boolean;
+  readonly pullsAlways: boolean;
+  /** Hosts that are asked for the images of Docker's registry instead of it: the first. */
+  readonly mirrors: readonly string[];
+  readonly credentials: readonly RegistryCredentials[];
+  /** By their id. */
+  readonly secrets: Readonly<Record<string, string>>;
+  /** Full names, with registry and tag; empty = nothing is pushed. */
+  readonly push: readonly string[];
+  /** Lines for the log: settings that change nothing here. */
+  readonly remarks: readonly string[];
+}
+
+export type BuildReading =
+  | { readonly kind: 'build'; readonly request: BuildRequest }
+  /** There is nothing to do, says the sentence, and the step has passed. */
+  | { readonly kind: 'nothing'; readonly why: string }
+  | { readonly kind: 'refused'; readonly message: string };
+
+/** A value that is wrong; its message is for the step's log. */
+class BuildFault extends Error {
+  override readonly name = 'BuildFault';
+}
+
+const dockerHub = 'docker.io';
+
+/** Registry and path of plugins that put their registry before the name themselves. */
+const joinsRegistry: Readonly<Partial<Record<BuildPlugin, 'always' | 'missing'>>> = {
+  acr: 'missing',
+  ecr: 'missing',
+  gar: 'missing',
+  gcr: 'missing',
+  gantry: 'missing',
+  'kaniko-script': 'always',
+};
+
+const labelsItself: ReadonlySet<BuildPlugin> = new Set(['docker', 'ecr', 'gcr', 'gar', 'acr']);
+
+/**
+ * Reads the variables of a build step as its plugin would (pipelines.md 8a). `variables` holds its settings as `PLUGIN_…`
+ * with their secrets; `tagsFile` is what the file `.tags` of the workspace says, which some pipelines write in a step
+ * before. `now` is for the label that says when.
+ */
+export function readBuildRequest(
+  plan: BuildPlan,
+  variables: Readonly<Record<string, string>>,
+  { tagsFile, now }: { readonly tagsFile: string | undefined; readonly now: Date },
+): BuildReading {
+  try {
+    return read(plan, variables, tagsFile, now);
+  } catch (error) {
+    if (error instanceof BuildFault) return { kind: 'refused', message: error.message };
+    throw error;
+  }
+}
+
+function read(
+  plan: BuildPlan,
+  variables: Readonly<Record<string, string>>,
+  tagsFile: string | undefined,
+  now: Date,
+): BuildReading {
+  const { plugin } = plan;
+  const settings = new Settings(variables);
+  const isDryRun = settings.isOn('DRY_RUN') || settings.isOn('NO_PUSH');
+  let tags: readonly string[] = firstOf(settings.list('TAGS'), settings.list('TAG'), listOf(tagsFile ?? ''), [
+    'latest',
+  ]);
+  if (settings.isOn('AUTO_TAG') || settings.isOn('DEFAULT_TAGS')) {
+    const suffix = settings.text('AUTO_TAG_SUFFIX', 'DEFAULT_SUFFIX') ?? '';
+    const auto = autoTags(plan.ref, plan.defaultBranch, suffix);
+    if (auto.kind === 'not-built')
+      return {
+        kind: 'nothing',
+        why: `Nothing is built for ${plan.ref}: with "auto_tag" only the default branch and tags are`,
+      };
+    if (auto.kind === 'no-version') throw new BuildFault(`Cannot tag the image: the tag "${auto.tag}" is no version`);
+    tags = auto.tags;
+  }
+  const registry = registryOf(settings, plugin);
+  const names = settings.list('REPO').map((repo) => nameOf(repo, registry, settings, plugin));
+  if (names.length === 0 && !isDryRun && plugin !== 'gantry' && plugin !== 'kaniko-script')
+    throw new BuildFault('Cannot push the image: "repo" names no repository');
+  const push = isDryRun ? [] : names.flatMap((name) => tags.map((tag) => withTag(name, tag)));
+  return {
+    kind: 'build',
+    request: {
+      dockerfile: settings.text('DOCKERFILE') ?? 'Dockerfile',
+      looksInContext: plugin === 'kaniko' || plugin === 'kaniko-script',
+      context: settings.text('CONTEXT') ?? '.',
+      ...optional('target', settings.text('TARGET')),
+      args: argsOf(settings),
+      labels: { ...(labelsItself.has(plugin) ? ownLabels(plan, settings, now) : {}), ...labelsOf(settings) },
+      platforms: firstOf(settings.list('PLATFORMS'), settings.list('PLATFORM')),
+      cacheFrom: cacheFromOf(settings),
+      ignoresCache: settings.isOn('NO_CACHE'),
+      pullsAlways: plugin !== 'gantry' && (settings.isOn('PULL_IMAGE') || settings.text('PULL_IMAGE') === undefined),
+      mirrors: settings.list('MIRROR').map((mirror) => hostOf(mirror)),
+      credentials: credentialsOf(settings, registry, plugin),
+      secrets: secretsOf(settings, variables),
+      push,
+      remarks: remarksOf(settings),
+    },
+  };
+}
+
+/** The variables of a step by the names of settings; a text that is empty counts as absent. */
+class Settings {
+  readonly variables: Readonly<Record<string, string>>;
+
+  constructor(variables: Readonly<Record<string, string>>) {
+    this.variables = variables;
+  }
+
+  /** The first that is set. */
+  text(...names: readonly string[]): string | undefined {
+    return this.variable(...names.map((name) => `PLUGIN_${name}`));
+  }
+
+  variable(...names: readonly string[]): string | undefined {
+    for (const name of names) {
+      const value = Object.hasOwn(this.variables, name) ? this.variables[name]!.trim() : '';
+      if (value !== '') return value;
+    }
+    return undefined;
+  }
+
+  list(name: string): readonly string[] {
+    return listOf(this.text(name) ?? '');
+  }
+
+  isOn(name: string): boolean {
+    return /^(?:true|1|t)$/i.test(this.text(name) ?? '');
+  }
+
+  /** `NAME=value` in a list, or a map: both forms occur. A name alone has no value. */
+  pairs(name: string): readonly (readonly [string, string | undefined])[] {
+    const text = this.text(name) ?? '';
+    const map = jsonOf(text);
+    if (typeof map === 'object' && map !== null && !Array.isArray(map))
+      return Object.entries(map).map(([key, value]) => [
+        key,
+        typeof value === 'string' ? value : JSON.stringify(value),
+      ]);
+    return listOf(text).map((item) => {
+      const at = item.indexOf('=');
+      return at < 0 ? [item, undefined] : [item.slice(0, at).trim(), item.slice(at + 1)];
+    });
+  }
+}
+
+function listOf(text: string): readonly string[] {
+  const list = text.startsWith('[') ? jsonOf(text) : undefined;
+  const items = Array.isArray(list) ? list.map(String) : text.split(/[,\n]/);
+  return items.map((item) => item.trim()).filter((item) => item !== '');
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function firstOf(...lists: readonly (readonly string[])[]): readonly string[] {
+  return lists.find((list) => list.length > 0) ?? [];
+}
+
+function optional<Name extends string>(name: Name, value: string | undefined): { [key in Name]?: string } {
+  return value === undefined ? {} : ({ [name]: value } as { [key in Name]: string });
+}
+
+/** Host and path of an address such as `https://index.docker.io/v1/`. */
+function hostOf(address: string): string {
+  const host = address
+    .replace(/^[a-z]+:\/\//i, '')
+    .replace(/\/v[12]\/?$/, '')
+    .replace(/\/+$/, '');
+  return /^(?:index|registry-1)\.docker\.io$/.test(host) ? dockerHub : host;
+}
+
+function registryOf(settings: Settings, plugin: BuildPlugin): string {
+  const written = settings.text('REGISTRY') ?? settings.variable('DOCKER_REGISTRY');
+  if (written !== undefined) return hostOf(written);
+  if (plugin === 'gcr') return 'gcr.io';
+  const location = settings.text('LOCATION');
+  return plugin === 'gar' && location !== undefined ? `${location}-docker.pkg.dev` : dockerHub;
+}
+
+/** The full name of a repository, always with its registry. */
+function nameOf(repo: string, registry: string, settings: Settings, plugin: BuildPlugin): string {
+  const cleaned = repo.replace(/^[a-z]+:\/\//i, '').replace(/\/+$/, '');
+  const join = joinsRegistry[plugin] ?? (plugin === 'kaniko' && settings.isOn('EXPAND_REPO') ? 'missing' : undefined);
+  const isThere = cleaned === registry || cleaned.startsWith(`${registry}/`);
+  const hasHost = /^(?:[^/]*[.:][^/]*|localhost)\//.test(cleaned);
+  const isJoined = join === 'always' || (join === 'missing' && !isThere && !(plugin === 'gantry' && hasHost));
+  const name = isJoined && !(join === 'always' && isThere) ? `${registry}/${cleaned}` : cleaned;
+  const first = name.split('/')[0]!;
+  const full = /[.:]/.test(first) || first === 'localhost' ? name : `${dockerHub}/${name}`;
+  if (full.length > 400 || !/^[\w.-]+(?::\d+)?(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+(?::[\w][\w.-]{0,127})?$/.test(full))
+    throw new BuildFault(
+      `Cannot push the image: "${repo}" is no name of a repository (lower case, with "/" between its parts)`,
+    );
+  return full;
+}
+
+/** A repository that has a tag itself keeps it. */
+function withTag(name: string, tag: string): string {
+  if (/:[^/:]+$/.test(name.slice(name.indexOf('/')))) return name;
+  if (!/^\w[\w.-]{0,127}$/.test(tag))
+    throw new BuildFault(`Cannot tag the image: "${tag.slice(0, 140)}" is no tag (letters, digits, "_", "." and "-")`);
+  return `${name}:${tag}`;
+}
+
+/** A name without a value takes that of the step's variable. */
+function argsOf(settings: Settings): Record<string, string> {
+  const args: Record<string, string> = {};
+  for (const setting of ['BUILD_ARGS', 'ARGS'])
+    for (const [name, value = settings.variable(name)] of settings.pairs(setting))
+      if (name !== '' && value !== undefined) args[name] = value;
+  for (const name of settings.list('BUILD_ARGS_FROM_ENV')) {
+    const value = settings.variables[name];
+    if (value !== undefined) args[name] = value;
+  }
+  return args;
+}
+
+function labelsOf(settings: Settings): Record<string, string> {
+  const labels: Record<string, string> = {};
+  for (const setting of ['LABELS', 'CUSTOM_LABELS'])
+    for (const [name, value = ''] of settings.pairs(setting)) if (name !== '') labels[name] = value;
+  for (const [name, value = ''] of settings.pairs('LABEL_SCHEMA'))
+    if (name !== '') labels[`org.opencontainers.image.${name}`] = value;
+  return labels;
+}
+
+function ownLabels(plan: BuildPlan, settings: Settings, now: Date): Record<string, string> {
+  if (settings.text('AUTO_LABEL') !== undefined && !settings.isOn('AUTO_LABEL')) return {};
+  return {
+    'org.opencontainers.image.created': now.toISOString(),
+    'org.opencontainers.image.revision': plan.revision,
+    'org.opencontainers.image.source': plan.source,
+    'org.opencontainers.image.url': plan.link,
+  };
+}
+
+/** `type=registry,ref=…` is buildx's way to name an image; other kinds of caches are not of an engine. */
+function cacheFromOf(settings: Settings): readonly string[] {
+  const text = settings.text('CACHE_FROM') ?? '';
+  const references = [...text.matchAll(/\bref=([^,\s"\]]+)/g)].map((found) => found[1]!);
+  return [...(references.length > 0 ? references : listOf(text)), ...settings.list('CACHE_IMAGES')].filter(
+    (name) => !name.includes('='),
+  );
+}
+
+function credentialsOf(settings: Settings, registry: string, plugin: BuildPlugin): readonly RegistryCredentials[] {
+  const logins: RegistryCredentials[] = [];
+  const key = settings.text('JSON_KEY') ?? settings.variable('GCR_JSON_KEY', 'GAR_JSON_KEY', 'GOOGLE_CREDENTIALS');
+  const username = settings.text('USERNAME') ?? settings.variable('DOCKER_USERNAME', 'SERVICE_PRINCIPAL_CLIENT_ID');
+  const password = settings.text('PASSWORD') ?? settings.variable('DOCKER_PASSWORD', 'SERVICE_PRINCIPAL_CLIENT_SECRET');
+  if (username !== undefined && password !== undefined) logins.push({ registry, username, password });
+  else if (key !== undefined && (plugin === 'gcr' || plugin === 'gar' || plugin === 'kaniko'))
+    logins.push({ registry, username: '_json_key', password: key.startsWith('{') ? key : decoded(key) });
+  const list = jsonOf(settings.text('LOGINS') ?? '');
+  for (const each of Array.isArray(list) ? (list as readonly unknown[]) : []) {
+    if (typeof each !== 'object' || each === null)
+      throw new BuildFault('Cannot log in: "logins" must be a list of maps');
+    const { registry: at = dockerHub, username: name, password: word } = each as Record<string, unknown>;
+    if (typeof at !== 'string' || typeof name !== 'string' || typeof word !== 'string')
+      throw new BuildFault('Cannot log in: each of "logins" needs "registry", "username" and "password"');
+    logins.push({ registry: hostOf(at), username: name, password: word });
+  }
+  return logins;
+}
+
+function decoded(text: string): string {
+  const plain = Buffer.from(text, 'base64').toString('utf8');
+  return plain.startsWith('{') ? plain : text;
+}
+
+/** `id=NAME`, `id=…,env=NAME`, or (`.gantry.yml`) a map of values. */
+function secretsOf(settings: Settings, variables: Readonly<Record<string, string>>): Record<string, string> {
+  const secrets: Record<string, string> = {};
+  const map = jsonOf(settings.text('SECRETS') ?? '');
+  if (typeof map === 'object' && map !== null && !Array.isArray(map)) {
+    for (const [id, value] of Object.entries(map)) secrets[id] = String(value);
+  } else
+    for (const text of [settings.text('SECRETS'), settings.text('SECRET')])
+      for (const found of (text ?? '').matchAll(/\bid=([^,\s"]+),(env|src|source)=([^,\s"]+)/g)) {
+        if (found[2] !== 'env')
+          throw new BuildFault(
+            `Cannot give the secret "${found[1]}" to the build: a file is not read for that, name a variable: "id=${found[1]},env=NAME"`,
+          );
+        const value = variables[found[3]!];
+        if (value === undefined)
+          throw new BuildFault(
+            `Cannot give the secret "${found[1]}" to the build: the step has no variable ${found[3]}`,
+          );
+        secrets[found[1]!] = value;
+      }
+  for (const [id, name = id] of settings.pairs('SECRETS_FROM_ENV')) {
+    const value = variables[name];
+    if (value === undefined)
+      throw new BuildFault(`Cannot give the secret "${id}" to the build: the step has no variable ${name}`);
+    secrets[id] = value;
+  }
+  return secrets;
+}
+
+function remarksOf(settings: Settings): readonly string[] {
+  return settings.isOn('INSECURE')
+    ? [
+        '"insecure": whether a registry may be spoken to without TLS is for the container engine to say (its "insecure-registries")',
+      ]
+    : [];
+}
