@@ -1,6 +1,7 @@
 import { dialectRules } from './dialect-rules.ts';
 import { type EnvironmentFacts, platformOf } from './environment-facts.ts';
 import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
+import { onceFor } from './once-for.ts';
 import type { Variables } from './substitute.ts';
 
 /** What Drone 0.8 says of the build before where there is none. */
@@ -25,7 +26,7 @@ const previousBuild = {
 };
 
 /** The variables of Drone 0.8, of both families (pipelines.md 12.1); none of a step. */
-export function drone08Variables(facts: EnvironmentFacts): Variables {
+export const drone08Variables = onceFor((facts: EnvironmentFacts): Variables => {
   const { event, project, pipeline, instanceUrl } = facts;
   const { message, tag, pullRequestNumber, refspec } = eventText(event);
   const slug = slugOf(project);
@@ -105,20 +106,12 @@ export function drone08Variables(facts: EnvironmentFacts): Variables {
     DRONE_DEPLOY_TO: target,
     DRONE_PREV_COMMIT_SHA: event.before,
   };
-}
+});
 
 /** Values that the system does not write over those of a step (pipelines.md 12.1). */
 const weakValues: ReadonlySet<string> = new Set(['', '0', 'false']);
 
-/** A step's environment: the system's variables win over the step's own, unless they say nothing. */
-export function drone08StepEnvironment(
-  own: Variables,
-  system: Variables,
-  workspaceFolder: string,
-  settings: Variables,
-): Record<string, string> {
-  const merged: Record<string, string> = { ...own };
-  for (const [name, value] of Object.entries(system))
-    if (!weakValues.has(value) || !Object.hasOwn(merged, name)) merged[name] = value;
-  return { ...merged, CI_WORKSPACE: workspaceFolder, DRONE_WORKSPACE: workspaceFolder, ...settings };
+/** Whether a value of the system's does not take the place of a step's own. */
+export function saysNothing(value: string): boolean {
+  return weakValues.has(value);
 }

@@ -5,36 +5,36 @@ import { onceFor } from './once-for.ts';
 import type { Variables } from './substitute.ts';
 
 /**
- * The variables of Woodpecker, of all versions at once (pipelines.md 12.3). Empty ones are left out, as the newest
- * version does.
+ * The variables of Woodpecker, of all versions at once (pipelines.md 12.3), but for those of a workflow. Empty ones are
+ * left out, as the newest version does.
  */
-export function woodpeckerVariables(facts: EnvironmentFacts, workflow: WorkflowIdentity): Variables {
-  return withoutEmpty({
-    ...systemVariables(facts),
-    ...repositoryVariables(facts),
-    ...pipelineVariables(facts, workflow),
-    ...commitVariables(facts),
-    ...olderNames(facts),
-  });
-}
-
-/** The same and those that plugins written for Drone look for (pipelines.md 12.4): what a step has, and `${…}` has not. */
-export function woodpeckerStepVariables(facts: EnvironmentFacts, workflow: WorkflowIdentity): Variables {
-  return stepVariablesOf(facts)(workflow);
-}
-
-/** Steps of one workflow share them. */
-const stepVariablesOf = onceFor((facts: EnvironmentFacts) =>
-  onceFor(
-    (workflow: WorkflowIdentity): Variables => ({
-      ...woodpeckerVariables(facts, workflow),
-      ...withoutEmpty(droneNames(facts)),
-    }),
-  ),
+export const woodpeckerVariables = onceFor(
+  (facts: EnvironmentFacts): Variables =>
+    withoutEmpty(
+      systemVariables(facts),
+      repositoryVariables(facts),
+      pipelineVariables(facts),
+      commitVariables(facts),
+      olderNames(facts),
+    ),
 );
 
-function withoutEmpty(variables: Variables): Variables {
-  return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''));
+/** The same and those that plugins written for Drone look for (pipelines.md 12.4): what a step has, and `${…}` has not. */
+export const woodpeckerStepVariables = onceFor(
+  (facts: EnvironmentFacts): Variables => withoutEmpty(woodpeckerVariables(facts), droneNames(facts)),
+);
+
+/** What its workflow adds to them. */
+export function workflowVariables({ name, number }: WorkflowIdentity): Variables {
+  return { ...(name === '' ? {} : { CI_WORKFLOW_NAME: name }), CI_WORKFLOW_NUMBER: String(number) };
+}
+
+/** The variables of several groups that have a value; no group names one of another. */
+function withoutEmpty(...groups: readonly Variables[]): Variables {
+  const variables: Record<string, string> = {};
+  for (const group of groups)
+    for (const name of Object.keys(group)) if (group[name] !== '') variables[name] = group[name]!;
+  return variables;
 }
 
 function wordOf({ event }: EnvironmentFacts): string {
@@ -82,7 +82,7 @@ function repositoryVariables({ project }: EnvironmentFacts): Variables {
   };
 }
 
-function pipelineVariables(facts: EnvironmentFacts, workflow: WorkflowIdentity): Variables {
+function pipelineVariables(facts: EnvironmentFacts): Variables {
   const { event, pipeline } = facts;
   const paths = event.changedPaths ?? [];
   return {
@@ -95,8 +95,6 @@ function pipelineVariables(facts: EnvironmentFacts, workflow: WorkflowIdentity):
     CI_PIPELINE_CREATED: unixSeconds(pipeline.createdAt),
     CI_PIPELINE_AUTHOR: event.personName,
     CI_PIPELINE_FILES: paths.length > 500 ? '' : JSON.stringify(paths),
-    CI_WORKFLOW_NAME: workflow.name,
-    CI_WORKFLOW_NUMBER: String(workflow.number),
   };
 }
 

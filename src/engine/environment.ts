@@ -1,8 +1,8 @@
 import type { Dialect } from '../core/plan.ts';
 import { dialectRules } from './dialect-rules.ts';
-import { drone08StepEnvironment, drone08Variables } from './environment-drone08.ts';
+import { drone08Variables, saysNothing } from './environment-drone08.ts';
 import type { EnvironmentFacts, WorkflowIdentity } from './environment-facts.ts';
-import { woodpeckerStepVariables, woodpeckerVariables } from './environment-woodpecker.ts';
+import { woodpeckerStepVariables, woodpeckerVariables, workflowVariables } from './environment-woodpecker.ts';
 import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
 import { onceFor } from './once-for.ts';
 import type { Variables } from './substitute.ts';
@@ -41,17 +41,20 @@ export function substitutionVariables(
     case 'drone08':
       return {
         ...drone08Variables(facts),
-        ...gantryVariables(facts, workflow),
+        ...gantryVariables(facts),
+        GANTRY_WORKFLOW: workflow.name,
         ...facts.event.parameters,
         ...workflow.matrix,
       };
     case 'woodpecker':
       return {
-        ...woodpeckerVariables(facts, workflow),
+        ...woodpeckerVariables(facts),
+        ...workflowVariables(workflow),
         // Known only later, and so as good as nothing here, as upstream has it.
         CI_STEP_NUMBER: '0',
         CI_PIPELINE_FILES: '[]',
-        ...gantryVariables(facts, workflow),
+        ...gantryVariables(facts),
+        GANTRY_WORKFLOW: workflow.name,
         ...facts.event.parameters,
         ...workflow.matrix,
       };
@@ -65,14 +68,19 @@ export function substitutionVariables(
         ...repositoryVariables(facts),
         ...buildVariables(facts),
         ...stageVariables(facts, workflow),
-        ...gantryVariables(facts, workflow),
+        ...gantryVariables(facts),
+        GANTRY_WORKFLOW: workflow.name,
       };
   }
 }
 
 /** What an expression of `evaluate` can name (pipelines.md 11.4). */
 export function expressionVariables(facts: EnvironmentFacts, workflow: WorkflowIdentity): Variables {
-  return { ...substitutionVariables(facts, 'woodpecker', workflow), ...woodpeckerVariables(facts, workflow) };
+  return {
+    ...substitutionVariables(facts, 'woodpecker', workflow),
+    ...woodpeckerVariables(facts),
+    ...workflowVariables(workflow),
+  };
 }
 
 /** What the environment of a step is made of, beside what the event gives. */
@@ -86,74 +94,201 @@ export interface StepEnvironmentParts {
   };
 }
 
+/** What the steps of a pipeline share: `WorkflowPlan` holds it once, and a step only what it has over it. */
+export interface SharedEnvironment {
+  /** Of every step. */
+  readonly ofSteps: Variables;
+  /** Of steps that are an image alone, below all others. */
+  readonly ofPlugins: Variables;
+}
+
+/** Where facts of an event stand beside what a file says of the same name. */
+interface FactLayers {
+  /** A step's own settings and variables win over these; what is given to all steps does not. */
+  readonly weak: Variables;
+  /** Nobody can override these. */
+  readonly strong: Variables;
+}
+
+const noVariables: Variables = {};
+
+const factLayers: Readonly<Record<Dialect, (facts: EnvironmentFacts) => FactLayers>> = {
+  drone08: onceFor((facts: EnvironmentFacts) => ({ weak: drone08Variables(facts), strong: gantryVariables(facts) })),
+  drone1: onceFor(droneLayers),
+  gantry: onceFor(droneLayers),
+  woodpecker: onceFor((facts: EnvironmentFacts) => ({
+    weak: { ...woodpeckerStepVariables(facts), ...gantryVariables(facts) },
+    strong: noVariables,
+  })),
+};
+
+function droneLayers(facts: EnvironmentFacts): FactLayers {
+  return {
+    weak: { ...systemVariables(facts), ...repositoryVariables(facts), ...gitVariables(facts) },
+    strong: { ...buildVariables(facts), ...gantryVariables(facts) },
+  };
+}
+
+const sharedOf: Readonly<Record<Dialect, (facts: EnvironmentFacts) => SharedEnvironment>> = {
+  drone08: onceFor((facts: EnvironmentFacts) => shared(facts, 'drone08')),
+  drone1: onceFor((facts: EnvironmentFacts) => shared(facts, 'drone1')),
+  gantry: onceFor((facts: EnvironmentFacts) => shared(facts, 'gantry')),
+  woodpecker: onceFor((facts: EnvironmentFacts) => shared(facts, 'woodpecker')),
+};
+
+/** The same object for every step and workflow of a pipeline. */
+export function sharedEnvironment(facts: EnvironmentFacts, dialect: Dialect): SharedEnvironment {
+  return sharedOf[dialect](facts);
+}
+
+function shared(facts: EnvironmentFacts, dialect: Dialect): SharedEnvironment {
+  const { weak, strong } = factLayers[dialect](facts);
+  const ofSteps: Record<string, string> = { ...facts.variables, ...weak, ...strong };
+  for (const name of executionVariables) delete ofSteps[name];
+  return {
+    ofSteps,
+    // Asked for by few: most steps have commands.
+    get ofPlugins() {
+      return dialect === 'woodpecker' ? noVariables : pluginVariables(facts);
+    },
+  };
+}
+
+const pluginVariables = onceFor((facts: EnvironmentFacts): Variables => {
+  const variables: Record<string, string> = { ...woodpeckerStepVariables(facts) };
+  for (const name of executionVariables) delete variables[name];
+  return variables;
+});
+
 /** The environment of one step, complete but for what `executionEnvironment` adds and for secrets. */
 export function stepEnvironment(
   facts: EnvironmentFacts,
   dialect: Dialect,
-  { workflow, step }: StepEnvironmentParts,
+  parts: StepEnvironmentParts,
 ): Record<string, string> {
-  const folder = workspaceFolder(workflow.workspace);
-  const ownNames = {
-    ...gantryVariables(facts, workflow),
-    GANTRY_STEP: step.name,
-    GANTRY_STEP_NUMBER: String(step.number),
-    GANTRY_WORKSPACE: folder,
+  const { ofSteps, ofPlugins } = sharedEnvironment(facts, dialect);
+  return {
+    ...(parts.step.isPlugin ? ofPlugins : {}),
+    ...ofSteps,
+    ...ownEnvironment(facts, dialect, parts),
   };
-  const plugin = step.isPlugin && dialect !== 'woodpecker' ? woodpeckerStepVariables(facts, workflow) : {};
-  let merged: Record<string, string>;
-  if (dialect === 'drone08') {
-    const own = { ...step.environment, ...facts.event.parameters, ...workflow.matrix };
-    merged = { ...plugin, ...drone08StepEnvironment(own, drone08Variables(facts), folder, step.settings), ...ownNames };
-  } else if (dialect === 'woodpecker')
-    merged = {
-      ...woodpeckerStepVariables(facts, workflow),
-      CI_STEP_NAME: step.name,
-      CI_STEP_NUMBER: String(step.number),
-      CI_STEP_URL: facts.pipeline.link,
-      CI_STEP_TYPE: step.isPlugin ? 'plugin' : 'commands',
-      CI_WORKSPACE: folder,
-      DRONE_STEP_NUMBER: String(step.number),
-      ...ownNames,
-      ...facts.event.parameters,
-      ...workflow.matrix,
-      ...step.environment,
-      ...step.settings,
-    };
-  else merged = { ...plugin, ...drone1Environment(facts, workflow, step, ownNames) };
-  merged = { ...facts.variables, ...merged };
-  for (const name of executionVariables) delete merged[name];
-  return merged;
 }
 
-/**
- * Low to high: given parameters, the pipeline's own, what describes system, repository, build and stage, the step's own,
- * and once more build, stage and step, which nobody can override (pipelines.md 10.7).
- */
-function drone1Environment(
+/** What a step has over `sharedEnvironment`. */
+export function ownEnvironment(
   facts: EnvironmentFacts,
-  workflow: StepEnvironmentParts['workflow'],
-  step: StepEnvironmentParts['step'],
-  ownNames: Variables,
+  dialect: Dialect,
+  { workflow, step }: StepEnvironmentParts,
 ): Record<string, string> {
-  return {
-    ...facts.event.parameters,
-    ...workflow.environment,
-    ...workflow.matrix,
-    ...systemVariables(facts),
-    ...repositoryVariables(facts),
-    ...gitVariables(facts),
-    ...(workflow.type === 'exec' ? execVariables : {}),
-    DRONE_WORKSPACE: workspaceFolder(workflow.workspace),
-    DRONE_WORKSPACE_BASE: workflow.workspace.base,
-    DRONE_WORKSPACE_PATH: workflow.workspace.path,
-    ...step.environment,
-    ...step.settings,
-    ...buildVariables(facts),
-    ...stageVariables(facts, workflow),
-    DRONE_STEP_NAME: step.name,
-    DRONE_STEP_NUMBER: String(step.number),
-    ...ownNames,
-  };
+  const own = new OwnEnvironment(factLayers[dialect](facts));
+  const folder = workspaceFolder(workflow.workspace);
+  const number = String(step.number);
+  const plugin = step.isPlugin && dialect !== 'woodpecker' ? sharedEnvironment(facts, dialect).ofPlugins : undefined;
+  if (plugin) {
+    // The weakest names of a plugin are still above those of the project.
+    if (facts.variables) own.keepAbove(facts.variables, plugin);
+    own.force(workflowVariables(workflow));
+  }
+  switch (dialect) {
+    case 'drone08':
+      own.addOfDrone08(step.environment);
+      own.addOfDrone08(facts.event.parameters);
+      own.addOfDrone08(workflow.matrix);
+      own.set('CI_WORKSPACE', folder);
+      own.set('DRONE_WORKSPACE', folder);
+      own.add(step.settings);
+      break;
+    case 'woodpecker':
+      own.force(workflowVariables(workflow));
+      own.set('CI_STEP_NAME', step.name);
+      own.set('CI_STEP_NUMBER', number);
+      own.set('CI_STEP_URL', facts.pipeline.link);
+      own.set('CI_STEP_TYPE', step.isPlugin ? 'plugin' : 'commands');
+      own.set('CI_WORKSPACE', folder);
+      own.set('DRONE_STEP_NUMBER', number);
+      own.nameStep(workflow, step.name, number, folder);
+      own.add(facts.event.parameters);
+      own.add(workflow.matrix);
+      own.add(step.environment);
+      own.add(step.settings);
+      return own.values;
+    default:
+      // Low to high: what is given to all steps, the step's own, and what nobody can override (pipelines.md 10.7).
+      own.addBelowFacts(facts.event.parameters);
+      own.addBelowFacts(workflow.environment);
+      own.addBelowFacts(workflow.matrix);
+      if (workflow.type === 'exec') own.force(execVariables);
+      own.set('DRONE_WORKSPACE', folder);
+      own.set('DRONE_WORKSPACE_BASE', workflow.workspace.base);
+      own.set('DRONE_WORKSPACE_PATH', workflow.workspace.path);
+      own.add(step.environment);
+      own.add(step.settings);
+      own.force(stageVariables(facts, workflow));
+      own.set('DRONE_STEP_NAME', step.name);
+      own.set('DRONE_STEP_NUMBER', number);
+  }
+  own.nameStep(workflow, step.name, number, folder);
+  return own.values;
+}
+
+/** What a step has over the facts that it shares, as it is put together from low to high. */
+class OwnEnvironment {
+  readonly values: Record<string, string> = {};
+  readonly #facts: FactLayers;
+
+  constructor(facts: FactLayers) {
+    this.#facts = facts;
+  }
+
+  set(name: string, value: string): void {
+    this.values[name] = value;
+  }
+
+  force(variables: Variables): void {
+    for (const name of Object.keys(variables)) this.#own(name, variables[name]!);
+  }
+
+  /** What a step says for itself. */
+  add(variables: Variables): void {
+    for (const name of Object.keys(variables))
+      if (!Object.hasOwn(this.#facts.strong, name)) this.#own(name, variables[name]!);
+  }
+
+  /** What is said for all steps. */
+  addBelowFacts(variables: Variables): void {
+    for (const name of Object.keys(variables))
+      if (!Object.hasOwn(this.#facts.weak, name) && !Object.hasOwn(this.#facts.strong, name))
+        this.#own(name, variables[name]!);
+  }
+
+  /** The system's variables win over a step's own, unless they say nothing. */
+  addOfDrone08(variables: Variables): void {
+    const { weak, strong } = this.#facts;
+    for (const name of Object.keys(variables)) {
+      if (Object.hasOwn(strong, name)) continue;
+      if (!Object.hasOwn(weak, name) || saysNothing(weak[name]!)) this.#own(name, variables[name]!);
+    }
+  }
+
+  /** Those of `variables` that are among `others` and no facts, with the values that they have there. */
+  keepAbove(variables: Variables, others: Variables): void {
+    for (const name of Object.keys(variables))
+      if (Object.hasOwn(others, name)) this.addBelowFacts({ [name]: others[name]! });
+  }
+
+  nameStep(workflow: WorkflowIdentity, step: string, number: string, folder: string): void {
+    this.values['GANTRY_WORKFLOW'] = workflow.name;
+    this.values['GANTRY_STEP'] = step;
+    this.values['GANTRY_STEP_NUMBER'] = number;
+    this.values['GANTRY_WORKSPACE'] = folder;
+  }
+
+  #own(name: string, value: string): void {
+    if (executionNames.has(name)) return;
+    // A name like any other, and to be assigned like none.
+    if (name === '__proto__') Object.defineProperty(this.values, name, { value, enumerable: true, configurable: true });
+    else this.values[name] = value;
+  }
 }
 
 /** What a runner of `type: exec` adds (pipelines.md 10.3): the home is that of the image. */
@@ -285,39 +420,37 @@ const gitVariables = onceFor(({ event, instanceUrl }: EnvironmentFacts): Record<
 });
 
 /** The same facts under Gantry's own names. */
-function gantryVariables(
-  { event, project, pipeline, instanceUrl }: EnvironmentFacts,
-  workflow: WorkflowIdentity,
-): Record<string, string> {
-  const { message, tag } = eventText(event);
-  return {
-    GANTRY: 'true',
-    GANTRY_URL: instanceUrl,
-    GANTRY_REPO: slugOf(project),
-    GANTRY_REPO_OWNER: project.owner,
-    GANTRY_REPO_NAME: project.name,
-    GANTRY_REPO_LINK: project.link,
-    GANTRY_CLONE_URL: project.cloneUrl,
-    GANTRY_DEFAULT_BRANCH: project.defaultBranch,
-    GANTRY_VISIBILITY: project.visibility,
-    GANTRY_EVENT: event.kind,
-    GANTRY_REF: event.ref,
-    GANTRY_BRANCH: tag === undefined ? event.branch : '',
-    ...(tag === undefined ? {} : { GANTRY_TAG: tag }),
-    GANTRY_COMMIT_SHA: event.commit,
-    GANTRY_COMMIT_BEFORE: event.before,
-    GANTRY_COMMIT_MESSAGE: message,
-    GANTRY_COMMIT_AUTHOR_NAME: event.authorName,
-    GANTRY_COMMIT_AUTHOR_EMAIL: event.authorEmail,
-    GANTRY_PERSON: event.personName,
-    GANTRY_PIPELINE_NUMBER: String(pipeline.number),
-    GANTRY_PIPELINE_LINK: pipeline.link,
-    GANTRY_PIPELINE_CREATED: unixSeconds(pipeline.createdAt),
-    GANTRY_WORKFLOW: workflow.name,
-    ...(event.target === undefined ? {} : { GANTRY_TARGET: event.target }),
-    ...(event.schedule === undefined ? {} : { GANTRY_CRON: event.schedule }),
-  };
-}
+const gantryVariables = onceFor(
+  ({ event, project, pipeline, instanceUrl }: EnvironmentFacts): Record<string, string> => {
+    const { message, tag } = eventText(event);
+    return {
+      GANTRY: 'true',
+      GANTRY_URL: instanceUrl,
+      GANTRY_REPO: slugOf(project),
+      GANTRY_REPO_OWNER: project.owner,
+      GANTRY_REPO_NAME: project.name,
+      GANTRY_REPO_LINK: project.link,
+      GANTRY_CLONE_URL: project.cloneUrl,
+      GANTRY_DEFAULT_BRANCH: project.defaultBranch,
+      GANTRY_VISIBILITY: project.visibility,
+      GANTRY_EVENT: event.kind,
+      GANTRY_REF: event.ref,
+      GANTRY_BRANCH: tag === undefined ? event.branch : '',
+      ...(tag === undefined ? {} : { GANTRY_TAG: tag }),
+      GANTRY_COMMIT_SHA: event.commit,
+      GANTRY_COMMIT_BEFORE: event.before,
+      GANTRY_COMMIT_MESSAGE: message,
+      GANTRY_COMMIT_AUTHOR_NAME: event.authorName,
+      GANTRY_COMMIT_AUTHOR_EMAIL: event.authorEmail,
+      GANTRY_PERSON: event.personName,
+      GANTRY_PIPELINE_NUMBER: String(pipeline.number),
+      GANTRY_PIPELINE_LINK: pipeline.link,
+      GANTRY_PIPELINE_CREATED: unixSeconds(pipeline.createdAt),
+      ...(event.target === undefined ? {} : { GANTRY_TARGET: event.target }),
+      ...(event.schedule === undefined ? {} : { GANTRY_CRON: event.schedule }),
+    };
+  },
+);
 
 /** Set when a step starts, and by nobody before: `executionEnvironment`. */
 export const executionVariables = [
@@ -352,6 +485,8 @@ export const executionVariables = [
   'GANTRY_WORKFLOW_STARTED',
   'GANTRY_STEP_STARTED',
 ] as const;
+
+export const executionNames: ReadonlySet<string> = new Set(executionVariables);
 
 /** Names that some other event sets: `${…}` on them is no slip, even where they are empty. */
 export const occasionalVariables: ReadonlySet<string> = new Set([

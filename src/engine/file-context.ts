@@ -1,10 +1,17 @@
 import type { DialectRules } from './dialect-rules.ts';
 import { DocumentReader } from './document-reader.ts';
-import { executionVariables, occasionalVariables, outsiderVariables } from './environment.ts';
+import { executionNames, occasionalVariables, outsiderVariables } from './environment.ts';
 import { LintReport } from './lint-report.ts';
 import { LineIndex, type Position } from './source-position.ts';
 import type { SourceDocument } from './split-documents.ts';
-import { type KeepExpression, type Substituted, SubstitutionError, substitute, type Variables } from './substitute.ts';
+import {
+  hasSubstitution,
+  type KeepExpression,
+  type Substituted,
+  SubstitutionError,
+  substitute,
+  type Variables,
+} from './substitute.ts';
 import { readYaml } from './yaml/read-yaml.ts';
 import { YamlError, type YamlNode } from './yaml/yaml-node.ts';
 
@@ -82,8 +89,12 @@ export class FileContext {
     }
   }
 
-  /** The document with its `${…}` replaced, or `undefined` with a finding; names that nobody knows are found as well. */
-  substituted(document: SourceDocument, variables: Variables): SubstitutedDocument | undefined {
+  /**
+   * The document with its `${…}` replaced, or `undefined` with a finding; names that nobody knows are found as well.
+   * `variablesOf` is asked only where there is something to replace.
+   */
+  substituted(document: SourceDocument, variablesOf: () => Variables): SubstitutedDocument | undefined {
+    const variables = hasSubstitution(document.text) ? variablesOf() : {};
     const result = this.#substituted(document, variables, (name, at) => {
       this.report.add(
         'substitution.unknown-name',
@@ -115,7 +126,7 @@ export class FileContext {
         keep: this.#keep,
         onVariable: ({ name, offset, hasDefault }) => {
           const at = this.positionOf(document.offset + offset);
-          if ((executionVariables as readonly string[]).includes(name)) {
+          if (executionNames.has(name)) {
             this.report.add(
               'substitution.frozen',
               at,

@@ -44,12 +44,13 @@ export function readJobs(
     file.report.add('file.empty', { line: 1, column: 1 }, 'the file has no pipeline');
     return [];
   }
-  const { sets, at } = readAxes(file, document);
+  const raw = hasMatrix(document.text) ? loaded(document.text, file) : undefined;
+  const { sets, at } = readAxes(file, document, raw);
   const workflows: WorkflowDraft[] = [];
-  let last: ReadText | undefined;
+  let last: LoadedText | undefined = raw && { text: document.text, root: raw };
   let [steps, textLength] = [0, 0];
   for (const axes of sets.length === 0 ? [{}] : sets) {
-    const read = readDocument(file, document, variablesOf(axes), last);
+    const read = readDocument(file, document, () => variablesOf(axes), last);
     if (!read) return [];
     last = read;
     textLength += read.text.length;
@@ -79,9 +80,12 @@ function refuseSteps({ reader, fields, root }: JobDocument, workflow: WorkflowDr
   reader.add('workflow.too-many', at, `a file may have ${maxStepsOfFile} steps, and this one has ${given}`);
 }
 
-interface ReadText {
+interface LoadedText {
   readonly text: string;
   readonly root: YamlNode;
+}
+
+interface ReadText extends LoadedText {
   readonly reader: DocumentReader;
 }
 
@@ -89,10 +93,10 @@ interface ReadText {
 function readDocument(
   file: FileContext,
   document: SourceDocument,
-  variables: Variables,
-  last: ReadText | undefined,
+  variablesOf: () => Variables,
+  last: LoadedText | undefined,
 ): ReadText | undefined {
-  const substituted = file.substituted(document, variables);
+  const substituted = file.substituted(document, variablesOf);
   if (!substituted) return undefined;
   const { text, locate } = substituted;
   const root = last?.text === text ? last.root : file.parsed(text, locate);
@@ -137,13 +141,19 @@ export function refuseKeys({ reader, fields }: JobDocument, known: ReadonlySet<s
   }
 }
 
+/** Whether a key of the raw text may be `matrix`: few files have it, and only for these that text is read as well. */
+function hasMatrix(text: string): boolean {
+  return text.includes('matrix') || /\\[xuU\r\n]/.test(text);
+}
+
 /** From the raw text: what `${…}` stands for depends on it. */
 function readAxes(
   file: FileContext,
   document: SourceDocument,
+  raw: YamlNode | undefined,
 ): { readonly sets: readonly Axes[]; readonly at: Position } {
   const locate: Locate = (offset) => file.positionOf(document.offset + offset);
-  const root = loaded(document.text, file) ?? loaded(matrixBlock(document.text) ?? '', file);
+  const root = raw ?? loaded(matrixBlock(document.text) ?? '', file);
   const entries = root?.kind === 'map' ? root.entries : [];
   const entry = entries.findLast(({ key }) => key.kind === 'scalar' && key.text === 'matrix');
   return { sets: entry ? readMatrix(file.readerAt(locate), entry) : [], at: locate(entry?.key.offset ?? 0) };

@@ -91,7 +91,7 @@ export function readDrone1(
     let textLength = 0;
     let last: ReadText = { text: document.text, root };
     for (const matrix of header.matrix.length === 0 ? [{}] : header.matrix) {
-      const read = readBody(file, document, header, variablesOf({ ...identity, matrix }, values), last);
+      const read = readBody(file, document, header, () => variablesOf({ ...identity, matrix }, values), last);
       if (!read) break;
       last = read;
       workflows.push({ ...read.body, dependsOn, matrix });
@@ -250,10 +250,10 @@ function readBody(
   file: FileContext,
   document: SourceDocument,
   header: WorkflowHeader,
-  variables: Variables,
+  variablesOf: () => Variables,
   last: ReadText,
 ): (ReadText & { readonly body: Omit<WorkflowDraft, 'dependsOn' | 'matrix'> }) | undefined {
-  const substituted = file.substituted(document, variables);
+  const substituted = file.substituted(document, variablesOf);
   if (!substituted) return undefined;
   const { text, locate } = substituted;
   // Most sets of a matrix, and most documents, change no more than a variable.

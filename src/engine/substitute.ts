@@ -47,12 +47,17 @@ export class SubstitutionError extends Error {
   }
 }
 
+/** Whether anything of a text may read otherwise once it is substituted. */
+export function hasSubstitution(text: string): boolean {
+  return /\$[{$]|\\[/\\]/.test(text);
+}
+
 /**
  * Replaces `${…}` in raw text, before it is YAML (pipelines.md 3). Only `${` begins a substitution; `$$`, `\/` and `\\`
  * are escapes. Throws `SubstitutionError`.
  */
 export function substitute(text: string, variables: Variables, options: SubstituteOptions): Substituted {
-  if (!/\$[{$]|\\[/\\]/.test(text)) return { text, sourceOffset: (offset) => offset };
+  if (!hasSubstitution(text)) return { text, sourceOffset: (offset) => offset };
   return new Substitution(text, variables, options).run();
 }
 
@@ -98,7 +103,12 @@ class Substitution {
       pieces.push(piece);
     };
 
-    while (this.#at < text.length) {
+    const special = /[$\\]/g;
+    while (true) {
+      special.lastIndex = this.#at;
+      const found = special.exec(text);
+      if (!found) break;
+      this.#at = found.index;
       const escaped = escapeAt(text, this.#at);
       if (escaped !== undefined) {
         push(text.slice(plainStart, this.#at), plainStart, false);

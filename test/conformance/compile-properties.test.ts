@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { environmentOfStep } from '../../src/core/plan.ts';
 import { traceRules } from '../../src/core/trace.ts';
 import { compilePipeline } from '../../src/engine/compile.ts';
 import type { CompileInput, CompileResult } from '../../src/engine/compile-input.ts';
@@ -288,8 +289,9 @@ function checkResult(result: CompileResult): void {
     checkGraph(workflow.steps);
     expect(workflow.steps.some((one) => one.kind === 'clone')).toBe(!workflow.clone.isDisabled);
     for (const one of workflow.steps) {
-      expect(Object.keys(one.environment).every((key) => key !== '' && !key.includes('='))).toBe(true);
-      expect(Object.values(one.environment).every((value) => typeof value === 'string' && !value.includes('\0'))).toBe(
+      const environment = environmentOfStep(workflow, one);
+      expect(Object.keys(environment).every((key) => key !== '' && !key.includes('='))).toBe(true);
+      expect(Object.values(environment).every((value) => typeof value === 'string' && !value.includes('\0'))).toBe(
         true,
       );
       expect([one.image, one.user, ...one.commands].some((text) => text?.includes('\0'))).toBe(false);

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Dialect, StepPlan, WorkflowPlan } from '../../src/core/plan.ts';
+import { type Dialect, environmentOfStep, type StepPlan, type WorkflowPlan } from '../../src/core/plan.ts';
 import { compilePipeline } from '../../src/engine/compile.ts';
 import type { CompileInput, CompileResult, CompileRules, EventFacts } from '../../src/engine/compile-input.ts';
 import { executionEnvironment } from '../../src/engine/execution-environment.ts';
@@ -98,6 +98,10 @@ function stepNamed(result: CompileResult, path: string): StepPlan {
   return step;
 }
 
+function environmentAt(result: CompileResult, path: string): Readonly<Record<string, string>> {
+  return environmentOfStep(workflowNamed(result, path.split('/')[0]!), stepNamed(result, path));
+}
+
 function check(scenario: Scenario): void {
   const wanted = scenario.expect;
   const result = compilePipeline(inputOf(scenario));
@@ -141,13 +145,13 @@ function check(scenario: Scenario): void {
     expect(workflowNamed(result, name).steps.map((step) => [step.name, ...step.dependsOn])).toEqual(order);
   }
   for (const [path, values] of Object.entries(wanted.env ?? {})) {
-    const { environment } = stepNamed(result, path);
+    const environment = environmentAt(result, path);
     for (const [variable, value] of Object.entries(values)) {
       expect(Object.hasOwn(environment, variable) ? environment[variable] : null, `${path} ${variable}`).toBe(value);
     }
   }
   for (const [path, names] of Object.entries(wanted.variables ?? {})) {
-    const planned = Object.keys(stepNamed(result, path).environment).filter((name) => !/^GANTRY(_|$)/.test(name));
+    const planned = Object.keys(environmentAt(result, path)).filter((name) => !/^GANTRY(_|$)/.test(name));
     expect([...planned, ...addedAtStart.filter((name) => names.includes(name))].toSorted()).toEqual(names);
   }
 }
