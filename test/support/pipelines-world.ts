@@ -7,6 +7,7 @@ import type { RegistryCredentials } from '../../src/core/image.ts';
 import type { Person } from '../../src/core/person.ts';
 import { isFinished, type Pipeline, type Step } from '../../src/core/pipeline.ts';
 import type { Project } from '../../src/core/project.ts';
+import type { RuntimePolicy } from '../../src/core/runtime-choice.ts';
 import type { SecretLimits } from '../../src/core/secret-record.ts';
 import type { SecretVault } from '../../src/core/secret-vault.ts';
 import type { UnitOfWork } from '../../src/core/unit-of-work.ts';
@@ -41,6 +42,8 @@ export class PipelinesWorld {
   /** Of those secrets that are not given to everybody. */
   readonly secretLimits = new Map<string, Partial<SecretLimits>>();
   readonly registries: RegistryCredentials[] = [];
+  /** What the installation says; may be changed. */
+  readonly installation: { runtime?: RuntimePolicy; privilegedImages?: readonly string[] } = {};
   readonly logs: FilesystemLogs;
   readonly compiled: string[] = [];
   /** What the compiler dies of. */
@@ -244,6 +247,7 @@ export class PipelinesWorld {
       registries: () => Promise.resolve(this.registries),
     };
     return pipelinesFeature({
+      installation: this.installation,
       unitOfWork,
       happenings: {
         subscribe: (listener) =>

@@ -1,4 +1,6 @@
 import { isFinished, type Outcome } from '../../src/core/pipeline.ts';
+import type { RunnerLabels } from '../../src/core/routing.ts';
+import type { RuntimeName } from '../../src/core/runtime-choice.ts';
 import { advance, type Effect, endedSteps, type Occurrence } from '../../src/engine/advance.ts';
 import { initialWorkflow, type WorkflowState } from '../../src/engine/advance-state.ts';
 import {
@@ -60,9 +62,13 @@ export class ScriptedRunner {
   readonly stale: ToRunner[] = [];
   readonly assigned: ClaimName[] = [];
   readonly assignments: Assignment[] = [];
+  /** Images that it was told to fetch for workflows that wait. */
+  readonly wishes: Extract<ToRunner, { type: 'fetch-images' }>[] = [];
   readonly #script: Script;
   #isDraining: boolean;
   #tellsOfDraining = false;
+  readonly #runtimes: readonly RuntimeName[];
+  readonly #labels: RunnerLabels;
   readonly #isHasty: boolean;
   readonly #waitsToRise: boolean;
   readonly #isSilent: boolean;
@@ -72,7 +78,7 @@ export class ScriptedRunner {
   readonly #jobs = new Map<string, Job>();
   readonly #watchers: (() => void)[] = [];
   #connection: Connection<ToServer, ToRunner> | undefined;
-  #isWelcome = false;
+  isWelcome = false;
   #requests = 0;
   isAlive = true;
 
@@ -83,6 +89,9 @@ export class ScriptedRunner {
       slots?: number;
       script?: Script;
       isDraining?: boolean;
+      /** What it says that it runs steps on; whatever it is, they follow the script. */
+      runtimes?: readonly RuntimeName[];
+      labels?: RunnerLabels;
       /** A runner with a mistake: it opens the gate without being told that the start is recorded. */
       isHasty?: boolean;
       /** What runs beside the others is up only when the test says so. */
@@ -99,6 +108,8 @@ export class ScriptedRunner {
     this.slots = options.slots ?? 10;
     this.#script = options.script ?? (() => passed);
     this.#isDraining = options.isDraining ?? false;
+    this.#runtimes = options.runtimes ?? ['scripted'];
+    this.#labels = options.labels ?? { known: {}, own: {} };
     this.#isHasty = options.isHasty ?? false;
     this.#waitsToRise = options.waitsToRise ?? false;
     this.#isSilent = options.isSilent ?? false;
@@ -139,7 +150,7 @@ export class ScriptedRunner {
 
   connect(connection: Connection<ToServer, ToRunner>): void {
     this.#connection = connection;
-    this.#isWelcome = false;
+    this.isWelcome = false;
     connection.onMessage((message) => {
       if (this.isAlive && this.#connection === connection) this.#hear(message);
     });
@@ -153,8 +164,10 @@ export class ScriptedRunner {
       generation: this.generation,
       slots: this.slots,
       ...(this.#tellsOfDraining ? { isDraining: true } : {}),
-      labels: {},
-      runtime: 'scripted',
+      labels: this.#labels.known,
+      ownLabels: this.#labels.own,
+      runtime: this.#runtimes[0] ?? 'scripted',
+      runtimes: this.#runtimes,
       holds: this.holds,
     });
   }
@@ -218,18 +231,21 @@ export class ScriptedRunner {
 
   #send(message: ToServer, payload?: Buffer): void {
     // Until it is welcome everything waits: what is unanswered is said again then, in its order.
-    if (this.isAlive && this.#isWelcome) this.#connection?.send(message, payload);
+    if (this.isAlive && this.isWelcome) this.#connection?.send(message, payload);
   }
 
   #hear(message: ToRunner): void {
     switch (message.type) {
       case 'welcome':
-        this.#isWelcome = true;
+        this.isWelcome = true;
         for (const claim of message.disowned) this.#jobs.delete(keyOf(claim));
         for (const job of this.#jobs.values()) this.#resend(job);
         break;
       case 'assign':
         this.#take(message, message.assignment);
+        break;
+      case 'fetch-images':
+        this.wishes.push(message);
         break;
       case 'started':
         this.#onStarted(message);

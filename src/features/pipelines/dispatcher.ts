@@ -109,7 +109,7 @@ export class Dispatcher {
 
   /** What a workflow asks of a runner that no connected one has; `undefined` when it does not wait for that. */
   unmet(workflow: OpenWorkflow): string | undefined {
-    return this.#placement.isUnplaced(workflow) ? this.#placement.unmet(workflow) : undefined;
+    return this.#placement.awaited(workflow);
   }
 
   /**

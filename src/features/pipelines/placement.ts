@@ -19,7 +19,8 @@ export interface MissingRuntime extends Readonly<Record<string, string>> {
  */
 export class Placement {
   readonly #sessions: ReadonlyMap<string, RunnerSession>;
-  readonly #unplaced = new Set<OpenWorkflow>();
+  /** With what they ask for that nobody had when it was looked at; `undefined` for those that lack a runtime. */
+  readonly #unplaced = new Map<OpenWorkflow, string | undefined>();
 
   constructor(sessions: ReadonlyMap<string, RunnerSession>) {
     this.#sessions = sessions;
@@ -44,14 +45,15 @@ export class Placement {
     for (const workflow of waiting) {
       if (!workflow.plan.runtime && !workflow.plan.routing) continue;
       if (present.some((session) => this.fits(session, workflow))) continue;
-      this.#unplaced.add(workflow);
+      this.#unplaced.set(workflow, this.unmet(workflow));
       apart.push(workflow);
     }
     return apart;
   }
 
-  isUnplaced(workflow: OpenWorkflow): boolean {
-    return this.#unplaced.has(workflow);
+  /** What a workflow that was set apart waits for. */
+  awaited(workflow: OpenWorkflow): string | undefined {
+    return this.#unplaced.get(workflow);
   }
 
   forget(workflow: OpenWorkflow): void {
@@ -60,7 +62,7 @@ export class Placement {
 
   /** Those that were kept, and are no longer. */
   takeUnplaced(): readonly OpenWorkflow[] {
-    const all = [...this.#unplaced];
+    const all = [...this.#unplaced.keys()];
     this.#unplaced.clear();
     return all;
   }
