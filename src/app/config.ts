@@ -151,6 +151,18 @@ export const configRows = {
     description:
       'What steps run on: sandbox, docker, podman, or scripted for demonstrations, where nothing is really run; auto for the sandbox and, for work that may not run in it, a container engine where there is one.',
   }),
+  builder: row({
+    variable: 'GANTRY_BUILDER',
+    type: z
+      .string()
+      .regex(
+        /^(?:auto|none|unix:\/\/\/.+|tcp:\/\/.+|https?:\/\/.+)$/,
+        'write auto, none or the address of a Docker Engine',
+      ),
+    fallback: 'auto',
+    description:
+      'What builds images: the address of a Docker Engine, auto for that of GANTRY_DOCKER_HOST where its socket is there, or none.',
+  }),
   dockerHost: row({
     variable: 'GANTRY_DOCKER_HOST',
     type: text,

@@ -5,6 +5,7 @@ import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { ownIdentity } from '../lib/process-identity.ts';
 import { formatSize } from '../lib/size.ts';
+import { builderSettings, probeBuilder } from './builder.ts';
 import type { Config } from './config.ts';
 import type { Examination } from './examination.ts';
 import { examineNetwork } from './examine-network.ts';
@@ -25,6 +26,7 @@ export async function doctor(
     await diskSpace(config.dataFolder),
     ...(await examineNetwork(config)),
     ...(await runtime(config, environment)),
+    ...(await builder(config, environment)),
   ];
 }
 
@@ -92,5 +94,34 @@ function describeRuntime({ name, isOffered, probe }: ExaminedRuntime): readonly 
       finding: `${name}: ${isUsable ? 'usable' : isOffered ? 'not usable' : 'not offered'}${lacks}`,
     },
     ...findings.map((finding): Examination => ({ subject: 'runtime', verdict: isUsable ? 'warning' : bad, finding })),
+  ];
+}
+
+/** One that nobody asked for may be absent: most projects build no images. */
+async function builder(
+  config: Config,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<readonly Examination[]> {
+  const settings = builderSettings(config, environment);
+  const isNamed = config.builder !== 'auto';
+  if (!settings)
+    return [
+      {
+        subject: 'builder',
+        verdict: isNamed || config.runtime === 'scripted' ? 'ok' : 'warning',
+        finding: isNamed
+          ? 'none: GANTRY_BUILDER says so, and steps that build images fail'
+          : `none: no Docker Engine listens at ${config.dockerHost}, and steps that build images fail (set GANTRY_BUILDER)`,
+      },
+    ];
+  const { findings, isUsable, platforms } = await probeBuilder(settings, { clock: systemClock, logger: silentLogger });
+  return [
+    {
+      subject: 'builder',
+      verdict: isUsable ? 'ok' : isNamed ? 'failed' : 'warning',
+      finding: isUsable
+        ? `BuildKit of the Docker Engine at ${settings.engine}, for ${platforms.join(', ')}`
+        : findings.join('; '),
+    },
   ];
 }

@@ -13,6 +13,7 @@ import { jsonLogger } from '../lib/logger.ts';
 import { ownIdentity } from '../lib/process-identity.ts';
 import { systemTimers } from '../lib/timers.ts';
 import { startRunner } from '../runner/runner.ts';
+import { builderAddress, builderSettings, openBuilder } from './builder.ts';
 import type { Config } from './config.ts';
 import { ExecDesk, type ExecListener } from './exec-desk.ts';
 import { type ExecEvent, localInput } from './exec-event.ts';
@@ -67,7 +68,12 @@ export async function prepareExec(request: ExecRequest): Promise<PreparedExec> {
       secretNames: request.secretNames,
       stepTimeoutMs: config.stepTimeout,
       // Whoever runs it here may do with this machine what they like.
-      rules: { runtime: runtimePolicy(config), trusts: hostTrusts, privilegedImages: config.privilegedImages },
+      rules: {
+        runtime: runtimePolicy(config),
+        trusts: hostTrusts,
+        privilegedImages: config.privilegedImages,
+        hasNoBuilder: builderAddress(config) === undefined,
+      },
     });
     return { snapshot, input, result: await localCompiler().compile(input) };
   } catch (error) {
@@ -162,6 +168,7 @@ export async function runExec(request: RunExecRequest): Promise<ExecRun> {
     slots: config.slots,
     runnerId: 'exec',
     generation: `${identity.pid}.${identity.startTicks}.${identity.bootId}`,
+    build: await openBuilder(builderSettings(own, environment), { clock, logger }),
     stepLimits: { memoryBytes: config.stepMemory, pids: config.stepPids, diskBytes: config.stepDisk },
     serviceReadyLimitMs: config.serviceReadyLimit,
     alwaysMasked: settings.flatMap((each) => (each.kind === 'scripted' ? [] : secretsOf(each.network))),

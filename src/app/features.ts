@@ -27,6 +27,7 @@ import type { Logger } from '../lib/logger.ts';
 import { systemTimers } from '../lib/timers.ts';
 import { housekeeping } from '../server/housekeeping.ts';
 import type { Store } from '../store/open-store.ts';
+import { builderAddress } from './builder.ts';
 import type { Config } from './config.ts';
 import { readNetworkFile } from './network-file.ts';
 import { rootFolder } from './root-folder.ts';
@@ -83,7 +84,11 @@ export function createFeatures(deps: {
     clock,
     logger: logger('pipelines'),
     publicUrl: () => publicUrl,
-    installation: { runtime: runtimePolicy(config), privilegedImages: config.privilegedImages },
+    installation: {
+      runtime: runtimePolicy(config),
+      privilegedImages: config.privilegedImages,
+      hasNoBuilder: builderAddress(config) === undefined,
+    },
     config: {
       logLimitBytes: config.logLimit,
       runningStepsLimit: config.slots,

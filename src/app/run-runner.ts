@@ -9,6 +9,7 @@ import { ownIdentity, type ProcessIdentity } from '../lib/process-identity.ts';
 import { systemTimers } from '../lib/timers.ts';
 import { startHeartbeat } from '../runner/heartbeat.ts';
 import { type ServerConnection, startRunner } from '../runner/runner.ts';
+import { openBuilder } from './builder.ts';
 import { knownLabels } from './known-labels.ts';
 import type { RunnerRecord } from './runner-record.ts';
 import type { RunnerSettings } from './runner-settings.ts';
@@ -47,6 +48,7 @@ export async function runRunner(settings: RunnerSettings): Promise<void> {
     labels: { host: 'local', ...knownLabels() },
     ownLabels: settings.labels,
     stepLimits: settings.stepLimits,
+    build: await openBuilder(settings.builder, { clock: systemClock, logger }),
     serviceReadyLimitMs: settings.serviceReadyLimitMs,
     leaveAfterMs: settings.leaveAfterMs,
     alwaysMasked: settings.runtimes.flatMap((each) => (each.kind === 'scripted' ? [] : secretsOf(each.network))),

@@ -4,6 +4,7 @@ import type { RuntimePolicy } from '../core/runtime-choice.ts';
 import type { StepLimits } from '../drivers/runtime/runtime.ts';
 import type { CacheLimits } from '../drivers/runtime/sandbox/cache-store.ts';
 import type { LogLevel } from '../lib/logger.ts';
+import type { BuilderSettings } from './builder.ts';
 import type { Config } from './config.ts';
 import { type ImageSettings, imageSettings } from './images.ts';
 import { readOutwardSettings } from './outward-settings.ts';
@@ -25,6 +26,8 @@ export interface RunnerSettings {
   readonly leaveAfterMs: number;
   /** Labels that it was given. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Absent = it cannot build images. */
+  readonly builder?: BuilderSettings | undefined;
   /** All that it may offer; of several, those that this host has. */
   readonly runtimes: readonly RuntimeSettings[];
 }

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, existsSync, openSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isAlive } from '../lib/process-identity.ts';
+import { builderSettings } from './builder.ts';
 import type { Config } from './config.ts';
 import { processVariables } from './outward-settings.ts';
 import { openRunnerFolder, type RunnerFolder } from './runner-folder.ts';
@@ -85,6 +86,7 @@ export function newRunnerSettings(options: Omit<EnsureRunnerOptions, 'onExit'>):
     serviceReadyLimitMs: config.serviceReadyLimit,
     leaveAfterMs,
     labels: config.runnerLabels,
+    builder: builderSettings(config, environment),
     runtimes: runtimeSettings(config, environment, folder),
   };
   const build = createHash('sha256')

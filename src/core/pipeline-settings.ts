@@ -27,6 +27,8 @@ export interface PipelineSettings {
   readonly usesTargetFile: boolean;
   /** Pipeline files have to carry the project's signature, or their pipelines wait for an approval. */
   readonly requiresSignature: boolean;
+  /** Plugins that build images run as containers, which need `privileged`, and not natively; absent = natively. */
+  readonly runsBuildersAsContainers?: boolean | undefined;
   /** What of their hosts its steps may have. Only administrators of the site say so; absent = nothing. */
   readonly trusts?: readonly HostTrust[] | undefined;
   /** Pipelines run in a container engine only. Only administrators of the site say so. */

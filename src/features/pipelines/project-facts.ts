@@ -9,6 +9,8 @@ export interface InstallationRules {
   readonly runtime?: RuntimePolicy | undefined;
   /** Images that may run privileged in trusted projects. */
   readonly privilegedImages?: readonly string[] | undefined;
+  /** There is nothing to build images with. */
+  readonly hasNoBuilder?: boolean | undefined;
 }
 
 /** What a pipeline file is read with as the settings of its project now are. `instanceUrl` has no slash at its end. */
@@ -16,7 +18,7 @@ export function projectFacts(
   project: Project,
   instanceUrl: string,
   variables: Readonly<Record<string, string>>,
-  { runtime, privilegedImages }: InstallationRules = {},
+  { runtime, privilegedImages, hasNoBuilder }: InstallationRules = {},
 ): PipelineFacts {
   const link = `${instanceUrl}/${projectSlug(project)}`;
   return {
@@ -40,6 +42,8 @@ export function projectFacts(
       ...(project.pipelines.trusts?.length
         ? { trusts: project.pipelines.trusts, privilegedImages: privilegedImages ?? [] }
         : {}),
+      ...(project.pipelines.runsBuildersAsContainers ? { runsBuildersAsContainers: true } : {}),
+      ...(hasNoBuilder ? { hasNoBuilder } : {}),
       ...(project.pipelines.forbidsSandbox ? { forbidsSandbox: true } : {}),
       ...(project.pipelines.ignoresCaches ? { ignoresCaches: 'project' as const } : {}),
     },
