@@ -36,7 +36,6 @@ export const traceRules = [
   'event.webhook', // webhook
   'event.pull-request', // number, action, source, branch, target
   'event.fork-ignored', // source
-  'event.close-unknown', // path
   'event.target-file', // branch, commit
   'event.untrusted', // by, reason
   'event.parameters-default', // parameters

@@ -5,7 +5,14 @@ import type { TraceEntry, TraceRule } from '../core/trace.ts';
 import { chooseFiles } from './choose-files.ts';
 import { type CompileInput, type CompileResult, pipelineFilePaths } from './compile-input.ts';
 import { conditionValues } from './condition-values.ts';
-import { type ConditionFacts, type Conditions, findMismatch, type Mismatch, runOnOf } from './conditions.ts';
+import {
+  type ConditionFacts,
+  type Conditions,
+  findMismatch,
+  type Mismatch,
+  namingClosing,
+  runOnOf,
+} from './conditions.ts';
 import { type DialectRules, dialectRules } from './dialect-rules.ts';
 import {
   expressionVariables,
@@ -161,6 +168,18 @@ class Planning {
     return { name: draft.name, type: draft.type, number, dependsOn: [], matrix: draft.matrix };
   }
 
+  /** Judges what a workflow asks of the event. */
+  judgeTrigger(workflow: PlacedWorkflow): Judgement {
+    const { draft, file } = workflow;
+    const { kind, pullRequest } = this.input.event;
+    if (kind !== 'pull_request' || pullRequest?.action !== 'closed')
+      return this.judge(draft.trigger, this.factsOf(workflow), file, draft.line);
+    const trigger = namingClosing(draft.trigger);
+    const judged = this.judge(trigger, this.factsOf(workflow), file, draft.line);
+    if (trigger.alternatives.length > 0) return judged;
+    return { ...judged, mismatch: { key: 'event', pattern: 'pull_request_closed', value: 'closed' } };
+  }
+
   /** Judges conditions; an expression without an answer is found at its line, and then nothing is run. */
   judge(conditions: Conditions, facts: ConditionFacts, file: PipelineFileDraft, line: number): Judgement {
     try {
@@ -187,9 +206,8 @@ function planWorkflows(planning: Planning, files: readonly PipelineFileDraft[]):
   const matched = new Set<PlacedWorkflow>();
   const runOns = new Map<PlacedWorkflow, RunOn>();
   for (const workflow of placed) {
-    const { draft, file, name } = workflow;
-    const subject = { kind: 'workflow', workflow: name } as const;
-    const { mismatch, runOn } = planning.judge(draft.trigger, planning.factsOf(workflow), file, draft.line);
+    const subject = { kind: 'workflow', workflow: workflow.name } as const;
+    const { mismatch, runOn } = planning.judgeTrigger(workflow);
     runOns.set(workflow, runOn);
     if (mismatch) planning.trace.push({ subject, verdict: 'skipped', ...mismatchRule('trigger', mismatch) });
     else {

@@ -3,6 +3,18 @@ import type { ConditionFacts } from './conditions.ts';
 import type { DialectRules } from './dialect-rules.ts';
 import { platformOf } from './environment-facts.ts';
 
+/**
+ * Words for what happened. The end of a pull request is an event of its own in Woodpecker, and an action in Drone, whose
+ * files would not have been run by it at all.
+ */
+export function eventWordsOf(
+  { kind, pullRequest }: Pick<CompileInput['event'], 'kind' | 'pullRequest'>,
+  { dialect, eventWords }: DialectRules,
+): readonly [string, ...string[]] {
+  if (kind !== 'pull_request' || pullRequest?.action !== 'closed') return eventWords[kind];
+  return dialect === 'woodpecker' ? ['pull_request_closed'] : ['pull_request_closed', ...eventWords[kind]];
+}
+
 /** What `when` and `trigger` compare with. A push has no action, target or schedule: their value is empty. */
 export function conditionValues(
   input: Pick<CompileInput, 'event' | 'project' | 'instanceUrl' | 'architecture' | 'pipeline' | 'variables'>,
@@ -13,7 +25,7 @@ export function conditionValues(
   return {
     ...(dialect === 'woodpecker' && event.kind === 'tag' ? {} : { branch: [event.branch] }),
     ...(dialect === 'woodpecker' && event.kind !== 'cron' ? {} : { cron: [event.schedule ?? ''] }),
-    event: rules.eventWords[event.kind],
+    event: eventWordsOf(event, rules),
     action: [event.pullRequest?.action ?? ''],
     ref: [event.ref],
     repo: [`${project.owner}/${project.name}`],

@@ -154,6 +154,17 @@ function findPathMismatch(
   return undefined;
 }
 
+/** Those alternatives that ask for the end of a pull request by its name: nothing else is run by it (pipelines.md 7). */
+export function namingClosing({ alternatives }: Conditions): Conditions {
+  const names = (set: ConditionSet, key: ConditionKey, word: string): boolean =>
+    set.constraints.get(key)?.include.includes(word) === true;
+  return {
+    alternatives: alternatives.filter(
+      (set) => names(set, 'event', 'pull_request_closed') || names(set, 'action', 'closed'),
+    ),
+  };
+}
+
 /** When something runs, by the `status` of its conditions. */
 export function runOnOf(conditions: Conditions, facts: ConditionFacts, rules: DialectRules): RunOn {
   const onlySuccess = { success: true, failure: false };

@@ -1,3 +1,4 @@
+import { eventWordsOf } from './condition-values.ts';
 import { dialectRules } from './dialect-rules.ts';
 import { type EnvironmentFacts, platformOf, type WorkflowIdentity } from './environment-facts.ts';
 import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
@@ -38,7 +39,7 @@ function withoutEmpty(...groups: readonly Variables[]): Variables {
 }
 
 function wordOf({ event }: EnvironmentFacts): string {
-  return dialectRules.woodpecker.eventWords[event.kind][0];
+  return eventWordsOf(event, dialectRules.woodpecker)[0];
 }
 
 function systemVariables(facts: EnvironmentFacts): Variables {

@@ -53,6 +53,10 @@ const values = {
   from: 'npm-',
   nearest: 'npm-1',
   group: 'deploy',
+  action: 'synchronized',
+  source: 'mei/storefront',
+  target: 'main',
+  secrets: false,
 };
 
 describe('traceSentence', () => {

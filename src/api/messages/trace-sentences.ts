@@ -125,8 +125,6 @@ const en = {
     `Pull request #${v['number']} was ${v['action']}: ${v['source']}, branch ${q(v['branch'])}, for ${q(v['target'])}.`,
   'event.fork-ignored': (v) =>
     `Nothing ran: the settings of the project ignore pull requests from forks, and this one is from ${v['source']}.`,
-  'event.close-unknown': (v) =>
-    `Nothing ran: ${v['path']} is of a system in which the end of a pull request starts nothing.`,
   'event.target-file': (v) =>
     `The pipeline file is that of the target branch ${q(v['branch'])} (${String(v['commit']).slice(0, 8)}), as the settings of the project say.`,
   'event.untrusted': (v) =>
@@ -299,7 +297,6 @@ const zh = {
   'event.pull-request': (v) =>
     `合并请求 #${v['number']}（${pullRequestActionsZh[String(v['action'])] ?? v['action']}）：${v['source']} 的分支${z(v['branch'])}，目标为${z(v['target'])}。`,
   'event.fork-ignored': (v) => `没有运行：项目设置忽略来自派生仓库的合并请求，而这个来自 ${v['source']}。`,
-  'event.close-unknown': (v) => `没有运行：在 ${v['path']} 所属的系统中，合并请求关闭时不启动任何内容。`,
   'event.target-file': (v) =>
     `按项目设置，使用目标分支${z(v['branch'])}（${String(v['commit']).slice(0, 8)}）上的流水线文件。`,
   'event.untrusted': (v) =>
