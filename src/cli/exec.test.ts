@@ -338,11 +338,12 @@ steps:
     expect(stdout).not.toContain('\r');
   });
 
-  it('cancels at Ctrl-C: what runs is stopped, nothing else starts', async () => {
+  it('cancels at Ctrl-C: what runs is stopped, and nothing else starts but what runs after a cancel', async () => {
     const text = `kind: pipeline
 steps:
 - {name: long, image: x, commands: [ls], environment: {STEP_SLEEP: 1h}}
 - {name: next, image: x, commands: [ls], when: {status: [success, failure]}}
+- {name: clear, image: x, commands: [ls], when: {status: [cancelled]}}
 ---
 kind: pipeline
 name: later
@@ -367,6 +368,7 @@ steps:
     expect(endsOf(result)).toMatchObject({
       'default/long': 'cancelled',
       'default/next': 'cancelled',
+      'default/clear': 'passed',
       'later/s': 'cancelled',
     });
     expect(readFileSync(join(work, '.gantry.yml'), 'utf8')).toBe(text);

@@ -211,6 +211,14 @@ export class ChangeSet {
     this.settlePipeline(workflow.pipeline);
   }
 
+  /** Ends a workflow that nobody holds without a verdict: none of its steps runs. */
+  skip(workflow: OpenWorkflow, rule: TraceEntry['rule'], values: TraceEntry['values']): void {
+    this.trace(workflow, rule, 'skipped', values);
+    this.#skipOpenSteps(workflow, rule, values);
+    this.#moveTo(workflow, 'skipped');
+    this.settlePipeline(workflow.pipeline);
+  }
+
   /** Frees the workflows whose dependencies have ended, and says where the pipeline stands. */
   settlePipeline(pipeline: OpenPipeline): void {
     this.#touch(pipeline);

@@ -5,12 +5,14 @@ import type { Logger } from '../../lib/logger.ts';
 import { endDeclined } from './approvals/decide-approval.ts';
 import type { Engine } from './engine.ts';
 import type { EventPlanner } from './event-planner.ts';
+import type { Retries } from './retries.ts';
 
 /** Something that was not as it should be, and what was done about it. */
 export interface Finding {
   readonly kind:
     | 'declined-open'
     | 'event-without-plan'
+    | 'pipeline-not-retried'
     | 'pipeline-unknown'
     | 'runner-lost'
     | 'workflow-without-runner';
@@ -21,6 +23,7 @@ export interface ReconcileDeps {
   readonly store: UnitOfWork;
   readonly engine: Engine;
   readonly planner: EventPlanner;
+  readonly retries: Retries;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -29,6 +32,9 @@ export interface ReconcileDeps {
 const eventGraceMs = 5_000;
 
 const eventsAtOnce = 200;
+
+/** A pipeline that is to be run again is so by itself at its time. */
+const retryGraceMs = 5_000;
 
 /**
  * Looks for work that somebody lost hold of and moves it on; only ever forward. Finding nothing is the normal case.
@@ -47,6 +53,7 @@ export async function reconcile(
     ...(await loseOrphans(deps)),
     ...(await endRefused(deps)),
     ...(await planForgotten(deps, options)),
+    ...(await retryForgotten(deps, options)),
   );
   if (!options.isStarting)
     for (const { kind, message } of findings) logger.warn('Reconciliation found something', { kind, finding: message });
@@ -117,4 +124,13 @@ async function planForgotten(
       logger.error('An event could not be planned anew', { error, eventId: event.id });
     });
   return forgotten.map(({ id }) => ({ kind: 'event-without-plan', message: `Event ${id} had no plan and no trace` }));
+}
+
+async function retryForgotten(
+  { retries, clock }: ReconcileDeps,
+  { isStarting }: { readonly isStarting: boolean },
+): Promise<Finding[]> {
+  const by = new Date(clock.now().getTime() - (isStarting ? 0 : retryGraceMs));
+  const again = await retries.runDue(by);
+  return again.map((id) => ({ kind: 'pipeline-not-retried', message: `Pipeline ${id} was to run again and did not` }));
 }

@@ -58,22 +58,14 @@ async function writeNextAttempts(
     const workflows = await stores.pipelines.workflows(pipeline.id);
     if (workflows.length === 0)
       throw new GantryError('NOTHING_TO_RERUN', `${what}: its file did not compile, so that it has no workflow`);
-    // Whoever runs it again first: it is not run again by itself on top of that.
-    const isDue = await stores.pipelines.takeRetry(pipeline.id);
-    if (part.what === 'retry' && !isDue) throw new GantryError('NOTHING_TO_RERUN', `${what}: somebody else did`);
-    const retried = part.what === 'retry' ? await retriedOf(stores, workflows) : undefined;
-    const again = retried
-      ? withDependants(workflows, retried.names)
-      : choose(workflows, part as Exclude<RerunPart, { what: 'retry' }>, what);
+    const { again, entry, retried } = await chooseRerun(stores, { pipeline, workflows, part, by, what });
 
     const at = clock.now();
     const names = new Set(again.map(({ name }) => name));
     const happenings: Happening[] = [];
     for (const workflow of again) {
       const attempt = workflow.attempt + 1;
-      const isRetry = retried?.names.has(workflow.name) && workflow.status === 'infrastructure';
-      const retries = isRetry ? (workflow.retries ?? 0) + 1 : retried ? workflow.retries : 0;
-      const change = { ...nextAttempt(workflow, attempt, names, at), retries };
+      const change = { ...nextAttempt(workflow, attempt, names, at), retries: retriesAfter(workflow, retried) };
       await stores.pipelines.updateWorkflow(change);
       await stores.pipelines.createSteps({ ...workflow, attempt });
       happenings.push({
@@ -87,17 +79,6 @@ async function writeNextAttempts(
         attempt,
       });
     }
-    const kept = workflows.filter((workflow) => !again.includes(workflow));
-    const entry: TraceEntry = {
-      subject: { kind: 'event' },
-      verdict: 'noted',
-      ...(retried
-        ? { rule: 'pipeline.retried', values: { again: namesOf(again), step: retried.step, message: retried.message } }
-        : {
-            rule: 'pipeline.rerun',
-            values: { by, what: part.what, again: namesOf(again), kept: namesOf(kept) },
-          }),
-    };
     await stores.pipelines.addTrace(pipeline.id, [entry], at);
     await stores.pipelines.setStatus(pipeline.id, { status: 'running', finishedAt: null });
     happenings.push({
@@ -111,11 +92,63 @@ async function writeNextAttempts(
   });
 }
 
+interface Rerun {
+  readonly again: readonly Workflow[];
+  readonly entry: TraceEntry;
+  /** Ids of those that run again by themselves; absent when a person asked. */
+  readonly retried?: ReadonlySet<number>;
+}
+
+async function chooseRerun(
+  stores: Stores,
+  {
+    pipeline,
+    workflows,
+    part,
+    by,
+    what,
+  }: {
+    readonly pipeline: Pipeline;
+    readonly workflows: readonly Workflow[];
+    readonly part: RerunPart;
+    readonly by: string;
+    readonly what: string;
+  },
+): Promise<Rerun> {
+  const subject = { kind: 'event' } as const;
+  // Whoever runs it again first: it is not run again by itself on top of that.
+  const isDue = await stores.pipelines.takeRetry(pipeline.id);
+  if (part.what !== 'retry') {
+    const again = choose(workflows, part, what);
+    const kept = namesOf(workflows.filter((workflow) => !again.includes(workflow)));
+    const values = { by, what: part.what, again: namesOf(again), kept };
+    return { again, entry: { subject, rule: 'pipeline.rerun', verdict: 'noted', values } };
+  }
+  const { chosen, step, message } = await findRetried(stores, workflows);
+  const project = await stores.projects.find(pipeline.projectId);
+  if (!isDue || chosen.length === 0 || project?.archivedAt)
+    throw new GantryError('NOTHING_TO_RERUN', `${what}: nothing of it is to run again by itself`);
+  const again = withDependants(workflows, new Set(chosen.map(({ name }) => name)));
+  const entry: TraceEntry = {
+    subject,
+    rule: 'pipeline.retried',
+    verdict: 'noted',
+    values: { again: namesOf(again), step, message },
+  };
+  return { again, entry, retried: new Set(chosen.map(({ id }) => id)) };
+}
+
+/** A person's rerun begins to count anew; what only hangs on a retried one is not counted. */
+function retriesAfter({ id, retries = 0 }: Workflow, retried: Rerun['retried']): number {
+  if (!retried) return 0;
+  return retried.has(id) ? retries + 1 : retries;
+}
+
 /** Those that run again by themselves, and what happened to the first of them. */
-async function retriedOf(
+async function findRetried(
   stores: Stores,
   workflows: readonly Workflow[],
-): Promise<{ readonly names: Set<string>; readonly step: string; readonly message: string }> {
+): Promise<{ readonly chosen: readonly Workflow[]; readonly step: string; readonly message: string }> {
   const candidates = await Promise.all(
     workflows.map(async (workflow) => ({
       ...workflow,
@@ -126,7 +159,7 @@ async function retriedOf(
   const chosen = chooseRetries(candidates);
   const lost = chosen[0]?.steps.find(({ status }) => status === 'infrastructure');
   const message = lost?.outcome?.kind === 'infrastructure' ? lost.outcome.message : '';
-  return { names: new Set(chosen.map(({ name }) => name)), step: lost?.name ?? '', message };
+  return { chosen, step: lost?.name ?? '', message };
 }
 
 /** Whoever depends on one of these names, over however many others, comes in as well. */
