@@ -20,7 +20,7 @@ import { imagesAhead } from './images-ahead.ts';
 import { endForMissingSecret, needsSecrets } from './missing-secret.ts';
 import { mayStart, type OpenPipeline, type OpenStep, type OpenWorkflow, stateOf } from './open-pipelines.ts';
 import type { PipelineMasks } from './pipeline-masks.ts';
-import { endForMissingRuntime, Placement } from './placement.ts';
+import { endBeforeStart, Placement } from './placement.ts';
 import { reuseOfferOf } from './reuse-offer.ts';
 import { claimOf, type RunnerSession } from './runner-session.ts';
 import { startEnvironment } from './start-environment.ts';
@@ -378,7 +378,7 @@ export class Dispatcher {
       this.#placement.forget(workflow);
       const changes = this.#deps.record.changes();
       changes.trace(workflow, 'workflow.no-runtime', 'blocked', refused);
-      changes.apply(workflow, endForMissingRuntime(stateOf(workflow), refused));
+      changes.apply(workflow, endBeforeStart(stateOf(workflow), { rule: 'workflow.no-runtime', values: refused }));
       changes.settle(workflow);
       this.#deps.record.inBackground(this.#deps.record.commit(changes));
     }

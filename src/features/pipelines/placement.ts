@@ -99,17 +99,11 @@ function hasLabels({ labels }: RunnerSession, routing: OpenWorkflow['plan']['rou
   return routing === undefined || unmetRouting(routing, labels).length === 0;
 }
 
-/** How a workflow ends, before its first step, that may run on nothing that there is: nobody's verdict on its code. */
-export function endForMissingRuntime(state: WorkflowState, missing: MissingRuntime): WorkflowState {
-  return endBeforeStart(state, 'infrastructure', { rule: 'workflow.no-runtime', values: missing });
-}
-
-/** Ends every open step before its start: the first that counts as `status`, those after it as skipped. */
-export function endBeforeStart(
-  state: WorkflowState,
-  status: 'infrastructure' | 'skipped',
-  because: Pick<TraceEntry, 'rule' | 'values'>,
-): WorkflowState {
+/**
+ * How a workflow ends, before its first step, that nothing there is can run: as infrastructure, which is nobody's verdict on
+ * its code. The first step that counts carries the reason.
+ */
+export function endBeforeStart(state: WorkflowState, because: Pick<TraceEntry, 'rule' | 'values'>): WorkflowState {
   const { plan, steps } = state;
   const isOpen = (position: number): boolean => !isFinished(steps[position]!.status);
   const counting = plan.steps.findIndex(({ onFailure }, position) => onFailure === 'fail' && isOpen(position));
@@ -117,10 +111,10 @@ export function endBeforeStart(
   const end = (step: StepState, position: number): StepState => {
     if (isFinished(step.status)) return step;
     const subject = { kind: 'step', workflow: plan.name, step: plan.steps[position]!.name } as const;
-    const isCarrier = position === carrier && status === 'infrastructure';
+    const isCarrier = position === carrier;
     return {
       ...step,
-      status: isCarrier ? status : 'skipped',
+      status: isCarrier ? 'infrastructure' : 'skipped',
       reason: { subject, verdict: isCarrier ? 'failed' : 'skipped', ...because },
     };
   };

@@ -34,13 +34,11 @@ export async function endUnavailable({
       const values = { wanted, waitedMs: doesWait ? waitedMs : 0 };
       const changes = engine.changes();
       engine.dispatcher.withdraw(workflow);
-      changes.trace(workflow, 'workflow.unavailable', doesWait ? 'failed' : 'skipped', values);
-      const ended = endBeforeStart(stateOf(workflow), doesWait ? 'infrastructure' : 'skipped', {
-        rule: 'workflow.unavailable',
-        values,
-      });
-      changes.apply(workflow, ended);
-      changes.settle(workflow);
+      if (doesWait) {
+        changes.trace(workflow, 'workflow.unavailable', 'failed', values);
+        changes.apply(workflow, endBeforeStart(stateOf(workflow), { rule: 'workflow.unavailable', values }));
+        changes.settle(workflow);
+      } else changes.skip(workflow, 'workflow.unavailable', values);
       await engine.commit(changes);
     }
 }
