@@ -8,13 +8,7 @@ import type { BuildPlace } from '../runner/build-step.ts';
 import type { Config } from './config.ts';
 import { imageSettings } from './images.ts';
 import { readOutwardSettings } from './outward-settings.ts';
-import type { OutwardRuntimeSettings } from './runner-settings.ts';
-
-/** What builds images, and what that is told of the world outside. */
-export type BuilderSettings = OutwardRuntimeSettings & {
-  /** Address of a Docker Engine. */
-  readonly engine: string;
-};
+import type { BuilderSettings } from './runner-settings.ts';
 
 /** What builders take for the proxy by themselves, and keep out of images. */
 const proxyArguments = /^(?:https?|no)_proxy$/i;

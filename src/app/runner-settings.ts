@@ -4,7 +4,6 @@ import type { RuntimePolicy } from '../core/runtime-choice.ts';
 import type { StepLimits } from '../drivers/runtime/runtime.ts';
 import type { CacheLimits } from '../drivers/runtime/sandbox/cache-store.ts';
 import type { LogLevel } from '../lib/logger.ts';
-import type { BuilderSettings } from './builder.ts';
 import type { Config } from './config.ts';
 import { type ImageSettings, imageSettings } from './images.ts';
 import { readOutwardSettings } from './outward-settings.ts';
@@ -49,6 +48,12 @@ export type RuntimeSettings =
       readonly subnets: string;
       readonly privilegedImages: readonly string[];
     });
+
+/** What builds images, and what that is told of the world outside. */
+export type BuilderSettings = OutwardRuntimeSettings & {
+  /** Address of a Docker Engine. */
+  readonly engine: string;
+};
 
 /** What each runtime of real steps is told of the world outside. */
 export interface OutwardRuntimeSettings {
