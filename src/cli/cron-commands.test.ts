@@ -112,6 +112,18 @@ describe('gantry cron', () => {
     expect(none.stderr).toContain("gantry cron create NAME '0 2 * * *'");
   });
 
+  it('update changes what is given and nothing else', async () => {
+    const answers = { [`PATCH ${project}/crons/nightly`]: () => ({ ...cron, expression: '30 3 * * *' }) };
+    const words = ['cron', 'update', 'nightly', '30 3 * * *', '--branch', 'release', ...inProject];
+    const { code, stderr } = await gantry(answers, words);
+    expect([code, server?.requests.at(-1)?.body]).toEqual([0, { expression: '30 3 * * *', branch: 'release' }]);
+    expect(stderr).toContain('Cron nightly of shop/web changed');
+    expect(stderr).toContain('Sat 2999-03-02 02:00 (UTC+8)');
+    const nothing = await gantry(answers, ['cron', 'update', 'nightly', ...inProject], 'zh_CN.UTF-8');
+    expect([nothing.code, server?.requests]).toEqual([2, []]);
+    expect(nothing.stderr).toContain('没有选项说明要改什么');
+  });
+
   it('create sends zone and branch, and says when it will run', async () => {
     const answers = { [`POST ${project}/crons`]: () => cron };
     const words = ['cron', 'create', 'nightly', '0 2 * * *', '--zone', 'Asia/Shanghai', '--branch', 'main'];

@@ -150,7 +150,14 @@ async function loadCron(): Promise<readonly AddCommand[]> {
     import('./commands/cron-create.ts'),
     import('./commands/cron-change.ts'),
   ]);
-  return [list.addCronList, create.addCronCreate, change.addCronSwitch, change.addCronRun, change.addCronDelete];
+  return [
+    list.addCronList,
+    create.addCronCreate,
+    change.addCronUpdate,
+    change.addCronSwitch,
+    change.addCronRun,
+    change.addCronDelete,
+  ];
 }
 
 async function loadWebhook(): Promise<readonly AddCommand[]> {
@@ -162,6 +169,7 @@ async function loadWebhook(): Promise<readonly AddCommand[]> {
   return [
     list.addWebhookList,
     change.addWebhookCreate,
+    change.addWebhookUpdate,
     change.addWebhookDelete,
     deliveries.addWebhookTest,
     deliveries.addWebhookDeliveries,

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Client, ClientResult } from '../api/client.ts';
-import type { NewWebhookBody } from '../api/webhooks.ts';
+import type { NewWebhookBody, WebhookChangeBody } from '../api/webhooks.ts';
 import type { HolderParams } from './holder.ts';
 
 /** The operations on the webhooks of a project, or the same ones for an organisation. */
 export interface WebhookCalls {
   list(): Promise<ClientResult<'listWebhooks'>>;
   create(body: NewWebhookBody): Promise<ClientResult<'createWebhook'>>;
+  update(webhook: number, body: WebhookChangeBody): Promise<ClientResult<'updateWebhook'>>;
   remove(webhook: number): Promise<void>;
   test(webhook: number): Promise<ClientResult<'testWebhook'>>;
   deliveries(
@@ -23,6 +24,7 @@ export function webhookCalls(client: Client, holder: HolderParams): WebhookCalls
     return {
       list: () => client('listOrganisationWebhooks', { params }),
       create: (body) => client('createOrganisationWebhook', { params, body, idempotencyKey: randomUUID() }),
+      update: (webhook, body) => client('updateOrganisationWebhook', { params: { ...params, webhook }, body }),
       remove: (webhook) => client('removeOrganisationWebhook', { params: { ...params, webhook } }),
       test: (webhook) =>
         client('testOrganisationWebhook', { params: { ...params, webhook }, idempotencyKey: randomUUID() }),
@@ -41,6 +43,7 @@ export function webhookCalls(client: Client, holder: HolderParams): WebhookCalls
   return {
     list: () => client('listWebhooks', { params }),
     create: (body) => client('createWebhook', { params, body, idempotencyKey: randomUUID() }),
+    update: (webhook, body) => client('updateWebhook', { params: { ...params, webhook }, body }),
     remove: (webhook) => client('removeWebhook', { params: { ...params, webhook } }),
     test: (webhook) => client('testWebhook', { params: { ...params, webhook }, idempotencyKey: randomUUID() }),
     deliveries: (webhook, query) => client('listWebhookDeliveries', { params: { ...params, webhook }, query }),

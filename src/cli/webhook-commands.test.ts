@@ -76,6 +76,39 @@ async function gantry(answers: Readonly<Record<string, Answer>>, words: readonly
 }
 
 describe('gantry webhook', () => {
+  it('update changes what is given, and prints a new secret alone', async () => {
+    const answers = {
+      [`PATCH ${project}/webhooks/3`]: () => ({ ...webhook, secret: null }),
+      [`PATCH ${project}/incoming-webhooks/deploy`]: () => ({ ...incoming, secret: 'whsec_new' }),
+    };
+    const events = ['--event', 'push', '--event', 'tag'];
+    const out = await gantry(answers, ['update', '3', ...events, '--disable', ...inProject]);
+    expect([out.code, out.stdout, server?.requests.at(-1)?.body]).toEqual([
+      0,
+      '',
+      { events: ['push', 'tag'], isEnabled: false },
+    ]);
+    const words = ['update', '--incoming', 'deploy', '--renew-secret', '--parameter', 'V=$.v'];
+    const back = await gantry(answers, [...words, ...inProject]);
+    expect([back.code, back.stdout, server?.requests.at(-1)?.body]).toEqual([
+      0,
+      'whsec_new\n',
+      { renewSecret: true, parameters: { V: '$.v' } },
+    ]);
+  });
+
+  it.each([
+    [['3'], 'no option says what'],
+    [['3', '--enable', '--disable'], 'both on and off'],
+    [['3', '--branch', 'main'], '--branch'],
+    [['--incoming', 'deploy', '--to', 'https://example.org'], '--to'],
+    [['--incoming', 'deploy', '3', '--enable'], 'either an address or id'],
+  ])('update refuses %j', async (words, why) => {
+    const { code, stderr } = await gantry({}, ['update', ...words, ...inProject]);
+    expect([code, server?.requests]).toEqual([2, []]);
+    expect(stderr).toContain(why);
+  });
+
   it('list shows each with its state, and those that come in', async () => {
     const items = [
       webhook,

@@ -1,8 +1,41 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
+import { GantryError } from '../../core/errors.ts';
 import type { Cli } from '../cli.ts';
 import { addJson, addProject, type JsonOption, type ProjectOption } from '../options.ts';
 import { watchPipeline } from '../watch-pipeline.ts';
+
+interface CronUpdateOptions extends JsonOption, ProjectOption {
+  readonly zone?: string;
+  readonly branch?: string;
+  readonly name?: string;
+}
+
+/** `gantry cron update NAME [EXPRESSION]`: what is not given stays as it is. */
+export function addCronUpdate(parent: Command, cli: Cli): void {
+  const { texts, out } = cli;
+  addJson(addProject(parent.command('update <name> [expression]').description(texts.commands.cronUpdate), cli), cli)
+    .option('--zone <name>', texts.options.otherZone)
+    .option('--branch <name>', texts.options.otherBranch)
+    .option('--name <name>', texts.options.otherName)
+    .addHelpText('before', `${texts.examples}\n  gantry cron update nightly '30 3 * * *' --zone Asia/Shanghai\n`)
+    .action(async (name: string, expression: string | undefined, options: CronUpdateOptions) => {
+      const body = {
+        ...(expression !== undefined && { expression }),
+        ...(options.zone !== undefined && { timeZone: options.zone }),
+        ...(options.branch !== undefined && { branch: options.branch }),
+        ...(options.name !== undefined && { name: options.name }),
+      };
+      if (Object.keys(body).length === 0) throw new GantryError('USAGE_WRONG', texts.errors.nothingToChange);
+      const params = await cli.project(options.project);
+      const { client } = await cli.connect();
+      const cron = await client('updateCron', { params: { ...params, name }, body });
+      if (options.json !== undefined) return out.json(cron, options.json);
+      await out.note(texts.cronUpdated(cron.name, `${params.owner}/${params.project}`));
+      await out.note(`  ${cron.sentence} (${cron.timeZone})`);
+      if (cron.next) await out.note(`  ${texts.next}  ${cron.next.local}`);
+    });
+}
 
 /** `gantry cron enable NAME` and `gantry cron disable NAME` */
 export function addCronSwitch(parent: Command, cli: Cli): void {

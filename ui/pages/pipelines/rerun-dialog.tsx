@@ -92,7 +92,12 @@ export function RerunDialog({ name, pipeline, onClose }: Props) {
           spellCheck={false}
         />
       )}
-      {part === 'parameters' && <CheckField label={t.ignoresReuse} hint={t.ignoresReuseHint} name="ignoresReuse" />}
+      {part === 'parameters' && (
+        <>
+          <CheckField label={t.ignoresCaches} hint={t.ignoresCachesHint} name="ignoresCaches" />
+          <CheckField label={t.ignoresReuse} hint={t.ignoresReuseHint} name="ignoresReuse" />
+        </>
+      )}
     </FormDialog>
   );
 }
@@ -105,6 +110,7 @@ function bodyOf(part: Part, form: FormData): Body {
       return {
         parameters: readParameters(fieldOf(form, 'parameters')),
         ignoresReuse: form.get('ignoresReuse') !== null,
+        ignoresCaches: form.get('ignoresCaches') !== null,
       };
     default:
       return { only: part };

@@ -27,7 +27,12 @@ export function StartPipelineDialog({ name, defaultBranch, onClose }: Props) {
       declared.length === 0 ? readParameters(fieldOf(form, 'parameters')) : valuesOfFields(form, declared);
     const pipeline = await call('startPipeline', {
       params: name,
-      body: { ref: fieldOf(form, 'ref'), parameters, ignoresReuse: form.get('ignoresReuse') !== null },
+      body: {
+        ref: fieldOf(form, 'ref'),
+        parameters,
+        ignoresReuse: form.get('ignoresReuse') !== null,
+        ignoresCaches: form.get('ignoresCaches') !== null,
+      },
       idempotencyKey,
     });
     void refresh('listPipelines');
@@ -57,6 +62,7 @@ export function StartPipelineDialog({ name, defaultBranch, onClose }: Props) {
       ) : (
         <ParameterFields key={ref} parameters={declared} />
       )}
+      <CheckField label={t.ignoresCaches} hint={t.ignoresCachesHint} name="ignoresCaches" />
       <CheckField label={t.ignoresReuse} hint={t.ignoresReuseHint} name="ignoresReuse" />
     </FormDialog>
   );
