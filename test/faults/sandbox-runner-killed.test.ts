@@ -23,7 +23,17 @@ import {
   testImages,
 } from '../support/sandbox-world.ts';
 
-const points = ['opened', 'prepared', 'staging', 'staged', 'running', 'saved', 'destroying'] as const;
+const points = [
+  'opened',
+  'prepared',
+  'staging',
+  'staged',
+  'running',
+  'saved',
+  'keeping',
+  'kept',
+  'destroying',
+] as const;
 const child = join(import.meta.dirname, '../support/sandbox-runner-child.ts');
 
 for (const launcher of ['bubblewrap', 'runc'] as const) {

@@ -3,7 +3,9 @@
  *
  *     node sandbox-runner-child.ts <launcher> <folder> <point> <mark>
  */
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { StepResultUse } from '../../src/drivers/runtime/runtime.ts';
 import { createSandboxRuntime } from '../../src/drivers/runtime/sandbox/sandbox-runtime.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLogger } from '../../src/lib/logger.ts';
@@ -31,6 +33,32 @@ const stage = {
   limits: {},
   network: 'job',
 } as const;
+async function releaseKept(): Promise<{ readonly outcome: Promise<unknown>; readonly kept: Promise<void> }> {
+  const job = await runtime.prepare({ id: 'doomed', workspace: '/drone/src' });
+  const result: StepResultUse = {
+    kind: 'keep',
+    access: { projectId: 1, scope: 'protected', pipeline: 1 },
+    key: 'k',
+    label: 'reuse: build / step',
+    parts: {},
+    origin: { pipeline: 1, workflow: 'build', step: 'step', stepId: 1 },
+    outputs: ['out'],
+    imageDigest: await runtime.results!.digestOf({ image: busyboxImage, pull: 'never' }),
+  };
+  const staged = await job.stage({ ...stage, id: 'one', result });
+  const kept = Promise.withResolvers<void>();
+  const { outcome } = staged.release({
+    script: 'mkdir out; for n in $(seq 1 40); do dd if=/dev/zero of=out/f$n bs=1M count=2 2>/dev/null; done',
+    environment: {},
+    secrets: {},
+    timeoutMs: 600_000,
+    graceMs: 10_000,
+    onResult: ({ kind }) => kind === 'kept' && kept.resolve(),
+    onOutput: () => {},
+  });
+  return { outcome, kept: kept.promise };
+}
+
 const steps: Record<string, () => Promise<void>> = {
   opened: async () => {},
   prepared: async () => {
@@ -77,6 +105,17 @@ const steps: Record<string, () => Promise<void>> = {
         onOutput: () => {},
       });
     });
+  },
+  /** In the midst of copying what the step left. */
+  keeping: async () => {
+    void (await releaseKept()).outcome;
+    const job = join(folder, 'data/generations');
+    while (!readdirSync(job, { recursive: true }).some((path) => String(path).endsWith('/upper/0/f7')))
+      await new Promise((resolve) => setTimeout(resolve, 1));
+  },
+  /** The result is in its place, and on its way to the disk. */
+  kept: async () => {
+    await (await releaseKept()).kept;
   },
   destroying: async () => {
     const job = await runtime.prepare({ id: 'doomed', workspace: '/drone/src' });
