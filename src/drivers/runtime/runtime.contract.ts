@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -227,6 +227,68 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
         code: 'REQUEST_INVALID',
         message: expect.stringContaining('"mighty"') as string,
       });
+    });
+
+    it('refuses untrusted work before anything runs, or holds it tighter: no rights, and nothing of the image to write to', async (context) => {
+      needs(context, 'processes');
+      if (!probe.capabilities.strict) {
+        await expect(under.runtime.prepare(jobSpec(undefined, { isStrict: true }))).rejects.toMatchObject({
+          code: 'REQUEST_INVALID',
+        });
+        return;
+      }
+      const job = await prepare(undefined, { isStrict: true });
+      for (const change of [
+        { network: 'host' },
+        { devices: [{ source: '/dev/null', target: '/dev/mine', rights: 'r' }] },
+        { hostVolumes: [{ source: '/srv', target: '/srv' }] },
+        { privileged: { isProjectTrusted: true } },
+      ] as const)
+        await expect(job.stage(stageSpec(change))).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+      const script = [
+        'grep -E "^(CapEff|CapBnd|NoNewPrivs):" /proc/self/status',
+        'touch /bin/planted 2>/dev/null || echo image: read-only',
+        'touch /tmp/a /var/tmp/a "$HOME/a" here && echo folders: writable',
+        'chown 1:1 here 2>/dev/null || echo owners: fixed',
+      ].join('\n');
+      const { end, stdout } = await run(job, script, { release: { environment: { HOME: '/root' } } });
+      expect(end).toEqual(exited(0));
+      expect(stdout().toString().replaceAll('\t', ' ').trim().split('\n')).toEqual([
+        'CapEff: 0000000000000000',
+        'CapBnd: 0000000000000000',
+        'NoNewPrivs: 1',
+        'image: read-only',
+        'folders: writable',
+        'owners: fixed',
+      ]);
+      // Steps share what they leave in the workspace.
+      expect((await run(job, 'test -f here')).end).toEqual(exited(0));
+    });
+
+    it('mounts a folder of its host that it is told to, never one with an engine in it, or refuses', async (context) => {
+      needs(context, 'processes');
+      const job = await prepare();
+      const asking = (source: string): StageSpec =>
+        stageSpec({ name: 'asks', hostVolumes: [{ source, target: '/from-host', isReadOnly: true }] });
+      for (const source of ['/var/run', '/var/run/docker.sock', '/'])
+        await expect(job.stage(asking(source))).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+      const folder = await mkdtemp(join(tmpdir(), 'gantry-from-host-'));
+      try {
+        // A link that somebody made into a folder of the engine is one.
+        await symlink('/var/run', join(folder, 'link'));
+        await expect(job.stage(asking(join(folder, 'link')))).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+        await writeFile(join(folder, 'data'), 'of the host');
+        if (!probe.capabilities.strict) {
+          await expect(job.stage(asking(folder))).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+          return;
+        }
+        const { end, stdout } = await run(job, 'cat /from-host/data && ! touch /from-host/data', {
+          staged: await job.stage(asking(folder)),
+        });
+        expect([end, stdout().toString()]).toEqual([exited(0), 'of the host']);
+      } finally {
+        await rm(folder, { recursive: true });
+      }
     });
 
     it('goes on with the job after a step that could not be staged', async () => {
@@ -689,7 +751,7 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
           image: under.image,
           pull: 'if-not-present',
           program,
-          args: ['in/put', "it's"],
+          args: ['in/put', "it's", '3000000'],
           input,
           onOutput: (stream, bytes) => {
             said[stream] += bytes.toString('latin1');
@@ -699,7 +761,7 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
           signal: new AbortController().signal,
         });
       const copy = String.raw`mkdir 'in'; open(my $file, '>', $ARGV[0]) or die $!; my $sum = 0;
-        while (sysread(STDIN, my $piece, 65536)) { syswrite($file, $piece); $sum += length $piece } print "$sum $ARGV[1] $>\0\xff"; warn "said"`;
+        while ($sum < $ARGV[2] && sysread(STDIN, my $piece, 65536)) { syswrite($file, $piece); $sum += length $piece } print "$sum $ARGV[1] $>\0\xff"; warn "said"`;
       const bytes = Buffer.alloc(3_000_000, 'gantry');
       expect(await runProgram(copy, Readable.from([bytes.subarray(0, 1_000_000), bytes.subarray(1_000_000)]))).toEqual(
         exited(0),

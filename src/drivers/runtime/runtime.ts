@@ -107,6 +107,8 @@ export interface RuntimeProbe {
     readonly services: boolean;
     /** Temp volumes on disk and in memory. */
     readonly volumes: boolean;
+    /** Jobs that are `isStrict`: untrusted work. A driver without it refuses them. */
+    readonly strict?: boolean | undefined;
     /** Real processes: a scripted runtime has none, and skips the cases that need them. */
     readonly processes: boolean;
   };
@@ -176,7 +178,7 @@ export interface ProgramRun {
   /** Loads no module. */
   readonly program: string;
   readonly args: readonly string[];
-  /** Its standard input; read to its end, or until the program has ended. */
+  /** Its standard input. Where it ends the program must know by itself: behind it the line may stay open. */
   readonly input?: Readable | undefined;
   readonly onOutput: ReleaseSpec['onOutput'];
   readonly progress?: ((line: string) => void) | undefined;

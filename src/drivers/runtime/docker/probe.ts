@@ -58,6 +58,7 @@ function judge(version: VersionAnswer, info: InfoAnswer, address: string): Runti
       network: true,
       services: true,
       volumes: true,
+      strict: true,
       processes: true,
     },
   };
