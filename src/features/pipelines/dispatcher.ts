@@ -182,7 +182,9 @@ export class Dispatcher {
   }
 
   /** A runner that left asks again when it is back. */
-  forgetStarts(isConcerned: (start: { session: RunnerSession; workflow: OpenWorkflow }) => boolean): void {
+  forgetStarts(
+    isConcerned: (start: { session: RunnerSession; workflow: OpenWorkflow; step: OpenStep }) => boolean,
+  ): void {
     for (const start of this.#starts.items()) {
       if (!isConcerned(start)) continue;
       this.forgetStart(start.step.id);

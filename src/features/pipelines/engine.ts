@@ -9,7 +9,7 @@ import { ChangeSet } from './change-set.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { EngineRecord } from './engine-record.ts';
 import { Losses } from './losses.ts';
-import { advanceOpen, loadPipeline, type OpenPipeline, type OpenWorkflow } from './open-pipelines.ts';
+import { advanceOpen, loadPipeline, mayStart, type OpenPipeline, type OpenWorkflow } from './open-pipelines.ts';
 import type { PipelineMasks } from './pipeline-masks.ts';
 import { Recorder } from './recorder.ts';
 import { cancelMessage, claimOf, RunnerSession } from './runner-session.ts';
@@ -164,7 +164,6 @@ export class Engine implements EngineRecord {
   markCancelled(changes: ChangeSet, pipeline: OpenPipeline, by: string, cause: CancelCause): readonly OpenWorkflow[] {
     const open = pipeline.workflows.filter(({ status }) => !isFinished(status));
     const isSecond = cause.kind === 'person' && open.every(({ cancelledBy }) => cancelledBy !== undefined);
-    this.dispatcher.forgetStarts(({ workflow }) => workflow.pipeline === pipeline);
     const told: OpenWorkflow[] = [];
     for (const workflow of open) {
       if (isSecond && !workflow.isCancelFinal) {
@@ -180,6 +179,8 @@ export class Engine implements EngineRecord {
         told.push(workflow);
       } else this.#endUnheld(changes, workflow, by, cause);
     }
+    // What runs after a cancel may have been asked for already: by a runner that knew of a failure that cancels.
+    this.dispatcher.forgetStarts(({ step, workflow }) => workflow.pipeline === pipeline && !mayStart(workflow, step));
     changes.settlePipeline(pipeline);
     return told;
   }

@@ -1,9 +1,24 @@
-import type { PipelinePlan, StepPlan, WorkflowPlan } from '../../../src/core/plan.ts';
+import type { OnFailure, PipelinePlan, RunOn, StepPlan, WorkflowPlan } from '../../../src/core/plan.ts';
 import { stepPlan } from '../plans.ts';
 import type { Random } from './random.ts';
 
 const onSuccess = { success: true, failure: false };
 const runOns = [onSuccess, onSuccess, onSuccess, { success: false, failure: true }, { success: true, failure: true }];
+const stepRunOns: readonly RunOn[] = [
+  ...runOns,
+  { success: false, failure: false, cancelled: true },
+  { success: true, failure: true, cancelled: true },
+];
+
+const onFailures: readonly OnFailure[] = [
+  'fail',
+  'fail',
+  'fail',
+  'fail',
+  'ignore',
+  'cancel-workflow',
+  'cancel-pipeline',
+];
 
 /** Limits of concurrency, by group. */
 export const simulatedGroups = [
@@ -43,10 +58,11 @@ function randomSteps(random: Random, workflow: string): StepPlan[] {
     steps.push(
       stepPlan(name, {
         dependsOn: before.length === 0 ? services : before.map((step) => step.name),
-        runOn: random.pick(runOns),
+        runOn: random.pick(stepRunOns),
         ...(random.chance(0.15)
           ? { background: 'detached', onFailure: 'ignore' }
-          : { onFailure: random.chance(0.2) ? 'ignore' : 'fail' }),
+          : { onFailure: random.pick(onFailures) }),
+        ...(random.chance(0.3) ? { retry: { infrastructure: 2 + random.below(2) } } : {}),
         ...(random.chance(0.1)
           ? {
               skipped: {

@@ -6,6 +6,7 @@ import type { Project, ProjectStore } from '../../../src/core/project.ts';
 import type { TraceEntry } from '../../../src/core/trace.ts';
 import type { Stores, UnitOfWork } from '../../../src/core/unit-of-work.ts';
 import type { VariableStore } from '../../../src/core/variable.ts';
+import { runsAfterCancel } from '../../../src/engine/cancel-reason.ts';
 
 interface PendingWrite {
   readonly work: (stores: Stores) => Promise<unknown>;
@@ -27,6 +28,8 @@ export class SimulatedStore {
   readonly pipelines = new Map<number, Pipeline>();
   readonly workflows = new Map<number, Workflow>();
   readonly steps = new Map<number, Step>();
+  /** When pipelines are to run again by themselves. */
+  readonly retries = new Map<number, Date>();
   /** A store with a mistake: it says yes to some writes and does not keep them. */
   forgets: () => boolean = () => false;
   readonly #violated: Violated;
@@ -155,6 +158,12 @@ export class SimulatedStore {
     };
   }
 
+  /** Whether nobody's verdict ended the pipeline, as its workflows now stand. */
+  #isLost(pipelineId: number): boolean {
+    const own = [...this.workflows.values()].filter((workflow) => workflow.pipelineId === pipelineId);
+    return own.every(({ status }) => status !== 'cancelled') && own.some(({ status }) => status === 'infrastructure');
+  }
+
   #projectStore(): ProjectStore {
     const find = (): Promise<Project> => Promise.resolve(this.project);
     return { ...absentMethods<ProjectStore>(), find, findBySlug: find };
@@ -259,6 +268,17 @@ export class SimulatedStore {
         this.#set(this.pipelines, id, next);
         return Promise.resolve();
       },
+      scheduleRetry: (id, dueAt) => {
+        if (!this.#isLost(id)) this.#violated(`pipeline ${id} is to run again, and has a verdict or was cancelled`);
+        this.#set(this.retries, id, dueAt);
+        return Promise.resolve();
+      },
+      dueRetries: (at) => Promise.resolve([...this.retries].flatMap(([id, dueAt]) => (dueAt <= at ? [id] : []))),
+      takeRetry: (id) => {
+        const dueAt = this.retries.get(id);
+        if (dueAt) this.#undo.push(() => void this.retries.set(id, dueAt));
+        return Promise.resolve(this.retries.delete(id));
+      },
       findWorkflow: (id) => Promise.resolve(this.workflows.get(id)),
       workflows: (pipelineId) => Promise.resolve(workflowsOf(pipelineId)),
       openWorkflows: () => Promise.resolve([...this.workflows.values()].filter(({ status }) => !isFinished(status))),
@@ -289,7 +309,10 @@ export class SimulatedStore {
           if (isFinished(before.status) && change.status !== before.status)
             this.#violated(`step ${before.name} (${id}) went from ${before.status} to ${change.status}`);
           const workflow = this.workflows.get(before.workflowId)!;
-          if (change.status === 'starting' && before.status !== 'starting' && workflow.cancelledBy !== undefined)
+          const mayStart =
+            workflow.cancelledBy === undefined ||
+            (!workflow.isCancelFinal && runsAfterCancel(workflow.plan.steps[before.position]!));
+          if (change.status === 'starting' && before.status !== 'starting' && !mayStart)
             this.#violated(`step ${before.name} (${id}) was to start after the cancel`);
           const next = { ...before };
           for (const [key, value] of Object.entries(change))

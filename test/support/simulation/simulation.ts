@@ -157,6 +157,7 @@ class Simulation {
       );
     }
     for (const workflow of workflows.values()) {
+      expectThat((workflow.retries ?? 0) <= 2, `workflow ${workflow.id} ran again ${workflow.retries} times by itself`);
       const own = [...steps.values()].filter(
         (step) => step.workflowId === workflow.id && step.attempt === workflow.attempt,
       );
@@ -367,6 +368,7 @@ class Simulation {
     return (
       [...events.values()].every(({ plannedAt }) => plannedAt) &&
       [...pipelines.values()].every(({ status }) => isFinished(status)) &&
+      this.#store.retries.size === 0 &&
       this.#runners.every(({ runner }) => runner.holds.length === 0)
     );
   }
