@@ -133,11 +133,13 @@ class Planning {
   readonly input: CompileInput;
   readonly rules: DialectRules;
   readonly trace: TraceEntry[];
+  readonly #values: ConditionFacts['values'];
 
   constructor(input: CompileInput, rules: DialectRules, trace: TraceEntry[]) {
     this.input = input;
     this.rules = rules;
     this.trace = trace;
+    this.#values = conditionValues(input, rules);
   }
 
   factsOf(workflow: PlacedWorkflow): ConditionFacts {
@@ -151,7 +153,7 @@ class Planning {
     const expressionFacts = (): ConditionFacts['variables'] =>
       dialect === 'woodpecker' ? expressionVariables(this.input, this.identityOf(workflow)) : {};
     return {
-      values: conditionValues(this.input, this.rules),
+      values: this.#values,
       changedPaths: countsPaths ? event.changedPaths : undefined,
       message: event.message,
       matrix: draft.matrix,
@@ -281,7 +283,8 @@ function planWorkflow(
   if (draft.uses) steps.push(takingStep(draft, takes, input.stepTimeoutMs));
   const order = orderOf(planning, workflow, new Set(draft.steps.filter((step) => !judgements.get(step)?.mismatch)));
   for (const step of draft.steps) {
-    const named = { ...step, name: order.names.get(step) ?? step.name };
+    const newName = order.names.get(step);
+    const named = newName === undefined ? step : { ...step, name: newName };
     steps.push({
       ...planStep(planning, name, named, judgements.get(step)!),
       ...(step.cache && !input.rules?.ignoresCaches

@@ -2,6 +2,7 @@ import type { CompileInput } from './compile-input.ts';
 import type { ConditionFacts } from './conditions.ts';
 import type { DialectRules } from './dialect-rules.ts';
 import { platformOf } from './environment-facts.ts';
+import { instanceAddress } from './instance-address.ts';
 
 /**
  * Words for what happened. The end of a pull request is an event of its own in Woodpecker, and an action in Drone, whose
@@ -29,7 +30,7 @@ export function conditionValues(
     action: [event.pullRequest?.action ?? ''],
     ref: [event.ref],
     repo: [`${project.owner}/${project.name}`],
-    instance: [URL.canParse(instanceUrl) ? new URL(instanceUrl).host : ''],
+    instance: [instanceAddress(instanceUrl).host],
     platform: [platformOf(input)],
     target: [event.target ?? ''],
   };

@@ -1,6 +1,7 @@
 import { dialectRules } from './dialect-rules.ts';
 import { type EnvironmentFacts, platformOf } from './environment-facts.ts';
 import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
+import { instanceAddress } from './instance-address.ts';
 import { onceFor } from './once-for.ts';
 import type { Variables } from './substitute.ts';
 
@@ -36,7 +37,7 @@ export const drone08Variables = onceFor((facts: EnvironmentFacts): Variables => 
   const parent = String(event.parentNumber ?? 0);
   const target = event.target ?? '';
   const link = `${project.link}/commits/${event.commit}`;
-  const host = URL.canParse(instanceUrl) ? new URL(instanceUrl).host : '';
+  const { host } = instanceAddress(instanceUrl);
   return {
     CI: 'drone',
     CI_REPO: slug,

@@ -2,6 +2,7 @@ import { eventWordsOf } from './condition-values.ts';
 import { dialectRules } from './dialect-rules.ts';
 import { type EnvironmentFacts, platformOf, type WorkflowIdentity } from './environment-facts.ts';
 import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
+import { instanceAddress } from './instance-address.ts';
 import { onceFor } from './once-for.ts';
 import type { Variables } from './substitute.ts';
 
@@ -44,7 +45,7 @@ function wordOf({ event }: EnvironmentFacts): string {
 
 function systemVariables(facts: EnvironmentFacts): Variables {
   const { instanceUrl } = facts;
-  const host = URL.canParse(instanceUrl) ? new URL(instanceUrl).host : '';
+  const { host } = instanceAddress(instanceUrl);
   return {
     CI: 'woodpecker',
     CI_SYSTEM_NAME: 'woodpecker',
@@ -191,6 +192,6 @@ function droneNames(facts: EnvironmentFacts): Variables {
     DRONE_REPO_SCM: 'git',
     DRONE_REMOTE_URL: project.cloneUrl,
     DRONE_GIT_HTTP_URL: project.cloneUrl,
-    DRONE_SYSTEM_HOST: URL.canParse(instanceUrl) ? new URL(instanceUrl).host : '',
+    DRONE_SYSTEM_HOST: instanceAddress(instanceUrl).host,
   };
 }

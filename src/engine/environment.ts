@@ -4,6 +4,7 @@ import { drone08Variables, saysNothing } from './environment-drone08.ts';
 import type { EnvironmentFacts, WorkflowIdentity } from './environment-facts.ts';
 import { woodpeckerStepVariables, woodpeckerVariables, workflowVariables } from './environment-woodpecker.ts';
 import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
+import { instanceAddress } from './instance-address.ts';
 import { onceFor } from './once-for.ts';
 import type { Variables } from './substitute.ts';
 import { tagVersionVariables } from './tag-version.ts';
@@ -301,13 +302,13 @@ const execVariables: Variables = {
 };
 
 const systemVariables = onceFor(({ instanceUrl }: EnvironmentFacts): Record<string, string> => {
-  const url = URL.canParse(instanceUrl) ? new URL(instanceUrl) : undefined;
+  const { protocol, host, hostname } = instanceAddress(instanceUrl);
   return {
     CI: 'true',
     DRONE: 'true',
-    DRONE_SYSTEM_PROTO: url?.protocol.replace(/:$/, '') ?? '',
-    DRONE_SYSTEM_HOST: url?.host ?? '',
-    DRONE_SYSTEM_HOSTNAME: url?.hostname ?? '',
+    DRONE_SYSTEM_PROTO: protocol,
+    DRONE_SYSTEM_HOST: host,
+    DRONE_SYSTEM_HOSTNAME: hostname,
     DRONE_SYSTEM_VERSION: droneVersion,
   };
 });
@@ -413,7 +414,7 @@ function stageVariables(
 }
 
 const gitVariables = onceFor(({ event, instanceUrl }: EnvironmentFacts): Record<string, string> => {
-  const host = URL.canParse(instanceUrl) ? new URL(instanceUrl).hostname : 'localhost';
+  const host = instanceAddress(instanceUrl).hostname || 'localhost';
   const name = event.personName === '' ? 'gantry' : event.personName;
   const email = `noreply@${host}`;
   return { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email };

@@ -12,14 +12,19 @@ const maxAlternatives = 256;
 /** Far beyond any branch name; keeps the work of a hostile pattern small. */
 const maxPatternLength = 1_000;
 
+/** What nearly all patterns are: it stands for itself by everybody's rules. */
+const plainWord = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/;
+
 /** Whether the whole value matches. A malformed pattern never does; `findGlobFault` tells why. */
 export function matchGlob(pattern: string, value: string, mode: GlobMode): boolean {
+  if (plainWord.test(pattern)) return pattern === value;
   const compiled = compileGlob(pattern, mode);
   return typeof compiled !== 'string' && compiled(value);
 }
 
 /** What is wrong with a pattern, as the end of a sentence; `undefined` when nothing is. */
 export function findGlobFault(pattern: string, mode: GlobMode): string | undefined {
+  if (plainWord.test(pattern)) return undefined;
   const compiled = compileGlob(pattern, mode);
   return typeof compiled === 'string' ? compiled : undefined;
 }

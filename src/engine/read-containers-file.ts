@@ -3,6 +3,7 @@ import type { DocumentReader, Fields } from './document-reader.ts';
 import type { Workspace } from './environment.ts';
 import type { EnvironmentFacts } from './environment-facts.ts';
 import type { FileContext, Locate } from './file-context.ts';
+import { instanceAddress } from './instance-address.ts';
 import { unsupportedKeys } from './known-keys.ts';
 import { maxStepsOfFile } from './pipeline-file-size.ts';
 import { type Axes, matrixBlock, maxTextOfJobs, readMatrix } from './read-matrix.ts';
@@ -192,7 +193,7 @@ export function readJobWorkspace(
   defaultBase: string,
   { project, instanceUrl }: EnvironmentFacts,
 ): Workspace {
-  const host = URL.canParse(instanceUrl) ? new URL(instanceUrl).host : 'localhost';
+  const host = instanceAddress(instanceUrl).host || 'localhost';
   const defaults = { base: defaultBase, path: `src/${host}/${project.owner}/${project.name}` };
   const fields = reader.fields(entry?.value, '"workspace"');
   if (!entry || !fields) return defaults;
