@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { accountOperations } from './accounts.ts';
 import { approvalOperations } from './approvals.ts';
+import { artifactOperations } from './artifacts.ts';
 import { cacheOperations } from './caches.ts';
 import { cronOperations } from './crons.ts';
 import { inspectionOperations } from './inspection.ts';
@@ -23,6 +24,7 @@ export const operations = {
   ...cronOperations,
   ...pullRequestOperations,
   ...approvalOperations,
+  ...artifactOperations,
   ...cacheOperations,
   ...webhookOperations,
 } as const;

@@ -102,6 +102,11 @@ export const routes = {
   listApprovals: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/approvals' },
   getApproval: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/approval' },
   decideApproval: { method: 'POST', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/approval' },
+  listArtifacts: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/artifacts' },
+  deleteArtifact: {
+    method: 'DELETE',
+    path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/artifacts/{artifact}',
+  },
   listCaches: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/caches' },
   deleteCache: { method: 'DELETE', path: '/api/v1/projects/{owner}/{project}/caches/{cache}' },
   listWebhooks: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/webhooks' },

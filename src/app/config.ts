@@ -263,6 +263,24 @@ export const configRows = {
     fallback: '64MiB',
     description: 'Bytes of output kept of a step; what comes after is dropped, and the log says so.',
   }),
+  artifactLimit: row({
+    variable: 'GANTRY_ARTIFACT_LIMIT',
+    type: size,
+    fallback: '1GiB',
+    description: 'How large an artifact may be, packed.',
+  }),
+  artifactPipelineLimit: row({
+    variable: 'GANTRY_ARTIFACT_PIPELINE_LIMIT',
+    type: size,
+    fallback: '4GiB',
+    description: 'What all artifacts of a pipeline may take.',
+  }),
+  artifactProjectLimit: row({
+    variable: 'GANTRY_ARTIFACT_PROJECT_LIMIT',
+    type: size,
+    fallback: '20GiB',
+    description: 'What all artifacts of a project may take; they go when their time is over.',
+  }),
   caBundle: row({
     variable: 'GANTRY_CA_BUNDLE',
     type: optionalText,

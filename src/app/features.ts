@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { GantryError } from '../core/errors.ts';
 import { secretsOf } from '../core/network-settings.ts';
 import type { SecretVault } from '../core/secret-vault.ts';
+import { FilesystemBlobs } from '../drivers/blobs/filesystem/filesystem-blobs.ts';
 import type { LogStorage } from '../drivers/logs/logs.ts';
 import { cachesFolder, createCacheShelf } from '../drivers/runtime/sandbox/cache-records.ts';
 import { CachedCompiler } from '../engine/cached-compiler.ts';
@@ -15,6 +16,7 @@ import { accountsFeature, createPasswords } from '../features/accounts/index.ts'
 import { cachesFeature } from '../features/caches/index.ts';
 import { type CodeFeature, codeFeature } from '../features/code/index.ts';
 import type { Feature } from '../features/feature.ts';
+import { artifactsFeature } from '../features/pipelines/artifacts/artifacts-feature.ts';
 import { type PipelinesFeature, pipelinesFeature } from '../features/pipelines/index.ts';
 import { logOperations } from '../features/pipelines/logs/log-operations.ts';
 import { logRoutes } from '../features/pipelines/logs/log-routes.ts';
@@ -56,6 +58,7 @@ export function createFeatures(deps: {
   const { config, store, logs, clock, publicUrl } = deps;
   const logger = (feature: string): Logger => deps.logger.child({ feature });
   const compiler = new CompileProcess();
+  const blobs = new FilesystemBlobs(join(config.dataFolder, 'blobs'));
   const accounts = accountsFeature({ store, clock, passwords: createPasswords(), publicUrl, version: deps.version });
   const secrets = secretsFeature({
     store,
@@ -81,6 +84,7 @@ export function createFeatures(deps: {
     compiler: new CachedCompiler(new ConvertingCompiler(compiler, converter, sampleFacts)),
     secrets: maskingAlways(secrets.vault, secretsOf(readNetworkFile(config.mirrors))),
     logs,
+    blobs,
     clock,
     logger: logger('pipelines'),
     publicUrl: () => publicUrl,
@@ -92,6 +96,11 @@ export function createFeatures(deps: {
     config: {
       logLimitBytes: config.logLimit,
       runningStepsLimit: config.slots,
+      artifacts: {
+        artifactBytes: config.artifactLimit,
+        pipelineBytes: config.artifactPipelineLimit,
+        projectBytes: config.artifactProjectLimit,
+      },
       runnerWaitLimitMs: config.runnerWaitLimit,
     },
   });
@@ -113,11 +122,12 @@ export function createFeatures(deps: {
     guard: new AddressGuard(config.webhookAllow),
     ca: config.caBundle === undefined ? undefined : readCertificates(config.caBundle),
   });
+  const artifacts = artifactsFeature({ store, blobs, clock, timers: systemTimers, logger: logger('artifacts') });
   const caches = cachesFeature({ store, clock, shelf: createCacheShelf(cachesFolder(sandboxFolder(config))) });
   // Pipelines before code: an event that code finds at its start must find somebody who plans it.
   const tidy = housekeeping({ store, clock, logger: logger('housekeeping') });
   return {
-    all: [accounts, secrets, settings, pipelines, code, caches, logViews, webhooks, tidy],
+    all: [accounts, secrets, settings, pipelines, code, caches, artifacts, logViews, webhooks, tidy],
     code,
     pipelines,
     compiler,

@@ -110,6 +110,7 @@ export const errorCatalogue = {
   STEP_NOT_FOUND: { kind: 'not-found', hint: 'View the pipeline to see its steps.' },
   LOG_NOT_FOUND: { kind: 'not-found', hint: 'A step that has not started has no log.' },
   WORKFLOW_NOT_FOUND: { kind: 'not-found', hint: 'View the pipeline to see its workflows.' },
+  ARTIFACT_NOT_FOUND: { kind: 'not-found', hint: 'List the artifacts of the pipeline: gantry artifact list' },
   CACHE_NOT_FOUND: { kind: 'not-found', hint: 'List the caches of the project: gantry cache list' },
   CRON_NOT_FOUND: { kind: 'not-found', hint: 'List the crons of the project to see which exist: gantry cron list' },
   CRON_EXISTS: { kind: 'conflict', hint: 'Choose another name, or change the cron that is there.' },

@@ -49,6 +49,8 @@ export const actions = {
   'pull-request:read': { on: 'project', scope: 'code:read', role: 'read' },
   'pull-request:create': { on: 'project', scope: 'code:write', role: 'read', changes: true },
   'pull-request:write': { on: 'project', scope: 'code:write', role: 'read', changes: true },
+  'artifact:read': { on: 'project', scope: 'pipeline:read', role: 'read' },
+  'artifact:delete': { on: 'project', scope: 'pipeline:write', role: 'write', changes: true },
   'cache:read': { on: 'project', scope: 'pipeline:read', role: 'read' },
   'cache:delete': { on: 'project', scope: 'pipeline:write', role: 'write', changes: true },
   'cron:read': { on: 'project', scope: 'pipeline:read', role: 'read' },

@@ -79,6 +79,34 @@ export type ToServer =
       readonly cache?: CacheReport | undefined;
       readonly reuse?: ReuseReport | undefined;
     })
+  /**
+   * A piece of an artifact that a step leaves, as payload; one at a time. Answered `artifact-written` with how much there
+   * is now: where that is not what was sent, the artifact is sent anew. `upload` tells attempts at it apart.
+   */
+  | (ClaimName & {
+      readonly type: 'artifact-write';
+      readonly stepId: number;
+      readonly name: string;
+      readonly upload: number;
+      readonly offset: number;
+    })
+  /** It was the last one. Answered `artifact-stored` when it is on disk and in the record. */
+  | (ClaimName & {
+      readonly type: 'artifact-end';
+      readonly stepId: number;
+      readonly name: string;
+      readonly upload: number;
+      readonly sizeBytes: number;
+      readonly entries: number;
+    })
+  /** Asks for a piece of an artifact that the step takes. Answered `artifact-part`. */
+  | (ClaimName & {
+      readonly type: 'artifact-read';
+      readonly stepId: number;
+      readonly name: string;
+      readonly upload: number;
+      readonly offset: number;
+    })
   /** Nothing of this claim runs any more and its surroundings are gone. Repeated until `released`. */
   | (ClaimName & { readonly type: 'done' })
   /** A workflow it was given but cannot take (draining): queued again, nothing of it has started. */
@@ -128,6 +156,34 @@ export type ToRunner =
       readonly runtime?: RuntimeName | undefined;
       readonly registries: readonly RegistryCredentials[];
     }
+  | (ClaimName & {
+      readonly type: 'artifact-written' | 'artifact-stored';
+      readonly stepId: number;
+      readonly name: string;
+      readonly upload: number;
+      /** Bytes that there are. */
+      readonly offset: number;
+    })
+  /** Payload: bytes from `offset` on. */
+  | (ClaimName & {
+      readonly type: 'artifact-part';
+      readonly stepId: number;
+      readonly name: string;
+      readonly upload: number;
+      readonly offset: number;
+      /** Of the whole. */
+      readonly sizeBytes: number;
+    })
+  /** It cannot be kept, or had; `message` is the end of a sentence. */
+  | (ClaimName & {
+      readonly type: 'artifact-refused';
+      readonly stepId: number;
+      readonly name: string;
+      readonly upload: number;
+      readonly message: string;
+      /** Nobody's verdict on the step. */
+      readonly isInfrastructure: boolean;
+    })
   /** Finish what is there, take nothing new, then leave. */
   | { readonly type: 'drain' };
 

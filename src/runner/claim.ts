@@ -25,6 +25,8 @@ import { wholeWorkspace } from '../engine/workspace-folder.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import type { Timers } from '../lib/timers.ts';
+import { ArtifactLine } from './artifacts/artifact-line.ts';
+import { type ArtifactPlace, artifactTimeMs, takingStep, withArtifacts } from './artifacts/artifact-steps.ts';
 import { awaitService, defaultServiceReadyLimitMs } from './await-service.ts';
 import { type BuildPlace, BuildStep } from './build-step.ts';
 import { cacheLine, cacheReportOf } from './cache-line.ts';
@@ -63,6 +65,8 @@ interface ClaimStep {
   readonly output: StepOutput;
   staging: Promise<void> | undefined;
   readonly stop: AbortController;
+  /** In which it was staged. */
+  job: RuntimeJob | undefined;
   staged: StagedStep | undefined;
   running: RunningStep | undefined;
   /** Number of the start that was asked for and not yet answered. */
@@ -104,6 +108,7 @@ export class Claim {
   #state: WorkflowState;
   #masks = noSecrets;
   readonly #maskValues = new Set<string>();
+  readonly #artifacts: ArtifactLine;
   #requests = 0;
   #isDisowned = false;
   #isDestroyed = false;
@@ -115,6 +120,7 @@ export class Claim {
   constructor(name: ClaimName, assignment: Assignment, deps: ClaimDeps) {
     this.name = { workflowId: name.workflowId, attempt: name.attempt, token: name.token };
     this.#deps = deps;
+    this.#artifacts = new ArtifactLine(this.name, (message, payload) => this.#send(message, payload));
     this.#assignment = assignment;
     this.#state = initialWorkflow(assignment.plan);
     this.#steps = assignment.plan.steps.map((plan, position) => this.#newStep(plan, assignment.stepIds[position]!));
@@ -229,6 +235,7 @@ export class Claim {
     if (this.#isDisowned) return;
     this.#isDisowned = true;
     for (const step of this.#steps) step.output.drop();
+    this.#artifacts.close();
     this.#deps.logger.warn('A claim is not ours any more', { ...this.name });
     void this.#destroy();
   }
@@ -273,7 +280,10 @@ export class Claim {
     if (decision) step.output.writeLine(reuseLine(decision.report));
     if (plan.cache && !this.#keepsCaches) step.output.writeLine(this.#whyNoCache(plan.cache.key));
     try {
-      step.running = step.staged.release(release);
+      const running = step.staged.release(release);
+      // What a step left that is reused is in the record: the server gives it to this run too.
+      const keeps = plan.artifacts && decision?.use?.kind !== 'take' && step.job;
+      step.running = keeps ? withArtifacts(running, this.#artifactPlace(step, keeps)) : running;
     } catch (error) {
       this.#happen({ type: 'exited', step: position, outcome: this.#outcomeOf(error), atMs: this.#nowMs() });
       return;
@@ -289,7 +299,7 @@ export class Claim {
       this.#happen({ type: 'exited', step: position, outcome: this.#masked(outcome), atMs: this.#nowMs() });
     };
     // The runtime ends steps at their time; should it fail to, the workflow must not wait for ever.
-    const netMs = timeoutMs + this.#deps.graceMs + endlessMs;
+    const netMs = timeoutMs + this.#deps.graceMs + endlessMs + artifactTimeMs(plan);
     const takeBackNet = this.#deps.timers.after(netMs, () =>
       end({
         kind: 'infrastructure',
@@ -304,6 +314,10 @@ export class Claim {
     this.#finishIfDone();
   }
 
+  noteArtifact(message: Extract<ToRunner, { type: `artifact-${string}` }>, payload: Buffer): void {
+    this.#artifacts.hear(message, payload);
+  }
+
   noteOutcomeStored(stepId: number): void {
     const step = this.#find(stepId);
     if (step) step.outcome = undefined;
@@ -316,6 +330,7 @@ export class Claim {
 
   /** The line is new: says again all that the server has not answered, in the order in which it happened. */
   resend(): void {
+    this.#artifacts.resend();
     for (const step of this.#steps) {
       if (step.asked !== undefined) this.#send({ type: 'start', ...this.name, stepId: step.id, request: step.asked });
       if (step.running) this.#send({ type: 'running', ...this.name, stepId: step.id });
@@ -323,6 +338,19 @@ export class Claim {
       if (step.outcome) this.#send(step.outcome);
     }
     if (this.#isDoneSent) this.#send({ type: 'done', ...this.name });
+  }
+
+  #artifactPlace(step: ClaimStep, job: RuntimeJob): ArtifactPlace {
+    return {
+      job,
+      line: this.#artifacts,
+      stepId: step.id,
+      jobStepId: this.#stageId(step),
+      plan: step.plan,
+      credentials: this.#assignment.registries,
+      limits: this.#deps.stepLimits,
+      writeLine: (line) => step.output.writeLine(line),
+    };
   }
 
   get #keepsCaches(): boolean {
@@ -357,6 +385,7 @@ export class Claim {
       output,
       staging: undefined,
       stop: new AbortController(),
+      job: undefined,
       staged: undefined,
       running: undefined,
       asked: undefined,
@@ -438,6 +467,12 @@ export class Claim {
       }
       const job = await Promise.race([this.#openJob(), whenAborted(step.stop.signal)]);
       if (step.isDiscarded || this.#isDisowned) return;
+      step.job = job;
+      if (plan.takes) {
+        step.staged = takingStep(this.#artifactPlace(step, job));
+        this.#askToStart(step);
+        return;
+      }
       if (plan.build) {
         step.staged = this.#buildStep(step, plan.build, job);
         this.#askToStart(step);

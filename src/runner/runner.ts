@@ -151,8 +151,8 @@ class ConnectedRunner implements Runner {
     const { furtherRuntimes = [], generation, labels, ownLabels = {}, runnerId, runtime, slots } = this.#options;
     this.#connection = connection;
     this.#isWelcome = false;
-    connection.onMessage((message, _payload) => {
-      if (connection === this.#connection) this.#hear(message);
+    connection.onMessage((message, payload) => {
+      if (connection === this.#connection) this.#hear(message, payload);
     });
     connection.onClose(() => {
       if (connection !== this.#connection) return;
@@ -185,7 +185,7 @@ class ConnectedRunner implements Runner {
     });
   }
 
-  #hear(message: ToRunner): void {
+  #hear(message: ToRunner, payload: Buffer): void {
     if (message.type === 'welcome') {
       this.#welcome(message);
       return;
@@ -214,6 +214,12 @@ class ConnectedRunner implements Runner {
         return;
       case 'log-stored':
         claim.noteLogStored(message.stepId, message.sequence);
+        return;
+      case 'artifact-written':
+      case 'artifact-stored':
+      case 'artifact-part':
+      case 'artifact-refused':
+        claim.noteArtifact(message, payload);
         return;
       case 'outcome-stored':
         claim.noteOutcomeStored(message.stepId);

@@ -155,6 +155,7 @@ export const errorsZh: ErrorTexts = {
   STEP_NOT_FOUND: { title: '找不到此步骤', hint: '请查看流水线了解它的步骤。' },
   LOG_NOT_FOUND: { title: '没有日志', hint: '尚未开始的步骤没有日志。' },
   WORKFLOW_NOT_FOUND: { title: '没有这个工作流', hint: '请查看流水线，确认其中有哪些工作流。' },
+  ARTIFACT_NOT_FOUND: { title: '没有这个产物', hint: '请列出该流水线的产物：gantry artifact list' },
   CACHE_NOT_FOUND: { title: '没有这个缓存', hint: '请列出项目的缓存：gantry cache list' },
   CRON_NOT_FOUND: { title: '没有这个定时任务', hint: '请列出项目的定时任务，确认有哪些：gantry cron list' },
   CRON_EXISTS: { title: '定时任务名称已被使用', hint: '请换一个名称，或修改已有的定时任务。' },

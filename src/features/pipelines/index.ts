@@ -1,13 +1,16 @@
+import type { ArtifactLimits } from '../../core/artifact.ts';
 import type { HappeningBus, LogBus } from '../../core/events.ts';
 import type { Repository } from '../../core/repository.ts';
 import type { SecretVault } from '../../core/secret-vault.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
+import type { BlobStorage } from '../../drivers/blobs/blobs.ts';
 import type { LogStorage } from '../../drivers/logs/logs.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { systemTimers, type Timers } from '../../lib/timers.ts';
 import type { Feature } from '../feature.ts';
 import { approvalOperations } from './approvals/approval-operations.ts';
+import { ArtifactDesk } from './artifacts/artifact-desk.ts';
 import { badgeRoutes } from './badge/badge-routes.ts';
 import { cronOperations } from './crons/cron-operations.ts';
 import { CronScheduler } from './crons/cron-scheduler.ts';
@@ -38,6 +41,8 @@ export interface PipelinesFeatureDeps {
   readonly compiler: PipelineCompiler & PipelineLinter & PipelineResolver;
   readonly secrets: SecretVault;
   readonly logs: LogStorage;
+  /** Where artifacts are kept; absent = steps that leave some are told that they cannot. */
+  readonly blobs?: BlobStorage | undefined;
   readonly clock: Clock;
   readonly timers?: Timers;
   readonly logger: Logger;
@@ -49,6 +54,7 @@ export interface PipelinesFeatureDeps {
 }
 
 export interface PipelinesConfig extends EngineConfig {
+  readonly artifacts: ArtifactLimits;
   readonly reconcileEveryMs: number;
   /** How long a workflow waits for a runner that may take it, where its project waits at all. */
   readonly runnerWaitLimitMs: number;
@@ -59,6 +65,7 @@ export const pipelinesDefaults: PipelinesConfig = {
   runningStepsLimit: 1_000,
   leaseMs: 45_000,
   logLimitBytes: 1024 * 1024 * 1024,
+  artifacts: { artifactBytes: 2 ** 30, pipelineBytes: 4 * 2 ** 30, projectBytes: 20 * 2 ** 30 },
   reconcileEveryMs: 10_000,
   runnerWaitLimitMs: 24 * 3_600_000,
 };
@@ -101,6 +108,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
     store,
     logs,
     masks,
+    artifacts: new ArtifactDesk({ store, blobs: deps.blobs, limits: config.artifacts, clock, logger }),
     clock,
     logger,
     leaseMs: config.leaseMs,

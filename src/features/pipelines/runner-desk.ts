@@ -6,6 +6,7 @@ import { cancelReason } from '../../engine/cancel-reason.ts';
 import { type ClaimName, protocolVersion, type ToServer } from '../../engine/runner-protocol.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
+import type { ArtifactDesk } from './artifacts/artifact-desk.ts';
 import type { ChangeSet } from './change-set.ts';
 import type { Engine } from './engine.ts';
 import { findStep, loadPipeline, mayStart, type OpenStep, type OpenWorkflow } from './open-pipelines.ts';
@@ -19,6 +20,7 @@ export interface RunnerDeskDeps {
   readonly store: UnitOfWork;
   readonly logs: StepLogs;
   readonly masks: PipelineMasks;
+  readonly artifacts: ArtifactDesk;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly leaseMs: number;
@@ -75,6 +77,7 @@ export class RunnerDesk {
       // Not lost: its lease decides. What it asked for it will ask again.
       session.connection = undefined;
       const left = session;
+      this.#forgetArtifacts(left);
       this.#deps.engine.dispatcher.forgetStarts((start) => start.session === left);
     });
   }
@@ -87,6 +90,13 @@ export class RunnerDesk {
     const wasSilent = engine.dispatcher.isSilent(session);
     session.lastHeartbeatMs = clock.monotonicMs();
     if (wasSilent) engine.dispatcher.wake();
+  }
+
+  /** What a line carried in part is sent anew over the next one. */
+  #forgetArtifacts(session: RunnerSession): void {
+    this.#deps.artifacts.forget(session).catch((error: unknown) => {
+      this.#deps.logger.warn('Half an artifact could not be removed', { error, runnerId: session.runnerId });
+    });
   }
 
   async #greet(
@@ -140,6 +150,7 @@ export class RunnerDesk {
       connection.close();
       return undefined;
     }
+    this.#forgetArtifacts(session);
     session.connection = connection;
     connection.send({ type: 'welcome', protocol: protocolVersion, leaseMs, disowned });
     for (const workflow of session.claims) {
@@ -236,6 +247,10 @@ export class RunnerDesk {
       case 'log':
       case 'log-end':
         return this.#onLog(session, workflow, message, payload);
+      case 'artifact-write':
+      case 'artifact-end':
+      case 'artifact-read':
+        return this.#deps.artifacts.hear(session, workflow, message, payload);
       case 'done':
         return this.#onDone(session, workflow, message);
       case 'returned':

@@ -111,8 +111,8 @@ export class RunnerSession implements SlotHolder {
     return this.isDraining ? 0 : this.slots - this.#takenSlots;
   }
 
-  send(message: ToRunner): void {
-    this.connection?.send(message);
+  send(message: ToRunner, payload?: Uint8Array): void {
+    this.connection?.send(message, payload);
   }
 }
 

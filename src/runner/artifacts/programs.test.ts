@@ -143,7 +143,7 @@ describe('unpacking', () => {
     ['a hard link', { name: 'x', type: 'link' as const, linkname: 'y' }],
   ])('refuses %s', async (_what, header) => {
     const tar = pack();
-    tar.entry(header, header.type ? undefined : 'evil');
+    tar.entry(header, 'type' in header ? undefined : 'evil');
     tar.finalize();
     const target = folder();
     const { status, said } = unpacked(target, await buffer(tar));
