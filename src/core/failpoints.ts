@@ -4,7 +4,7 @@ export const failpoints = [
   'event.beforeCommit',
   'event.afterCommit',
   'ref.afterUpdate',
-  'pull-request.afterHead',
+  'pullRequest.afterHead',
   'approval.afterCommit',
   'plan.beforeCommit',
   'plan.afterCommit',

@@ -35,7 +35,7 @@ export async function keepHead(
     const leaveSource = source.projectId === projectId ? undefined : await gates.share(source.projectId, 'fetch');
     try {
       const sinceMs = Date.now();
-      if (source.projectId !== projectId) await copyObjects(folders, projectId, source);
+      if (source.projectId !== projectId) await copyObjects({ folders, refs }, projectId, source);
       const repository = folders.folder(projectId);
       await git(['update-ref', '--', ref, source.commit], {
         repository,
@@ -57,11 +57,12 @@ export async function keepHead(
  * transport is needed, and they were checked when they were pushed.
  */
 async function copyObjects(
-  folders: RepositoryFolders,
+  { folders, refs }: Pick<PullRequestHeadsDeps, 'folders' | 'refs'>,
   projectId: number,
   source: { readonly projectId: number; readonly commit: string },
 ): Promise<void> {
   const repository = folders.folder(projectId);
+  const known = new Set((await refs.list(projectId)).flatMap(({ commit }) => commit ?? []));
   const how = ['--revs', '--non-empty', '--delta-base-offset', '--quiet'];
   await git(['pack-objects', ...how, `${repository}/objects/pack/pack`], {
     repository,
@@ -69,7 +70,7 @@ async function copyObjects(
       [ownerVariable]: folders.root,
       GIT_ALTERNATE_OBJECT_DIRECTORIES: `${folders.folder(source.projectId)}/objects`,
     },
-    input: `${source.commit}\n--not\n--all\n`,
+    input: [source.commit, ...[...known].map((commit) => `^${commit}`), ''].join('\n'),
     timeoutMs: copyTimeoutMs,
   });
 }

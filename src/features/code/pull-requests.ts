@@ -80,7 +80,7 @@ export class PullRequests {
       if (twin) throw new GantryError('PULL_REQUEST_EXISTS', `${what}: #${twin.number} is open for the same branches`);
       const number = await unitOfWork.read.pullRequests.nextNumber(project.id);
       await keepHead(this.#deps, { projectId: project.id, number }, { projectId: source.id, commit: head });
-      await failpoint('pull-request.afterHead');
+      await failpoint('pullRequest.afterHead');
       const at = clock.now();
       return await unitOfWork.write(async (stores) => {
         const made = await stores.pullRequests.create({
@@ -171,7 +171,7 @@ export class PullRequests {
     // A branch that was deleted leaves its pull request as it is.
     if (!tip || !project || project.archivedAt || tip.commit === pullRequest.head) return false;
     await keepHead(this.#deps, { projectId, number }, { projectId: sourceProjectId, commit: tip.commit });
-    await failpoint('pull-request.afterHead');
+    await failpoint('pullRequest.afterHead');
     const person = await this.#pusherOf(pullRequest, tip.commit);
     const at = clock.now();
     return unitOfWork.write(async (stores) => {
