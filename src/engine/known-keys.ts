@@ -65,7 +65,6 @@ export const unsupportedKeys: Readonly<Record<Dialect, KnownKeys>> = {
     step: new Set([
       ...droneStep,
       'approve',
-      'build',
       'deploy',
       'gate',
       'metrics',

@@ -64,7 +64,7 @@ export function withNativeBuilds(
 
 function isBuilder({ kind, image, entrypoint, background, hasBuild }: StepDraft): boolean {
   if (hasBuild) return true;
-  const runsNothing = kind === 'image' && entrypoint === undefined && !background;
+  const runsNothing = kind === 'image' && entrypoint === undefined && background !== 'service';
   return runsNothing && (buildPluginOf(image) !== undefined || isForeignBuilder(image));
 }
 
@@ -72,6 +72,14 @@ function nativeStep(step: StepDraft, report: LintReport, facts: BuildFacts, rule
   if (!isBuilder(step)) return step;
   const at = { line: step.line, column: 1 };
   const plugin = step.hasBuild ? 'gantry' : buildPluginOf(step.image);
+  if (step.background) {
+    report.add(
+      'key.unsupported',
+      at,
+      `step "${step.name}" builds an image with "${step.image}" beside the steps, which Gantry does not support`,
+    );
+    return step;
+  }
   const isSwitchedOff = rules?.runsBuildersAsContainers === true && plugin !== 'gantry';
   if (plugin === undefined || isSwitchedOff) {
     if (step.host?.isPrivileged) return step;

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -7,9 +7,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 
+const run = promisify(execFile);
 const program = '/usr/bin/docker-registry';
 
 /** Debian's registry knows one person in its htpasswd file. */
@@ -35,7 +37,8 @@ export class DockerRegistry {
     this.#authorization = authorization;
   }
 
-  static async start(options: { readonly isPrivate: boolean }): Promise<DockerRegistry> {
+  /** `networkOf`: process in whose network it listens, and nobody outside of that can ask it. */
+  static async start(options: { readonly isPrivate: boolean; readonly networkOf?: number }): Promise<DockerRegistry> {
     const folder = await mkdtemp(join(tmpdir(), 'gantry-registry-'));
     const port = await freePort();
     const host = `127.0.0.1:${port}`;
@@ -49,11 +52,14 @@ export class DockerRegistry {
       ...auth,
     };
     await writeFile(join(folder, 'config.yml'), JSON.stringify(config));
-    const child = spawn(program, ['serve', join(folder, 'config.yml')], { stdio: 'ignore' });
+    const command = [program, 'serve', join(folder, 'config.yml')];
+    const entering = options.networkOf === undefined ? [] : ['nsenter', `--net=/proc/${options.networkOf}/ns/net`];
+    const [first = program, ...args] = [...entering, ...command];
+    const child = spawn(first, args, { stdio: 'ignore' });
     const { username, password } = registryLogin;
     const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
     const registry = new DockerRegistry(host, folder, child, options.isPrivate ? authorization : undefined);
-    await registry.#isUp();
+    await registry.#isUp(entering);
     return registry;
   }
 
@@ -108,14 +114,23 @@ export class DockerRegistry {
     return response;
   }
 
-  async #isUp(): Promise<void> {
+  async #isUp(entering: readonly string[]): Promise<void> {
     for (let attempt = 0; this.#process.exitCode === null && attempt < 600; attempt += 1) {
-      const answer = await fetch(`http://${this.host}/v2/`).catch(() => undefined);
+      const answer = await (entering.length > 0
+        ? connectsIn(entering, this.host)
+        : fetch(`http://${this.host}/v2/`)
+      ).catch(() => undefined);
       if (answer) return;
       await sleep(50);
     }
     throw new Error(`docker-registry does not answer on ${this.host}`);
   }
+}
+
+async function connectsIn([program = '', ...args]: readonly string[], host: string): Promise<true> {
+  const [address, port] = host.split(':');
+  await run(program, [...args, 'bash', '-c', `: < /dev/tcp/${address}/${port}`]);
+  return true;
 }
 
 async function freePort(): Promise<number> {
