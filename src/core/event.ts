@@ -11,6 +11,11 @@ export function isSkippingOption(option: string): boolean {
   return option.trim().toLowerCase() === 'ci.skip';
 }
 
+/** Whether an option of `git push -o` means something here. */
+export function isKnownPushOption(option: string): boolean {
+  return isSkippingOption(option) || isNoReuseOption(option);
+}
+
 /** Whether an option of `git push -o` asks for steps that run although earlier results could stand for them. */
 export function isNoReuseOption(option: string): boolean {
   return option.trim().toLowerCase() === 'gantry.no-reuse';

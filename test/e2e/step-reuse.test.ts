@@ -98,6 +98,9 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
     expect(plain(await logOf(project, without, 'test'))).toBe(plain(await logOf(project, part, 'test')));
     expect(await whyOf(project, 6)).toContain('reuses no results: who started the pipeline asked for none');
 
+    await gantry.push(project, { 'README.md': 'of no concern either\n' }, 'main', ['gantry.no-reuse']);
+    expect(stepsOf(await gantry.finished(project, 7))).toMatchObject({ compile: 'passed', test: 'passed' });
+
     await client('rerunPipeline', { params: { ...params, number: 5 }, body: { only: 'all' } });
     const rerun = await gantry.finished(project, 5);
     expect(stepsOf(rerun)).toEqual({ clone: 'passed', compile: 'passed', test: 'passed' });

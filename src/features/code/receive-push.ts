@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { GantryError } from '../../core/errors.ts';
-import { isSkippingOption, type PushIntent } from '../../core/event.ts';
+import { isKnownPushOption, type PushIntent } from '../../core/event.ts';
 import type { Project } from '../../core/project.ts';
 import { projectSlug } from '../../core/project.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
@@ -443,8 +443,10 @@ class PushUnderWay {
   /** Whoever asked for something must not believe that it was done. */
   #nameUnknownOptions(): void {
     if (!this.#usesSideBand) return;
-    for (const option of this.#in.push.options.filter((one) => !isSkippingOption(one)))
-      this.#send(sideBand(2, `The push option ${printable(option)} means nothing here: only ci.skip does\n`));
+    for (const option of this.#in.push.options.filter((one) => !isKnownPushOption(one)))
+      this.#send(
+        sideBand(2, `The push option ${printable(option)} means nothing here: only ci.skip and gantry.no-reuse do\n`),
+      );
   }
 
   #sayFailure(message: string): void {
