@@ -15,7 +15,7 @@ const root = dirname(dirname(import.meta.dirname));
 const gantry = join(root, 'bin/gantry');
 
 export interface GantryProcessOptions {
-  readonly runtime?: 'scripted' | 'sandbox' | 'docker';
+  readonly runtime?: 'scripted' | 'sandbox' | 'docker' | 'auto';
   /** Further settings, by variable. */
   readonly settings?: Readonly<Record<string, string>>;
 }
