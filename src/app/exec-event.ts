@@ -42,6 +42,12 @@ export interface LocalInput {
   readonly secretNames: readonly string[];
   readonly stepTimeoutMs: number;
   readonly rules?: CompileRules | undefined;
+  /** What the server says of the project; absent = it was not asked. */
+  readonly known?:
+    | (Pick<CompileInput['project'], 'defaultBranch' | 'visibility'> & {
+        readonly variables: Readonly<Record<string, string>>;
+      })
+    | undefined;
 }
 
 /** The input of the compiler for an event that a person thinks of. */
@@ -50,16 +56,24 @@ export function localInput(local: LocalInput): CompileInput {
   const [owner = 'local', name = 'project'] = ('slug' in project ? project.slug : `local/${project.name}`).split('/');
   const instanceUrl = 'url' in project ? project.url : 'http://localhost';
   const link = `${instanceUrl}/${owner}/${name}`;
-  const defaultBranch = commit.defaultBranch ?? 'main';
+  const defaultBranch = local.known?.defaultBranch ?? commit.defaultBranch ?? 'main';
   return {
     files: local.files,
     event: eventFacts(event, commit, defaultBranch, local.personName),
-    project: { owner, name, visibility: 'private', defaultBranch, link, cloneUrl: `${link}.git` },
+    project: {
+      owner,
+      name,
+      visibility: local.known?.visibility ?? 'private',
+      defaultBranch,
+      link,
+      cloneUrl: `${link}.git`,
+    },
     // No pipeline of a server has this number.
     pipeline: { number: 0, createdAt: systemClock.now(), link: `${link}/pipelines/0` },
     instanceUrl,
     architecture: architectureName(process.arch),
     secretNames: local.secretNames,
+    ...(local.known ? { variables: local.known.variables } : {}),
     stepTimeoutMs: local.stepTimeoutMs,
     ...(local.rules ? { rules: local.rules } : {}),
   };

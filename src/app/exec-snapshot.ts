@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { GantryError } from '../core/errors.ts';
-import { isWorkflowFile } from '../engine/choose-files.ts';
+import { isFileOf } from '../engine/choose-files.ts';
 import { pipelineFilePaths } from '../engine/compile-input.ts';
 
 import type { CommitFacts } from './exec-event.ts';
@@ -44,6 +44,8 @@ export interface SnapshotRequest {
   /** A commit instead of the working tree. */
   readonly revision?: string | undefined;
   readonly environment: Environment;
+  /** Pipeline file, or folder with a slash at its end, that the project names; absent = the usual places. */
+  readonly pipelinePath?: string | undefined;
 }
 
 const maxChangedPaths = 10_000;
@@ -97,7 +99,7 @@ export async function takeSnapshot(request: SnapshotRequest): Promise<Snapshot> 
       authorEmail,
       before,
       changedPaths: before === undefined ? undefined : await changedPaths(own, before, commit),
-      files: await readFiles(own, commit),
+      files: await readFiles(own, commit, request.pipelinePath),
       folder,
       release: async () => {
         // Whoever comes next fetches what differs from this one only; another run may be doing the same.
@@ -297,14 +299,19 @@ async function changedPaths(own: Git, before: string, commit: string): Promise<r
   return paths.length > maxChangedPaths ? undefined : paths;
 }
 
-async function readFiles(own: Git, commit: string): Promise<readonly { path: string; text: string }[]> {
-  const listed = await own(['ls-tree', '-z', '--full-tree', commit, '--', ...pipelineFilePaths]);
+async function readFiles(
+  own: Git,
+  commit: string,
+  configuredPath: string | undefined,
+): Promise<readonly { path: string; text: string }[]> {
+  const places = configuredPath === undefined ? pipelineFilePaths : [configuredPath];
+  const listed = await own(['ls-tree', '-z', '--full-tree', commit, '--', ...places]);
   const entries = listed.split('\0').flatMap((line) => {
     const found = /^\d+ blob ([0-9a-f]+)\t(.+)$/.exec(line);
     return found?.[1] && found[2] ? [{ object: found[1], path: found[2] }] : [];
   });
-  const inOrder = pipelineFilePaths.flatMap((path) =>
-    entries.filter((entry) => (path.endsWith('/') ? isWorkflowFile(entry.path) : entry.path === path)),
+  const inOrder = places.flatMap((path) =>
+    entries.filter((entry) => (path.endsWith('/') ? isFileOf(path, entry.path) : entry.path === path)),
   );
   return Promise.all(
     inOrder.map(async ({ object, path }) => ({

@@ -7,7 +7,7 @@ import { hostTrusts } from '../core/pipeline-settings.ts';
 import type { PipelinePlan, WorkflowPlan } from '../core/plan.ts';
 import { unmetRouting } from '../core/routing.ts';
 import { chooseRuntime, type RuntimeName } from '../core/runtime-choice.ts';
-import type { CompileInput, CompileResult } from '../engine/compile-input.ts';
+import type { CompileInput, CompileResult, CompileRules } from '../engine/compile-input.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { jsonLogger } from '../lib/logger.ts';
 import { ownIdentity } from '../lib/process-identity.ts';
@@ -16,7 +16,7 @@ import { startRunner } from '../runner/runner.ts';
 import { builderAddress, builderSettings, openBuilder } from './builder.ts';
 import type { Config } from './config.ts';
 import { ExecDesk, type ExecListener } from './exec-desk.ts';
-import { type ExecEvent, localInput } from './exec-event.ts';
+import { type ExecEvent, type LocalInput, localInput } from './exec-event.ts';
 import { type Snapshot, takeSnapshot } from './exec-snapshot.ts';
 import { knownLabels } from './known-labels.ts';
 import { localCompiler } from './local-compiler.ts';
@@ -37,6 +37,13 @@ export interface ExecRequest {
   readonly project?: { readonly url: string; readonly slug: string } | undefined;
   /** Lower-case names of the secrets that there are. */
   readonly secretNames: readonly string[];
+  /** What the server says of the project; absent = it was not asked, and this host's own limits count. */
+  readonly known?:
+    | (NonNullable<LocalInput['known']> & {
+        readonly stepTimeoutMs: number;
+        readonly rules: CompileRules;
+      })
+    | undefined;
 }
 
 /** A pipeline that could be run: compiled for its event, nothing started yet. */
@@ -56,8 +63,14 @@ export interface MissingSecret {
 
 /** Takes the snapshot and compiles it for the event, as the server would. Call `snapshot.release()` in the end. */
 export async function prepareExec(request: ExecRequest): Promise<PreparedExec> {
-  const { config, environment, event, file, folder, revision } = request;
-  const snapshot = await takeSnapshot({ folder, cacheFolder: execFolder(config), revision, environment });
+  const { config, environment, event, file, folder, revision, known } = request;
+  const snapshot = await takeSnapshot({
+    folder,
+    cacheFolder: execFolder(config),
+    revision,
+    environment,
+    pipelinePath: known?.rules.path,
+  });
   try {
     const input = localInput({
       files: file === undefined ? snapshot.files : [readFile(folder, file)],
@@ -66,9 +79,11 @@ export async function prepareExec(request: ExecRequest): Promise<PreparedExec> {
       personName: environment['USER'] ?? snapshot.authorName,
       project: request.project ?? { name: basename(snapshot.folder) },
       secretNames: request.secretNames,
-      stepTimeoutMs: config.stepTimeout,
+      stepTimeoutMs: known?.stepTimeoutMs ?? config.stepTimeout,
+      known,
       // Whoever runs it here may do with this machine what they like.
       rules: {
+        ...(file === undefined ? known?.rules : { ...known?.rules, path: undefined }),
         runtime: runtimePolicy(config),
         trusts: hostTrusts,
         privilegedImages: config.privilegedImages,

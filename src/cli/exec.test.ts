@@ -89,6 +89,38 @@ describe('gantry exec', () => {
     expect(result.code).toBe(0);
   });
 
+  it('takes file, variables and default branch of the project from its server', async () => {
+    const text =
+      "kind: pipeline\ntrigger: {branch: trunk}\nsteps:\n  - {name: s, image: '${HUB}/x', commands: ['echo ${TEAM}']}\n";
+    commit({ '.gantry.yml': file, 'ci/all.yml': text });
+    const project = '/api/v1/projects/shop/web';
+    const server = await startFixture({
+      [`GET ${project}`]: () => ({ defaultBranch: 'trunk', visibility: 'private' }),
+      [`GET ${project}/pipeline-settings`]: () => ({
+        path: 'ci/all.yml',
+        evaluatesDronePaths: false,
+        toleratesFilteredSteps: false,
+        ignoresCaches: false,
+        stepTimeoutMs: 60_000,
+        timeoutMs: 600_000,
+      }),
+      [`GET ${project}/variables`]: () => ({ items: [{ name: 'HUB', value: 'registry.example.org' }], next: null }),
+      'GET /api/v1/organisations/shop/variables': () => ({ items: [{ name: 'TEAM', value: 'crane' }], next: null }),
+    });
+    try {
+      const environment = { GANTRY_URL: server.url, GANTRY_TOKEN: 'gty_test' };
+      const words = ['--project', 'shop/web', '--event', 'pull_request'];
+      const { code, stdout, stderr } = await exec(words, { environment });
+      expect([code, stderr]).toEqual([0, expect.stringContaining('pull_request  trunk')]);
+      expect(stdout).toContain('s     │ + echo crane');
+    } finally {
+      await server.close();
+    }
+    const alone = await exec(['--project', 'shop/web', '--event', 'push']);
+    expect(alone.stderr).toContain('Without the settings and variables of the project');
+    expect(alone.stdout).toContain('+ echo one');
+  });
+
   it('lists every missing secret before anything starts, and masks those that are given', async () => {
     commit({ '.gantry.yml': file });
     const refused = await exec(['--target', 'production']);

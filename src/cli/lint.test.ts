@@ -1,8 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type RunResult, runCommand } from '../../test/support/cli-fixture.ts';
+import {
+  type Answer,
+  type FixtureServer,
+  Refused,
+  type RunResult,
+  runCommand,
+  startFixture,
+} from '../../test/support/cli-fixture.ts';
 
 let folder = '';
 
@@ -45,7 +52,7 @@ steps:
     expect(code).toBe(1);
     expect(stdout).toBe(
       [
-        '.gantry.yml:5:14: error "failure" of step "s" is "main", and takes ignore or always  [value.unknown]',
+        '.gantry.yml:5:14: error "failure" of step "s" is "main", and takes ignore, fast or always  [value.unknown]',
         '  5 │     failure: ${DRONE_BRANCH}',
         '    │              ^',
         '    = reads:     failure: main',
@@ -111,5 +118,82 @@ steps:
       'when: {event: push}\nsteps:\n  s: {image: x, commands: ls, when: {evaluate: CI_COMMIT_BRANCH}}\n';
     const result = await lint(woodpecker, ['--event', 'push', '.woodpecker.yml'], '.woodpecker.yml');
     expect(result.code).toBe(1);
+  });
+});
+
+describe('gantry lint beside a server', () => {
+  const project = '/api/v1/projects/shop/web';
+  const settings = {
+    path: 'ci/pipeline.yml',
+    evaluatesDronePaths: false,
+    toleratesFilteredSteps: false,
+    ignoresCaches: false,
+    stepTimeoutMs: 600_000,
+    timeoutMs: null,
+  };
+  const answers: Readonly<Record<string, Answer>> = {
+    [`GET ${project}`]: () => ({ defaultBranch: 'trunk', visibility: 'public' }),
+    [`GET ${project}/pipeline-settings`]: () => settings,
+    [`GET ${project}/variables`]: () => ({ items: [{ name: 'HUB', value: 'registry.example.org' }], next: null }),
+    ['GET /api/v1/organisations/shop/variables']: () => ({
+      items: ['HUB', 'TEAM'].map((name) => ({ name, value: 'shared' })),
+      next: null,
+    }),
+  };
+  let server: FixtureServer | undefined;
+  afterEach(async () => {
+    await server?.close();
+    server = undefined;
+  });
+
+  async function lintBeside(
+    offered: typeof answers,
+    words: readonly string[] = [],
+    language = 'C',
+  ): Promise<RunResult> {
+    server = await startFixture(offered);
+    const environment = { GANTRY_URL: server.url, GANTRY_TOKEN: 'gty_test', XDG_CONFIG_HOME: folder, LANG: language };
+    return runCommand(['lint', '--project', 'shop/web', ...words], { folder, environment });
+  }
+
+  const text = `kind: pipeline
+trigger: {branch: trunk}
+steps:
+  - {name: s, image: '\${HUB}/tools', commands: ['echo \${TEAM} \${OTHER}']}
+`;
+
+  it('takes the path, the variables and the default branch of the project', async () => {
+    mkdirSync(join(folder, 'ci'));
+    writeFileSync(join(folder, 'ci/pipeline.yml'), text);
+    const { code, stdout, stderr } = await lintBeside(answers, ['--event', 'manual']);
+    expect([code, stderr]).toEqual([0, expect.not.stringContaining('Without')]);
+    // Of three names one is known nowhere.
+    expect(stdout.match(/substitution.unknown-name/g)).toHaveLength(1);
+    expect(stdout).toContain('OTHER');
+    expect(stdout).toContain('ci/pipeline.yml');
+    expect(stdout).toMatch(/clone, s/);
+  });
+
+  it('says what it assumes where it may not ask, and goes on', async () => {
+    writeFileSync(join(folder, '.gantry.yml'), text);
+    const refused = { [`GET ${project}`]: () => new Refused(404, 'PROJECT_NOT_FOUND', 'Cannot find project shop/web') };
+    const { code, stderr, stdout } = await lintBeside(refused);
+    expect([code, stdout.match(/substitution.unknown-name/g)?.length]).toEqual([0, 3]);
+    expect(stderr).toContain('Without the settings and variables of the project (Cannot find project shop/web)');
+    await server?.close();
+    const zh = await lintBeside(refused, [], 'zh_CN.UTF-8');
+    expect(zh.stderr).toContain('未取得项目的设置和变量');
+  });
+
+  it('goes on without variables that one may not read', async () => {
+    writeFileSync(join(folder, '.gantry.yml'), text);
+    const denied = () => new Refused(403, 'ACCESS_DENIED', 'Cannot read variables: it needs the role "write"');
+    const { code, stderr } = await lintBeside({
+      ...answers,
+      [`GET ${project}/pipeline-settings`]: () => ({ ...settings, path: null }),
+      [`GET ${project}/variables`]: denied,
+    });
+    expect(code).toBe(0);
+    expect(stderr).toContain('Without the variables of the project (Cannot read variables');
   });
 });

@@ -32,11 +32,25 @@ export const textsEn = {
     pipelineView: 'Show a pipeline and its steps',
     pipelineWatch: 'Follow a pipeline to its end',
     pipelineCancel: 'Stop a pipeline',
+    pipelineApprovals: 'Pipelines that wait for somebody who lets them run',
+    pipelineApprove: 'Let a pipeline run that waits for it, after a look at what would run',
+    pipelineDecline: 'End a pipeline that waits for an approval',
+    pullRequest: 'Branches that somebody proposes for another branch',
+    pullRequestList: 'Pull requests of a project, the newest first',
+    pullRequestOpen: 'Propose a branch, of this project or of a fork',
+    pullRequestClose: 'Close a pull request',
+    pullRequestReopen: 'Open a closed pull request again',
+    pullRequestUpdate: 'Give a pull request another title or target branch',
+    sign: 'Write the signature of a project into a pipeline file (default .gantry.yml)',
     pipelineRerun: 'Run a finished pipeline again: whole, a part of it, or with other parameters',
     pipelineDiff: 'What differs between two pipelines',
     pipelineWhy: 'Why things ran, waited or were skipped',
     pipelineYaml: 'The pipeline file of a pipeline as it read once ${…} was replaced',
     logs: 'Print the log of a step',
+    artifact: 'Files that steps leave under a name',
+    artifactList: 'Artifacts of a pipeline, by default the newest',
+    artifactDownload: 'Download an artifact into a folder of its name; with the name alone from the newest pipeline',
+    artifactDelete: 'Delete an artifact of a pipeline',
     cache: 'Folders that steps keep from one pipeline to the next',
     cacheList: 'Caches of a project: size, branch, hits, last use',
     cacheDelete: 'Delete a cache by its key, or all of a project',
@@ -73,8 +87,15 @@ export const textsEn = {
   },
 
   options: {
+    withSecrets: 'its steps get secrets, within their limits',
+    pullRequestState: 'open or closed',
+    fork: 'project that the branch is in; absent = this one',
+    targetBranch: 'branch that it is for; absent = the default branch',
+    pullRequestTitle: 'title; absent = first line of the newest commit',
     noCache: 'steps neither restore nor save caches',
     noReuse: 'steps run although earlier results could stand for them',
+    artifactOutput: 'folder that it is unpacked in; with --packed the file',
+    packed: 'as it comes, a tar compressed with zstd',
     allCaches: 'all of the project',
     help: 'show this help',
     url: 'address of the Gantry (default: GANTRY_URL, this clone, the last sign-in)',
@@ -156,6 +177,7 @@ export const textsEn = {
   },
 
   columns: {
+    source: 'FROM',
     key: 'KEY',
     size: 'SIZE',
     hits: 'HITS',
@@ -221,12 +243,16 @@ export const textsEn = {
   inFuture: (text: string) => `in ${text}`,
   topics: 'Topics:',
   nothingHere: {
+    approvals: 'No pipeline waits for an approval.',
+    pullRequests: 'There are no pull requests.',
     projects: 'No projects yet. Create one: gantry project create NAME',
     pipelines: 'No pipelines yet. Push a commit with a .gantry.yml, or start one: gantry pipeline start',
     tokens: 'No tokens. Create one: gantry token create NAME --scope code:write',
     secrets: 'No secrets. Create one: gantry secret set NAME',
     variables: 'No variables. Create one: gantry variable set NAME=VALUE',
     registries: 'No logins of registries. Keep one: gantry registry set HOST --username NAME',
+    artifacts: (number: number) =>
+      `Pipeline #${number} has no artifacts. A step leaves some with "artifacts: [{name, paths}]" in .gantry.yml`,
     caches: 'Nothing is cached yet. A step keeps folders with "cache: {key, paths}" in .gantry.yml',
     crons: "No crons. Create one: gantry cron create NAME '0 2 * * *'",
   },
@@ -267,6 +293,16 @@ export const textsEn = {
   latestLabel: 'latest',
 
   pipelineStarted: (number: number) => `Pipeline ${number} started`,
+  pullRequestStates: { open: 'open', closed: 'closed' },
+  pullRequestOpened: (number: number) => `Pull request ${number} is open`,
+  pullRequestChanged: (number: number, state: string, branch: string) =>
+    `Pull request ${number} is ${state}, for the branch ${branch}`,
+  fileSigned: (path: string, slug: string) => `${path} carries the signature of ${slug}`,
+  askApprove: (number: number, withSecrets: boolean) =>
+    `Let pipeline ${number} run, ${withSecrets ? 'with' : 'without'} secrets?`,
+  askDecline: (number: number) => `Decline to let pipeline ${number} run?`,
+  pipelineApproved: (number: number) => `Pipeline ${number} is approved`,
+  pipelineDeclined: (number: number) => `Pipeline ${number} was declined`,
   pipelineCancelled: (number: number) => `Pipeline ${number} is being cancelled`,
   pipelineRerun: (number: number) => `Pipeline ${number} runs again`,
   pipelineRepeated: (before: number, after: number) =>
@@ -293,6 +329,10 @@ export const textsEn = {
   },
 
   switchedOff: 'switched off',
+  artifactWritten: (name: string, number: number, path: string) => `Artifact ${name} of #${number} written to ${path}`,
+  askArtifactDelete: (name: string, number: number, slug: string) =>
+    `Delete the artifact ${name} of ${slug} #${number}?`,
+  artifactDeleted: (name: string, number: number, slug: string) => `Artifact ${name} of ${slug} #${number} deleted`,
   askCacheDelete: (count: number, slug: string) => `Delete ${count} ${count === 1 ? 'cache' : 'caches'} of ${slug}?`,
   cachesDeleted: (count: number, slug: string) => `${count} ${count === 1 ? 'cache' : 'caches'} of ${slug} deleted`,
   cronCreated: (name: string, slug: string) => `Cron ${name} of ${slug} created`,
@@ -376,7 +416,13 @@ export const textsEn = {
   registrySet: (registry: string, holder: string) => `Login of ${registry} kept for ${holder}`,
   registryUnset: (registry: string, holder: string) => `Login of ${registry} of ${holder} removed`,
 
+  assumed: {
+    instead: (why: string) =>
+      `Without the settings and variables of the project (${why}): the usual files, no variables, the limits of this computer.`,
+    noVariables: (why: string) => `Without the variables of the project (${why}).`,
+  },
   exec: {
+    overtime: (limit: string) => `Cancelling: the project lets a pipeline take ${limit}.`,
     withChanges: 'with uncommitted changes',
     nothing: 'Nothing to run',
     missing: 'Secrets that were not given, their variables stay unset:',
@@ -422,6 +468,8 @@ export const textsEn = {
     badParameter: (text: string) => `Cannot use "${text}" as a parameter: write KEY=VALUE`,
     nothingToChange: 'Cannot change anything: no option says what',
     oneRerun: 'Cannot use --failed, --workflow and --parameter, --no-cache or --no-reuse together: choose one',
+    noArtifact: (name: string, status: number) =>
+      `Cannot download the artifact "${name}": the server answers ${status}`,
     oneCache: 'Cannot tell which caches are meant: give a key, or --all',
     noCache: (key: string, slug: string) => `Cannot delete the cache "${key}": ${slug} has none with this key`,
     noPipeline: (slug: string) => `Cannot find a pipeline of ${slug}: there is none yet`,

@@ -8,10 +8,12 @@ import type { PipelineStatus } from '../../core/pipeline.ts';
 import type { PipelinePlan } from '../../core/plan.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { CompileInput } from '../../engine/compile-input.ts';
+import { formatDuration } from '../../lib/duration.ts';
 import type { Cli } from '../cli.ts';
 import { addEventOptions, type EventOptions, eventOf } from '../event-options.ts';
 import { Exit, exitCodes } from '../exit-codes.ts';
 import { addJson, addProject, collect, type JsonOption, type ProjectOption } from '../options.ts';
+import { askAboutProject } from '../project-of-server.ts';
 import { parseSecretFile, SecretFileError } from '../secret-file.ts';
 import { printable } from '../text-width.ts';
 
@@ -55,6 +57,7 @@ export function addExec(parent: Command, cli: Cli): void {
       });
       const secrets = await readSecrets(cli, options);
       const clone = await cli.clone();
+      const known = await askAboutProject(cli, options.project);
       const request: ExecRequest = {
         config,
         environment: cli.io.environment,
@@ -64,12 +67,13 @@ export function addExec(parent: Command, cli: Cli): void {
         file: options.file,
         project: clone && { url: clone.url, slug: options.project ?? clone.slug },
         secretNames: [...secrets.keys()],
+        known,
       };
       const prepared = await exec.prepareExec(request);
       try {
         const plan = await planOf(cli, prepared, steps, options);
         await refuseMissingSecrets(cli, exec.missingSecrets(plan, request.secretNames));
-        await run(cli, { ...request, prepared, plan, secrets }, options);
+        await run(cli, { ...request, prepared, plan, secrets, timeoutMs: known?.timeoutMs ?? null }, options);
       } finally {
         await prepared.snapshot.release();
       }
@@ -211,6 +215,8 @@ async function run(
     readonly prepared: PreparedExec;
     readonly plan: PipelinePlan;
     readonly secrets: ReadonlyMap<string, string>;
+    /** Of the whole pipeline, as the project says; null: none. */
+    readonly timeoutMs: number | null;
   },
   options: ExecOptions,
 ): Promise<void> {
@@ -229,11 +235,19 @@ async function run(
         running.cancel();
       }),
     );
+    const limit =
+      request.timeoutMs === null
+        ? undefined
+        : setTimeout(() => {
+            void out.note(texts.exec.overtime(formatDuration(request.timeoutMs ?? 0)));
+            running.cancel();
+          }, request.timeoutMs);
     let status: PipelineStatus;
     try {
       status = await running.ended;
     } finally {
       for (const stop of leave) stop();
+      clearTimeout(limit);
     }
     const steps = running.desk.workflows.flatMap((workflow) => workflow.steps);
     await view.end(status, steps, performance.now() - startedMs);

@@ -8,8 +8,11 @@ import { currentBranch } from '../clone.ts';
 import { addEventOptions, type EventOptions, eventOf, namesEvent } from '../event-options.ts';
 import { Exit, exitCodes } from '../exit-codes.ts';
 import { findingLines } from '../finding-lines.ts';
-import { addJson, type JsonOption } from '../options.ts';
+import { addJson, addProject, type JsonOption, type ProjectOption } from '../options.ts';
+import { askAboutProject, type ProjectOfServer } from '../project-of-server.ts';
 import { printTrace } from '../trace-lines.ts';
+
+interface LintOptions extends EventOptions, JsonOption, ProjectOption {}
 
 interface File {
   readonly path: string;
@@ -22,20 +25,30 @@ interface File {
  */
 export function addLint(parent: Command, cli: Cli): void {
   const { texts, out } = cli;
-  addEventOptions(addJson(parent.command('lint [files...]').description(texts.commands.lint), cli), cli)
+  addEventOptions(
+    addJson(addProject(parent.command('lint [files...]').description(texts.commands.lint), cli), cli),
+    cli,
+  )
     .addHelpText(
       'before',
       `${texts.examples}\n  gantry lint\n  gantry lint .gantry.yml --json\n  gantry lint --event tag --branch v1.4.0\n  gantry lint --event push --branch main --changed src/a.ts,docs/b.md\n`,
     )
-    .action(async (given: readonly string[], options: EventOptions & JsonOption) => {
-      const { localCompiler } = await import('../../app/local-compiler.ts');
+    .action(async (given: readonly string[], options: LintOptions) => {
+      const [{ localCompiler }, { sampleFacts }] = await Promise.all([
+        import('../../app/local-compiler.ts'),
+        import('../../engine/sample-facts.ts'),
+      ]);
       const compiler = localCompiler();
-      const files = (given.length > 0 ? given : await usualFiles(cli)).map(
+      const known = await askAboutProject(cli, options.project);
+      const files = (given.length > 0 ? given : await usualFiles(cli, known?.rules.path)).map(
         (path): File => ({ path: path.replaceAll(sep, '/'), text: readText(cli, path) }),
       );
       const results: ({ path: string } & Awaited<ReturnType<typeof compiler.lint>>)[] = [];
-      for (const { path, text } of files) results.push({ path, ...(await compiler.lint(path, text)) });
-      const decision = namesEvent(options) ? await compiler.compile(await inputOf(cli, files, options)) : undefined;
+      const facts = known && { ...sampleFacts, variables: known.variables };
+      for (const { path, text } of files) results.push({ path, ...(await compiler.lint(path, text, facts)) });
+      const decision = namesEvent(options)
+        ? await compiler.compile(await inputOf(cli, files, options, known))
+        : undefined;
 
       // Which secrets there are is the server's to know.
       const trace = decision?.trace.filter(({ rule }) => rule !== 'step.secret-missing') ?? [];
@@ -72,7 +85,12 @@ async function sentences<Entry extends CompileTrace>(
 type CompileTrace = Parameters<typeof import('../../api/messages/trace-sentences.ts').traceSentence>[0];
 
 /** The event as a person names it; the commit is nobody's. */
-async function inputOf(cli: Cli, files: readonly File[], options: EventOptions): Promise<CompileInput> {
+async function inputOf(
+  cli: Cli,
+  files: readonly File[],
+  options: LintOptions,
+  known: ProjectOfServer | undefined,
+): Promise<CompileInput> {
   const [{ localInput }, clone, branch] = await Promise.all([
     import('../../app/exec-event.ts'),
     cli.clone(),
@@ -92,23 +110,26 @@ async function inputOf(cli: Cli, files: readonly File[], options: EventOptions):
       changedPaths: undefined,
     },
     personName: cli.io.environment['USER'] ?? 'example',
-    project: clone ?? { name: 'project' },
+    project: clone ? { url: clone.url, slug: options.project ?? clone.slug } : { name: 'project' },
     secretNames: [],
-    stepTimeoutMs: 3_600_000,
+    stepTimeoutMs: known?.stepTimeoutMs ?? 3_600_000,
+    known,
+    // The files are those that were given, wherever the project has its own.
+    rules: { ...known?.rules, path: undefined },
   });
 }
 
 /** The files that the server would take here: the first that is there, or all of a folder of workflows. */
-async function usualFiles(cli: Cli): Promise<readonly string[]> {
+async function usualFiles(cli: Cli, configuredPath: string | undefined): Promise<readonly string[]> {
   const { pipelineFilePaths } = await import('../../engine/compile-input.ts');
-  const { isWorkflowFile } = await import('../../engine/choose-files.ts');
-  for (const path of pipelineFilePaths) {
+  const { isFileOf } = await import('../../engine/choose-files.ts');
+  for (const path of configuredPath === undefined ? pipelineFilePaths : [configuredPath]) {
     const place = join(cli.io.workingFolder, path);
     if (!existsSync(place)) continue;
     if (!path.endsWith('/')) return [path];
     const workflows = readdirSync(place)
       .map((name) => `${path}${name}`)
-      .filter(isWorkflowFile);
+      .filter((each) => isFileOf(path, each));
     if (workflows.length > 0) return workflows.toSorted();
   }
   throw new GantryError('PIPELINE_FILE_MISSING', cli.texts.errors.noPipelineFile);
