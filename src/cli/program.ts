@@ -25,6 +25,9 @@ const entries: Readonly<Record<string, Entry>> = {
   project: { text: 'project', isGroup: true, load: loadProject },
   pipeline: { text: 'pipeline', isGroup: true, load: loadPipeline },
   logs: { text: 'logs', load: async () => [(await import('./commands/logs.ts')).addLogs] },
+  'pull-request': { text: 'pullRequest', isGroup: true, load: loadPullRequest },
+  sign: { text: 'sign', load: async () => [(await import('./commands/sign.ts')).addSign] },
+  artifact: { text: 'artifact', isGroup: true, load: loadArtifact },
   cache: { text: 'cache', isGroup: true, load: loadCache },
   cron: { text: 'cron', isGroup: true, load: loadCron },
   webhook: { text: 'webhook', isGroup: true, load: loadWebhook },
@@ -113,7 +116,7 @@ async function loadProject(): Promise<readonly AddCommand[]> {
 }
 
 async function loadPipeline(): Promise<readonly AddCommand[]> {
-  const [list, start, view, watch, cancel, rerun, promote, why, yaml, diff] = await Promise.all([
+  const [list, start, view, watch, cancel, rerun, promote, why, yaml, diff, approval] = await Promise.all([
     import('./commands/pipeline-list.ts'),
     import('./commands/pipeline-start.ts'),
     import('./commands/pipeline-view.ts'),
@@ -124,6 +127,7 @@ async function loadPipeline(): Promise<readonly AddCommand[]> {
     import('./commands/pipeline-why.ts'),
     import('./commands/pipeline-yaml.ts'),
     import('./commands/pipeline-diff.ts'),
+    import('./commands/approval.ts'),
   ]);
   return [
     list.addPipelineList,
@@ -136,7 +140,19 @@ async function loadPipeline(): Promise<readonly AddCommand[]> {
     why.addPipelineWhy,
     yaml.addPipelineYaml,
     diff.addPipelineDiff,
+    approval.addPipelineApprovals,
+    approval.addPipelineDecisions,
   ];
+}
+
+async function loadPullRequest(): Promise<readonly AddCommand[]> {
+  const { addPullRequestList, addPullRequestOpen, addPullRequestChanges } = await import('./commands/pull-request.ts');
+  return [addPullRequestList, addPullRequestOpen, addPullRequestChanges];
+}
+
+async function loadArtifact(): Promise<readonly AddCommand[]> {
+  const { addArtifactList, addArtifactDownload, addArtifactDelete } = await import('./commands/artifact.ts');
+  return [addArtifactList, addArtifactDownload, addArtifactDelete];
 }
 
 async function loadCache(): Promise<readonly AddCommand[]> {

@@ -177,10 +177,11 @@ export const textsEn = {
   },
 
   columns: {
-    source: 'FROM',
+    why: 'WHY',
     key: 'KEY',
     size: 'SIZE',
     hits: 'HITS',
+    workflow: 'WORKFLOW',
     used: 'USED',
     number: 'NUMBER',
     status: 'STATUS',

@@ -177,10 +177,11 @@ export const textsZh: Texts = {
   },
 
   columns: {
-    source: '来源',
+    why: '原因',
     key: '键',
     size: '大小',
     hits: '命中',
+    workflow: '工作流',
     used: '使用',
     number: '编号',
     status: '状态',

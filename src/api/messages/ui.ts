@@ -426,6 +426,7 @@ export const uiEn = {
   pipelineView: {
     graph: 'Graph',
     timeline: 'Timeline',
+    artifacts: 'Artifacts',
     why: 'Why?',
     variables: 'Variables',
     yaml: 'YAML',
@@ -668,6 +669,14 @@ export const uiEn = {
   cacheForAll: 'all branches',
   cacheSavedBy: (p: { number: number }) => `saved by #${p.number}`,
   cacheUsed: 'used',
+  noArtifacts: 'No artifacts',
+  artifactsHint: 'A step with “artifacts” keeps files under a name: for download, and for workflows that “use” them.',
+  artifactKept: 'newest green: kept',
+  artifactEntries: (p: { count: number }) => `${p.count} ${p.count === 1 ? 'entry' : 'entries'}`,
+  artifactExpires: 'expires',
+  deleteArtifact: (p: { name: string }) => `Delete the artifact ${p.name}?`,
+  deleteArtifactHint: 'Workflows that use it fail when they are run again without the one that makes it.',
+  artifactDeleted: (p: { name: string }) => `${p.name} deleted`,
   deleteCache: (p: { key: string }) => `Delete the cache ${p.key}?`,
   deleteCacheHint:
     'The next step that asks for this key begins without it. Steps that have it now keep it until they end.',

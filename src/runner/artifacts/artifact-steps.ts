@@ -128,7 +128,7 @@ async function publish(
       const { sizeBytes } = await line.store(
         { stepId, name: artifact.name },
         packing.pieces(),
-        packing.signal,
+        signal,
         () => packing.entries,
       );
       writeLine(`artifact ${artifact.name}: ${packing.entries} entries, ${sizeText(sizeBytes)}, kept for ${kept}`);
@@ -157,13 +157,13 @@ class Packing {
   readonly #place: ArtifactPlace;
   readonly #attempt: number;
   readonly #stop = new AbortController();
-  readonly signal: AbortSignal;
+  readonly #signal: AbortSignal;
 
   constructor(artifact: ArtifactPlan, place: ArtifactPlace, attempt: number, signal: AbortSignal) {
     this.#artifact = artifact;
     this.#place = place;
     this.#attempt = attempt;
-    this.signal = AbortSignal.any([signal, this.#stop.signal]);
+    this.#signal = AbortSignal.any([signal, this.#stop.signal]);
   }
 
   stop(): void {
@@ -171,14 +171,16 @@ class Packing {
   }
 
   async *pieces(): AsyncGenerator<Buffer, void> {
+    let isWhole = false;
     const tar = new PassThrough({ highWaterMark: pieceBytes });
     const packed = createZstdCompress();
-    const compressing = pipeline(tar, packed, { signal: this.signal });
+    const compressing = pipeline(tar, packed, { signal: this.#signal });
     compressing.catch(() => undefined);
     const packing = this.#pack(tar).then(
       () => void tar.end(),
       (error: unknown) => {
-        this.fault ??= error;
+        // What was ended because of something else has nothing to say.
+        if (!this.#stop.signal.aborted) this.fault ??= error;
         tar.destroy(error instanceof Error ? error : new Error(String(error)));
       },
     );
@@ -186,8 +188,9 @@ class Packing {
       yield* inPieces(packed);
       await packing;
       if (this.fault) throw this.fault;
+      isWhole = true;
     } finally {
-      this.stop();
+      if (!isWhole) this.stop();
       await packing;
     }
   }
@@ -213,7 +216,7 @@ class Packing {
         if (stream === 'stderr') complaint.add(bytes);
         else if (!tar.write(Buffer.from(bytes)) && !tar.destroyed) await drained(tar);
       },
-      signal: this.signal,
+      signal: this.#signal,
     });
     for (const note of complaint.notes) this.#place.writeLine(`artifact ${name}: left out: ${note}`);
     this.entries = complaint.readEnd(end);

@@ -14,13 +14,14 @@ import { TraceGroups } from './trace-groups.tsx';
 
 // Asked for when their tab is: the failing line must not wait for them.
 const Timeline = lazy(() => import('./timeline.tsx').then((it) => ({ default: it.Timeline })));
+const ArtifactsView = lazy(() => import('./artifacts-view.tsx').then((it) => ({ default: it.ArtifactsView })));
 const VariablesView = lazy(() => import('./variables-view.tsx').then((it) => ({ default: it.VariablesView })));
 const YamlView = lazy(() => import('./yaml-view.tsx').then((it) => ({ default: it.YamlView })));
 
 /** One workflow of more steps is a picture of nothing: the list of steps is shown instead, and the graph on demand. */
 const graphSteps = 60;
 
-type View = 'graph' | 'timeline' | 'why' | 'variables' | 'yaml' | 'details';
+type View = 'graph' | 'timeline' | 'artifacts' | 'why' | 'variables' | 'yaml' | 'details';
 
 interface OverviewProps {
   readonly name: ProjectName;
@@ -35,7 +36,9 @@ export function Overview({ name, pipeline, selectedId, onSelect }: OverviewProps
   const [search, setSearch] = useSearch();
   const { steps, workflows } = pipeline;
   const views: View[] =
-    steps.length > 0 ? ['graph', 'timeline', 'why', 'variables', 'yaml', 'details'] : ['why', 'yaml', 'details'];
+    steps.length > 0
+      ? ['graph', 'timeline', 'artifacts', 'why', 'variables', 'yaml', 'details']
+      : ['why', 'yaml', 'details'];
   const view = views.find((one) => one === search.get('tab')) ?? views[0] ?? 'why';
   const [isGraphWanted, setGraphWanted] = useState(false);
   // Several workflows fold.
@@ -54,6 +57,7 @@ export function Overview({ name, pipeline, selectedId, onSelect }: OverviewProps
       );
   else if (view === 'timeline')
     body = <Timeline name={name} pipeline={pipeline} selectedId={selectedId} onSelect={onSelect} />;
+  else if (view === 'artifacts') body = <ArtifactsView name={name} pipeline={pipeline} />;
   else if (view === 'why') body = <Why name={name} pipeline={pipeline} />;
   else if (view === 'variables')
     body = <VariablesView name={name} pipeline={pipeline} selectedId={selectedId} onSelect={onSelect} />;
