@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { runtimeReasons } from '../../core/runtime-choice.ts';
 import { type TraceEntry, traceRules } from '../../core/trace.ts';
 import { traceSentence } from './trace-sentences.ts';
 
@@ -57,6 +58,8 @@ const values = {
   source: 'mei/storefront',
   target: 'main',
   secrets: false,
+  offered: 'sandbox',
+  waitedMs: 86_400_000,
 };
 
 describe('traceSentence', () => {
@@ -72,6 +75,19 @@ describe('traceSentence', () => {
     expect(english).toMatch(/^[A-Z.].*\.$/);
     expect(chinese).toMatch(/[\u4e00-\u9fff].*。$/);
     expect(english + chinese).not.toContain('undefined');
+  });
+
+  it.each(runtimeReasons)('has words for the reason "%s" of a runtime', (reason) => {
+    const subject = { kind: 'workflow', workflow: 'build' } as const;
+    const chosen: TraceEntry = {
+      subject,
+      rule: 'runtime.chosen',
+      verdict: 'noted',
+      values: { runtime: 'docker', reason },
+    };
+    expect(traceSentence(chosen, 'en')).toMatch(/^Workflow "build" runs in the container engine: .{10,}\.$/);
+    expect(traceSentence(chosen, 'en')).not.toContain(`: ${reason}.`);
+    expect(traceSentence(chosen, 'zh')).toMatch(/在容器引擎中运行：.*[\u4e00-\u9fff].*。$/);
   });
 
   it('names whom it is about', () => {

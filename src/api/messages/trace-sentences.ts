@@ -170,7 +170,7 @@ const en = {
   'workflow.no-runner': (v, s) => `${s} is blocked: no runner can take it (${v['type']}).`,
   'workflow.waits-for-runner': (v, s) => `${s} waits for a runner: no connected one has ${v['wanted']}.`,
   'workflow.no-runtime': (v, s) =>
-    `${s} did not run: ${reasonsEn[String(v['reason'])]}, and no runner has a runtime that may run it (wanted: ${v['runtime']}; there: ${v['offered']}).`,
+    `${s} did not run: ${reasonsEn[String(v['reason'])] ?? v['reason']}, and no runner has a runtime that may run it (wanted: ${v['runtime']}; there: ${v['offered']}).`,
   'workflow.unavailable': (v, s) =>
     v['waitedMs'] === 0
       ? `${s} was skipped: no runner can take it (${v['wanted']}), and the project does not wait for one.`
@@ -217,6 +217,8 @@ const en = {
       : `${s} reuses no results: who started the pipeline asked for none.`,
   'reuse.taken': (v, s) =>
     `${s} was reused from #${v['number']}, because nothing that it depends on has changed since.`,
+  'reuse.artifacts-gone': (v, s) =>
+    `${s} was reused without artifacts that were deleted in this very moment: ${v['artifacts']}.`,
   'reuse.no-checkout': (_, s) => `${s} was left out, because every step of the workflow was reused.`,
   'reuse.missed-first': (_, s) => `${s} ran, because no result is kept of it that it may reuse.`,
   'reuse.missed-changed': (v, s) =>
@@ -331,7 +333,7 @@ const zh = {
   'workflow.dependency-vanished': (v, s) => `${s}已省略：它依赖的${z(v['workflow'])}此次不运行。`,
   'workflow.waits-for-runner': (v, s) => `${s}在等待运行器：已连接的运行器都没有 ${v['wanted']}。`,
   'workflow.no-runtime': (v, s) =>
-    `${s}没有运行：${reasonsZh[String(v['reason'])]}，而没有运行器提供可用的运行时（需要：${v['runtime']}；现有：${v['offered']}）。`,
+    `${s}没有运行：${reasonsZh[String(v['reason'])] ?? v['reason']}，而没有运行器提供可用的运行时（需要：${v['runtime']}；现有：${v['offered']}）。`,
   'workflow.unavailable': (v, s) =>
     v['waitedMs'] === 0
       ? `${s}被跳过：没有运行器可以接手（${v['wanted']}），且项目设置为不等待。`
@@ -370,6 +372,7 @@ const zh = {
   'reuse.off': (v, s) =>
     v['by'] === 'project' ? `${s} 不复用结果：项目设置关闭了缓存。` : `${s} 不复用结果：启动者要求不复用。`,
   'reuse.taken': (v, s) => `${s} 复用了 #${v['number']} 的结果，因为它所依赖的内容此后都没有变化。`,
+  'reuse.artifacts-gone': (v, s) => `${s} 被复用，但其部分产物恰在此时被删除：${v['artifacts']}。`,
   'reuse.no-checkout': (_, s) => `${s} 没有执行，因为该工作流的所有步骤都复用了已有结果。`,
   'reuse.missed-first': (_, s) => `${s} 已运行，因为没有可供它复用的结果。`,
   'reuse.missed-changed': (v, s) => `${s} 已运行，因为${reusePartZh(v['part'])}与 #${v['number']} 时不同。`,
