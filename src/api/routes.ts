@@ -52,6 +52,7 @@ export const routes = {
   removeOrganisationSecret: { method: 'DELETE', path: '/api/v1/organisations/{owner}/secrets/{name}' },
   listRegistries: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/registries' },
   setRegistry: { method: 'PUT', path: '/api/v1/projects/{owner}/{project}/registries/{registry}' },
+  signPipelineFile: { method: 'POST', path: '/api/v1/projects/{owner}/{project}/signatures' },
   removeRegistry: { method: 'DELETE', path: '/api/v1/projects/{owner}/{project}/registries/{registry}' },
   listOrganisationRegistries: { method: 'GET', path: '/api/v1/organisations/{owner}/registries' },
   setOrganisationRegistry: { method: 'PUT', path: '/api/v1/organisations/{owner}/registries/{registry}' },

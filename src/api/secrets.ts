@@ -130,6 +130,17 @@ export const secretOperations = {
     ok: RegistryView,
     errors: ['PROJECT_NOT_FOUND'],
   },
+  signPipelineFile: {
+    method: 'post',
+    path: '/api/v1/projects/{owner}/{project}/signatures',
+    summary: 'Sign the text of a pipeline file with the key of the project, which is made with the first signature',
+    action: 'secret:write',
+    params: ProjectPath,
+    body: z.object({ text: z.string().min(1).max(262_144) }),
+    status: 200,
+    ok: z.object({ hmac: z.string().meta({ description: 'For the "hmac" of a document of the kind "signature"' }) }),
+    errors: ['PROJECT_NOT_FOUND', 'SECRET_KEY_WRONG'],
+  },
   removeRegistry: {
     method: 'delete',
     path: '/api/v1/projects/{owner}/{project}/registries/{registry}',

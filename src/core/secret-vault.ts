@@ -37,6 +37,8 @@ export interface SecretVault {
   reveal(projectId: number, use: PipelineUse): Promise<RevealedSecrets>;
   /** Every value that counts for the project, whoever may have it, passwords of registries too: what logs are masked with. */
   maskValues(projectId: number): Promise<readonly string[]>;
+  /** The key that pipeline files of the project are signed with; `undefined` when none was ever signed. */
+  signingKey(projectId: number): Promise<string | undefined>;
   /** Logins of registries, for a runner that is about to pull images. */
   registries(projectId: number): Promise<readonly RegistryCredentials[]>;
 }

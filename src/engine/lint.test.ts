@@ -27,7 +27,7 @@ const samples: Readonly<Record<LintCode, readonly [text: string, line: number, p
   'document.kind': ['kind: pipe\n', 1],
   'document.kind-missing': [step, 1],
   'document.kind-unsupported': ['kind: secret\n', 1],
-  'document.kind-no-effect': [`kind: pipeline\n${step}---\nkind: signature\n`, 4],
+  'document.kind-no-effect': [`kind: pipeline\n${step}---\nkind: cron\n`, 4],
   'document.shape': ['[a]\n', 1],
   'document.unread': [`kind: pipeline\n${step}--- name: a\n`, 3],
   'dialect.unsupported': ['build:\n  image: x\n', 1],

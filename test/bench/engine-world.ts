@@ -59,6 +59,7 @@ export class EngineWorld {
       secrets: {
         list: () => Promise.resolve([]),
         reveal: () => Promise.resolve({ forStep: () => new Map() }),
+        signingKey: () => Promise.resolve(undefined),
         maskValues: () => Promise.resolve([]),
         registries: () => Promise.resolve([]),
       },

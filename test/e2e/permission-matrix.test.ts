@@ -59,6 +59,7 @@ const bodies: { readonly [Id in OperationId]?: unknown } = {
   setOrganisationSecret: { value: 'x' },
   setRegistry: { username: 'x', password: 'x' },
   setOrganisationRegistry: { username: 'x', password: 'x' },
+  signPipelineFile: { text: 'x' },
   openPullRequest: { sourceBranch: 'x' },
   updatePullRequest: {},
   decideApproval: { decision: 'approve', head: '0'.repeat(40), configuration: '0'.repeat(64) },

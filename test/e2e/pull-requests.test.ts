@@ -23,7 +23,6 @@ steps:
 
 /** A person with a token of their own, who pushes with it. */
 class Someone {
-  readonly client: Client;
   readonly #gantry: GantryProcess;
   readonly #name: string;
   readonly #token: string;
@@ -32,7 +31,11 @@ class Someone {
     this.#gantry = gantry;
     this.#name = name;
     this.#token = token;
-    this.client = createClient(gantry.url, () => ({ Authorization: `Bearer ${token}` }));
+  }
+
+  /** Of the server as it now is: started again, it has another port. */
+  get client(): Client {
+    return createClient(this.#gantry.url, () => ({ Authorization: `Bearer ${this.#token}` }));
   }
 
   static async make(gantry: GantryProcess, name: string): Promise<Someone> {
@@ -201,7 +204,9 @@ describe('pull requests, with git and a whole server', () => {
     await expect(decide(ann.client, forked, 'approve')).rejects.toMatchObject({ problem: { code: 'ACCESS_DENIED' } });
     const { configuration } = await approvalOf(forked);
     const body = { decision: 'approve' as const, withSecrets: false, head: 'a'.repeat(40), configuration };
-    await expect(wei.client('decideApproval', { params: { ...params, number: forked }, body })).rejects.toMatchObject({ problem: { code: 'APPROVAL_OUTDATED' } });
+    await expect(wei.client('decideApproval', { params: { ...params, number: forked }, body })).rejects.toMatchObject({
+      problem: { code: 'APPROVAL_OUTDATED' },
+    });
     expect((await gantry.until('shop', forked, () => true)).status).toBe('blocked');
   });
 
@@ -213,7 +218,9 @@ describe('pull requests, with git and a whole server', () => {
     await gantry.client('cancelPipeline', { params: { ...params, number } });
     await gantry.finished('shop', number);
     for (const body of [{ only: 'all' as const }, { parameters: { A: 'b' } }])
-      await expect(gantry.client('rerunPipeline', { params: { ...params, number }, body })).rejects.toMatchObject({ problem: { code: 'APPROVAL_MISSING' } });
+      await expect(gantry.client('rerunPipeline', { params: { ...params, number }, body })).rejects.toMatchObject({
+        problem: { code: 'APPROVAL_MISSING' },
+      });
     await expect(
       gantry.client('promotePipeline', {
         params: { ...params, number },
@@ -293,6 +300,65 @@ describe('pull requests, with git and a whole server', () => {
     expect((await gantry.finished('shop', number)).status).toBe('passed');
     const audit = await gantry.client('listAudit', { query: { action: 'pipeline:approve' } });
     expect(audit.items[0]).toMatchObject({ actor: 'admin', action: 'pipeline:approve', details: { head: commit } });
+  });
+
+  it('the file of the target branch runs where the project wants that, and forks may be ignored altogether', async () => {
+    await gantry.client('updatePipelineSettings', {
+      params,
+      body: { usesTargetFile: true, pullRequestApproval: 'never' },
+    });
+    const commit = await ann.push('admin/shop', 'ann/shop', 'other', {
+      '.drone.yml': 'kind: pipeline\nname: mine\nsteps: []\n',
+    });
+    await ann.client('openPullRequest', { params, body: { source: 'ann/shop', sourceBranch: 'other' } });
+    const number = await pipelineOf(commit, 'passed');
+    const log = await logOf(number);
+    expect(log.split('\n')).toContain('other');
+    expect(log).not.toContain('******');
+    expect((await why(number)).join('\n')).toContain('The pipeline file is that of the target branch "main"');
+    const yaml = await gantry.client('getPipelineYaml', { params: { ...params, number } });
+    expect(JSON.stringify(yaml)).toContain('print-variable');
+
+    await gantry.client('updatePipelineSettings', { params, body: { usesTargetFile: false, ignoresForks: true } });
+    await ann.push('admin/shop', 'ann/shop', 'other', { readme: 'ignored' });
+    const newestEvent = async () => (await gantry.client('listEvents', { params })).items[0];
+    await expect.poll(newestEvent, { timeout: 60_000 }).toMatchObject({
+      pipeline: null,
+      why: [{ rule: 'event.fork-ignored' }],
+    });
+  });
+
+  it('a project that wants signatures runs what is signed, and holds the rest until somebody approves it', async () => {
+    await gantry.client('updatePipelineSettings', { params, body: { requiresSignature: true } });
+    const plain =
+      'kind: pipeline\nname: signed\nsteps: [{name: look, image: alpine, environment: {STEP_OUTPUT: hi}}]\n';
+    await writeFile(join(gantry.folder, 'signed.yml'), plain);
+    await gantry.command('sign', 'signed.yml', '--project', 'admin/shop');
+    const signed = await readFile(join(gantry.folder, 'signed.yml'), 'utf8');
+    expect(signed).toMatch(/kind: signature\nhmac: [0-9a-f]{64}\n/);
+    const pushed = async (text: string) => {
+      const commit = await gantry.push('shop', { '.drone.yml': text }, 'signed');
+      const find = async () =>
+        (await gantry.client('listPipelines', { params, query: { event: 'push' } })).items.find(
+          (one) => one.commit === commit,
+        );
+      await expect.poll(find, { timeout: 60_000 }).toBeDefined();
+      return (await find())!.number;
+    };
+    const good = await pushed(signed);
+    expect((await gantry.finished('shop', good)).status).toBe('passed');
+    expect(await why(good)).toContain('.drone.yml carries the signature of the project.');
+    const bad = await pushed(signed.replace('STEP_OUTPUT: hi', 'STEP_OUTPUT: bye'));
+    expect((await gantry.until('shop', bad, () => true)).status).toBe('blocked');
+    expect(await why(bad)).toEqual(
+      expect.arrayContaining([
+        'The signature in .drone.yml is not that of its text, and the project wants one.',
+        'Nothing runs until a maintainer approves it: its pipeline file does not carry the signature of the project.',
+      ]),
+    );
+    const { stderr } = await gantry.command('pipeline', 'approve', String(bad), '--yes', '--project', 'admin/shop');
+    expect(stderr).toContain(`Pipeline ${bad} is approved`);
+    expect((await gantry.finished('shop', bad)).status).toBe('passed');
   });
 
   it('nothing that was stored or logged has the secret', async () => {

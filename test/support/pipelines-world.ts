@@ -243,6 +243,7 @@ export class PipelinesWorld {
           forStep: (step) => new Map(given.filter(([name]) => !refusalToStep(this.limitsOf(name), step))),
         });
       },
+      signingKey: () => Promise.resolve(undefined),
       maskValues: () => Promise.resolve([...this.secrets.values()]),
       registries: () => Promise.resolve(this.registries),
     };

@@ -61,6 +61,7 @@ describe.each(databases)('what is decided under an old token, on $name', ({ crea
       secrets: {
         list: async () => [],
         reveal: async () => ({ forStep: () => new Map() }),
+        signingKey: () => Promise.resolve(undefined),
         maskValues: async () => [],
         registries: async () => [],
       },

@@ -17,6 +17,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { type ApprovalAtBirth, approvalAtBirth, approvalNeedOf } from './approvals/approval-need.ts';
+import { checkSignatures } from './approvals/check-signatures.ts';
 import { type OpenPipeline, openPipeline } from './open-pipelines.ts';
 import { type InstallationRules, projectFacts } from './project-facts.ts';
 import { readBlobIds } from './read-blob-ids.ts';
@@ -36,7 +37,7 @@ export interface PlanEventDeps {
     'resolve' | 'commit' | 'readFile' | 'listFolder' | 'changedPaths' | 'mergeBase'
   >;
   readonly compiler: PipelineCompiler;
-  readonly secrets: Pick<SecretVault, 'list'>;
+  readonly secrets: Pick<SecretVault, 'list' | 'signingKey'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly installation?: InstallationRules | undefined;
@@ -82,7 +83,7 @@ export async function planEvent(deps: PlanEventDeps, eventId: number): Promise<P
     const createdAt = deps.clock.now();
     const input = compileInput(deps, event, project, facts, { number, createdAt });
     const compiled = facts.tooLarge ?? (await deps.compiler.compile(input));
-    const trace = [...targetFileTrace(event, facts), ...facts.changed.trace, ...compiled.trace];
+    const trace = [...targetFileTrace(event, facts), ...facts.signatures, ...facts.changed.trace, ...compiled.trace];
     const result = withOrigin(event, { ...compiled, trace });
     if (result.kind === 'nothing') return writeNothing(deps, event, result.trace);
     const planned = await writePipeline(deps, event, project, input, withRefusedSecrets(result, event, facts), facts);
@@ -107,7 +108,7 @@ export async function failEvent(deps: PlanEventDeps, eventId: number, message: s
   const failing: PlanEventDeps = {
     ...deps,
     repository: noRepository,
-    secrets: { list: () => Promise.resolve([]) },
+    secrets: { list: () => Promise.resolve([]), signingKey: () => Promise.resolve(undefined) },
     compiler: {
       compile: () => Promise.resolve({ kind: 'failed', path: pipelineFilePaths[0], error: { message }, trace: [] }),
     },
@@ -198,8 +199,8 @@ interface EventReading {
   readonly variables: Readonly<Record<string, string>>;
   readonly changed: ChangedPaths;
   readonly blobs: BlobIds;
-  /** Whether the project's signature is on the files, or nobody asks for it. */
-  readonly isSigned: boolean;
+  /** What is said of the project's signature on the files; empty where nobody asks for it. */
+  readonly signatures: readonly TraceEntry[];
   /** A file too large to be read at all. */
   readonly tooLarge: CompileResult | undefined;
 }
@@ -230,9 +231,13 @@ async function readFacts(deps: PlanEventDeps, event: Event, project: Project): P
     variables,
     changed: await readChangedPaths(deps, event, project, commit, files),
     blobs: await readBlobIds(repository, event.projectId, commit, files),
-    isSigned: true,
+    signatures: await checkSignatures(secrets, event, project, files),
     tooLarge: first && first.text === undefined ? refuseFile(first.path) : undefined,
   };
+}
+
+function isSigned({ signatures }: EventReading): boolean {
+  return signatures.every(({ rule }) => rule === 'signature.valid');
 }
 
 function refuseFile(path: string): CompileResult {
@@ -330,7 +335,7 @@ async function writePipeline(
 ): Promise<Planned | undefined> {
   const { store, clock, engine } = deps;
   const need =
-    result.kind === 'planned' ? approvalNeedOf(project, event, facts.commit, facts.files, facts.isSigned) : undefined;
+    result.kind === 'planned' ? approvalNeedOf(project, event, facts.commit, facts.files, isSigned(facts)) : undefined;
   let trace = result.trace;
   const plan = planOf(result);
   let expected: number | undefined;

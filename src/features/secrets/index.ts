@@ -9,6 +9,7 @@ import { type KeyFile, openKeyFile } from './key-file.ts';
 import { registryOperations } from './registry-operations.ts';
 import { seal, unseal } from './seal.ts';
 import { secretOperations } from './secret-operations.ts';
+import { signatureOperations } from './signature-operations.ts';
 import { createVault } from './vault.ts';
 
 export interface SecretsDeps {
@@ -48,7 +49,7 @@ export function secretsFeature(deps: SecretsDeps): Feature & {
       },
       open: (sealed, owner) => unseal(sealed, owner, keyFile()),
     },
-    operations: { ...secretOperations(sealing), ...registryOperations(sealing) },
+    operations: { ...secretOperations(sealing), ...registryOperations(sealing), ...signatureOperations(sealing) },
     async start() {
       const expectedKeyId = await store.read.settings.get(keyIdSetting);
       opened = openKeyFile(keyFilePath, { dataFolder, expectedKeyId });

@@ -7,6 +7,7 @@ import type { SealedFor } from '../../core/value-sealer.ts';
 import { refusalToPipeline, refusalToStep } from '../../engine/secret-limits.ts';
 import type { KeyFile } from './key-file.ts';
 import { unseal } from './seal.ts';
+import { findSigningKey } from './signing-key.ts';
 
 /** Opens secrets for steps. `keyFile` is asked when one is opened: the server reads it while it starts. */
 export function createVault({ read }: UnitOfWork, keyFile: () => KeyFile): SecretVault {
@@ -39,6 +40,7 @@ export function createVault({ read }: UnitOfWork, keyFile: () => KeyFile): Secre
       const [secrets, logins] = await Promise.all([read.secrets.listFor(projectId), registries(projectId)]);
       return [...secrets.map(open), ...passwordsOf(logins)];
     },
+    signingKey: (projectId) => findSigningKey(read, keyFile, projectId),
     registries,
   };
 }

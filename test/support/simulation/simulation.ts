@@ -421,6 +421,7 @@ class Simulation {
       secrets: {
         list: () => Promise.resolve([]),
         reveal: () => Promise.resolve({ forStep: () => new Map() }),
+        signingKey: () => Promise.resolve(undefined),
         maskValues: () => Promise.resolve([]),
         registries: () => Promise.resolve([]),
       },
