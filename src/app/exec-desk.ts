@@ -27,6 +27,7 @@ import {
 import { secretValue } from '../engine/secret-value.ts';
 import type { Clock } from '../lib/clock.ts';
 import { pairedConnection } from '../lib/paired-connection.ts';
+import type { ExecArtifacts } from './exec-artifacts.ts';
 
 /** A step of a pipeline that is run here, as it stands. */
 export interface ExecStep {
@@ -69,6 +70,7 @@ export interface ExecDeskOptions {
   /** By lower-case name. */
   readonly secrets: ReadonlyMap<string, string>;
   readonly listener: ExecListener;
+  readonly artifacts: ExecArtifacts;
   readonly clock: Clock;
 }
 
@@ -188,6 +190,11 @@ export class ExecDesk {
         return;
       case 'running':
         if (step.status === 'starting') this.#setStep(step, { status: 'running' });
+        return;
+      case 'artifact-write':
+      case 'artifact-end':
+      case 'artifact-read':
+        void this.#options.artifacts.hear(message, payload).then(([answer, bytes]) => this.#line?.send(answer, bytes));
         return;
       case 'log':
         void this.#options.listener

@@ -15,6 +15,7 @@ import { systemTimers } from '../lib/timers.ts';
 import { startRunner } from '../runner/runner.ts';
 import { builderAddress, builderSettings, openBuilder } from './builder.ts';
 import type { Config } from './config.ts';
+import { ExecArtifacts } from './exec-artifacts.ts';
 import { ExecDesk, type ExecListener } from './exec-desk.ts';
 import { type ExecEvent, type LocalInput, localInput } from './exec-event.ts';
 import { type Snapshot, takeSnapshot } from './exec-snapshot.ts';
@@ -154,6 +155,7 @@ export async function runExec(request: RunExecRequest): Promise<ExecRun> {
     throw new GantryError('RUNTIME_UNAVAILABLE', `Cannot run steps on this host: ${findings.join('; ')}${whatToDo()}`);
   }
   const { event, project } = input;
+  const artifacts = new ExecArtifacts();
   const desk = new ExecDesk({
     plan: placed(
       request.plan,
@@ -172,6 +174,7 @@ export async function runExec(request: RunExecRequest): Promise<ExecRun> {
     slots: config.slots,
     secrets: request.secrets,
     listener: request.listener,
+    artifacts,
     clock,
   });
   const runner = startRunner({
@@ -209,6 +212,7 @@ export async function runExec(request: RunExecRequest): Promise<ExecRun> {
         return status;
       } finally {
         clearInterval(stay);
+        await artifacts.remove();
         await snapshot.release();
       }
     })(),

@@ -101,6 +101,34 @@ describe.skipIf(hindrance !== undefined)('gantry exec in real sandboxes', () => 
     expect(existsSync(join(work, 'made.txt'))).toBe(false);
   });
 
+  it('carries artifacts from one workflow to the next, and none away', { timeout: 120_000 }, async () => {
+    writeFileSync(
+      join(work, '.gantry.yml'),
+      `kind: pipeline
+name: build
+steps:
+  - name: make
+    image: base/busybox
+    commands: ['mkdir out && echo by-exec > out/a']
+    artifacts: {name: out, paths: out}
+---
+kind: pipeline
+name: use
+clone: {disable: true}
+use: {name: out, path: from}
+steps:
+  - name: show
+    image: base/busybox
+    commands: [cat from/out/a]
+`,
+    );
+    const { code, stdout, stderr } = await exec([]);
+    expect(stdout).toContain('by-exec\n');
+    expect(stdout + stderr).toContain('artifact out: 2 entries');
+    expect(code).toBe(0);
+    expect(existsSync(join(work, 'out'))).toBe(false);
+  });
+
   it('ends the step at Ctrl-C and leaves nothing behind', { timeout: 120_000 }, async () => {
     const word = `w${process.pid}x${Date.now()}`;
     writeFileSync(join(work, '.gantry.yml'), long(word));
