@@ -57,6 +57,38 @@ describe('gantry import', () => {
     expect(existsSync(join(folder, '.gantry.yml'))).toBe(false);
   });
 
+  it('keeps a matrix where only its values differ, conditions on it, and the concurrency of Drone 1.x', async () => {
+    write(
+      '.drone.yml',
+      'pipeline:\n  test:\n    image: golang:${GO}\n    commands: [go test]\n    when: {matrix: {GO: "1.21"}}\n' +
+        'matrix:\n  GO: ["1.20", "1.21"]\n  DB: [pg, my]\n',
+    );
+    const { stdout, stderr } = await run('drone');
+    expect(stdout).toContain(
+      "matrix:\n  DB:\n    - pg\n    - my\n  GO:\n    - '1.20'\n    - '1.21'\nsteps:\n  - name: test\n    image: 'golang:${GO}'\n",
+    );
+    expect(stdout).toContain("when:\n      matrix:\n        GO: '1.21'\n");
+    expect(stderr).toContain('✓ carried  .drone.yml:2  step "test"\n');
+    expect(lintPipelineFile('.gantry.yml', stdout)).toMatchObject({ isValid: true, workflows: { length: 4 } });
+
+    // A value that is no text changes what the file says, so each set is written out.
+    write(
+      '.drone.yml',
+      'pipeline:\n  s:\n    image: x\n    detach: ${D}\n    commands: [a]\nmatrix:\n  D: [true, false]\n',
+    );
+    const apart = await run('drone');
+    expect(apart.stdout).not.toContain('matrix:');
+    expect(apart.stderr).toContain('a pipeline for each set of the matrix');
+
+    write(
+      '.drone.yml',
+      'kind: pipeline\nname: a\nconcurrency: {limit: 2}\nsteps: [{name: s, image: x, commands: [a]}]\n',
+    );
+    const one = await run('drone');
+    expect(one.stdout).toContain('concurrency:\n  limit: 2\n');
+    expect(one.stderr).toContain('✓ carried  .drone.yml:1  pipeline "a"\n');
+  });
+
   it('keeps what ${…} stands for, and what the shell is to see', async () => {
     write(
       '.drone.yml',

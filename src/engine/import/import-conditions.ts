@@ -1,5 +1,5 @@
 import type { Dialect } from '../../core/plan.ts';
-import type { ConditionKey, ConditionSet, Conditions, Constraint } from '../conditions.ts';
+import type { ConditionKey, ConditionSet, Conditions, Constraint, MatrixConstraint } from '../conditions.ts';
 import type { ImportValue } from './import-yaml.ts';
 
 /** Conditions in the form of `.gantry.yml`: one map for each alternative, of which at most one holds at an event. */
@@ -27,10 +27,11 @@ const keyNames: Readonly<Partial<Record<ConditionKey, string>>> = {
   cron: 'cron',
 };
 
-export function importConditions(conditions: Conditions, dialect: Dialect): ImportedConditions {
+/** `hasMatrix`: the pipeline keeps its matrix, so that conditions on it can stand. */
+export function importConditions(conditions: Conditions, dialect: Dialect, hasMatrix: boolean): ImportedConditions {
   const sets = conditions.alternatives;
   if (sets.length === 0) return nothing;
-  const found = sets.map((set) => importSet(set, dialect));
+  const found = sets.map((set) => importSet(set, dialect, hasMatrix));
   const remarks = found.flatMap((each) => each.remarks);
   const lost = found.flatMap((each) => each.lost);
   if (lost.length > 0) return { alternatives: [never], remarks, lost };
@@ -61,7 +62,7 @@ interface ImportedSet {
   readonly lost: readonly string[];
 }
 
-function importSet(set: ConditionSet, dialect: Dialect): ImportedSet {
+function importSet(set: ConditionSet, dialect: Dialect, hasMatrix: boolean): ImportedSet {
   const map: Record<string, ImportValue> = {};
   const remarks: string[] = [];
   const lost: string[] = [];
@@ -96,7 +97,8 @@ function importSet(set: ConditionSet, dialect: Dialect): ImportedSet {
       remarks.push('"paths" counts at every event of which the change is known');
   } else if (set.paths && dialect === 'drone1')
     remarks.push('"paths" is left out, since Drone does not look at it: add it where it is meant');
-  if (set.matrix) lost.push('"matrix": write the condition out for each of the pipelines that came of the matrix');
+  if (set.matrix && hasMatrix) map['matrix'] = matrixOf(set.matrix);
+  else if (set.matrix) lost.push('"matrix": write the condition out for each of the pipelines that came of the matrix');
   if (set.evaluate) lost.push(`"evaluate: ${set.evaluate.source}"`);
   if (set.local !== undefined) lost.push('"local"');
   if (set.status) map['status'] = constraintOf(set.status);
@@ -107,6 +109,15 @@ function constraintOf({ include, exclude }: Constraint): ImportValue {
   if (exclude.length > 0)
     return { ...(include.length > 0 && { include: oneOrList(include) }), exclude: oneOrList(exclude) };
   return oneOrList(include);
+}
+
+function matrixOf({ include, exclude }: MatrixConstraint): ImportValue {
+  const [first] = include;
+  if (first && include.length === 1 && exclude.length === 0) return { ...first };
+  return {
+    ...(include.length > 0 && { include: include.map((set) => ({ ...set })) }),
+    ...(exclude.length > 0 && { exclude: exclude.map((set) => ({ ...set })) }),
+  };
 }
 
 function oneOrList(values: readonly string[]): ImportValue {

@@ -1,14 +1,17 @@
+import { isDeepStrictEqual } from 'node:util';
+import { hostTrusts } from '../../core/pipeline-settings.ts';
 import type { Dialect, SecretReference, StepPlan } from '../../core/plan.ts';
 import { chooseFiles } from '../choose-files.ts';
 import { compilePipeline } from '../compile.ts';
 import type { CompileInput, CompileResult, EventFacts, PipelineFile } from '../compile-input.ts';
+import { axisText } from '../conditions.ts';
 import { executionVariables, outsiderVariables, stepEnvironment } from '../environment.ts';
 import { type PlacedWorkflow, placeWorkflows } from '../link-workflows.ts';
 import { lintPipelineFile } from '../lint.ts';
 import type { Finding } from '../lint-report.ts';
 import { orderJob } from '../order-jobs.ts';
+import type { Axes } from '../read-matrix.ts';
 import { type PipelineFileDraft, readPipelineFile } from '../read-pipeline-file.ts';
-import { hasRunner } from '../read-workflow.ts';
 import { sampleFacts } from '../sample-facts.ts';
 import type { StepDraft, WorkflowDraft } from '../workflow-draft.ts';
 import { importConditions } from './import-conditions.ts';
@@ -55,6 +58,8 @@ export function importPipeline(files: readonly PipelineFile[]): ImportResult | u
       readPipelineFile(file, dialect, sampleFacts).workflows.flatMap(({ matrix }) => Object.keys(matrix)),
     ),
   );
+  const withMatrix = axes.size === 0 ? undefined : importWithMatrix(chosen.files, dialect);
+  if (withMatrix) return withMatrix;
   const kept = new KeptExpressions();
   const keep = (name: string, source: string): string | undefined =>
     axes.has(name) ? undefined : kept.mark(name, source);
@@ -70,6 +75,57 @@ export function importPipeline(files: readonly PipelineFile[]): ImportResult | u
   if (failed) return failed;
   const text = importer.write();
   return { kind: 'imported', dialect, text, notes: compared(chosen.files, text, importer.notes()) };
+}
+
+/**
+ * With each matrix as a matrix: possible where its pipelines differ in nothing but the values that stand for `${…}`.
+ * `undefined` where they do, or where `.gantry.yml` would not take them so: then each is a pipeline of its own.
+ */
+function importWithMatrix(files: readonly PipelineFile[], dialect: Dialect): ImportResult | undefined {
+  const kept = new KeptExpressions();
+  const read = files.map((file) =>
+    readPipelineFile(file, dialect, sampleFacts, undefined, (name, source) => kept.mark(name, source)),
+  );
+  if (
+    read.some(({ report }) =>
+      report.findings.some(({ severity, code }) => severity === 'error' && !unsupported.has(code)),
+    )
+  )
+    return undefined;
+  const matrices = new Map<WorkflowDraft, readonly Axes[]>();
+  const drafts: PipelineFileDraft[] = [];
+  for (const draft of read) {
+    const workflows: WorkflowDraft[] = [];
+    for (const legs of Map.groupBy(draft.workflows, ({ name }) => name).values()) {
+      const [first, ...others] = legs.map((leg) => ({ ...leg, matrix: {} }));
+      if (!first || others.some((other) => !isDeepStrictEqual(other, first))) return undefined;
+      const sets = legs.map(({ matrix }) => matrix).filter((set) => Object.keys(set).length > 0);
+      if (sets.length > 0) matrices.set(first, sets);
+      workflows.push(first);
+    }
+    drafts.push({ ...draft, workflows });
+  }
+  if (cannotRun(files, drafts)) return undefined;
+  const importer = new Importer(dialect, kept, drafts, matrices);
+  const text = importer.write();
+  const { isValid, workflows } = lintPipelineFile('.gantry.yml', text);
+  const count = read.reduce((sum, draft) => sum + draft.workflows.length, 0);
+  // Alternatives of a trigger make more of them.
+  if (!isValid || workflows.length < count) return undefined;
+  return { kind: 'imported', dialect, text, notes: compared(files, text, importer.notes()) };
+}
+
+/** The axes with their values where the sets are all combinations of them, and else the sets one by one. */
+function matrixOf(sets: readonly Axes[]): ImportValue {
+  const names = [...new Set(sets.flatMap((set) => Object.keys(set)))];
+  const values = names.map((name) => [...new Set(sets.map((set) => set[name] ?? ''))]);
+  const isProduct =
+    values.reduce((count, each) => count * each.length, 1) === sets.length &&
+    sets.every((set) => Object.keys(set).length === names.length) &&
+    new Set(sets.map((set) => JSON.stringify(names.map((name) => set[name])))).size === sets.length;
+  return isProduct
+    ? Object.fromEntries(names.map((name, index) => [name, values[index] ?? []]))
+    : { include: sets.map((set) => ({ ...set })) };
 }
 
 /** What is wrong only when workflows are put together: a circle, for instance. */
@@ -93,8 +149,16 @@ class Importer {
   readonly #placed: readonly PlacedWorkflow[];
   /** Names of the documents that a name of the source became: a matrix, or alternatives of its trigger. */
   readonly #namesOf = new Map<string, string[]>();
+  /** Sets of values of the workflows that keep their matrix. */
+  readonly #matrices: ReadonlyMap<WorkflowDraft, readonly Axes[]>;
 
-  constructor(dialect: Dialect, kept: KeptExpressions, drafts: readonly PipelineFileDraft[]) {
+  constructor(
+    dialect: Dialect,
+    kept: KeptExpressions,
+    drafts: readonly PipelineFileDraft[],
+    matrices: ReadonlyMap<WorkflowDraft, readonly Axes[]> = new Map(),
+  ) {
+    this.#matrices = matrices;
     this.#dialect = dialect;
     this.#kept = kept;
     this.#drafts = drafts;
@@ -103,7 +167,10 @@ class Importer {
 
   write(): string {
     const triggers = new Map(
-      this.#placed.map((workflow) => [workflow, importConditions(workflow.draft.trigger, this.#dialect)]),
+      this.#placed.map((workflow) => [
+        workflow,
+        importConditions(workflow.draft.trigger, this.#dialect, this.#matrices.has(workflow.draft)),
+      ]),
     );
     for (const { draft, name } of this.#placed) {
       const count = Math.max(1, triggers.get(this.#placed.find((one) => one.name === name)!)!.alternatives.length);
@@ -168,15 +235,30 @@ class Importer {
     return runsOn ? { ...trigger, status: [...runsOn] } : trigger;
   }
 
+  /** Whether all values of an axis may stand in quotes. */
+  #isPlainAxis(draft: WorkflowDraft, name: string): boolean {
+    const values = (this.#matrices.get(draft) ?? []).flatMap((set) => set[name] ?? []);
+    return values.length > 0 && values.every((value) => !/['"\\\n]/.test(value));
+  }
+
+  /** The name of a workflow when it runs: of a matrix, that of its first set. */
+  #firstOf({ draft, name }: PlacedWorkflow): string {
+    const [first] = this.#matrices.get(draft) ?? [];
+    return first ? `${name} (${axisText(first)})` : name;
+  }
+
   #body(
     workflow: PlacedWorkflow,
     lost: readonly string[],
     remarks: readonly string[],
   ): Readonly<Record<string, ImportValue>> {
     const { draft, file, name } = workflow;
+    const matrix = this.#matrices.get(draft);
     const more = [...remarks];
     const less = lost.map((what) => `its condition ${what}; until then it never runs`);
-    if (draft.blocked !== undefined && hasRunner(draft.type)) less.push(`where it runs (${draft.blocked})`);
+    const { routing } = draft;
+    if (routing?.isExact) more.push('its runner may have further labels');
+    const hostFolders = hostFoldersOf(draft);
     if (Object.keys(draft.matrix).length > 0) more.push('a pipeline for each set of the matrix');
     if (draft.dependsOn.length > 0 && this.#dialect === 'woodpecker')
       more.push('a pipeline runs after success when none has failed by then, and waits through those that do not run');
@@ -196,11 +278,19 @@ class Importer {
       line: draft.line,
       subject: `pipeline "${this.#kept.restore(name)}"`,
       texts: [...less, ...more],
-      workflow: name,
+      workflow: this.#firstOf(workflow),
     });
     return {
       type: draft.type === 'docker' ? undefined : draft.type,
       depends_on: dependsOn.length === 0 ? undefined : dependsOn,
+      matrix: matrix && matrixOf(matrix),
+      platform: platformOf(routing?.platform),
+      node: routing?.labels,
+      concurrency: draft.concurrency && {
+        limit: draft.concurrency.limit,
+        // Its name is its group; what became several counts together.
+        group: (this.#namesOf.get(draft.name)?.length ?? 1) > 1 ? draft.concurrency.group : undefined,
+      },
       clone: draft.clone.isDisabled
         ? { disable: true }
         : draft.clone.depth > 0
@@ -208,15 +298,18 @@ class Importer {
           : undefined,
       environment: nonEmpty({ ...draft.environment, ...draft.matrix }),
       volumes:
-        draft.volumes.length === 0
+        draft.volumes.length + hostFolders.size === 0
           ? undefined
-          : draft.volumes.map(({ name: volume, medium, sizeBytes }) => ({
-              name: volume,
-              temp:
-                medium === 'memory'
-                  ? { medium, size_limit: sizeBytes === undefined ? undefined : String(sizeBytes) }
-                  : {},
-            })),
+          : [
+              ...draft.volumes.map(({ name: volume, medium, sizeBytes }) => ({
+                name: volume,
+                temp:
+                  medium === 'memory'
+                    ? { medium, size_limit: sizeBytes === undefined ? undefined : String(sizeBytes) }
+                    : {},
+              })),
+              ...[...hostFolders].map(([path, volume]) => ({ name: volume, host: { path } })),
+            ],
       services: services.length === 0 ? undefined : services,
       steps,
     };
@@ -246,9 +339,10 @@ class Importer {
   }
 
   /** A step, or several where its conditions are alternatives. */
-  #steps({ draft, file, name: workflow }: PlacedWorkflow, step: StepDraft, order: Order): readonly ImportValue[] {
+  #steps(placed: PlacedWorkflow, step: StepDraft, order: Order): readonly ImportValue[] {
+    const { draft, file } = placed;
     const name = order.names.get(step) ?? step.name;
-    const { alternatives, lost, remarks } = importConditions(step.when, this.#dialect);
+    const { alternatives, lost, remarks } = importConditions(step.when, this.#dialect, this.#matrices.has(draft));
     const less = lost.map((what) => `its condition ${what}; until then it never runs`);
     const more = [...remarks];
     const refusal = this.#refusal(step, draft);
@@ -258,10 +352,13 @@ class Importer {
       more.push(`its conditions are alternatives, so it became ${alternatives.length} steps`);
     if (step.secrets.some(({ isRequired }) => !isRequired))
       more.push('a secret that is missing is an error before the first step');
+    if (step.host)
+      more.push('it asks for rights on its host: an administrator of Gantry has to trust the project with them');
+    if (step.host?.volumes?.some(({ isReadOnly }) => isReadOnly)) more.push('a folder of its host is not read-only');
     if (name !== step.name) more.push(`its name is taken, so it is "${name}"`);
-    const free = [
-      ...this.#kept.namesIn(JSON.stringify([step.commands, step.image, step.environment, step.settings])),
-    ].filter((variable) => outsiderVariables.has(variable) || !knownNames().has(variable));
+    const free = [...this.#kept.namesIn(JSON.stringify([step.commands, step.image, step.environment, step.settings]))]
+      .filter((variable) => outsiderVariables.has(variable) || !knownNames().has(variable))
+      .filter((variable) => !this.#isPlainAxis(draft, variable));
     if (free.length > 0)
       more.push(
         `the value of ${free.map((variable) => `\${${variable}}`).join(', ')} stands in quotes, which it may not hold itself`,
@@ -277,7 +374,7 @@ class Importer {
       line: step.line,
       subject: `step "${this.#kept.restore(name)}"`,
       texts: [...less, ...more],
-      workflow,
+      workflow: this.#firstOf(placed),
       step: name,
     });
     const waits = order.waitsOf(step);
@@ -298,7 +395,10 @@ class Importer {
 
   /** Why the step itself would be refused; `undefined` when it would not. */
   #refusal(step: StepDraft, draft: WorkflowDraft): string | undefined {
-    const volumes = draft.volumes.map(({ name }) => ({ name, temp: {} }));
+    const volumes = [
+      ...draft.volumes.map(({ name }) => ({ name, temp: {} })),
+      ...[...hostFoldersOf(draft)].map(([path, name]) => ({ name, host: { path } })),
+    ];
     const document = { kind: 'pipeline', volumes, steps: [{ name: 's', ...this.#step(step, draft) }] };
     const { findings } = lintPipelineFile('.gantry.yml', importYaml(document, this.#kept));
     return findings.find(({ severity }) => severity === 'error')?.message;
@@ -325,17 +425,26 @@ class Importer {
       entrypoint: step.entrypoint,
       command: step.command,
       commands: step.commands.length === 0 ? undefined : step.commands,
+      privileged: step.host?.isPrivileged,
+      devices: step.host?.devices?.map(({ source, target, rights }) => `${source}:${target}:${rights}`),
+      network_mode: step.host?.usesHostNetwork ? 'host' : undefined,
       failure: step.onFailure === 'ignore' && step.background === undefined ? 'ignore' : undefined,
       ports:
         step.ports.length === 0
           ? undefined
           : step.ports.map(({ port, protocol }) => (protocol === 'tcp' ? port : `${port}/${protocol}`)),
       volumes:
-        step.volumes.length === 0
+        step.volumes.length + (step.host?.volumes?.length ?? 0) === 0
           ? undefined
-          : step.volumes
-              .filter(({ name }) => draft.volumes.some((volume) => volume.name === name))
-              .map(({ name, target }) => ({ name, path: target })),
+          : [
+              ...step.volumes
+                .filter(({ name }) => draft.volumes.some((volume) => volume.name === name))
+                .map(({ name, target }) => ({ name, path: target })),
+              ...(step.host?.volumes ?? []).map(({ source, target }) => ({
+                name: hostFoldersOf(draft).get(source)!,
+                path: target,
+              })),
+            ],
     };
   }
 
@@ -362,6 +471,10 @@ const keyOrder = [
   'name',
   'trigger',
   'depends_on',
+  'matrix',
+  'platform',
+  'node',
+  'concurrency',
   'clone',
   'environment',
   'volumes',
@@ -371,6 +484,17 @@ const keyOrder = [
 
 function inOrder(document: Readonly<Record<string, ImportValue>>): Readonly<Record<string, ImportValue>> {
   return Object.fromEntries(keyOrder.map((key) => [key, document[key]]));
+}
+
+/** Names for the folders of the host that its steps mount. */
+function hostFoldersOf({ steps }: WorkflowDraft): ReadonlyMap<string, string> {
+  const paths = new Set(steps.flatMap(({ host }) => (host?.volumes ?? []).map(({ source }) => source)));
+  return new Map([...paths].map((path, index) => [path, `host-${index + 1}`]));
+}
+
+function platformOf(platform: string | undefined): ImportValue {
+  const [os, arch, variant] = platform?.split('/') ?? [];
+  return os === undefined ? undefined : { os, arch, variant };
 }
 
 function nonEmpty(map: Readonly<Record<string, ImportValue>>): Readonly<Record<string, ImportValue>> | undefined {
@@ -478,7 +602,9 @@ function compared(files: readonly PipelineFile[], text: string, notes: readonly 
 type Plan = ReadonlyMap<string, ReadonlyMap<string, StepPlan>>;
 
 function compileAt(files: readonly PipelineFile[], event: EventFacts): CompileResult {
-  const input: CompileInput = { ...sampleFacts, files, event, secretNames: [], stepTimeoutMs: 3_600_000 };
+  // What a project is trusted with is no matter of its file.
+  const rules = { trusts: hostTrusts };
+  const input: CompileInput = { ...sampleFacts, files, event, secretNames: [], stepTimeoutMs: 3_600_000, rules };
   return compilePipeline(input);
 }
 

@@ -15,8 +15,10 @@ export class KeptExpressions {
   readonly #sources: string[] = [];
   readonly #names: string[] = [];
 
-  /** The mark of an expression. */
+  /** The mark of an expression; the same one for the same. */
   mark(name: string, source: string): string {
+    const known = this.#sources.indexOf(source);
+    if (known >= 0) return `\uE000${known}\uE001`;
     this.#names.push(name);
     this.#sources.push(source);
     return `\uE000${this.#sources.length - 1}\uE001`;
