@@ -157,10 +157,9 @@ function cancel(draft: Draft, by: string, cause: CancelCause | undefined): void 
     if (isFinished(step.status)) return;
     const { plan } = draft.workflow;
     if (hasBegun && runsAfterCancel(plan.steps[position]!)) {
-      if (step.status === 'running') draft.setStep(position, { isAfterCancel: true });
+      // One whose turn had come keeps it: its start may be on its way into the record.
+      if (step.status === 'running' || step.status === 'ready') draft.setStep(position, { isAfterCancel: true });
       else if (step.passedOver) draft.setStep(position, { passedOver: undefined });
-      // Whatever was asked for it before counts no more: its turn comes when all that ran has ended.
-      else if (step.status === 'ready') draft.setStep(position, { status: 'waiting', isReleased: false });
     } else stop(draft, position);
   });
   // Whoever waits in the queue is held by nobody: it is over at once.

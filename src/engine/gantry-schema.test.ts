@@ -28,10 +28,12 @@ function isSignature(value: unknown): boolean {
 /** The `.gantry.yml` of all scenarios and examples that would run. */
 function validFiles(): readonly { readonly name: string; readonly text: string }[] {
   const folder = join(root, 'test/conformance/pipelines');
-  const scenarios = readdirSync(folder).flatMap((name) => {
-    const { files } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { files: Record<string, string[]> };
-    return Object.entries(files).map(([path, lines]) => ({ name, path, text: lines.join('\n') }));
-  });
+  const scenarios = readdirSync(folder)
+    .filter((name) => name.endsWith('.json'))
+    .flatMap((name) => {
+      const { files } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { files: Record<string, string[]> };
+      return Object.entries(files).map(([path, lines]) => ({ name, path, text: lines.join('\n') }));
+    });
   const examples = readdirSync(join(root, 'examples'), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.gantry.yml'))
     .map((path) => ({ name: path, path: '.gantry.yml', text: readFileSync(join(root, 'examples', path), 'utf8') }));

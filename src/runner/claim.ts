@@ -192,7 +192,10 @@ export class Claim {
     const patience = new AbortController();
     const takeBackLimit = this.#deps.timers.after(reuseDecisionLimitMs, () => patience.abort());
     try {
-      this.#reuse = await decideReuse(this.#assignment, { runtime: this.#deps.runtime, signal: patience.signal });
+      this.#reuse = await decideReuse(this.name, this.#assignment, {
+        runtime: this.#deps.runtime,
+        signal: patience.signal,
+      });
     } catch (error) {
       this.#deps.logger.warn('What may be reused could not be found out', { ...this.name, error });
     } finally {
@@ -407,14 +410,11 @@ export class Claim {
     for (const effect of effects) this.#do(effect);
   }
 
-  /** Steps that go on have a time of their own from now on; those whose turn had come wait for it anew. */
+  /** Steps that go on have a time of their own from now on. */
   #noteCancelled(): void {
     this.#state.steps.forEach(({ status, isAfterCancel }, position) => {
       const step = this.#steps[position]!;
-      if (status === 'waiting') {
-        step.asked = undefined;
-        step.isTurn = false;
-      } else if (isAfterCancel && status === 'running') {
+      if (isAfterCancel && status === 'running') {
         const takeBack = this.#deps.timers.after(limitAfterCancelMs(step.plan), () =>
           this.#happen({ type: 'timed-out', step: position }),
         );

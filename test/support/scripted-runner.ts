@@ -308,9 +308,6 @@ export class ScriptedRunner {
     const before = job.state;
     const { workflow, effects } = advance(before, occurrence);
     job.state = workflow;
-    // Whatever was asked for before a cancel and waits for its turn anew is asked for anew.
-    if (before.cancelledBy === undefined && workflow.cancelledBy !== undefined)
-      for (const at of job.asked.keys()) if (workflow.steps[at]?.status === 'waiting') job.asked.delete(at);
     for (const at of endedSteps(before, workflow)) this.#report(job, at);
     for (const effect of effects) this.#do(job, effect);
   }
