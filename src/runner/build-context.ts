@@ -51,10 +51,17 @@ exit 0
 export const contextScript = `${inside}
 cd "$context" || fail "the context cannot be entered"
 set --
-IFS='
-'
-for name in $EXCLUDED; do set -- "$@" --exclude="./$name"; done
-tar -c -f - "$@" .
+for path in ./* ./.[!.]* ./..?*; do
+  [ -e "$path" ] || [ -L "$path" ] || continue
+  case "
+$EXCLUDED
+" in *"
+\${path#./}
+"*) continue ;; esac
+  set -- "$@" "$path"
+done
+# A folder without anything makes no archive at all, and nothing is one too.
+[ $# -eq 0 ] || tar -c -f - "$@"
 `;
 
 export function scriptEnvironment(request: Pick<BuildRequest, 'context' | 'dockerfile' | 'looksInContext'>) {

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { request } from 'node:http';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createComposedImages, hostEnvironment } from '../../src/app/images.ts';
 import type { ComposedImages } from '../../src/core/image.ts';
@@ -142,8 +142,13 @@ export class ContainerEngine {
   }
 
   /** A plain call, for what a test looks at or does behind the driver's back. */
-  call<Answer = unknown>(method: string, path: string, body?: object): Promise<Answer> {
-    return callEngine<Answer>(this.address, method, path, body);
+  call<Answer = unknown>(
+    method: string,
+    path: string,
+    body?: object,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answer> {
+    return callEngine<Answer>(this.address, method, path, body, headers);
   }
 
   /** Ends it as a host that shuts down does. */
@@ -173,6 +178,8 @@ export class ContainerEngine {
     killLeftBehind(this.folder);
     for (const target of mountsBelow(this.folder)) execFileSync('umount', ['-l', target], { stdio: 'ignore' });
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+    // What BuildKit ran has neither a shim nor our folder in its command line.
+    if (this.kind === 'docker') killCgroups(this.#cgroup);
     removeCgroups(this.kind === 'docker' ? this.#cgroup : 'libpod_parent');
   }
 
@@ -256,14 +263,20 @@ tmp_dir = "${join(this.folder, 'tmp')}"
 }
 
 /** A plain call to an engine on a socket. */
-export function callEngine<Answer>(address: string, method: string, path: string, body?: object): Promise<Answer> {
+export function callEngine<Answer>(
+  address: string,
+  method: string,
+  path: string,
+  body?: object,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sent = request(
       {
         socketPath: address.replace('unix://', ''),
         method,
         path: `/v1.41${path}`,
-        headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
+        headers: { ...headers, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
       },
       (response) => {
         let text = '';
@@ -273,7 +286,8 @@ export function callEngine<Answer>(address: string, method: string, path: string
         response.on('end', () => {
           if ((response.statusCode ?? 500) >= 400)
             reject(new Error(`${method} ${path}: ${response.statusCode} ${text}`));
-          else resolve((/^[[{]/.test(text) ? JSON.parse(text) : text) as Answer);
+          // Some answers are a row of documents, and logs are none.
+          else resolve((/^[[{].*[\]}]\n?$/.test(text) ? JSON.parse(text) : text) as Answer);
         });
       },
     );
@@ -312,6 +326,24 @@ function mountsBelow(folder: string): readonly string[] {
     .map((line) => line.split(' ')[1] ?? '')
     .filter((target) => target.startsWith(`${folder}/`))
     .toReversed();
+}
+
+function killCgroups(name: string): void {
+  const groups = readdirSync('/sys/fs/cgroup', { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .flatMap(({ name: root }) => {
+      const top = `/sys/fs/cgroup/${root}/${name}`;
+      if (!existsSync(top)) return [];
+      const below = readdirSync(top, { recursive: true, encoding: 'utf8' });
+      return [top, ...below.filter((path) => path.endsWith('cgroup.procs')).map((path) => dirname(join(top, path)))];
+    });
+  const pids = new Set(groups.flatMap((group) => read(join(group, 'cgroup.procs')).split('\n').filter(Boolean)));
+  for (const pid of pids)
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
 }
 
 function removeCgroups(name: string): void {

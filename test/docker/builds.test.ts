@@ -1,0 +1,234 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type BuilderWorld, describeBuilder } from '../../src/drivers/builder/builder.contract.ts';
+import { createEngineBuilder } from '../../src/drivers/builder/engine/engine-builder.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { silentLogger } from '../../src/lib/logger.ts';
+import { systemTimers } from '../../src/lib/timers.ts';
+import { ContainerEngine, composedImages, findEngineHindrance } from '../support/container-engine.ts';
+import { DockerRegistry, findRegistryHindrance, registryLogin } from '../support/docker-registry.ts';
+import { GantryProcess } from '../support/gantry-process.ts';
+
+interface Inspected {
+  readonly RepoTags: readonly string[] | null;
+}
+
+const hindrance = findEngineHindrance('docker') ?? findRegistryHindrance();
+
+if (hindrance) describe.skip('images', () => it(`are not built here: ${hindrance}`, () => {}));
+else {
+  let engine: ContainerEngine;
+  let registry: DockerRegistry;
+
+  beforeAll(async () => {
+    // RUN needs a network of the engine's own.
+    engine = await ContainerEngine.start('docker', { hasDefaultBridge: true });
+    registry = await DockerRegistry.start({ isPrivate: true, networkOf: engine.pid });
+  });
+  afterAll(async () => {
+    await registry?.stop();
+    await engine?.dispose();
+  });
+
+  /** The image as the registry gives it out, whatever the engine had before. */
+  const pull = async (name: string): Promise<void> => {
+    const [, repository = '', tag = ''] = /^(.+):([^:]+)$/.exec(name) ?? [];
+    await engine.call('DELETE', `/images/${name}`).catch(() => undefined);
+    const auth = Buffer.from(JSON.stringify(registryLogin)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+    await engine.call('POST', `/images/create?fromImage=${repository}&tag=${tag}`, undefined, {
+      'X-Registry-Auth': auth,
+    });
+  };
+  const describeImage = async (name: string): Promise<string> => {
+    await pull(name);
+    const seen = await Promise.all(
+      ['json', 'history'].map((what) => engine.call<unknown>('GET', `/images/${name}/${what}`)),
+    );
+    await engine.call('DELETE', `/images/${name}`);
+    return JSON.stringify(seen);
+  };
+
+  describeBuilder('of a Docker Engine', async (): Promise<BuilderWorld> => {
+    const builder = createEngineBuilder({
+      engine: engine.address,
+      composed: composedImages(),
+      clock: systemClock,
+      timers: systemTimers,
+      logger: silentLogger,
+    });
+    return {
+      builder,
+      registry: registry.host,
+      login: registryLogin,
+      async imagesLeft() {
+        const images = await engine.call<readonly Inspected[]>('GET', '/images/json');
+        return images.flatMap(({ RepoTags }) => RepoTags ?? []).filter((tag) => !tag.startsWith('gantry.local/base/'));
+      },
+      describe: describeImage,
+      close: () => builder.close(),
+    };
+  });
+
+  describe('steps that build images', () => {
+    let gantry: GantryProcess;
+    const canary = `canary-${randomBytes(12).toString('hex')}`;
+
+    beforeAll(async () => {
+      gantry = await GantryProcess.start({ runtime: 'sandbox', settings: { GANTRY_BUILDER: engine.address } });
+      for (const project of ['shop', 'old', 'wood', 'own', 'wrong', 'long']) {
+        await gantry.createProject(project);
+        for (const [name, value] of Object.entries({
+          docker_username: registryLogin.username,
+          docker_password: registryLogin.password,
+          wrong: 'another-word',
+          canary,
+        }))
+          await gantry.client('setSecret', { params: { owner: 'admin', project, name }, body: { value } });
+      }
+    });
+    afterAll(() => gantry?.dispose());
+
+    const finished = async (project: string, files: Record<string, string>) => {
+      await gantry.push(project, files);
+      const { status, steps } = await gantry.finished(project, 1, 120_000);
+      const step = steps.find(({ name }) => name === 'image')!;
+      return { status, step, log: await gantry.log(project, 1, step.id) };
+    };
+
+    it('run natively beside steps in the sandbox, and what they pushed runs', async () => {
+      const name = `${registry.host}/shop/app:1.2`;
+      const { status, log } = await finished('shop', {
+        '.drone.yml': `kind: pipeline
+type: docker
+name: default
+steps:
+- name: write
+  image: base/busybox
+  commands: [echo made by a step > made.txt, mkdir left, touch left/out]
+- name: image
+  image: plugins/docker
+  privileged: true
+  settings:
+    repo: ${registry.host}/shop/app
+    registry: ${registry.host}
+    username: {from_secret: docker_username}
+    password: {from_secret: docker_password}
+    tags: ["1.2", latest]
+    build_args: [WORD=given]
+`,
+        Dockerfile:
+          'FROM base/busybox\nARG WORD\nCOPY . /app\nRUN echo "$WORD" > /word\nCMD cat /app/made.txt /word; ls /app\n',
+        '.dockerignore': 'left\n.git\n',
+      });
+      expect(status, log).toBe('passed');
+      expect(log).toMatch(new RegExp(`pushed ${name}@sha256:[0-9a-f]{64}`));
+      await pull(name);
+      const { Id } = await engine.call<{ Id: string }>('POST', '/containers/create', {
+        Image: name,
+        HostConfig: { NetworkMode: 'none' },
+      });
+      await engine.call('POST', `/containers/${Id}/start`);
+      await engine.call('POST', `/containers/${Id}/wait`);
+      const output = await engine.call<string>('GET', `/containers/${Id}/logs?stdout=1`);
+      expect(output).toContain('made by a step');
+      expect(output).toContain('given');
+      expect(output).not.toContain('left');
+      await engine.call('DELETE', `/containers/${Id}`);
+    });
+
+    it('read a file of Drone 0.8, with its login in variables', async () => {
+      const { status, log } = await finished('old', {
+        '.drone.yml': `pipeline:
+  image:
+    image: plugins/docker
+    repo: ${registry.host}/old/app
+    registry: ${registry.host}
+    secrets: [docker_username, docker_password]
+    dockerfile: docker/Dockerfile
+    auto_tag: true
+`,
+        'docker/Dockerfile': 'FROM base/busybox\nRUN true\n',
+      });
+      expect(status, log).toBe('passed');
+      expect(log).toContain(`pushed ${registry.host}/old/app:latest@`);
+    });
+
+    it('read a file of Woodpecker, with logins', async () => {
+      const { status, log } = await finished('wood', {
+        '.woodpecker.yml': `when: {event: push}
+steps:
+  tags:
+    image: base/busybox
+    commands: [echo a,b > .tags]
+  image:
+    image: woodpeckerci/plugin-docker-buildx
+    settings:
+      repo: ${registry.host}/wood/app
+      logins:
+        - registry: http://${registry.host}
+          username: {from_secret: docker_username}
+          password: {from_secret: docker_password}
+`,
+        Dockerfile: 'FROM base/busybox\nRUN true\n',
+      });
+      expect(status, log).toBe('passed');
+      for (const tag of ['a', 'b']) expect(log).toContain(`pushed ${registry.host}/wood/app:${tag}@`);
+    });
+
+    it('keep secrets of .gantry.yml out of log, history and image', async () => {
+      const name = `${registry.host}/own/app:latest`;
+      const { status, log } = await finished('own', {
+        '.gantry.yml': `kind: pipeline
+steps:
+- name: image
+  build:
+    image: ${registry.host}/own/app
+    username: {from_secret: docker_username}
+    password: {from_secret: docker_password}
+    registry: ${registry.host}
+    secrets: {word: {from_secret: canary}}
+`,
+        Dockerfile: 'FROM base/busybox\nRUN --mount=type=secret,id=word echo "it is $(cat /run/secrets/word)"\n',
+      });
+      expect(status, log).toBe('passed');
+      expect(log).toContain('it is ');
+      expect(log).not.toContain(canary);
+      expect(await describeImage(name)).not.toContain(canary);
+    });
+
+    it('fail with the registry’s words where the password is wrong', async () => {
+      const { status, step, log } = await finished('wrong', {
+        '.drone.yml': `kind: pipeline
+name: default
+steps:
+- name: image
+  image: plugins/docker
+  settings:
+    repo: ${registry.host}/wrong/app
+    registry: ${registry.host}
+    username: robot
+    password: {from_secret: wrong}
+`,
+        Dockerfile: 'FROM base/busybox\nCOPY Dockerfile /\n',
+      });
+      expect([status, step.status]).toEqual(['failed', 'failed']);
+      expect(log).toMatch(/Cannot push .*(?:denied|unauthorized|authentication|no basic auth)/i);
+      expect(log).not.toContain('another-word');
+    });
+
+    it('are nobody’s fault when the engine dies in the middle', async () => {
+      await gantry.push('long', {
+        '.gantry.yml': 'kind: pipeline\nsteps:\n- name: image\n  build: {}\n',
+        Dockerfile: 'FROM base/busybox\nRUN echo begun; sleep 600\n',
+      });
+      const { steps: begun } = await gantry.until('long', 1, ({ steps }) =>
+        steps.some(({ name, status }) => name === 'image' && status === 'running'),
+      );
+      const { id } = begun.find(({ name }) => name === 'image')!;
+      await expect.poll(() => gantry.log('long', 1, id), { timeout: 60_000 }).toMatch(/ begun$/m);
+      await engine.kill();
+      const { steps } = await gantry.finished('long', 1, 120_000);
+      expect(steps.find(({ name }) => name === 'image')!.status).toBe('infrastructure');
+    });
+  });
+}
