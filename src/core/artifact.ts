@@ -36,6 +36,13 @@ export interface ArtifactStore {
   list(pipelineId: number): Promise<readonly ListedArtifact[]>;
   /** Those that a step of a workflow left in an attempt. */
   ofStep(workflowId: number, attempt: number, step: string): Promise<readonly Artifact[]>;
+  /** Attempts of workflows of the project of which a step of this name still has all of these, the newest first. */
+  holders(
+    projectId: number,
+    step: string,
+    names: readonly string[],
+    limit: number,
+  ): Promise<readonly { readonly workflowId: number; readonly attempt: number }[]>;
   /** Bytes that artifacts take, each counted as if it shared none. */
   sizes(projectId: number, pipelineId: number): Promise<{ readonly project: number; readonly pipeline: number }>;
   remove(id: number): Promise<boolean>;

@@ -22,6 +22,16 @@ export interface ReuseOffer {
   readonly isRerun?: boolean;
   /** Ids of the inputs at the commit, by position of the step. */
   readonly inputs: Readonly<Record<number, ReuseParts>>;
+  /**
+   * Of steps that leave artifacts, by position: the steps of before that still have all of them, as `holderOf` writes
+   * them. Only their results can be taken.
+   */
+  readonly holders?: Readonly<Record<number, readonly string[]>> | undefined;
+}
+
+/** A step of an attempt of a workflow, as one word. */
+export function holderOf({ workflowId, attempt }: Pick<ReuseOrigin, 'workflowId' | 'attempt'>): string {
+  return `${workflowId}/${attempt}`;
 }
 
 /** The step whose result it is. */
@@ -31,6 +41,9 @@ export interface ReuseOrigin {
   readonly workflow: string;
   readonly step: string;
   readonly stepId: number;
+  readonly workflowId: number;
+  /** Of the workflow. */
+  readonly attempt: number;
 }
 
 /** Why a step that may be reused was run. */

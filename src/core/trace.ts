@@ -91,6 +91,7 @@ export const traceRules = [
   'reuse.off', // by
   'reuse.taken', // number, workflow, step, stepId
   'reuse.no-checkout', //
+  'reuse.artifacts-gone', // artifacts
   'reuse.missed-first', //
   'reuse.missed-changed', // part, number
   'reuse.missed-gone', //

@@ -30,7 +30,7 @@ import { withNativeBuilds } from './native-build.ts';
 import { type OrderedJob, orderJob } from './order-jobs.ts';
 import { artifactsStepName, cloneStepName } from './order-steps.ts';
 import { refuseLargeFile } from './pipeline-file-size.ts';
-import { withDefaults } from './pipeline-parameters.ts';
+import { type PipelineParameter, withDefaults } from './pipeline-parameters.ts';
 import { planCache } from './read-cache.ts';
 import { isPrivilegedPlugin, judgeHostRights } from './read-host-rights.ts';
 import { type PipelineFileDraft, readPipelineFile, refuseTooManySteps, withParameters } from './read-pipeline-file.ts';
@@ -38,6 +38,7 @@ import type { WrittenRetry } from './read-retry.ts';
 import { hasRunner } from './read-workflow.ts';
 import { reusableEnvironment } from './reuse-environment.ts';
 import { findSkipMarker } from './skip-marker.ts';
+import { type PassingFact, passingFacts, type WatchedInput, watchFacts } from './watched-facts.ts';
 import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
 
 /**
@@ -45,9 +46,10 @@ import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
  * the event; of Woodpecker's folder all files are. Pure: the same input gives the same plan, here and in the CLI. Never
  * throws for what a file contains.
  */
-export function compilePipeline(input: CompileInput): CompileResult {
+export function compilePipeline(given: CompileInput): CompileResult {
+  const { input, reads } = watchFacts(given);
   const trace: TraceEntry[] = [];
-  const refused = refuseEvent(input);
+  const refused = refuseEvent(given);
   if (refused) return { kind: 'nothing', trace: [refused] };
   const chosen = chooseFiles(input.files, input.rules?.path);
   if (!chosen) {
@@ -62,7 +64,7 @@ export function compilePipeline(input: CompileInput): CompileResult {
   if (tooLarge) return tooLarge;
 
   const rules = dialectRules[dialect];
-  const marker = findSkipMarker(input.event, dialect);
+  const marker = findSkipMarker(given.event, dialect);
   if (marker !== undefined) {
     trace.push({ subject: { kind: 'event' }, rule: 'event.skip-marker', verdict: 'skipped', values: { marker } });
     return { kind: 'nothing', trace };
@@ -80,7 +82,7 @@ export function compilePipeline(input: CompileInput): CompileResult {
   const decisions: TraceEntry[] = [];
   const plans = files.some(({ report }) => report.hasError)
     ? []
-    : planWorkflows(new Planning(withParametersOf(files, input, trace), rules, decisions), files);
+    : planWorkflows(new Planning({ given, input, reads }, rules, decisions).withParametersOf(files, trace), files);
   for (const { path, report } of files) for (const finding of report.findings) trace.push(findingEntry(path, finding));
   const failed = files.find(({ report }) => report.hasError);
   if (failed) return failure(failed, trace);
@@ -93,9 +95,9 @@ export function compilePipeline(input: CompileInput): CompileResult {
       verdict: 'skipped',
       values: { path },
     });
-    return { kind: 'nothing', trace };
+    return { kind: 'nothing', trace, reads: [...reads] };
   }
-  return { kind: 'planned', plan: { dialect, path, workflows: plans }, trace };
+  return { kind: 'planned', plan: { dialect, path, workflows: plans }, trace, reads: [...reads] };
 }
 
 function refuseEvent({ event }: CompileInput): TraceEntry | undefined {
@@ -103,11 +105,12 @@ function refuseEvent({ event }: CompileInput): TraceEntry | undefined {
   return { subject: { kind: 'event' }, rule: 'event.deleted-ref', verdict: 'skipped', values: { ref: event.ref } };
 }
 
-/** The event with the defaults of parameters that nobody gave; the trace says which. */
-function withParametersOf(files: readonly PipelineFileDraft[], input: CompileInput, trace: TraceEntry[]): CompileInput {
-  const parameters = files.flatMap((file) => file.parameters);
-  if (parameters.length === 0) return input;
-  const given = input.event.parameters;
+/** Values of the parameters with the defaults of those that nobody gave; the trace says which. */
+function parameterValues(
+  parameters: readonly PipelineParameter[],
+  given: Readonly<Record<string, string>>,
+  trace: TraceEntry[],
+): Readonly<Record<string, string>> {
   const values = withDefaults(parameters, given);
   const filled = Object.entries(values).filter(([name, value]) => value !== '' && given[name] !== value);
   if (filled.length > 0) {
@@ -115,7 +118,7 @@ function withParametersOf(files: readonly PipelineFileDraft[], input: CompileInp
     const entry = { parameters: text.length > 500 ? `${text.slice(0, 500)}…` : text };
     trace.push({ subject: { kind: 'event' }, rule: 'event.parameters-default', verdict: 'noted', values: entry });
   }
-  return withParameters(input, values);
+  return values;
 }
 
 function failure({ path, report }: PipelineFileDraft, trace: readonly TraceEntry[]): CompileResult {
@@ -130,17 +133,42 @@ function failure({ path, report }: PipelineFileDraft, trace: readonly TraceEntry
 
 /** What is the same for every workflow that is planned. */
 class Planning {
+  /** Whoever reads a fact of it that is another one at the next push makes the plan depend on that. */
   readonly input: CompileInput;
+  /** The same facts, for environments: what is shared of them is filled in anew for every event. */
+  readonly given: CompileInput;
+  readonly #reads: Set<PassingFact>;
   readonly rules: DialectRules;
   readonly trace: TraceEntry[];
   readonly #values: ConditionFacts['values'];
 
-  constructor(input: CompileInput, rules: DialectRules, trace: TraceEntry[]) {
+  constructor(
+    { given, input, reads }: WatchedInput & { readonly given: CompileInput },
+    rules: DialectRules,
+    trace: TraceEntry[],
+  ) {
+    this.given = given;
     this.input = input;
+    this.#reads = reads;
     this.rules = rules;
     this.trace = trace;
     this.#values = conditionValues(input, rules);
   }
+
+  /** With the defaults of parameters that nobody gave. */
+  withParametersOf(files: readonly PipelineFileDraft[], trace: TraceEntry[]): Planning {
+    const parameters = files.flatMap((file) => file.parameters);
+    if (parameters.length === 0) return this;
+    const values = parameterValues(parameters, this.given.event.parameters, trace);
+    const given = withParameters(this.given, values);
+    const { input } = watchFacts(given, this.#reads);
+    return new Planning({ given, input, reads: this.#reads }, this.rules, this.trace);
+  }
+
+  /** What the environment of a step has that is of no use at another event. */
+  readonly dependsOnFacts = (): void => {
+    for (const name of passingFacts) this.#reads.add(name);
+  };
 
   factsOf(workflow: PlacedWorkflow): ConditionFacts {
     const { draft } = workflow;
@@ -154,8 +182,12 @@ class Planning {
       dialect === 'woodpecker' ? expressionVariables(this.input, this.identityOf(workflow)) : {};
     return {
       values: this.#values,
-      changedPaths: countsPaths ? event.changedPaths : undefined,
-      message: event.message,
+      get changedPaths() {
+        return countsPaths ? event.changedPaths : undefined;
+      },
+      get message() {
+        return event.message;
+      },
       matrix: draft.matrix,
       isLocal: false,
       // Few files have an expression: only these are worth the hundred variables.
@@ -263,9 +295,10 @@ function planWorkflow(
       pull: 'default',
       commands: [],
       environment: ownEnvironment(
-        input,
+        planning.given,
         rules.dialect,
         partsOf(cloneStepName, 1, { environment: {}, settings: {}, kind: 'clone' }),
+        planning.dependsOnFacts,
       ),
       secrets: [],
       dependsOn: [],
@@ -298,7 +331,7 @@ function planWorkflow(
     });
   }
 
-  const { ofSteps, ofPlugins } = sharedEnvironment(input, rules.dialect);
+  const { ofSteps, ofPlugins } = sharedEnvironment(planning.given, rules.dialect);
   const hasPlugins = rules.dialect !== 'woodpecker' && steps.some(isImageAlone);
   if (input.rules?.ignoresCaches && draft.steps.some(({ cache }) => cache))
     trace.push({ subject, rule: 'cache.off', verdict: 'noted', values: { by: input.rules.ignoresCaches } });
@@ -365,12 +398,13 @@ function planWorkflow(
  * are other ones in each run, whether reuse is on or off.
  */
 function environmentOf(
-  { input, rules }: Planning,
+  { input, given: facts, rules, dependsOnFacts }: Planning,
   workflow: WorkflowDraft,
   step: StepDraft,
   parts: StepEnvironmentParts,
 ): Record<string, string> {
-  if (!step.reuse) return ownEnvironment(input, rules.dialect, parts);
+  if (!step.reuse) return ownEnvironment(facts, rules.dialect, parts, dependsOnFacts);
+  dependsOnFacts();
   const own = [workflow.environment, workflow.matrix, step.environment, step.settings].flatMap((given) =>
     Object.keys(given),
   );
@@ -382,18 +416,25 @@ function environmentOf(
     ...Object.values(step.environment),
     ...Object.values(step.settings),
   ];
-  return reusableEnvironment(stepEnvironment(input, rules.dialect, parts), new Set([...own, ...given]), texts);
+  return reusableEnvironment(stepEnvironment(facts, rules.dialect, parts), new Set([...own, ...given]), texts);
 }
 
 function planReuse({ input }: Planning, { file }: PlacedWorkflow, step: StepDraft, { runOn }: Judgement): ReusePlan {
-  if (runOn.failure)
+  const obstacle = findReuseHindrance(step, runOn);
+  if (obstacle)
     file.report.add(
       'reuse.not-possible',
       { line: step.line, column: 1 },
-      `step "${step.name}" cannot be reused: it runs after a failure, which no key tells of`,
+      `step "${step.name}" cannot be reused: ${obstacle}`,
     );
   const off = input.rules?.ignoresCaches ?? input.rules?.ignoresReuse;
   return { ...step.reuse!, ...(off ? { off } : {}) };
+}
+
+function findReuseHindrance({ host, kind }: StepDraft, runOn: RunOn): string | undefined {
+  if (runOn.failure) return 'it runs after a failure, which no key tells of';
+  if (kind === 'build') return 'it builds an image, whose layers have a cache of their own';
+  return host ? 'it asks for rights on its host, which no key tells of' : undefined;
 }
 
 /** It runs nothing of the file: it only stands in an image that the workflow needs anyway. */

@@ -22,3 +22,8 @@ export function reusableEnvironment(
     Object.entries(environment).filter(([name]) => own.has(name) || named.has(name) || !runSpecific.test(name)),
   );
 }
+
+/** What of an environment is the same in each run. */
+export function lastingEnvironment(environment: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !runSpecific.test(name)));
+}

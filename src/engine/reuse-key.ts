@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { StepPlan, WorkflowPlan } from '../core/plan.ts';
+import { environmentOfStep, type StepPlan, type WorkflowPlan } from '../core/plan.ts';
 import type { ReuseParts } from '../core/step-reuse.ts';
+import { lastingEnvironment } from './reuse-environment.ts';
 import { wholeWorkspace } from './workspace-folder.ts';
 
 /** Grows with each change of what enters a key: what was kept by another rule is not found. */
@@ -83,7 +84,7 @@ export function reuseParts(plan: WorkflowPlan, position: number, facts: ReuseFac
       digest,
       service.entrypoint ?? null,
       service.command ?? null,
-      service.environment,
+      lastingEnvironment(environmentOfStep(plan, service)),
       service.hostName ?? null,
       service.user ?? null,
     );

@@ -1,9 +1,16 @@
 import type { RegistryCredentials } from '../core/image.ts';
 import type { StepPlan, WorkflowPlan } from '../core/plan.ts';
-import { type ReuseMiss, type ReuseOffer, type ReuseOrigin, type ReuseReport, reuseLabel } from '../core/step-reuse.ts';
+import {
+  holderOf,
+  type ReuseMiss,
+  type ReuseOffer,
+  type ReuseOrigin,
+  type ReuseReport,
+  reuseLabel,
+} from '../core/step-reuse.ts';
 import type { KeptResult, Runtime, StepResults, StepResultUse } from '../drivers/runtime/runtime.ts';
 import { changedPart, findReuseObstacle, reuseKey, reuseParts, servicesOf } from '../engine/reuse-key.ts';
-import type { Assignment } from '../engine/runner-protocol.ts';
+import type { Assignment, ClaimName } from '../engine/runner-protocol.ts';
 
 /** What happens to a step that may be reused. */
 export interface ReuseDecision {
@@ -32,7 +39,7 @@ interface ReuseDeps {
  * Decides before the job begins which of its steps are reused. Asks for digests of images and looks into the store, and
  * starts nothing. Whatever cannot be told makes a step run.
  */
-export async function decideReuse(assignment: Assignment, deps: ReuseDeps): Promise<ReuseDecisions> {
+export async function decideReuse(claim: ClaimName, assignment: Assignment, deps: ReuseDeps): Promise<ReuseDecisions> {
   const { plan, reuse: offer } = assignment;
   const candidates = plan.steps.flatMap((step, position) => (isCandidate(step) ? [position] : []));
   if (candidates.length === 0 || !offer) return noReuse;
@@ -47,7 +54,7 @@ export async function decideReuse(assignment: Assignment, deps: ReuseDeps): Prom
   const steps = new Map<number, ReuseDecision>();
   // In the order of the file each step comes after those that it waits for; where not, its key is not known and it runs.
   for (const position of orderOf(plan, candidates)) {
-    const decision = decide(position, { assignment, offer, results, digests, keys, held });
+    const decision = decide(position, { assignment, claim, offer, results, digests, keys, held });
     steps.set(position, decision);
   }
   return {
@@ -63,6 +70,7 @@ export function mustRun(plan: WorkflowPlan): boolean {
 }
 
 interface Deciding {
+  readonly claim: ClaimName;
   readonly assignment: Assignment;
   readonly offer: ReuseOffer;
   readonly results: StepResults;
@@ -72,7 +80,7 @@ interface Deciding {
 }
 
 function decide(position: number, deciding: Deciding): ReuseDecision {
-  const { assignment, offer, results, digests, keys, held } = deciding;
+  const { assignment, claim, offer, results, digests, keys, held } = deciding;
   const { plan } = assignment;
   const step = plan.steps[position]!;
   const obstacle = findReuseObstacle(plan, position);
@@ -93,6 +101,8 @@ function decide(position: number, deciding: Deciding): ReuseDecision {
     workflow: plan.name,
     step: step.name,
     stepId: assignment.stepIds[position]!,
+    workflowId: claim.workflowId,
+    attempt: claim.attempt,
   };
   const { access } = offer;
   const outputs = step.reuse!.outputs;
@@ -112,6 +122,14 @@ function decide(position: number, deciding: Deciding): ReuseDecision {
     return { report: { result: 'missed', miss: { kind: 'rerun' } }, use: keep };
   }
   const found = results.find(access, key);
+  const holders = offer.holders?.[position];
+  const isComplete = found !== undefined && (!holders || holders.includes(holderOf(found.origin)));
+  if (found && !isComplete) {
+    // Its artifacts were deleted, or their time is over: what it is to leave has to be made again.
+    found.release();
+    results.forget(access, key);
+    return { report: { result: 'missed', miss: { kind: 'gone' } }, use: keep };
+  }
   if (found) {
     held.push(found);
     return { report: { result: 'reused', from: found.origin }, use: { kind: 'take', access, key } };

@@ -57,6 +57,20 @@ export function createArtifactStore({ db }: Connection): ArtifactStore {
         .execute();
       return rows.map(artifactOf);
     },
+    async holders(projectId, step, names, limit) {
+      const rows = await db
+        .selectFrom('artifact')
+        .select(['workflow_id', 'attempt'])
+        .where('project_id', '=', projectId)
+        .where('step', '=', step)
+        .where('name', 'in', [...names])
+        .groupBy(['workflow_id', 'attempt'])
+        .having(({ fn }) => fn.countAll(), '=', names.length)
+        .orderBy('workflow_id', 'desc')
+        .limit(limit)
+        .execute();
+      return rows.map((row) => ({ workflowId: row.workflow_id, attempt: row.attempt }));
+    },
     async sizes(projectId, pipelineId) {
       const rows = await db
         .selectFrom('artifact')

@@ -24,7 +24,7 @@ steps:
   - cat dist/link test/t.txt
   - stat -c %a dist/deep/a.txt
   - echo "commit [$(env | grep -c COMMIT)] status [$(env | grep -c STATUS)]"
-  - wget -T 2 -q -O /dev/null http://127.0.0.1:1/ || echo no network
+  - echo "interfaces [$(grep -c ':' /proc/net/dev)]"
   reuse: {inputs: ['test/**']}
 `;
 
@@ -61,6 +61,8 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
     const output = 'one\nbuilt\nfirst\n';
     expect(await logOf(project, first, 'test')).toContain(output);
     expect(await logOf(project, first, 'test')).toContain('commit [0] status [0]');
+    // Its own loopback, and nothing else.
+    expect(await logOf(project, first, 'test')).toContain('interfaces [1]');
 
     await gantry.push(project, { 'README.md': 'of no concern\n' });
     const whole = await gantry.finished(project, 2);
@@ -125,5 +127,48 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
     await gantry.push(project, { 'src/a.txt': 'of the branch\n' }, 'main');
     const main = await gantry.finished(project, 4);
     expect(stepsOf(main)).toMatchObject({ compile: 'passed', test: 'passed' });
+  });
+
+  it('give their pipeline the artifacts of before, and run again when those are gone', async () => {
+    const project = 'with-artifacts';
+    const { client } = gantry;
+    await gantry.createProject(project);
+    const text = `
+kind: pipeline
+name: build
+steps:
+- name: compile
+  image: base/busybox
+  commands: [mkdir dist, cp src/a.txt dist/app]
+  artifacts: {name: dist, paths: [dist]}
+  reuse: {inputs: [src]}
+---
+kind: pipeline
+name: use
+use: [dist]
+depends_on: [build]
+steps:
+- {name: look, image: base/busybox, commands: [cat dist/app]}
+`;
+    await gantry.push(project, { '.gantry.yml': text, 'src/a.txt': 'kept\n' });
+    const first = await gantry.finished(project, 1);
+    expect(first.status, JSON.stringify(first)).toBe('passed');
+    await gantry.push(project, { 'README.md': '1' });
+    const second = await gantry.finished(project, 2);
+    expect(second.status, JSON.stringify(second)).toBe('passed');
+    expect(stepsOf(second)).toMatchObject({ compile: 'reused', look: 'passed' });
+    expect(await logOf(project, second, 'look')).toContain('kept\n');
+    const artifactsOf = async (number: number) =>
+      (await client('listArtifacts', { params: { owner: 'admin', project, number } })).items;
+    const [before, again] = [await artifactsOf(1), await artifactsOf(2)];
+    expect(again.map(({ name, digest }) => [name, digest])).toEqual(before.map(({ name, digest }) => [name, digest]));
+
+    const params = { owner: 'admin', project, number: 1, artifact: 'dist' };
+    await client('deleteArtifact', { params });
+    await gantry.push(project, { 'README.md': '2' });
+    const third = await gantry.finished(project, 3);
+    expect(third.status, JSON.stringify(third)).toBe('passed');
+    expect(stepsOf(third)).toMatchObject({ compile: 'passed' });
+    expect(await whyOf(project, 3)).toContain('the result that was kept of it is gone');
   });
 });

@@ -41,7 +41,7 @@ async function releaseKept(): Promise<{ readonly outcome: Promise<unknown>; read
     key: 'k',
     label: 'reuse: build / step',
     parts: {},
-    origin: { pipeline: 1, workflow: 'build', step: 'step', stepId: 1 },
+    origin: { pipeline: 1, workflow: 'build', step: 'step', stepId: 1, workflowId: 1, attempt: 1 },
     outputs: ['out'],
     imageDigest: await runtime.results!.digestOf({ image: busyboxImage, pull: 'never' }),
   };

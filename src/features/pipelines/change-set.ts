@@ -1,3 +1,4 @@
+import { isWanted } from '../../core/artifact.ts';
 import type { CacheReport } from '../../core/cache.ts';
 import type { Happening } from '../../core/events.ts';
 import {
@@ -8,13 +9,14 @@ import {
   type WorkflowClaim,
   type WorkflowStatus,
 } from '../../core/pipeline.ts';
-import { type ReuseReport, reuseLabel } from '../../core/step-reuse.ts';
+import { type ReuseOrigin, type ReuseReport, reuseLabel } from '../../core/step-reuse.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { Stores } from '../../core/unit-of-work.ts';
 import type { WorkflowState } from '../../engine/advance-state.ts';
 import { chooseRetries } from '../../engine/choose-retries.ts';
 import { hasNoWork, judgeWorkflow } from '../../engine/judge-workflow.ts';
 import { pipelineStatusOf, workflowStatusOf } from '../../engine/level-status.ts';
+import { republishArtifacts } from './artifacts/republish-artifacts.ts';
 import {
   isCancelledWhole,
   type OpenPipeline,
@@ -53,6 +55,7 @@ export class ChangeSet {
   #happenings: readonly Happening[] = none;
   /** Pipelines that are to be run again by themselves. */
   #retries: readonly number[] = none;
+  #reused: readonly { readonly workflow: OpenWorkflow; readonly step: OpenStep; readonly from: ReuseOrigin }[] = none;
   #caches: readonly { readonly projectId: number; readonly key: string; readonly isHit: boolean }[] = none;
 
   constructor(at: Date) {
@@ -185,12 +188,13 @@ export class ChangeSet {
   }
 
   /**
-   * Records that a step was reused, or why it ran, and counts it. Whoever publishes what a step left (reports, artifacts)
-   * does so for a reused one here: `from` names the step whose they are.
+   * Records that a step was reused, or why it ran, and counts it. What the step left when it ran is published again with the
+   * same commit.
    */
   noteReuse(workflow: OpenWorkflow, step: OpenStep, report: ReuseReport): void {
     const { pipeline } = workflow;
     this.#touch(pipeline);
+    if (report.result === 'reused') this.#reused = withOneMore(this.#reused, { workflow, step, from: report.from });
     this.#caches = withOneMore(this.#caches, {
       projectId: pipeline.row.projectId,
       key: reuseLabel(workflow.name, step.name),
@@ -341,11 +345,32 @@ export class ChangeSet {
     for (const set of sets)
       for (const id of set.#retries)
         await stores.pipelines.scheduleRetry(id, new Date(set.at.getTime() + retryDelayMs));
+    for (const set of sets) for (const reused of set.#reused) await republish(stores, reused, traces, set.at);
     for (const [id, entries] of traces) await stores.pipelines.addTrace(id, entries, at);
     for (const set of sets)
       for (const { projectId, key, isHit } of set.#caches) await stores.cacheUses.note(projectId, key, isHit, set.at);
     if (happenings.length > 0) await stores.happenings.append(withoutOvertaken(happenings), at);
   }
+}
+
+/** Gives a reused step the artifacts that it left when it ran. */
+async function republish(
+  stores: Stores,
+  { workflow, step, from }: { readonly workflow: OpenWorkflow; readonly step: OpenStep; readonly from: ReuseOrigin },
+  traces: Map<number, TraceEntry[]>,
+  at: Date,
+): Promise<void> {
+  const { id: workflowId, attempt, pipeline } = workflow;
+  const left = (workflow.plan.steps[step.position]?.artifacts ?? []).filter((artifact) => isWanted(artifact, true));
+  if (left.length === 0) return;
+  const { id: pipelineId, projectId } = pipeline.row;
+  const to = { projectId, pipelineId, workflowId, attempt, step: step.name, artifacts: left };
+  const missing = await republishArtifacts(stores, from, to, at);
+  if (missing.length === 0) return;
+  const subject = { kind: 'step', workflow: workflow.name, step: step.name } as const;
+  const values = { artifacts: missing.join(', ') };
+  const entry: TraceEntry = { subject, rule: 'reuse.artifacts-gone', verdict: 'failed', values };
+  traces.set(pipelineId, [...(traces.get(pipelineId) ?? []), entry]);
 }
 
 /** Concerns workflows that somebody else has taken: nothing that was decided about them here holds. */

@@ -301,7 +301,11 @@ function anyResult(key: string): EntryName {
   return {
     key,
     paths: [],
-    result: { label: '', origin: { pipeline: 0, workflow: '', step: '', stepId: 0 }, parts: {} },
+    result: {
+      label: '',
+      origin: { pipeline: 0, workflow: '', step: '', stepId: 0, workflowId: 0, attempt: 0 },
+      parts: {},
+    },
   };
 }
 

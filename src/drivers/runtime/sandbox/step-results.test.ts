@@ -59,7 +59,7 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
     key,
     label: 'reuse: build / step',
     parts,
-    origin: { pipeline: 7, workflow: 'build', step: 'step', stepId: 70 },
+    origin: { pipeline: 7, workflow: 'build', step: 'step', stepId: 70, workflowId: 9, attempt: 1 },
     outputs,
     imageDigest: digest,
   });

@@ -55,7 +55,12 @@ export class RuntimeWithSettings implements Runtime {
     const { environment } = this.#settings;
     return {
       surroundings: createHash('sha256')
-        .update(JSON.stringify([results.surroundings, Object.entries(environment).toSorted()]))
+        .update(
+          JSON.stringify([
+            results.surroundings,
+            Object.entries(environment).toSorted(([left], [right]) => (left < right ? -1 : 1)),
+          ]),
+        )
         .digest('hex'),
       digestOf: (wish) => results.digestOf(this.#rewritten(wish)),
       find: (access, key) => results.find(access, key),
