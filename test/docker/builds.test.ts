@@ -159,7 +159,7 @@ steps:
 steps:
   tags:
     image: base/busybox
-    commands: [echo a,b > .tags]
+    commands: ['echo a,b > .tags']
   image:
     image: woodpeckerci/plugin-docker-buildx
     settings:
