@@ -1,7 +1,9 @@
 import type { CompileInput, CompileResult } from './compile-input.ts';
+import { sharedEnvironment } from './environment.ts';
 import type { EnvironmentFacts } from './environment-facts.ts';
 import type { LintResult } from './lint-result.ts';
 import type { ResolveResult } from './resolved-files.ts';
+import { type PassingFact, passingFactOf, passingFacts } from './watched-facts.ts';
 
 /** Who reads pipeline files. */
 interface Compiler {
@@ -19,17 +21,25 @@ export interface CacheLimits {
 
 const defaultLimits: CacheLimits = { plans: 512, characters: 4 * 2 ** 20 };
 
-/** A plan under the texts that it was made of, and all else that went into it. */
+/** A result under the texts that it was made of, and all else that went into it. */
 interface Kept {
   readonly texts: string;
+  /** All that lasts from push to push. */
   readonly key: string;
-  readonly result: CompileResult;
+  /** The facts that pass which the plan was made of, beside its shared environments. */
+  readonly reads: readonly PassingFact[];
+  readonly read: string;
+  /** The last event that asked, and its answer. */
+  passing: string;
+  result: CompileResult;
 }
 
 /**
  * Compiles what has not been compiled lately. A plan depends on the files, the event, the project, settings and names of
  * secrets and on nothing else, so that the same of all these is the same plan: an event that is planned again, or a
- * preview that is looked at again, costs a look-up. The one unused for longest makes room. Plans are not to be changed.
+ * preview that is looked at again, costs a look-up. At the next push of the same files the commit, its author and the
+ * like are other ones: where nothing of the plan was made of these but the environment that all steps share, only that is
+ * made anew. The one unused for longest makes room. Plans are not to be changed.
  */
 export class CachedCompiler implements Compiler {
   readonly #compiler: Compiler;
@@ -51,15 +61,23 @@ export class CachedCompiler implements Compiler {
 
   compile(input: CompileInput): Promise<CompileResult> {
     const { texts, key } = nameOf(input);
+    const passing = valuesOf(input, passingFacts);
     const kept = this.#find(texts, key);
-    if (kept) return Promise.resolve(kept);
+    if (kept?.passing === passing) return Promise.resolve(kept.result);
+    if (kept && isSameBut(kept, input)) {
+      kept.result = withEnvironments(kept.result, input);
+      kept.passing = passing;
+      return Promise.resolve(kept.result);
+    }
     return this.#compiler.compile(input).then((result) => {
-      if (isOfInputAlone(result)) this.#keep({ texts, key, result });
+      if (!isOfInputAlone(result)) return result;
+      const reads = (result.kind !== 'failed' && isReadAsItIs(input) && result.reads) || passingFacts;
+      this.#keep({ texts, key, reads, read: valuesOf(input, reads), passing, result });
       return result;
     });
   }
 
-  #find(texts: string, key: string): CompileResult | undefined {
+  #find(texts: string, key: string): Kept | undefined {
     const ofTexts = this.#plans.get(texts);
     const kept = ofTexts?.get(key);
     if (!ofTexts || !kept) return undefined;
@@ -68,7 +86,7 @@ export class CachedCompiler implements Compiler {
     ofTexts.set(key, kept);
     this.#plans.delete(texts);
     this.#plans.set(texts, ofTexts);
-    return kept.result;
+    return kept;
   }
 
   lint(path: string, text: string, facts?: EnvironmentFacts): Promise<LintResult> {
@@ -83,7 +101,11 @@ export class CachedCompiler implements Compiler {
     const size = sizeOf(kept);
     if (size > this.#limits.characters) return;
     const ofTexts = this.#plans.get(kept.texts) ?? new Map<string, Kept>();
-    if (ofTexts.has(kept.key)) return;
+    const before = ofTexts.get(kept.key);
+    if (before) {
+      this.#count -= 1;
+      this.#characters -= sizeOf(before);
+    }
     ofTexts.set(kept.key, kept);
     this.#plans.delete(kept.texts);
     this.#plans.set(kept.texts, ofTexts);
@@ -103,16 +125,53 @@ export class CachedCompiler implements Compiler {
   }
 }
 
-function sizeOf({ texts, key }: Kept): number {
-  return texts.length + key.length;
+function sizeOf({ texts, key, read, passing }: Kept): number {
+  return texts.length + key.length + read.length + passing.length;
 }
 
 /** Texts are compared as they are: one that was seen is found by the hash that the engine keeps with it. */
-function nameOf({ files, ...rest }: CompileInput): { readonly texts: string; readonly key: string } {
+function nameOf({ files, event, pipeline: _pipeline, ...rest }: CompileInput): {
+  readonly texts: string;
+  readonly key: string;
+} {
   const [first] = files;
   const texts = files.length === 1 && first ? first.text : files.map(({ text }) => text).join('\0');
-  const shapes = files.map(({ path, text, isConverted }) => [path, text.length, isConverted]);
-  return { texts, key: JSON.stringify([shapes, rest]) };
+  const shapes = files.map(({ path, text, isConverted, includes }) => [path, text.length, isConverted, includes]);
+  const { before: _before, commit, message, authorName: _authorName, authorEmail: _authorEmail, ...others } = event;
+  const { personName: _personName, parentNumber: _parentNumber, changedPaths: _changedPaths, ...lasting } = others;
+  return { texts, key: JSON.stringify([shapes, rest, lasting, asksForNoPipeline(commit, message)]) };
+}
+
+/** What decides before any file is read. */
+function asksForNoPipeline(commit: string, message: string): boolean | string {
+  if (commit.startsWith('0') && /^0+$/.test(commit)) return true;
+  // Which words count is for the dialect to say: a message that may have one is a key of its own.
+  return /skip|no_ci/i.test(message) && message;
+}
+
+function valuesOf(input: CompileInput, names: readonly PassingFact[]): string {
+  return names.length === 0 ? '' : JSON.stringify(names.map((name) => passingFactOf(input, name)));
+}
+
+/** Programs are given facts that nobody watches. */
+function isReadAsItIs({ files }: CompileInput): boolean {
+  return files.every(({ path, isConverted }) => !isConverted && /\.ya?ml$/.test(path));
+}
+
+function isSameBut({ reads, read }: Kept, input: CompileInput): boolean {
+  return reads.length < passingFacts.length && read === valuesOf(input, reads);
+}
+
+/** The same plan at another event, of which it knows the environments alone. */
+function withEnvironments(result: CompileResult, input: CompileInput): CompileResult {
+  if (result.kind !== 'planned') return result;
+  const { ofSteps, ofPlugins } = sharedEnvironment(input, result.plan.dialect);
+  const workflows = result.plan.workflows.map((workflow) => ({
+    ...workflow,
+    environment: ofSteps,
+    ...(workflow.pluginEnvironment ? { pluginEnvironment: ofPlugins } : {}),
+  }));
+  return { ...result, plan: { ...result.plan, workflows } };
 }
 
 /** A file that took too long or too much memory may do better next time. */

@@ -7,12 +7,16 @@ import type { TraceEntry } from '../core/trace.ts';
 import type { Trust } from '../core/trust.ts';
 import type { Visibility } from '../core/visibility.ts';
 import type { BlobIds } from './cache-key.ts';
+import type { IncludedText } from './includes.ts';
+import type { PassingFact } from './watched-facts.ts';
 
 export interface PipelineFile {
   readonly path: string;
   readonly text: string;
   /** Whether `text` is what a program wrote that stands under `path`. */
   readonly isConverted?: boolean;
+  /** Of `.gantry.yml`: what was read for its `include`. */
+  readonly includes?: readonly IncludedText[] | undefined;
 }
 
 /** Everything that a compilation may depend on: the same input gives the same plan, on the server and in the CLI. */
@@ -112,9 +116,15 @@ export interface ProjectFacts {
 }
 
 export type CompileResult =
-  | { readonly kind: 'planned'; readonly plan: PipelinePlan; readonly trace: readonly TraceEntry[] }
+  | {
+      readonly kind: 'planned';
+      readonly plan: PipelinePlan;
+      readonly trace: readonly TraceEntry[];
+      /** What all but the shared environments was made of, of the facts that pass; absent = nobody knows. */
+      readonly reads?: readonly PassingFact[] | undefined;
+    }
   /** Nothing to run: no file, a skip marker, or no trigger that matches; the trace says which. */
-  | { readonly kind: 'nothing'; readonly trace: readonly TraceEntry[] }
+  | { readonly kind: 'nothing'; readonly trace: readonly TraceEntry[]; readonly reads?: readonly PassingFact[] }
   /** The file is wrong: becomes a pipeline that failed, with the error at its line. */
   | {
       readonly kind: 'failed';

@@ -1,6 +1,7 @@
 import type { DialectRules } from './dialect-rules.ts';
 import { DocumentReader } from './document-reader.ts';
 import { executionNames, occasionalVariables, outsiderVariables } from './environment.ts';
+import { type IncludedLines, placeOfLine } from './includes.ts';
 import { LintReport } from './lint-report.ts';
 import { LineIndex, type Position } from './source-position.ts';
 import type { SourceDocument } from './split-documents.ts';
@@ -41,8 +42,18 @@ export class FileContext {
   readonly #onText: TextListener | undefined;
 
   readonly #keep: KeepExpression | undefined;
+  /** Where lines of the text come from; empty = they are those of the file. */
+  readonly #included: readonly IncludedLines[];
 
-  constructor(text: string, rules: DialectRules, report: LintReport, onText?: TextListener, keep?: KeepExpression) {
+  constructor(
+    text: string,
+    rules: DialectRules,
+    report: LintReport,
+    onText?: TextListener,
+    keep?: KeepExpression,
+    included: readonly IncludedLines[] = [],
+  ) {
+    this.#included = included;
     this.#keep = keep;
     this.text = text;
     this.#onText = onText;
@@ -52,11 +63,15 @@ export class FileContext {
   }
 
   positionOf(offset: number): Position {
-    return this.#lines.at(offset);
+    const at = this.#lines.at(offset);
+    if (this.#included.length === 0) return at;
+    const { line, name } = placeOfLine(this.#included, at.line);
+    return name === undefined ? { line, column: at.column } : { line, column: 1, within: name };
   }
 
   /** A line, counted from 1, as it reads once `${…}` is replaced; `undefined` where nothing in it is. */
   lineAfterSubstitution(line: number): string | undefined {
+    if (this.#included.length > 0) return undefined;
     const from = this.#lines.startOf(line);
     const end = this.text.indexOf('\n', from);
     const to = end < 0 ? this.text.length : end;

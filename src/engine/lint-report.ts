@@ -32,8 +32,9 @@ export class LintReport {
   }
 
   /** Notes a finding; the same one twice (raw text and substituted text are both read) counts once. */
-  add(code: LintCode, at: Position, message: string, hint = lintHints[code]): void {
+  add(code: LintCode, at: Position, text: string, hint = lintHints[code]): void {
     const severity = this.#severityOf(lintRules[code]);
+    const message = at.within === undefined ? text : `${at.within}: ${text}`;
     const key = `${code}:${at.line}:${at.column}:${message}`;
     if (this.#seen.has(key)) return;
     // Errors are never left out for warnings: the first error decides what becomes of the file.

@@ -200,6 +200,11 @@ export const lintRules = {
     severity: 'warning',
     summary: 'A named volume starts empty in each workflow, where Drone 0.8 and Woodpecker keep what it holds.',
   },
+  'include.failed': {
+    severity: 'error',
+    summary:
+      'A file that `include` names cannot be had: it is not there, is not pinned, may not be read by all who read this project, or there are too many.',
+  },
   'artifact.invalid': {
     severity: 'error',
     summary: 'An artifact, or an item of `use`, has no usable name, time to keep or `when`, or there are too many.',

@@ -81,6 +81,7 @@ const samples: Readonly<Record<LintCode, readonly [text: string, line: number, p
     4,
   ],
   'volume.not-kept': ['when: {event: push}\nsteps:\n  s:\n    image: x\n    volumes: ["a:/a"]\n', 5, '.woodpecker.yml'],
+  'include.failed': [`include: ci/a.yml\n---\nkind: pipeline\n${step}`, 1, '.gantry.yml'],
   'artifact.invalid': [`${reusable}  artifacts: [{name: a b, paths: [a]}]\n`, 6, '.gantry.yml'],
   'artifact.path': [`${reusable}  artifacts: [{name: a, paths: [../a]}]\n`, 6, '.gantry.yml'],
   'artifact.duplicate': [

@@ -1,5 +1,6 @@
 import { dialectOf } from './choose-files.ts';
 import type { EnvironmentFacts } from './environment-facts.ts';
+import type { IncludedText } from './includes.ts';
 import { type LintResult, refuseLargeText } from './lint-result.ts';
 import { withNativeBuilds } from './native-build.ts';
 import { cloneStepName } from './order-steps.ts';
@@ -11,10 +12,15 @@ import { sampleFacts } from './sample-facts.ts';
  * Checks a pipeline file as the server reads it, for an event: a push to the default branch unless it is given. Pure; never throws for what the file
  * contains. The server calls it through `CompileProcess`, since the text may be hostile.
  */
-export function lintPipelineFile(path: string, text: string, facts: EnvironmentFacts = sampleFacts): LintResult {
+export function lintPipelineFile(
+  path: string,
+  text: string,
+  facts: EnvironmentFacts = sampleFacts,
+  includes?: readonly IncludedText[],
+): LintResult {
   const tooLarge = refuseLargeText(text);
   if (tooLarge) return tooLarge;
-  const draft = readPipelineFile({ path, text }, dialectOf({ path, text }), facts);
+  const draft = readPipelineFile({ path, text, includes }, dialectOf({ path, text }), facts);
   const { parameters, report } = draft;
   const workflows = withNativeBuilds(draft.workflows, report, facts, undefined);
   for (const { steps } of workflows) judgeHostRights(report, steps, undefined, false);

@@ -5,6 +5,7 @@ import { dialectRules } from './dialect-rules.ts';
 import { substitutionVariables } from './environment.ts';
 import type { EnvironmentFacts } from './environment-facts.ts';
 import { FileContext, type TextListener } from './file-context.ts';
+import { expandIncludes } from './includes.ts';
 import { LintReport } from './lint-report.ts';
 import { maxStepsOfFile } from './pipeline-file-size.ts';
 import type { PipelineParameter } from './pipeline-parameters.ts';
@@ -12,6 +13,7 @@ import { type DocumentsDraft, readDrone1 } from './read-drone1.ts';
 import { readDrone08 } from './read-drone08.ts';
 import { readWoodpecker } from './read-woodpecker.ts';
 import type { KeepExpression, Variables } from './substitute.ts';
+import { watchFacts, watchOf } from './watched-facts.ts';
 import type { WorkflowDraft } from './workflow-draft.ts';
 
 /** A pipeline file, read whole; what is wrong with it is in `report`, and then the drafts are not to be used. */
@@ -27,14 +29,18 @@ export interface PipelineFileDraft {
 
 /** Reads and types a file in its dialect. Never throws for what it contains. */
 export function readPipelineFile(
-  { path, text, isConverted = false }: PipelineFile,
+  { path, text, isConverted = false, includes = [] }: PipelineFile,
   dialect: Dialect,
   facts: EnvironmentFacts,
   onText?: TextListener,
   keep?: KeepExpression,
 ): PipelineFileDraft {
   const report = new LintReport(dialect);
-  const file = new FileContext(text.replace(/^\uFEFF/, ''), dialectRules[dialect], report, onText, keep);
+  const own = text.replace(/^\uFEFF/, '');
+  const expanded = dialect === 'gantry' ? expandIncludes(own, includes) : undefined;
+  for (const { line, message } of expanded?.faults ?? []) report.add('include.failed', { line, column: 1 }, message);
+  const rules = dialectRules[dialect];
+  const file = new FileContext(expanded?.text ?? own, rules, report, onText, keep, expanded?.lines);
   const command = isConverted ? undefined : renderingCommand(path);
   if (command !== undefined) {
     const message = `the file is a program that writes pipelines, and nothing here runs it: commit what "${command}" writes`;
@@ -73,5 +79,8 @@ function readIn(dialect: Dialect, file: FileContext, path: string, facts: Enviro
 
 /** The same facts with other values of the parameters. */
 export function withParameters<Facts extends EnvironmentFacts>(facts: Facts, parameters: Variables): Facts {
+  const watch = watchOf(facts);
+  // Copied as it is, it would have read all of itself.
+  if (watch) return watchFacts(withParameters(watch.given, parameters), watch.reads).input as unknown as Facts;
   return { ...facts, event: { ...facts.event, parameters } };
 }

@@ -2,6 +2,8 @@
 export interface Position {
   readonly line: number;
   readonly column: number;
+  /** The included file, and the line of it, whose place this stands for. */
+  readonly within?: string | undefined;
 }
 
 /** Tells line and column of offsets in one text. */
