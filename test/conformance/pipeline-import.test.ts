@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
+import { hostTrusts } from '../../src/core/pipeline-settings.ts';
 import type { StepPlan, WorkflowPlan } from '../../src/core/plan.ts';
 import { compilePipeline } from '../../src/engine/compile.ts';
 import type { CompileInput, CompileResult, EventFacts, PipelineFile } from '../../src/engine/compile-input.ts';
@@ -29,7 +30,9 @@ const scenarios = readdirSync(folder)
 
 function compileAt(files: readonly PipelineFile[], event: Partial<EventFacts> | undefined): CompileResult {
   const sample = compileInputOf('', '');
-  const input: CompileInput = { ...sample, files, event: { ...sample.event, ...event } };
+  // What a project is trusted with is said elsewhere than in its file.
+  const rules = { trusts: hostTrusts };
+  const input: CompileInput = { ...sample, files, event: { ...sample.event, ...event, trust: 'trusted' }, rules };
   return compilePipeline(input);
 }
 

@@ -354,7 +354,8 @@ class Importer {
       more.push('a secret that is missing is an error before the first step');
     if (step.host)
       more.push('it asks for rights on its host: an administrator of Gantry has to trust the project with them');
-    if (step.host?.volumes?.some(({ isReadOnly }) => isReadOnly)) more.push('a folder of its host is not read-only');
+    if (step.host?.volumes?.some(({ isReadOnly }) => isReadOnly))
+      less.push('that a folder of its host is read-only: here the step may write to it');
     if (name !== step.name) more.push(`its name is taken, so it is "${name}"`);
     const free = [...this.#kept.namesIn(JSON.stringify([step.commands, step.image, step.environment, step.settings]))]
       .filter((variable) => outsiderVariables.has(variable) || !knownNames().has(variable))
