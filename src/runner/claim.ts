@@ -3,6 +3,7 @@ import { GantryError } from '../core/errors.ts';
 import { passwordsOf } from '../core/image.ts';
 import { isFinished, type Outcome } from '../core/pipeline.ts';
 import { type BuildPlan, environmentOfStep, type StepPlan } from '../core/plan.ts';
+import type { TraceEntry } from '../core/trace.ts';
 import type {
   ImageWish,
   RunningStep,
@@ -14,7 +15,7 @@ import type {
   StepResultEvent,
 } from '../drivers/runtime/runtime.ts';
 import { advance, type Effect, endedSteps, type Occurrence } from '../engine/advance.ts';
-import { initialWorkflow, type WorkflowState } from '../engine/advance-state.ts';
+import { initialWorkflow, type StepState, type WorkflowState } from '../engine/advance-state.ts';
 import { machineEnvironment } from '../engine/architecture.ts';
 import { limitAfterCancelMs } from '../engine/cancel-reason.ts';
 import { commandScript } from '../engine/command-script.ts';
@@ -205,28 +206,28 @@ export class Claim {
       this.#reuse.release();
       return;
     }
-    if (this.#reuse.isWhole) this.#leaveOutSurroundings();
+    if (this.#reuse.isWhole) this.#endAsReused();
     else void this.#openJob();
     this.#begin();
   }
 
-  /** Nothing needs the checkout and the services of a workflow whose steps are all reused. */
-  #leaveOutSurroundings(): void {
+  /**
+   * A workflow whose steps are all reused is over as soon as that is said: nothing starts, and nothing needs its checkout and
+   * its services.
+   */
+  #endAsReused(): void {
     const { plan } = this.#assignment;
-    const leftOut = plan.steps.flatMap((step, position) =>
-      !step.skipped && (step.kind === 'clone' || step.background === 'service') ? [position] : [],
-    );
-    this.#state = {
-      ...this.#state,
-      steps: this.#state.steps.map((step, position) => {
-        if (!leftOut.includes(position)) return step;
-        const { kind, name } = plan.steps[position]!;
-        const subject = { kind: 'step', workflow: plan.name, step: name } as const;
-        const rule = kind === 'clone' ? 'reuse.no-checkout' : 'step.nothing-beside';
-        return { ...step, status: 'skipped', reason: { subject, rule, verdict: 'skipped', values: {} } };
-      }),
-    };
-    for (const position of leftOut) this.#tellOutcome(position);
+    const ended = plan.steps.map((step, position): StepState | undefined => {
+      const state = this.#state.steps[position]!;
+      if (isFinished(state.status)) return undefined;
+      if (this.#reuse.steps.get(position)?.use?.kind === 'take') return { ...state, status: 'passed' };
+      const subject = { kind: 'step', workflow: plan.name, step: step.name } as const;
+      return { ...state, status: 'skipped', reason: { subject, verdict: 'skipped', ...whyLeftOut(step) } };
+    });
+    this.#state = { ...this.#state, steps: this.#state.steps.map((state, position) => ended[position] ?? state) };
+    ended.forEach((state, position) => {
+      if (state) this.#tellOutcome(position);
+    });
   }
 
   cancel({ by, cause, isFinal }: Pick<Extract<ToRunner, { type: 'cancel' }>, 'by' | 'cause' | 'isFinal'>): void {
@@ -460,11 +461,6 @@ export class Claim {
     const takeBackLimit = this.#deps.timers.after(limitMs, () => step.stop.abort(stagingTimedOut(plan.name, limitMs)));
     try {
       const decision = this.#reuse.steps.get(position);
-      if (this.#reuse.isWhole && decision?.use?.kind === 'take') {
-        step.staged = nothingToDo;
-        this.#askToStart(step);
-        return;
-      }
       const job = await Promise.race([this.#openJob(), whenAborted(step.stop.signal)]);
       if (step.isDiscarded || this.#isDisowned) return;
       step.job = job;
@@ -615,8 +611,9 @@ export class Claim {
   #reuseReport(position: number): Pick<OutcomeMessage, 'reuse'> {
     const { startedAtMs, status } = this.#state.steps[position]!;
     const report: ReuseDecision['report'] | undefined = this.#reuse.steps.get(position)?.report;
-    if (!report || startedAtMs === undefined) return {};
-    return report.result === 'missed' || status === 'passed' ? { reuse: report } : {};
+    if (!report) return {};
+    const isTrue = report.result === 'missed' ? startedAtMs !== undefined : status === 'passed';
+    return isTrue ? { reuse: report } : {};
   }
 
   /** Removes the surroundings, trying until it works: what is left over would wait for the next start of a runner. */
@@ -681,11 +678,12 @@ export class Claim {
   }
 }
 
-/** A step of a workflow that is reused as a whole: nobody needs what it left. */
-const nothingToDo: StagedStep = {
-  release: () => ({ outcome: Promise.resolve({ kind: 'exited', exitCode: 0 }), cancel: () => {} }),
-  discard: () => Promise.resolve(),
-};
+/** Why a step has nothing to do where all others are reused. */
+function whyLeftOut({ background, kind }: StepPlan): Pick<TraceEntry, 'rule' | 'values'> {
+  if (kind === 'clone') return { rule: 'reuse.no-checkout', values: {} };
+  if (background) return { rule: 'step.nothing-beside', values: {} };
+  return { rule: 'step.when.status', values: { wanted: 'failure', actual: 'success' } };
+}
 
 /** A step that may be reused has no network unless it says that it uses it: what it has not got it cannot depend on. */
 function networkOf({ host, reuse }: StepPlan): StageSpec['network'] {

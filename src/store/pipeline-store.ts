@@ -375,6 +375,10 @@ export function createPipelineStore(connection: Connection): PipelineStore {
         )
         .select(['workflow.name as workflow', 'step.name as step', 'step.started_at', 'step.finished_at'])
         .where('step.status', '=', 'passed')
+        // One whose earlier result was put back did not take its time.
+        .where((where) =>
+          where.or([where('step.reason', 'is', null), where('step.reason', 'not like', '%reuse.taken%')]),
+        )
         .execute();
       return rows.flatMap(({ workflow, step, started_at, finished_at }) => {
         const [startedAt, finishedAt] = [toDate(started_at), toDate(finished_at)];
