@@ -1,4 +1,5 @@
 import type { Finding } from '../engine/lint-report.ts';
+import { findingInChinese } from '../engine/lint-sentences.zh.ts';
 import type { Cli } from './cli.ts';
 import { printable, textWidth } from './text-width.ts';
 
@@ -10,8 +11,14 @@ const shownBefore = 60;
  * A finding with its line: where, what and which rule; the line with a caret below its place; how it reads once `${…}`
  * is replaced, where that differs; and what to write instead.
  */
-export function findingLines({ out, texts }: Cli, path: string, text: string, finding: Finding): readonly string[] {
-  const { line, column, severity, code, message, hint, substituted } = finding;
+export function findingLines(
+  { language, out, texts }: Cli,
+  path: string,
+  text: string,
+  finding: Finding,
+): readonly string[] {
+  const { line, column, severity, code, message, hint, substituted } =
+    language === 'zh' ? findingInChinese(finding) : finding;
   const word = severity === 'error' ? out.paint('red', texts.lintError) : out.paint('yellow', texts.lintWarning);
   const head = `${path}:${line}:${column}: ${word} ${printable(message)}  ${out.paint('dim', `[${code}]`)}`;
   const source = lineOf(text, line);

@@ -8,6 +8,7 @@ import { isWorkflowFile } from '../../engine/choose-files.ts';
 import { pipelineFilePaths } from '../../engine/compile-input.ts';
 import type { EnvironmentFacts } from '../../engine/environment-facts.ts';
 import type { LintResult } from '../../engine/lint-result.ts';
+import { findingInChinese } from '../../engine/lint-sentences.zh.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { OperationHandlers, RequestContext } from '../feature.ts';
 import { cancelPipeline } from './cancel-pipeline.ts';
@@ -195,12 +196,12 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
       return { items: stepViews(workflows, steps, language) };
     },
 
-    async lintPipelineFile({ body }) {
+    async lintPipelineFile({ body }, { language }) {
       const path = (pipelineFilePaths as readonly string[]).includes(body.path) ? body.path : dialectPath(body.path);
       const { isValid, findings, workflows } = await deps.linter.lint(path, body.text);
       return {
         isValid,
-        findings: [...findings],
+        findings: language === 'zh' ? findings.map(findingInChinese) : [...findings],
         workflows: workflows.map(({ name, steps }) => ({ name, steps: [...steps] })),
       };
     },
