@@ -40,9 +40,8 @@ describe('CachedCompiler', () => {
     const input = compileInputOf('.gantry.yml', file('a'));
     const others: CompileInput[] = [
       input,
-      { ...input, event: { ...input.event, commit: 'c'.repeat(40) } },
-      { ...input, event: { ...input.event, changedPaths: ['a'] } },
-      { ...input, pipeline: { ...input.pipeline, number: 2 } },
+      { ...input, event: { ...input.event, commit: '0'.repeat(40) } },
+      { ...input, event: { ...input.event, branch: 'next' } },
       { ...input, secretNames: ['token'] },
       { ...input, rules: { evaluatesDronePaths: true } },
       { ...input, variables: { A: 'b' } },

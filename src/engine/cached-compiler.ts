@@ -1,6 +1,7 @@
 import type { CompileInput, CompileResult } from './compile-input.ts';
 import { sharedEnvironment } from './environment.ts';
 import type { EnvironmentFacts } from './environment-facts.ts';
+import type { IncludedText } from './includes.ts';
 import type { LintResult } from './lint-result.ts';
 import type { ResolveResult } from './resolved-files.ts';
 import { type PassingFact, passingFactOf, passingFacts } from './watched-facts.ts';
@@ -8,7 +9,7 @@ import { type PassingFact, passingFactOf, passingFacts } from './watched-facts.t
 /** Who reads pipeline files. */
 interface Compiler {
   compile(input: CompileInput): Promise<CompileResult>;
-  lint(path: string, text: string, facts?: EnvironmentFacts): Promise<LintResult>;
+  lint(path: string, text: string, facts?: EnvironmentFacts, includes?: readonly IncludedText[]): Promise<LintResult>;
   resolve(input: CompileInput): Promise<ResolveResult>;
 }
 
@@ -89,8 +90,8 @@ export class CachedCompiler implements Compiler {
     return kept;
   }
 
-  lint(path: string, text: string, facts?: EnvironmentFacts): Promise<LintResult> {
-    return this.#compiler.lint(path, text, facts);
+  lint(path: string, text: string, facts?: EnvironmentFacts, includes?: readonly IncludedText[]): Promise<LintResult> {
+    return this.#compiler.lint(path, text, facts, includes);
   }
 
   resolve(input: CompileInput): Promise<ResolveResult> {

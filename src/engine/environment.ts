@@ -6,8 +6,10 @@ import { woodpeckerStepVariables, woodpeckerVariables, workflowVariables } from 
 import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
 import { instanceAddress } from './instance-address.ts';
 import { onceFor } from './once-for.ts';
+import { watchVariables } from './passing-variables.ts';
 import type { Variables } from './substitute.ts';
 import { tagVersionVariables } from './tag-version.ts';
+import { watchOf } from './watched-facts.ts';
 
 export interface StepIdentity {
   readonly name: string;
@@ -38,6 +40,14 @@ export function substitutionVariables(
   dialect: Dialect,
   workflow: WorkflowIdentity,
 ): Variables {
+  const watch = watchOf(facts);
+  if (watch)
+    return watchVariables(
+      substitutionVariables(watch.given, dialect, workflow),
+      dialect,
+      watch.reads,
+      substitutionVariables,
+    );
   switch (dialect) {
     case 'drone08':
       return {
@@ -77,12 +87,18 @@ export function substitutionVariables(
 
 /** What an expression of `evaluate` can name (pipelines.md 11.4). */
 export function expressionVariables(facts: EnvironmentFacts, workflow: WorkflowIdentity): Variables {
+  const watch = watchOf(facts);
+  if (watch)
+    return watchVariables(expressionVariables(watch.given, workflow), 'woodpecker', watch.reads, ofExpressions);
   return {
     ...substitutionVariables(facts, 'woodpecker', workflow),
     ...woodpeckerVariables(facts),
     ...workflowVariables(workflow),
   };
 }
+
+const ofExpressions = (facts: EnvironmentFacts, _dialect: Dialect, workflow: WorkflowIdentity): Variables =>
+  expressionVariables(facts, workflow);
 
 /** What the environment of a step is made of, beside what the event gives. */
 export interface StepEnvironmentParts {
@@ -118,7 +134,7 @@ const factLayers: Readonly<Record<Dialect, (facts: EnvironmentFacts) => FactLaye
   drone1: onceFor(droneLayers),
   gantry: onceFor(droneLayers),
   woodpecker: onceFor((facts: EnvironmentFacts) => ({
-    weak: { ...woodpeckerStepVariables(facts), ...gantryVariables(facts) },
+    weak: { ...woodpeckerStepVariables(facts), ...gantryVariables(facts), CI_STEP_URL: facts.pipeline.link },
     strong: noVariables,
   })),
 };
@@ -175,13 +191,17 @@ export function stepEnvironment(
   };
 }
 
-/** What a step has over `sharedEnvironment`. */
+/**
+ * What a step has over `sharedEnvironment`. It depends on which facts there are; `onFactValue` is told when it depends on
+ * what one of them says.
+ */
 export function ownEnvironment(
   facts: EnvironmentFacts,
   dialect: Dialect,
   { workflow, step }: StepEnvironmentParts,
+  onFactValue: () => void = () => {},
 ): Record<string, string> {
-  const own = new OwnEnvironment(factLayers[dialect](facts));
+  const own = new OwnEnvironment(factLayers[dialect](facts), onFactValue);
   const folder = workspaceFolder(workflow.workspace);
   const number = String(step.number);
   const plugin = step.isPlugin && dialect !== 'woodpecker' ? sharedEnvironment(facts, dialect).ofPlugins : undefined;
@@ -203,7 +223,6 @@ export function ownEnvironment(
       own.force(workflowVariables(workflow));
       own.set('CI_STEP_NAME', step.name);
       own.set('CI_STEP_NUMBER', number);
-      own.set('CI_STEP_URL', facts.pipeline.link);
       own.set('CI_STEP_TYPE', step.isPlugin ? 'plugin' : 'commands');
       own.set('CI_WORKSPACE', folder);
       own.set('DRONE_STEP_NUMBER', number);
@@ -236,9 +255,11 @@ export function ownEnvironment(
 class OwnEnvironment {
   readonly values: Record<string, string> = {};
   readonly #facts: FactLayers;
+  readonly #onFactValue: () => void;
 
-  constructor(facts: FactLayers) {
+  constructor(facts: FactLayers, onFactValue: () => void) {
     this.#facts = facts;
+    this.#onFactValue = onFactValue;
   }
 
   set(name: string, value: string): void {
@@ -267,14 +288,19 @@ class OwnEnvironment {
     const { weak, strong } = this.#facts;
     for (const name of Object.keys(variables)) {
       if (Object.hasOwn(strong, name)) continue;
-      if (!Object.hasOwn(weak, name) || saysNothing(weak[name]!)) this.#own(name, variables[name]!);
+      const fact = Object.hasOwn(weak, name) ? weak[name] : undefined;
+      if (fact !== undefined) this.#onFactValue();
+      if (fact === undefined || saysNothing(fact)) this.#own(name, variables[name]!);
     }
   }
 
   /** Those of `variables` that are among `others` and no facts, with the values that they have there. */
   keepAbove(variables: Variables, others: Variables): void {
-    for (const name of Object.keys(variables))
+    for (const name of Object.keys(variables)) {
+      // Whether a plugin is given one depends on whether it says something.
+      if (/^(?:CI|DRONE|PULLREQUEST)(?:_|$)/.test(name)) this.#onFactValue();
       if (Object.hasOwn(others, name)) this.addBelowFacts({ [name]: others[name]! });
+    }
   }
 
   nameStep(workflow: WorkflowIdentity, step: string, number: string, folder: string): void {

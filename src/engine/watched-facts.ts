@@ -1,0 +1,61 @@
+import type { CompileInput } from './compile-input.ts';
+
+/**
+ * Facts that are other ones at every push. What a plan's structure does not read of them it cannot depend on, so that it
+ * is the same structure at the next push.
+ */
+export const passingFacts = [
+  'before',
+  'commit',
+  'message',
+  'authorName',
+  'authorEmail',
+  'personName',
+  'parentNumber',
+  'changedPaths',
+  'pipeline',
+] as const;
+export type PassingFact = (typeof passingFacts)[number];
+
+/** An input that notes which of its passing facts are read. */
+export interface WatchedInput {
+  readonly input: CompileInput;
+  readonly reads: Set<PassingFact>;
+}
+
+/** The value of a passing fact. */
+export function passingFactOf({ event, pipeline }: CompileInput, name: PassingFact): unknown {
+  return name === 'pipeline' ? pipeline : event[name];
+}
+
+/** The same input, in which what is absent is watched as well; whoever copies its event as a whole has read all of it. */
+export function watchFacts(given: CompileInput, reads = new Set<PassingFact>()): WatchedInput {
+  const event = { ...given.event };
+  const input = { ...given, event };
+  for (const name of passingFacts) {
+    const value = passingFactOf(given, name);
+    Object.defineProperty(name === 'pipeline' ? input : event, name, {
+      enumerable: true,
+      get: () => {
+        reads.add(name);
+        return value;
+      },
+    });
+  }
+  watches.set(input, { given, reads });
+  return { input, reads };
+}
+
+const watches = new WeakMap<object, { readonly given: CompileInput; readonly reads: Set<PassingFact> }>();
+
+/** What is behind a watched input, for those who note themselves what they make of it; `undefined` when nobody watches. */
+export function watchOf(facts: object): { readonly given: CompileInput; readonly reads: Set<PassingFact> } | undefined {
+  return watches.get(facts);
+}
+
+/** The same input with one passing fact of another. */
+export function withFact(input: CompileInput, other: CompileInput, name: PassingFact): CompileInput {
+  return name === 'pipeline'
+    ? { ...input, pipeline: other.pipeline }
+    : { ...input, event: { ...input.event, [name]: other.event[name] } };
+}
