@@ -30,6 +30,8 @@ export interface Snapshot extends CommitFacts {
   readonly hasUncommitted: boolean;
   /** The pipeline files of the commit, in the order in which they are looked for. */
   readonly files: readonly { readonly path: string; readonly text: string }[];
+  /** A file of the commit; `undefined` when it has none of that name. */
+  readonly readFile: (path: string) => Promise<string | undefined>;
   /** The top folder of the working tree. */
   readonly folder: string;
   /** Lets the commit be collected. */
@@ -100,6 +102,7 @@ export async function takeSnapshot(request: SnapshotRequest): Promise<Snapshot> 
       before,
       changedPaths: before === undefined ? undefined : await changedPaths(own, before, commit),
       files: await readFiles(own, commit, request.pipelinePath),
+      readFile: (path) => find(own, ['cat-file', 'blob', `${commit}:${path}`]),
       folder,
       release: async () => {
         // Whoever comes next fetches what differs from this one only; another run may be doing the same.

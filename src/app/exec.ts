@@ -21,6 +21,7 @@ import { type ExecEvent, type LocalInput, localInput } from './exec-event.ts';
 import { type Snapshot, takeSnapshot } from './exec-snapshot.ts';
 import { knownLabels } from './known-labels.ts';
 import { localCompiler } from './local-compiler.ts';
+import { withLocalIncludes } from './local-includes.ts';
 import { openRunnerFolder } from './runner-folder.ts';
 import { runtimePolicy, runtimeSettings } from './runner-settings.ts';
 import { openRuntimes } from './runtime.ts';
@@ -74,7 +75,7 @@ export async function prepareExec(request: ExecRequest): Promise<PreparedExec> {
   });
   try {
     const input = localInput({
-      files: file === undefined ? snapshot.files : [readFile(folder, file)],
+      files: await withLocalIncludes(file === undefined ? snapshot.files : [readFile(folder, file)], snapshot.readFile),
       event,
       commit: snapshot,
       personName: environment['USER'] ?? snapshot.authorName,

@@ -11,7 +11,7 @@ import { rootFolder } from './root-folder.ts';
 export function localCompiler(): ConvertingCompiler {
   const plain = {
     compile: async (input: Parameters<typeof compilePipeline>[0]) => compilePipeline(input),
-    lint: async (...[path, text, facts]: Parameters<typeof lintPipelineFile>) => lintPipelineFile(path, text, facts),
+    lint: async (...given: Parameters<typeof lintPipelineFile>) => lintPipelineFile(...given),
     resolve: async (input: Parameters<typeof resolveFiles>[0]) => ({ files: resolveFiles(input) }),
   };
   const converter = new ProgramConverter({ wasmPath: join(rootFolder, 'dist/convert/convert.wasm') });

@@ -204,6 +204,15 @@ export interface PipelineFacts {
   readonly architecture?: string | undefined;
   /** Commit whose pipeline files were read, where it is not the pipeline's own: the tip of a pull request's target. */
   readonly filesFrom?: string | undefined;
+  /** What its file included, as it was read: references of other projects may lead elsewhere later. */
+  readonly includes?:
+    | readonly {
+        readonly name: string;
+        readonly text?: string | undefined;
+        readonly fault?: string | undefined;
+        readonly commit?: string | undefined;
+      }[]
+    | undefined;
   /** Plain variables of project and organisation. */
   readonly variables?: Readonly<Record<string, string>> | undefined;
   /** Settings of the project that change what a file means. */

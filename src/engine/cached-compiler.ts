@@ -1,10 +1,10 @@
-import type { CompileInput, CompileResult } from './compile-input.ts';
+import { type CompileInput, type CompileResult, type PassingFact, passingFacts } from './compile-input.ts';
 import { sharedEnvironment } from './environment.ts';
 import type { EnvironmentFacts } from './environment-facts.ts';
 import type { IncludedText } from './includes.ts';
 import type { LintResult } from './lint-result.ts';
 import type { ResolveResult } from './resolved-files.ts';
-import { type PassingFact, passingFactOf, passingFacts } from './watched-facts.ts';
+import { passingFactOf } from './watched-facts.ts';
 
 /** Who reads pipeline files. */
 interface Compiler {

@@ -9,7 +9,10 @@ answerQuestions((question) => {
     case 'compile':
       return { kind: 'compile', result: compilePipeline(question.input) };
     case 'lint':
-      return { kind: 'lint', result: lintPipelineFile(question.path, question.text, question.facts) };
+      return {
+        kind: 'lint',
+        result: lintPipelineFile(question.path, question.text, question.facts, question.includes),
+      };
     case 'resolve':
       return { kind: 'resolve', files: resolveFiles(question.input) };
   }

@@ -1,5 +1,6 @@
 import type { CompileInput, CompileResult } from './compile-input.ts';
 import type { EnvironmentFacts } from './environment-facts.ts';
+import type { IncludedText } from './includes.ts';
 import type { LintResult } from './lint-result.ts';
 import type { ResolvedFile } from './resolved-files.ts';
 
@@ -11,6 +12,7 @@ export type CompileQuestion =
       readonly text: string;
       /** Absent = a push to the default branch of some project. */
       readonly facts?: EnvironmentFacts | undefined;
+      readonly includes?: readonly IncludedText[] | undefined;
     }
   | { readonly kind: 'resolve'; readonly input: CompileInput };
 

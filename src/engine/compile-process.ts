@@ -7,6 +7,7 @@ import { chooseFiles } from './choose-files.ts';
 import type { CompileInput, CompileResult } from './compile-input.ts';
 import type { CompileAnswer, CompileQuestion, FromChild, ToChild } from './compile-messages.ts';
 import type { EnvironmentFacts } from './environment-facts.ts';
+import type { IncludedText } from './includes.ts';
 import { type LintResult, refuseLargeText } from './lint-result.ts';
 import { refuseLargeFile } from './pipeline-file-size.ts';
 import type { ResolveResult } from './resolved-files.ts';
@@ -112,10 +113,15 @@ export class CompileProcess {
   }
 
   /** As `lintPipelineFile`, within the same limits. */
-  async lint(path: string, text: string, facts?: EnvironmentFacts): Promise<LintResult> {
+  async lint(
+    path: string,
+    text: string,
+    facts?: EnvironmentFacts,
+    includes?: readonly IncludedText[],
+  ): Promise<LintResult> {
     const tooLarge = refuseLargeText(text);
     if (tooLarge) return tooLarge;
-    const answer = await this.#ask({ kind: 'lint', path, text, facts });
+    const answer = await this.#ask({ kind: 'lint', path, text, facts, includes });
     if (answer.kind === 'lint') return answer.result;
     const message = answer.kind === 'timeout' ? tooSlow(this.#deadlineMs) : tooMuchMemory;
     return {

@@ -178,7 +178,10 @@ export function expandIncludes(text: string, included: readonly IncludedText[]):
     if (path.length >= includeLimits.depth)
       return refuse(`files include each other more than ${includeLimits.depth} deep`);
     if (files > includeLimits.files) return refuse(`a file may include ${includeLimits.files} files`);
-    if (found?.text === undefined) return refuse(found?.fault ?? 'it was not looked up');
+    if (found?.text === undefined)
+      return refuse(
+        found?.fault ?? 'it is looked up where the project is known: run "gantry lint" in the clone, or push',
+      );
     bytes += Buffer.byteLength(found.text);
     if (bytes > includeLimits.bytes)
       return refuse(`a file may have ${includeLimits.bytes} bytes with all that it includes`);

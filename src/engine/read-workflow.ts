@@ -61,7 +61,12 @@ export function readWorkflowHeader(reader: DocumentReader, root: YamlNode, field
       if (isNull(value) || (value.kind === 'list' && value.items.length === 0)) continue;
       reader.add('key.unsupported', key, `Gantry does not support "${name}" of a pipeline`);
     } else {
-      const tail = name === 'when' || name === 'on' ? ': it is "trigger"' : '';
+      const tail =
+        name === 'when' || name === 'on'
+          ? ': it is "trigger"'
+          : name === 'include'
+            ? ': it stands in a document of its own, between lines of "---"'
+            : '';
       reader.unknownKey(key, 'a pipeline', workflowKeys, tail);
     }
   }

@@ -1,6 +1,7 @@
 import { chooseFiles } from './choose-files.ts';
 import type { CompileInput, PipelineFile } from './compile-input.ts';
 import { axisText } from './conditions.ts';
+import { expandIncludes } from './includes.ts';
 import { readPipelineFile } from './read-pipeline-file.ts';
 import type { ResolvedFile, ResolvedReading } from './resolved-files.ts';
 import { LineIndex } from './source-position.ts';
@@ -36,7 +37,9 @@ export function resolveFiles(input: CompileInput): readonly ResolvedFile[] {
       if (known) known.results.push(result);
       else documents.push({ document, results: [result] });
     });
-    const text = file.text.replace(/^\uFEFF/, '');
+    const own = file.text.replace(/^\uFEFF/, '');
+    const expanded = chosen.dialect === 'gantry' ? expandIncludes(own, file.includes ?? []) : undefined;
+    const text = expanded?.text ?? own;
     const matrices = Map.groupBy(workflows, ({ name }) => name)
       .values()
       .filter((legs) => legs.length > 1)
@@ -59,7 +62,7 @@ export function resolveFiles(input: CompileInput): readonly ResolvedFile[] {
         length += reading.text.length;
       }
     }
-    return { path: file.path, written: text, isLeftOut: false, readings, readingsLeftOut };
+    return { path: file.path, written: own, isLeftOut: false, readings, readingsLeftOut };
   });
 }
 

@@ -14,6 +14,8 @@ import { printTrace } from '../trace-lines.ts';
 
 interface LintOptions extends EventOptions, JsonOption, ProjectOption {}
 
+type LintedFile = File & Pick<CompileInput['files'][number], 'includes'>;
+
 interface File {
   readonly path: string;
   readonly text: string;
@@ -34,18 +36,26 @@ export function addLint(parent: Command, cli: Cli): void {
       `${texts.examples}\n  gantry lint\n  gantry lint .gantry.yml --json\n  gantry lint --event tag --branch v1.4.0\n  gantry lint --event push --branch main --changed src/a.ts,docs/b.md\n`,
     )
     .action(async (given: readonly string[], options: LintOptions) => {
-      const [{ localCompiler }, { sampleFacts }] = await Promise.all([
+      const [{ localCompiler }, { withLocalIncludes }, { sampleFacts }] = await Promise.all([
         import('../../app/local-compiler.ts'),
+        import('../../app/local-includes.ts'),
         import('../../engine/sample-facts.ts'),
       ]);
       const compiler = localCompiler();
       const known = await askAboutProject(cli, options.project);
-      const files = (given.length > 0 ? given : await usualFiles(cli, known?.rules.path)).map(
+      const written = (given.length > 0 ? given : await usualFiles(cli, known?.rules.path)).map(
         (path): File => ({ path: path.replaceAll(sep, '/'), text: readText(cli, path) }),
       );
+      const readIncluded = async (path: string): Promise<string | undefined> => {
+        const full = join(cli.io.workingFolder, path);
+        return existsSync(full) ? readText(cli, path) : undefined;
+      };
+      const files: LintedFile[] = [];
+      for (const file of written) files.push(...(await withLocalIncludes([file], readIncluded)));
       const results: ({ path: string } & Awaited<ReturnType<typeof compiler.lint>>)[] = [];
       const facts = known && { ...sampleFacts, variables: known.variables };
-      for (const { path, text } of files) results.push({ path, ...(await compiler.lint(path, text, facts)) });
+      for (const { path, text, includes } of files)
+        results.push({ path, ...(await compiler.lint(path, text, facts, includes)) });
       const decision = namesEvent(options)
         ? await compiler.compile(await inputOf(cli, files, options, known))
         : undefined;

@@ -1,6 +1,7 @@
 import { chooseFiles, renderingCommand } from '../choose-files.ts';
 import type { CompileInput, CompileResult, PipelineFile } from '../compile-input.ts';
 import type { EnvironmentFacts } from '../environment-facts.ts';
+import type { IncludedText } from '../includes.ts';
 import type { LintResult } from '../lint-result.ts';
 import { refuseLargeFile } from '../pipeline-file-size.ts';
 import type { ResolveResult } from '../resolved-files.ts';
@@ -10,7 +11,7 @@ import type { ProgramConverter } from './program-converter.ts';
 /** Who reads plain pipeline files. */
 interface Compiler {
   compile(input: CompileInput): Promise<CompileResult>;
-  lint(path: string, text: string, facts?: EnvironmentFacts): Promise<LintResult>;
+  lint(path: string, text: string, facts?: EnvironmentFacts, includes?: readonly IncludedText[]): Promise<LintResult>;
   resolve(input: CompileInput): Promise<ResolveResult>;
 }
 
@@ -52,8 +53,13 @@ export class ConvertingCompiler implements Compiler {
   }
 
   /** Lines of findings are those of the program where it does not run, else those of the documents that it writes. */
-  async lint(path: string, text: string, facts?: EnvironmentFacts): Promise<LintResult> {
-    if (renderingCommand(path) === undefined) return this.#compiler.lint(path, text, facts);
+  async lint(
+    path: string,
+    text: string,
+    facts?: EnvironmentFacts,
+    includes?: readonly IncludedText[],
+  ): Promise<LintResult> {
+    if (renderingCommand(path) === undefined) return this.#compiler.lint(path, text, facts, includes);
     const { text: documents, failure } = await this.#converter.convert(path, text, facts ?? this.#sample);
     if (!failure) return this.#compiler.lint('.drone.yml', documents, facts);
     const { message, line, column } = placed(failure);

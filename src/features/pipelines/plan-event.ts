@@ -18,6 +18,7 @@ import { failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { type ApprovalAtBirth, approvalAtBirth, approvalNeedOf } from './approvals/approval-need.ts';
 import { checkSignatures } from './approvals/check-signatures.ts';
+import { withIncludes } from './include-files.ts';
 import { type OpenPipeline, openPipeline } from './open-pipelines.ts';
 import { type InstallationRules, projectFacts } from './project-facts.ts';
 import { readBlobIds } from './read-blob-ids.ts';
@@ -220,18 +221,26 @@ async function readFacts(deps: PlanEventDeps, event: Event, project: Project): P
     readPipelineFiles(repository, event.projectId, filesFrom ?? commit, project.pipelines.path),
   ]);
   const [first] = files;
+  const signatures = await checkSignatures(secrets, event, project, files);
+  const including = { project, commit: filesFrom ?? commit, isSigned: signatures.length > 0 };
+  const texts = files.flatMap(({ path, text }) => (text === undefined ? [] : [{ path, text }]));
+  const whole = await withIncludes(deps, including, texts);
+  // What they ask for beside the file itself is looked up as if it stood in it.
+  const included = (whole[0]?.includes ?? []).flatMap(({ name, text }) =>
+    text === undefined ? [] : [{ path: name, text }],
+  );
   return {
     commit,
     message: details?.message ?? '',
     authorName: details?.authorName ?? '',
     authorEmail: details?.authorEmail ?? '',
-    files: files.flatMap(({ path, text }) => (text === undefined ? [] : [{ path, text }])),
+    files: whole,
     filesFrom,
     secrets: known,
     variables,
-    changed: await readChangedPaths(deps, event, project, commit, files),
-    blobs: await readBlobIds(repository, event.projectId, commit, files),
-    signatures: await checkSignatures(secrets, event, project, files),
+    changed: await readChangedPaths(deps, event, project, commit, [...files, ...included]),
+    blobs: await readBlobIds(repository, event.projectId, commit, [...files, ...included]),
+    signatures,
     tooLarge: first && first.text === undefined ? refuseFile(first.path) : undefined,
   };
 }
@@ -416,7 +425,11 @@ function newPipeline(
     ...(approval ? { approval: approval.state, hasApprovedSecrets: approval.hasSecrets } : {}),
     path,
     dialect: planOf(result).dialect,
-    facts: { ...factsToKeep(input), ...(filesFrom === undefined ? {} : { filesFrom }) },
+    facts: {
+      ...factsToKeep(input),
+      ...(filesFrom === undefined ? {} : { filesFrom }),
+      ...(input.files[0]?.includes ? { includes: input.files[0].includes } : {}),
+    },
     createdAt,
     ...(result.kind === 'failed' ? { error: result.error, startedAt: createdAt, finishedAt: createdAt } : {}),
   };

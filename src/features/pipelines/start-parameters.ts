@@ -2,16 +2,22 @@ import { GantryError } from '../../core/errors.ts';
 import type { EventKind } from '../../core/event.ts';
 import type { Project } from '../../core/project.ts';
 import type { Repository } from '../../core/repository.ts';
+import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import { chooseFiles } from '../../engine/choose-files.ts';
 import type { EnvironmentFacts } from '../../engine/environment-facts.ts';
+import type { IncludedText } from '../../engine/includes.ts';
 import type { LintResult } from '../../engine/lint-result.ts';
 import type { PipelineParameter } from '../../engine/pipeline-parameters.ts';
 import { sampleFacts } from '../../engine/sample-facts.ts';
+import { withIncludes } from './include-files.ts';
 import { readPipelineFiles } from './read-pipeline-files.ts';
 
 export interface StartParametersDeps {
-  readonly repository: Pick<Repository, 'readFile' | 'listFolder'>;
-  readonly linter: { lint(path: string, text: string, facts?: EnvironmentFacts): Promise<LintResult> };
+  readonly store: UnitOfWork;
+  readonly repository: Pick<Repository, 'readFile' | 'listFolder' | 'resolve'>;
+  readonly linter: {
+    lint(path: string, text: string, facts?: EnvironmentFacts, includes?: readonly IncludedText[]): Promise<LintResult>;
+  };
 }
 
 /** What whoever starts a pipeline at this commit by hand may choose; none where no `.gantry.yml` says so. */
@@ -41,7 +47,7 @@ export async function requireStartParameters(
 }
 
 async function lintFile(
-  { repository, linter }: StartParametersDeps,
+  { store, repository, linter }: StartParametersDeps,
   project: Project,
   commit: string,
   facts: EnvironmentFacts,
@@ -54,6 +60,7 @@ async function lintFile(
   );
   const [file] = chosen?.files ?? [];
   // Few files have any, and to read one takes a process.
-  if (!file || chosen?.dialect !== 'gantry' || !file.text.includes('parameters')) return undefined;
-  return linter.lint('.gantry.yml', file.text, facts);
+  if (!file || chosen?.dialect !== 'gantry' || !/parameters|^include[ \t]*:/m.test(file.text)) return undefined;
+  const [whole] = await withIncludes({ store, repository }, { project, commit }, [file]);
+  return linter.lint('.gantry.yml', file.text, facts, whole?.includes);
 }

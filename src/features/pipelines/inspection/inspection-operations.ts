@@ -10,6 +10,7 @@ import type { ResolveResult } from '../../../engine/resolved-files.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { OperationHandlers, RequestContext } from '../../feature.ts';
 import { getPipeline, getProject, type ProjectName } from '../find-requested.ts';
+import { withIncludes } from '../include-files.ts';
 import type { PipelineLinter } from '../operations.ts';
 import type { PipelineCompiler } from '../plan-event.ts';
 import { projectFacts } from '../project-facts.ts';
@@ -60,9 +61,11 @@ export function inspectionOperations(deps: InspectionDeps) {
     },
     async getPipelineYaml({ params }, request) {
       const [project, pipeline] = await Promise.all([getProject(store, params), getPipeline(store, params)]);
-      const { input, isAsPlanned, filesFrom } = await recallInput(deps, pipeline, project);
+      const { input, isAsPlanned, filesFrom, includes } = await recallInput(deps, pipeline, project);
       const found = await readPipelineFiles(repository, project.id, filesFrom ?? pipeline.commit, input.rules?.path);
-      const files = found.flatMap(({ path, text }) => (text === undefined ? [] : [{ path, text }]));
+      const files = found.flatMap(({ path, text }, index) =>
+        text === undefined ? [] : [{ path, text, ...(index === 0 && includes ? { includes } : {}) }],
+      );
       if (files.length === 0)
         throw new GantryError(
           'PIPELINE_FILE_MISSING',
@@ -198,9 +201,10 @@ export function inspectionOperations(deps: InspectionDeps) {
     const facts = projectFacts(project, deps.publicUrl(), variables, deps.installation);
     const { actor } = request;
     const number = await read.pipelines.nextNumber(project.id);
+    const at = { project, commit: head ?? '' };
     const input = {
       ...facts,
-      files: body.files,
+      files: head === undefined ? body.files : await withIncludes({ store, repository }, at, body.files),
       event: imagineEvent({
         kind: body.event,
         branch,

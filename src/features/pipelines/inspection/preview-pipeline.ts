@@ -1,11 +1,14 @@
 import type { FindingView, PipelinePreview } from '../../../api/inspection.ts';
 import type { previewEvents } from '../../../api/preview-events.ts';
+import type { PipelineError } from '../../../core/pipeline.ts';
 import type { Dialect } from '../../../core/plan.ts';
 import type { GitCommit } from '../../../core/repository.ts';
 import { type ChosenFiles, chooseFiles, dialectOf } from '../../../engine/choose-files.ts';
 import type { CompileInput, CompileResult, PipelineFile } from '../../../engine/compile-input.ts';
 import type { EnvironmentFacts } from '../../../engine/environment-facts.ts';
+import type { IncludedText } from '../../../engine/includes.ts';
 import type { LintResult } from '../../../engine/lint-result.ts';
+import { findingInChinese } from '../../../engine/lint-sentences.zh.ts';
 import { traceView } from '../pipeline-views.ts';
 import { conditionsOf } from './condition-views.ts';
 
@@ -67,7 +70,7 @@ function refOf(kind: ImaginedEvent['kind'], branch: string): string {
 
 interface PreviewReader {
   compile(input: CompileInput): Promise<CompileResult>;
-  lint(path: string, text: string, facts: EnvironmentFacts): Promise<LintResult>;
+  lint(path: string, text: string, facts: EnvironmentFacts, includes?: readonly IncludedText[]): Promise<LintResult>;
 }
 
 /** What files would come to at an event: what is wrong with them, each decision, and the workflows and steps. */
@@ -77,11 +80,14 @@ export async function previewPipeline(
   language: 'en' | 'zh',
 ): Promise<PipelinePreview> {
   const chosen = chooseFiles(input.files, input.rules?.path);
-  const [result, findings] = await Promise.all([reader.compile(input), chosen ? findAll(reader, chosen, input) : []]);
+  const [result, findings] = await Promise.all([
+    reader.compile(input),
+    chosen ? findAll(reader, chosen, input, language) : [],
+  ]);
   const workflows = result.kind === 'planned' ? result.plan.workflows : [];
   return {
     outcome: result.kind,
-    error: result.kind === 'failed' ? result.error.message : null,
+    error: result.kind === 'failed' ? errorOf(result.error, findings, language) : null,
     findings,
     decisions: result.trace
       .filter(({ rule }) => rule !== 'file.warning' && rule !== 'file.invalid')
@@ -104,16 +110,24 @@ export async function previewPipeline(
   };
 }
 
+/** Why it fails; it is the first error of the files, where that is told in another language. */
+function errorOf({ message }: PipelineError, findings: readonly FindingView[], language: 'en' | 'zh'): string {
+  const first = language === 'zh' ? findings.find(({ severity }) => severity === 'error') : undefined;
+  return first?.message ?? message;
+}
+
 /** One after the other: the process that reads them takes one at a time anyway. */
 async function findAll(
   reader: PreviewReader,
   { files, dialect }: ChosenFiles,
   facts: EnvironmentFacts,
+  language: 'en' | 'zh',
 ): Promise<FindingView[]> {
   const all: FindingView[] = [];
   for (const file of files) {
-    const { findings } = await reader.lint(lintPath(file, dialect), file.text, facts);
-    for (const { severity, code, message, line, column, hint, substituted } of findings)
+    const { findings } = await reader.lint(lintPath(file, dialect), file.text, facts, file.includes);
+    const told = language === 'zh' ? findings.map(findingInChinese) : findings;
+    for (const { severity, code, message, line, column, hint, substituted } of told)
       all.push({
         path: file.path,
         severity,

@@ -18,6 +18,8 @@ export interface RecalledInput {
   readonly isAsPlanned: boolean;
   /** Commit whose files were read, where it is not the pipeline's own. */
   readonly filesFrom: string | undefined;
+  /** What its file included, as it was read then. */
+  readonly includes: PipelineFacts['includes'];
 }
 
 /**
@@ -33,6 +35,7 @@ export async function recallInput(deps: RecallDeps, pipeline: Pipeline, project:
   return {
     isAsPlanned: kept !== undefined,
     filesFrom: kept?.filesFrom,
+    includes: kept?.includes,
     input: {
       ...facts,
       event: {
