@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { approvalStates } from '../core/approval.ts';
 import { eventKinds } from '../core/event.ts';
 import { pipelineStatuses, stepStatuses, workflowStatuses } from '../core/pipeline.ts';
 import { traceRules } from '../core/trace.ts';
@@ -113,6 +114,16 @@ export const PipelineDetail = PipelineView.extend({
   path: z.string().meta({ description: 'The pipeline file' }),
   message: z.string(),
   parameters: z.record(z.string(), z.string()),
+  approval: z
+    .enum(approvalStates)
+    .nullable()
+    .meta({ description: 'Whether somebody has to let it run, and whether somebody did; null = nobody was asked' }),
+  isUntrusted: z
+    .boolean()
+    .meta({ description: 'Whether its commit comes from a fork, or from somebody who may not write to the project' }),
+  pullRequest: z
+    .object({ number: z.int(), title: z.string(), source: z.string(), sourceBranch: z.string() })
+    .nullable(),
   workflows: z.array(WorkflowView),
   steps: z.array(StepView).meta({ description: 'Steps of the present attempt of each workflow, in order' }),
 }).meta({ id: 'PipelineDetail' });

@@ -74,6 +74,9 @@ const detail: PipelineDetail = {
   path: '.gantry.yml',
   message: pipeline.subject,
   parameters: {},
+  approval: null,
+  isUntrusted: false,
+  pullRequest: null,
   workflows: [workflow],
   steps: [
     step('clone', { id: 100 }),
@@ -908,6 +911,7 @@ describe('gantry project settings', () => {
       'drone-paths\ton',
       'tolerate-filtered-steps\toff',
       'ignore-caches\toff',
+      'builders-as-containers\toff',
       'pull-request-approval\toutsiders',
       'ignore-forks\toff',
       'target-file\toff',

@@ -22,6 +22,9 @@ export function pipelineDetail(
     path: pipeline.path,
     message: pipeline.message,
     parameters: { ...pipeline.parameters },
+    approval: pipeline.approval ?? null,
+    isUntrusted: pipeline.trust === 'untrusted',
+    pullRequest: pullRequestView(pipeline),
     workflows: workflows.map((workflow) => workflowView(workflow, waits(workflow), language)),
     steps: stepViews(
       workflows,
@@ -29,6 +32,12 @@ export function pipelineDetail(
       language,
     ),
   };
+}
+
+function pullRequestView({ pullRequest }: Pipeline): PipelineDetail['pullRequest'] {
+  if (!pullRequest) return null;
+  const { number, title, source, sourceBranch } = pullRequest;
+  return { number, title, source, sourceBranch };
 }
 
 function workflowView(workflow: Workflow, waitsFor: TraceEntry | undefined, language: Language): WorkflowView {

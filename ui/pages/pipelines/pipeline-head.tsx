@@ -51,6 +51,15 @@ export function PipelineHead({ name, pipeline }: { name: ProjectName; pipeline: 
             </>
           )}
         </span>
+        {pipeline.pullRequest && (
+          <span>
+            {t.pullRequest} #{pipeline.pullRequest.number}{' '}
+            <bdi className="mono">
+              {pipeline.pullRequest.source} {pipeline.pullRequest.sourceBranch}
+            </bdi>
+          </span>
+        )}
+        {pipeline.isUntrusted && <span className="tag">{t.untrusted}</span>}
         {pipeline.parent !== null && (
           <Link to={pipelineAddress(name, pipeline.parent)} className="link">
             {t.repeats({ number: pipeline.parent })}

@@ -15,6 +15,7 @@ import { StatusMark } from '../../parts/status.tsx';
 import { Ago, Duration } from '../../parts/time.tsx';
 import { Link, useSearch } from '../../router.tsx';
 import { isAtLeast } from '../../session.ts';
+import { ApprovalList } from './approval-card.tsx';
 import { EventList } from './event-list.tsx';
 
 const StartPipelineDialog = lazy(() =>
@@ -22,7 +23,9 @@ const StartPipelineDialog = lazy(() =>
 );
 
 const statuses = ['running', 'queued', 'blocked', 'passed', 'failed', 'cancelled', 'infrastructure'] as const;
-const events = ['push', 'tag', 'manual', 'promote', 'rollback', 'cron'] as const;
+const events = ['push', 'tag', 'pull_request', 'manual', 'promote', 'rollback', 'cron'] as const;
+
+const views = ['pipelines', 'events', 'approvals'] as const;
 
 /** The filters are the address: a list can be sent to a colleague. */
 export function PipelineListPage({ owner, project }: { owner: string; project: string }) {
@@ -31,7 +34,7 @@ export function PipelineListPage({ owner, project }: { owner: string; project: s
   const [search, setSearch] = useSearch();
   const [isStarting, setStarting] = useState(false);
   const found = useQuery(ask('getProject', { params: name }));
-  const view = search.get('view') === 'events' ? 'events' : 'pipelines';
+  const view = views.find((one) => one === search.get('view')) ?? 'pipelines';
   usePageTitle(`${t.pipelines} · ${owner}/${project}`);
   useTopic(`project:${owner}/${project}`);
   return (
@@ -61,15 +64,18 @@ export function PipelineListPage({ owner, project }: { owner: string; project: s
         <Segmented
           label={t.view}
           value={view}
-          onChange={(next) => setSearch({ view: next === 'events' ? next : undefined })}
+          onChange={(next) => setSearch({ view: next === 'pipelines' ? undefined : next })}
           options={[
             { value: 'pipelines', label: t.pipelines },
             { value: 'events', label: t.events },
+            { value: 'approvals', label: t.approvals },
           ]}
         />
         {view === 'pipelines' && <Filters name={name} />}
       </div>
-      {view === 'events' ? <EventList name={name} /> : <Pipelines name={name} isEmpty={found.data?.isEmpty === true} />}
+      {view === 'events' && <EventList name={name} />}
+      {view === 'approvals' && <ApprovalList name={name} />}
+      {view === 'pipelines' && <Pipelines name={name} isEmpty={found.data?.isEmpty === true} />}
       {isStarting && found.data && (
         <Suspense>
           <StartPipelineDialog

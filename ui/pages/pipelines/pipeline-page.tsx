@@ -9,6 +9,7 @@ import { usePageTitle } from '../../page-state.ts';
 import { Answer, Skeleton } from '../../parts/answers.tsx';
 import { Breadcrumb } from '../../parts/breadcrumb.tsx';
 import { isBad, isFinal, StatusIcon } from '../../parts/status.tsx';
+import { ApprovalCard } from './approval-card.tsx';
 import { chooseStep, isAt } from './choose-step.ts';
 import { CompileErrorCard, FailureCard } from './failure-card.tsx';
 import { aimOf, expectLog } from './log-feed.ts';
@@ -100,6 +101,9 @@ function Pipeline({ name, pipeline }: { name: ProjectName; pipeline: PipelineDet
   return (
     <>
       <PipelineHead name={name} pipeline={pipeline} />
+      {pipeline.approval === 'waiting' && !isFinal(pipeline.status) && (
+        <ApprovalCard name={name} number={pipeline.number} />
+      )}
       <CompileErrorCard name={name} pipeline={pipeline} />
       {firstFailed && <FailureCard name={name} pipeline={pipeline} step={firstFailed} onOpenLine={openLine} />}
       {failed.length > 1 && (

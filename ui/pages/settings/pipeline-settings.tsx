@@ -18,6 +18,8 @@ const roles = ['read', 'triage', 'write', 'maintain', 'admin', 'owner'] as const
 const minuteMs = 60_000;
 
 /** How the pipelines of a project are run, where its files do not say. */
+const policies = ['never', 'outsiders', 'forks', 'all'] as const;
+
 export function PipelineSettings({ name }: { name: ProjectName }) {
   const loaded = useForChange('getPipelineSettings', name, (options) =>
     call('getPipelineSettings', { params: name, ...options }),
@@ -67,6 +69,11 @@ function Form({
           evaluatesDronePaths: form.get('evaluatesDronePaths') !== null,
           toleratesFilteredSteps: form.get('toleratesFilteredSteps') !== null,
           ignoresCaches: form.get('ignoresCaches') !== null,
+          runsBuildersAsContainers: form.get('runsBuildersAsContainers') !== null,
+          pullRequestApproval: policies.find((word) => word === fieldOf(form, 'pullRequestApproval')) ?? 'outsiders',
+          ignoresForks: form.get('ignoresForks') !== null,
+          usesTargetFile: form.get('usesTargetFile') !== null,
+          requiresSignature: form.get('requiresSignature') !== null,
           unavailable: unavailables.find((word) => word === fieldOf(form, 'unavailable')) ?? 'wait',
           // Fields that are not to be changed are not sent.
           ...(me?.isSiteAdmin
@@ -185,6 +192,42 @@ function Form({
           hint={t.ignoresCachesHint}
           name="ignoresCaches"
           defaultChecked={settings.ignoresCaches}
+        />
+        <CheckField
+          label={t.buildersAsContainers}
+          hint={t.buildersAsContainersHint}
+          name="runsBuildersAsContainers"
+          defaultChecked={settings.runsBuildersAsContainers}
+        />
+        <SelectField
+          label={t.pullRequestApproval}
+          name="pullRequestApproval"
+          defaultValue={settings.pullRequestApproval}
+          hint={t.pullRequestApprovalHint}
+        >
+          {policies.map((word) => (
+            <option key={word} value={word}>
+              {t.approvalPolicy[word]}
+            </option>
+          ))}
+        </SelectField>
+        <CheckField
+          label={t.ignoresForks}
+          hint={t.ignoresForksHint}
+          name="ignoresForks"
+          defaultChecked={settings.ignoresForks}
+        />
+        <CheckField
+          label={t.usesTargetFile}
+          hint={t.usesTargetFileHint}
+          name="usesTargetFile"
+          defaultChecked={settings.usesTargetFile}
+        />
+        <CheckField
+          label={t.requiresSignature}
+          hint={t.requiresSignatureHint}
+          name="requiresSignature"
+          defaultChecked={settings.requiresSignature}
         />
         <SelectField
           label={t.unavailable}
