@@ -89,7 +89,7 @@ function Asked({ name, asked }: { name: ProjectName; asked: ApprovalDetail }) {
                 {step.secrets.length > 0 && (
                   <small className="quiet block">{t.asksForSecrets({ names: step.secrets.join(', ') })}</small>
                 )}
-                {step.commands.length > 0 && <pre className="mono">{step.commands.join('\n')}</pre>}
+                {step.commands.length > 0 && <pre className="commit-message">{step.commands.join('\n')}</pre>}
               </div>
             </li>
           )),
@@ -100,7 +100,7 @@ function Asked({ name, asked }: { name: ProjectName; asked: ApprovalDetail }) {
         <p className="quiet">{t.fileUnchanged}</p>
       ) : (
         // A region that scrolls has to be reached without a mouse.
-        <pre className="mono" tabIndex={0} role="region" aria-label={t.fileDifference}>
+        <pre className="plain-text" tabIndex={0} role="region" aria-label={t.fileDifference}>
           {asked.diff}
         </pre>
       )}
