@@ -8,7 +8,6 @@ import type { Trust } from '../core/trust.ts';
 import type { Visibility } from '../core/visibility.ts';
 import type { BlobIds } from './cache-key.ts';
 import type { IncludedText } from './includes.ts';
-import type { PassingFact } from './watched-facts.ts';
 
 export interface PipelineFile {
   readonly path: string;
@@ -114,6 +113,23 @@ export interface ProjectFacts {
   readonly link: string;
   readonly cloneUrl: string;
 }
+
+/**
+ * Facts that are other ones at every push. What a plan's structure does not read of them it cannot depend on, so that it
+ * is the same structure at the next push.
+ */
+export const passingFacts = [
+  'before',
+  'commit',
+  'message',
+  'authorName',
+  'authorEmail',
+  'personName',
+  'parentNumber',
+  'changedPaths',
+  'pipeline',
+] as const;
+export type PassingFact = (typeof passingFacts)[number];
 
 export type CompileResult =
   | {

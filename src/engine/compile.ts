@@ -3,7 +3,13 @@ import { planRuntime } from '../core/runtime-choice.ts';
 import type { ReusePlan } from '../core/step-reuse.ts';
 import type { TraceEntry, TraceRule } from '../core/trace.ts';
 import { chooseFiles } from './choose-files.ts';
-import { type CompileInput, type CompileResult, pipelineFilePaths } from './compile-input.ts';
+import {
+  type CompileInput,
+  type CompileResult,
+  type PassingFact,
+  passingFacts,
+  pipelineFilePaths,
+} from './compile-input.ts';
 import { conditionValues } from './condition-values.ts';
 import {
   type ConditionFacts,
@@ -38,7 +44,7 @@ import type { WrittenRetry } from './read-retry.ts';
 import { hasRunner } from './read-workflow.ts';
 import { reusableEnvironment } from './reuse-environment.ts';
 import { findSkipMarker } from './skip-marker.ts';
-import { type PassingFact, passingFacts, type WatchedInput, watchFacts } from './watched-facts.ts';
+import { type WatchedInput, watchFacts } from './watched-facts.ts';
 import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
 
 /**

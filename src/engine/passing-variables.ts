@@ -1,8 +1,8 @@
 import type { Dialect } from '../core/plan.ts';
-import type { CompileInput, FileEvent } from './compile-input.ts';
+import { type CompileInput, type FileEvent, type PassingFact, passingFacts } from './compile-input.ts';
 import type { WorkflowIdentity } from './environment-facts.ts';
 import type { Variables } from './substitute.ts';
-import { type PassingFact, passingFacts, withFact } from './watched-facts.ts';
+import { withFact } from './watched-facts.ts';
 
 type VariablesOf = (facts: CompileInput, dialect: Dialect, workflow: WorkflowIdentity) => Variables;
 

@@ -1,21 +1,4 @@
-import type { CompileInput } from './compile-input.ts';
-
-/**
- * Facts that are other ones at every push. What a plan's structure does not read of them it cannot depend on, so that it
- * is the same structure at the next push.
- */
-export const passingFacts = [
-  'before',
-  'commit',
-  'message',
-  'authorName',
-  'authorEmail',
-  'personName',
-  'parentNumber',
-  'changedPaths',
-  'pipeline',
-] as const;
-export type PassingFact = (typeof passingFacts)[number];
+import { type CompileInput, type PassingFact, passingFacts } from './compile-input.ts';
 
 /** An input that notes which of its passing facts are read. */
 export interface WatchedInput {
