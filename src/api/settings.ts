@@ -25,6 +25,9 @@ export const PipelineSettingsView = z
     evaluatesDronePaths: z.boolean(),
     toleratesFilteredSteps: z.boolean(),
     ignoresCaches: z.boolean().meta({ description: 'Whether steps run as if their files named no caches' }),
+    runsBuildersAsContainers: z
+      .boolean()
+      .meta({ description: 'Whether plugins that build images run as containers, and not natively' }),
     stepTimeoutMs: z.int(),
     timeoutMs: z.int().nullable().meta({ description: 'Limit of a whole pipeline; null = none' }),
     promotionRules: rules.meta({
@@ -62,6 +65,7 @@ export const PipelineSettingsChange = z.object({
   evaluatesDronePaths: z.boolean().optional(),
   toleratesFilteredSteps: z.boolean().optional(),
   ignoresCaches: z.boolean().optional(),
+  runsBuildersAsContainers: z.boolean().optional(),
   stepTimeoutMs: z.int().min(1_000).max(dayMs).optional(),
   timeoutMs: z
     .int()

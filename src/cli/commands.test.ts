@@ -884,6 +884,7 @@ describe('gantry project settings', () => {
     evaluatesDronePaths: true,
     toleratesFilteredSteps: false,
     ignoresCaches: false,
+    runsBuildersAsContainers: false,
     stepTimeoutMs: 3_600_000,
     timeoutMs: null,
     promotionRules: [{ target: 'prod{uction,-eu}', role: 'admin' }],

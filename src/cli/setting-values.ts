@@ -31,6 +31,7 @@ export const settingWords: Readonly<Record<string, SettingWords>> = {
   'drone-paths': flag('drone-paths', 'evaluatesDronePaths'),
   'tolerate-filtered-steps': flag('tolerate-filtered-steps', 'toleratesFilteredSteps'),
   'ignore-caches': flag('ignore-caches', 'ignoresCaches'),
+  'builders-as-containers': flag('builders-as-containers', 'runsBuildersAsContainers'),
   'pull-request-approval': {
     show: ({ pullRequestApproval }) => pullRequestApproval,
     read: (text, cli) => ({ pullRequestApproval: oneOf(cli, 'pull-request-approval', text, approvalPolicies) }),

@@ -101,6 +101,7 @@ function settingsView({ pipelines, stepTimeoutMs }: Project): PipelineSettingsVi
     evaluatesDronePaths: pipelines.evaluatesDronePaths,
     toleratesFilteredSteps: pipelines.toleratesFilteredSteps,
     ignoresCaches: pipelines.ignoresCaches,
+    runsBuildersAsContainers: pipelines.runsBuildersAsContainers ?? false,
     stepTimeoutMs,
     timeoutMs: pipelines.timeoutMs ?? null,
     promotionRules: pipelines.promotionRules.map(({ target, role }) => ({ target, role })),

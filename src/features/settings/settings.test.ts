@@ -60,6 +60,7 @@ describe('settings of pipelines', () => {
       evaluatesDronePaths: false,
       toleratesFilteredSteps: false,
       ignoresCaches: false,
+      runsBuildersAsContainers: false,
       stepTimeoutMs: 3_600_000,
       timeoutMs: null,
       promotionRules: [],
