@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { randomBase62 } from '../../lib/ids.ts';
 import type { Logger } from '../../lib/logger.ts';
 
@@ -45,12 +46,17 @@ print STDERR $answer;
 exit 1;
 `;
 
+/** The kernel's limit for the path of a socket, without its closing zero (unix(7)). */
+const maxSocketPathBytes = 107;
+
 export class PushHooks {
   readonly #dataFolder: string;
   readonly #logger: Logger;
   readonly #rules = new Map<string, PushRule>();
   #server: Server | undefined;
-  #runFolder = '';
+  #socketPath = '';
+  /** In the temporary folder, where the data folder lies too deep. */
+  #ownFolder: string | undefined;
   readonly #sockets = new Set<Socket>();
 
   constructor(dataFolder: string, logger: Logger) {
@@ -69,22 +75,46 @@ export class PushHooks {
     await writeFile(`${path}.new`, hookProgram);
     await chmod(`${path}.new`, 0o755);
     await rename(`${path}.new`, path);
-    // A socket's path may have 107 bytes, and a data folder may lie deep: the socket gets a short folder of its own.
-    this.#runFolder = await mkdtemp(join(tmpdir(), 'gantry-'));
+    const socketPath = await this.#makeSocketPath();
     this.#server = createServer((socket) => this.#answer(socket));
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#server.once('error', reject);
-    this.#server.listen(join(this.#runFolder, 'hook'), resolve);
-    await promise;
+    const listening = Promise.withResolvers<void>();
+    this.#server.once('error', listening.reject);
+    this.#server.listen(socketPath, listening.resolve);
+    await listening.promise;
   }
 
   async stop(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    if (this.#server) this.#server.close(() => resolve());
-    else resolve();
-    await promise;
-    if (this.#runFolder) await rm(this.#runFolder, { recursive: true, force: true });
+    const closed = Promise.withResolvers<void>();
+    if (this.#server) this.#server.close(() => closed.resolve());
+    else closed.resolve();
+    await closed.promise;
+    if (this.#ownFolder !== undefined) await rm(this.#ownFolder, { recursive: true, force: true });
+  }
+
+  /**
+   * In the data folder, over what a server left there that was killed: a second one has no access to it. Where that lies
+   * too deep, in the temporary folder under a name that follows from the data folder, so that the next start finds it.
+   */
+  async #makeSocketPath(): Promise<string> {
+    this.#socketPath = join(this.folder, 'socket');
+    if (Buffer.byteLength(this.#socketPath) <= maxSocketPathBytes) {
+      await rm(this.#socketPath, { force: true });
+      return this.#socketPath;
+    }
+    const name = createHash('sha256').update(resolve(this.#dataFolder)).digest('hex').slice(0, 12);
+    const folder = join(tmpdir(), `gantry-hook-${process.getuid?.() ?? 0}-${name}`);
+    try {
+      await rm(folder, { recursive: true, force: true });
+      await mkdir(folder, { mode: 0o700 });
+      this.#ownFolder = folder;
+    } catch (error) {
+      // Somebody else's: it is not touched.
+      this.#logger.warn('The folder of the push hook’s socket is not ours', { error, folder });
+      this.#ownFolder = await mkdtemp(join(tmpdir(), 'gantry-hook-'));
+    }
+    this.#socketPath = join(this.#ownFolder, 'socket');
+    return this.#socketPath;
   }
 
   /** Announces a push: the environment its git must have, and what to call once it has ended. */
@@ -92,7 +122,7 @@ export class PushHooks {
     const nonce = randomBase62();
     this.#rules.set(nonce, rule);
     return {
-      environment: { GANTRY_HOOK_SOCKET: join(this.#runFolder, 'hook'), GANTRY_HOOK_NONCE: nonce },
+      environment: { GANTRY_HOOK_SOCKET: this.#socketPath, GANTRY_HOOK_NONCE: nonce },
       forget: () => void this.#rules.delete(nonce),
     };
   }
