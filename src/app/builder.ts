@@ -8,7 +8,7 @@ import type { BuildPlace } from '../runner/build-step.ts';
 import type { Config } from './config.ts';
 import { imageSettings } from './images.ts';
 import { readOutwardSettings } from './outward-settings.ts';
-import type { BuilderSettings } from './runner-settings.ts';
+import { type BuilderSettings, imageReadersPath } from './runner-settings.ts';
 
 /** What builders take for the proxy by themselves, and keep out of images. */
 const proxyArguments = /^(?:https?|no)_proxy$/i;
@@ -36,7 +36,13 @@ export function builderSettings(
   const engine = builderAddress(config);
   if (engine === undefined) return undefined;
   const { caBundle, network } = readOutwardSettings(config);
-  return { engine, caBundle, network, images: imageSettings(config, environment, { caBundle, network }) };
+  return {
+    engine,
+    caBundle,
+    network,
+    images: imageSettings(config, environment, { caBundle, network }),
+    readersPath: imageReadersPath(config),
+  };
 }
 
 /** Opens the builder of a runner; nothing of it is loaded where there is none. */
@@ -49,13 +55,14 @@ export async function openBuilder(
     import('../drivers/builder/engine/engine-builder.ts'),
     import('./images.ts'),
   ]);
-  const { engine, images, network } = settings;
+  const { engine, images, network, readersPath } = settings;
   const proxy = Object.entries(proxyVariables(network)).filter(([name]) => proxyArguments.test(name));
   return {
     builder: createEngineBuilder({
       engine,
       composed: createComposedImages(images),
       defaultRegistry: images.defaultRegistry,
+      readersPath,
       timers: systemTimers,
       clock,
       logger,

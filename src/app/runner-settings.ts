@@ -46,11 +46,14 @@ export type RuntimeSettings =
       readonly kind: 'docker';
       readonly engine: string;
       readonly subnets: string;
+      /** File that remembers which images were pulled with which logins. */
+      readonly readersPath: string;
       readonly privilegedImages: readonly string[];
     });
 
 /** What builds images, and what that is told of the world outside. */
 export type BuilderSettings = OutwardRuntimeSettings & {
+  readonly readersPath: string;
   /** Address of a Docker Engine. */
   readonly engine: string;
 };
@@ -74,6 +77,11 @@ export function runtimePolicy({ runtime }: Pick<Config, 'runtime'>): RuntimePoli
   return runtime === 'podman' ? 'docker' : runtime;
 }
 
+/** The file that remembers of an engine's images with which logins they were pulled. */
+export function imageReadersPath(config: Pick<Config, 'dataFolder'>): string {
+  return join(sandboxFolder(config), 'engine-images.json');
+}
+
 /** The part of the settings that says what steps run on: the preferred one first. */
 export function runtimeSettings(
   config: Config,
@@ -88,6 +96,7 @@ export function runtimeSettings(
     kind: 'docker',
     engine: config.dockerHost,
     subnets: config.dockerSubnets,
+    readersPath: imageReadersPath(config),
     privilegedImages: config.privilegedImages,
   };
   if (config.runtime === 'docker' || config.runtime === 'podman') return [docker];

@@ -133,7 +133,7 @@ async function openDocker(
     import('../drivers/runtime/docker/docker-runtime.ts'),
     import('./images.ts'),
   ]);
-  const { caBundle, engine, images, privilegedImages, subnets } = settings;
+  const { caBundle, engine, images, privilegedImages, readersPath, subnets } = settings;
   return createDockerRuntime({
     engine,
     agent: generation,
@@ -141,6 +141,7 @@ async function openDocker(
     defaultRegistry: images.defaultRegistry,
     subnetRange: subnets,
     privilegedImages,
+    readersPath,
     // An engine may be elsewhere: what the sandbox mounts from this host goes there as bytes.
     stepFiles: caBundle === undefined ? stepFiles : new Map([...stepFiles, [caBundlePath, await readFile(caBundle)]]),
     timers: systemTimers,

@@ -20,6 +20,8 @@ export interface EngineBuilderOptions {
   readonly composed: ComposedImages;
   /** Host of image names without one; absent = Docker's. */
   readonly defaultRegistry?: string | undefined;
+  /** File that remembers which images were pulled with which logins. */
+  readonly readersPath?: string | undefined;
   /** How long a silent engine is waited for. */
   readonly enginePatienceMs?: number | undefined;
   readonly clock: Clock;
@@ -52,9 +54,9 @@ class EngineBuilder implements Builder {
 
   constructor(options: EngineBuilderOptions) {
     this.#options = options;
-    const { clock, composed, defaultRegistry, logger, timers } = options;
+    const { clock, composed, defaultRegistry, logger, readersPath, timers } = options;
     this.#client = new EngineClient(parseEngineAddress(options.engine));
-    this.#images = new EngineImages({ client: this.#client, composed, defaultRegistry, clock });
+    this.#images = new EngineImages({ client: this.#client, composed, defaultRegistry, readersPath, clock });
     this.#watch = new EngineWatch({
       client: this.#client,
       timers,

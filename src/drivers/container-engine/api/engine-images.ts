@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GantryError } from '../../../core/errors.ts';
 import type { ComposedImage, ComposedImages, RegistryCredentials } from '../../../core/image.ts';
@@ -7,6 +6,7 @@ import type { Clock } from '../../../lib/clock.ts';
 import type { EngineClient } from './engine-client.ts';
 import { EngineError, isNotFound } from './engine-error.ts';
 import { writeImageArchive } from './image-archive.ts';
+import { ImageReaders } from './image-readers.ts';
 import { jsonMessages } from './json-messages.ts';
 import { findCredentials, pullRule, withRegistry } from './pull-policy.ts';
 import { type PullMessage, PullProgress } from './pull-progress.ts';
@@ -32,6 +32,8 @@ export interface EngineImagesOptions {
   /** Host of names without one; absent = Docker's. */
   readonly defaultRegistry?: string | undefined;
   readonly retryAfterMs?: readonly number[];
+  /** File that remembers what was pulled with which login; absent = forgotten with the process. */
+  readonly readersPath?: string | undefined;
   readonly clock: Clock;
 }
 
@@ -62,11 +64,12 @@ export class EngineImages {
     { readonly image: Promise<EngineImage>; readonly listeners: Set<(line: string) => void> }
   >();
 
-  /** Logins that an image of a registry was pulled with, by its full name. */
-  readonly #readers = new Map<string, Set<string>>();
+  /** What was pulled with a login is not given to who does not have it: they ask the registry for themselves. */
+  readonly #readers: ImageReaders;
 
   constructor(options: EngineImagesOptions) {
     this.#options = options;
+    this.#readers = new ImageReaders(options.readersPath);
   }
 
   /** Throws IMAGE_NOT_FOUND, IMAGE_INVALID, IMAGE_PULL_FAILED with the engine's own words, or an engine's error. */
@@ -81,7 +84,7 @@ export class EngineImages {
     const login = findCredentials(name, wish.credentials ?? []);
     const rule = pullRule(reference, wish.pull);
     if (rule !== 'always') {
-      const present = this.#mayUse(name, login) ? await this.#find(name) : undefined;
+      const present = this.#readers.mayUse(name, login) ? await this.#find(name) : undefined;
       if (present) return present;
       if (rule === 'never')
         throw new GantryError(
@@ -90,22 +93,10 @@ export class EngineImages {
         );
     }
     // Credentials enter the key: what one may read is not handed to another who may not.
-    const key = `${name}\n${keyOf(login)}`;
+    const key = `${name}\n${login ? this.#readers.keyOf(login) : ''}`;
     const image = await this.#once(key, wish.progress, (tell) => this.#pull(reference, name, login, tell));
-    this.#noteReader(name, login);
+    this.#readers.note(name, login);
     return image;
-  }
-
-  /** What was pulled with a login is not given to who does not have it: they ask the registry for themselves. */
-  #mayUse(name: string, login: RegistryCredentials | undefined): boolean {
-    return this.#readers.get(name)?.has(keyOf(login)) ?? true;
-  }
-
-  #noteReader(name: string, login: RegistryCredentials | undefined): void {
-    // Who needs no login shows that nobody does.
-    if (!login) this.#readers.delete(name);
-    else if (this.#readers.has(name)) this.#readers.get(name)!.add(keyOf(login));
-    else this.#readers.set(name, new Set([keyOf(login)]));
   }
 
   #once(
@@ -220,10 +211,6 @@ function engineImage({ Id, Config }: ImageAnswer): EngineImage {
       return found ? [{ port: Number(found[1]), protocol: found[2] === 'udp' ? 'udp' : 'tcp' } as PortPlan] : [];
     }),
   };
-}
-
-function keyOf(login: RegistryCredentials | undefined): string {
-  return login ? createHash('sha256').update(JSON.stringify(login)).digest('hex') : '';
 }
 
 /** Grammar of distribution-spec 1.1; the engine checks the rest. */

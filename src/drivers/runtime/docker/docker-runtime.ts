@@ -30,6 +30,8 @@ export interface DockerRuntimeOptions {
   readonly composed: ComposedImages;
   /** Host of image names without one; absent = Docker's. */
   readonly defaultRegistry?: string | undefined;
+  /** File that remembers which images were pulled with which logins. */
+  readonly readersPath?: string | undefined;
   /** Addresses of job networks. */
   readonly subnetRange?: string | undefined;
   /** Images that may run privileged: `registry/repository@sha256:…` or `registry/repository:tag`. None by default. */
@@ -77,7 +79,8 @@ class DockerRuntime implements Runtime {
     const { agent, clock, composed, defaultRegistry, logger, timers } = options;
     const address = parseEngineAddress(options.engine);
     this.#client = new EngineClient(address);
-    this.#images = new EngineImages({ client: this.#client, composed, defaultRegistry, clock });
+    const { readersPath } = options;
+    this.#images = new EngineImages({ client: this.#client, composed, defaultRegistry, readersPath, clock });
     this.#removal = new RemovalQueue(this.#client, logger);
     this.#watch = new EngineWatch({
       client: this.#client,
