@@ -44,11 +44,7 @@ export function StepPane({ name, pipeline, step, attempts, address, lines, isLat
           <span className="quiet number">{t.exitCode({ code: step.exitCode })}</span>
         )}
         {step.reason !== null && <bdi className="quiet">{step.reason}</bdi>}
-        {step.reusedFrom && (
-          <Link to={`${pipelineAddress(name, step.reusedFrom.number)}${formatStepAddress(step.reusedFrom)}`}>
-            {t.reusedFrom(step.reusedFrom)}
-          </Link>
-        )}
+        {step.reusedFrom && !hasNoLog && <OriginalLink name={name} from={step.reusedFrom} className="link" />}
         <span className="spacer" />
         {attempts.length > 1 && (
           <select
@@ -76,6 +72,7 @@ export function StepPane({ name, pipeline, step, attempts, address, lines, isLat
               <bdi>{step.reason}</bdi>
             </p>
           )}
+          {step.reusedFrom && <OriginalLink name={name} from={step.reusedFrom} className="button" />}
           {step.status === 'skipped' && (
             <button
               type="button"
@@ -95,6 +92,22 @@ export function StepPane({ name, pipeline, step, attempts, address, lines, isLat
         />
       )}
     </div>
+  );
+}
+
+interface OriginalLinkProps {
+  readonly name: ProjectName;
+  readonly from: NonNullable<StepView['reusedFrom']>;
+  readonly className: string;
+}
+
+/** To the step that ran, and its log. */
+function OriginalLink({ name, from, className }: OriginalLinkProps) {
+  const t = useMessages();
+  return (
+    <Link className={className} to={`${pipelineAddress(name, from.number)}${formatStepAddress(from)}`}>
+      {t.reusedFrom(from)}
+    </Link>
   );
 }
 
