@@ -72,8 +72,6 @@ const sentences: Readonly<Record<LintCode, string>> = {
   'volume.host-path': '卷指向步骤不得访问的主机文件夹，或路径不正确',
   'volume.path': '卷会落在工作区内，或遮住镜像的文件夹',
   'volume.not-kept': '命名卷在每个工作流开始时是空的，而 Drone 0.8 和 Woodpecker 会保留其内容',
-  'include.failed':
-    '“include”指定的文件无法取得：文件不存在、未固定到标签或提交、并非所有能读此项目的人都能读，或数量过多',
   'artifact.invalid': '产物或“use”中的一项没有可用的名称、保留时间或“when”，或数量过多',
   'artifact.path': '产物没有工作区内的路径，或会放到别处',
   'artifact.duplicate': '两个步骤产出同名的产物',

@@ -11,6 +11,7 @@ walkPages('every page of pipelines and their settings', {
   'pipeline file that cannot be read': '/shop/broken-file/pipelines/3',
   'hostile pipeline': '/shop/hostile/pipelines/1',
   timeline: '/shop/storefront/pipelines/4127?tab=timeline',
+  artifacts: '/shop/storefront/pipelines/4127?tab=artifacts',
   why: '/shop/storefront/pipelines/4127?tab=why',
   'skipped only': '/shop/storefront/pipelines/4127?tab=why&only=skipped',
   'variables of a step': '/shop/storefront/pipelines/4127?tab=variables',

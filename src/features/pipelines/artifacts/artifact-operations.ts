@@ -3,7 +3,7 @@ import type { ListedArtifact } from '../../../core/artifact.ts';
 import { GantryError } from '../../../core/errors.ts';
 import { projectSlug } from '../../../core/project.ts';
 import type { OperationHandlers } from '../../feature.ts';
-import type { ArtifactsDeps } from './artifacts-feature.ts';
+import type { ArtifactsDeps } from './artifacts-deps.ts';
 import { findKeptPipeline, getArtifact, getPipelineOf } from './find-artifact.ts';
 import { removeUnnamedBlob } from './sweep-artifacts.ts';
 

@@ -3,7 +3,7 @@ import { GantryError } from '../../../core/errors.ts';
 import type { BlobStorage } from '../../../drivers/blobs/blobs.ts';
 import type { RawRoute, RequestContext, ResourceName } from '../../feature.ts';
 import { type ByteRange, parseByteRange } from '../logs/byte-range.ts';
-import type { ArtifactsDeps } from './artifacts-feature.ts';
+import type { ArtifactsDeps } from './artifacts-deps.ts';
 import { getArtifact, getPipelineOf } from './find-artifact.ts';
 
 const pieceBytes = 2 ** 20;

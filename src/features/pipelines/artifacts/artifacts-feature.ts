@@ -1,20 +1,8 @@
-import type { UnitOfWork } from '../../../core/unit-of-work.ts';
-import type { BlobStorage } from '../../../drivers/blobs/blobs.ts';
-import type { Clock } from '../../../lib/clock.ts';
-import type { Logger } from '../../../lib/logger.ts';
-import type { Timers } from '../../../lib/timers.ts';
 import type { Feature } from '../../feature.ts';
 import { artifactOperations } from './artifact-operations.ts';
 import { artifactRoutes } from './artifact-routes.ts';
+import type { ArtifactsDeps } from './artifacts-deps.ts';
 import { sweepArtifacts } from './sweep-artifacts.ts';
-
-export interface ArtifactsDeps {
-  readonly store: UnitOfWork;
-  readonly blobs: BlobStorage;
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly logger: Logger;
-}
 
 const sweepEveryMs = 15 * 60_000;
 

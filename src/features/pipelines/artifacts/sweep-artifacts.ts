@@ -1,4 +1,4 @@
-import type { ArtifactsDeps } from './artifacts-feature.ts';
+import type { ArtifactsDeps } from './artifacts-deps.ts';
 import { findKeptPipeline } from './find-artifact.ts';
 
 type SweepDeps = Pick<ArtifactsDeps, 'store' | 'blobs' | 'clock'>;
