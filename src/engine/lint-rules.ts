@@ -340,6 +340,10 @@ export const lintRules = {
     summary: 'A setting of a plugin that builds images has no effect: the image is built natively.',
   },
   'file.other-document': { severity: 'warning', summary: 'Woodpecker reads only the first document of a file.' },
+  'clone.submodules': {
+    severity: 'warning',
+    summary: 'The checkout has no submodules, although its plugin is told to fetch them.',
+  },
   'condition.not-evaluated': { severity: 'warning', summary: 'Drone does not look at this condition here.' },
 } as const satisfies Record<string, LintRule>;
 

@@ -161,6 +161,11 @@ const samples: Readonly<Record<LintCode, readonly [text: string, line: number, p
     'kind: pipeline\nsteps:\n- name: s\n  image: plugins/docker\n  settings:\n    repo: a/b\n    storage_driver: vfs\n',
     7,
   ],
+  'clone.submodules': [
+    'when: {event: push}\nclone:\n  git:\n    image: woodpeckerci/plugin-git\n    settings:\n      recursive: true\nsteps: {s: {image: x, commands: [ls]}}\n',
+    6,
+    '.woodpecker.yml',
+  ],
   'condition.not-evaluated': [`kind: pipeline\ntrigger: {instance: a}\n${step}`, 2],
 };
 

@@ -12,13 +12,14 @@ export type BuildFacts = Pick<EnvironmentFacts, 'event' | 'project' | 'architect
 type BuildRules = Pick<CompileRules, 'runsBuildersAsContainers' | 'hasNoBuilder'>;
 
 /** Settings that mean here what they mean to their plugin (pipelines.md 8a), in lower case. */
-const settings: ReadonlySet<string> = new Set([
-  ...['repo', 'registry', 'username', 'password', 'email', 'logins', 'json_key', 'location', 'expand_repo'],
-  ...['tag', 'tags', 'auto_tag', 'auto_tag_suffix', 'default_tags', 'default_suffix'],
-  ...['dockerfile', 'context', 'target', 'args', 'build_args', 'build_args_from_env', 'platform', 'platforms'],
-  ...['labels', 'custom_labels', 'label_schema', 'auto_label', 'cache_from', 'cache_images', 'no_cache'],
-  ...['dry_run', 'no_push', 'mirror', 'pull_image', 'purge', 'secret', 'secrets', 'secrets_from_env'],
-]);
+const settings: ReadonlySet<string> = new Set(
+  [
+    'repo registry username password email logins json_key location expand_repo tag tags auto_tag',
+    'auto_tag_suffix default_tags default_suffix dockerfile context target args build_args',
+    'build_args_from_env platform platforms labels custom_labels label_schema auto_label cache_from',
+    'cache_images no_cache dry_run no_push mirror pull_image purge secret secrets secrets_from_env',
+  ].flatMap((words) => words.split(' ')),
+);
 
 /** Settings of a daemon or of a program that there is none of here. */
 const withoutEffect: Readonly<Record<string, string>> = {

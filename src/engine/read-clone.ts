@@ -1,3 +1,4 @@
+import { asksForNothing } from './asks-for-nothing.ts';
 import type { DocumentReader } from './document-reader.ts';
 import { containerEntries } from './read-containers-file.ts';
 import { isClonePlugin } from './well-known-plugins.ts';
@@ -6,17 +7,7 @@ import { isNull } from './yaml/scalar-type.ts';
 import type { YamlEntry } from './yaml/yaml-node.ts';
 
 /** Settings of a checkout plugin that change nothing here: the checkout is complete, and uses no network. */
-const withoutEffect = new Set([
-  'image',
-  'name',
-  'pull',
-  'tags',
-  'recursive',
-  'skip_verify',
-  'partial',
-  'fetch_tags',
-  'when',
-]);
+const withoutEffect = new Set(['image', 'name', 'pull', 'tags', 'skip_verify', 'partial', 'fetch_tags', 'when']);
 
 /**
  * The checkout of Drone 0.8 and Woodpecker: `clone:` may name a container, and the well-known ones run natively
@@ -40,7 +31,13 @@ export function readCloneContainers(
     const settings = reader.fields(fields?.get('settings')?.value, `"settings" of the checkout "${name}"`);
     for (const [setting, { key: settingKey, value: settingValue }] of [...(fields ?? []), ...(settings ?? [])]) {
       if (setting === 'depth') clone.depth = Math.max(0, reader.integer(settingValue, '"depth" of the checkout') ?? 0);
-      else if (withoutEffect.has(setting)) continue;
+      else if (withoutEffect.has(setting) || asksForNothing(settingValue)) continue;
+      else if (setting === 'recursive')
+        reader.add(
+          'clone.submodules',
+          settingKey,
+          '"recursive" of the checkout has no effect: submodules are not fetched, so a step has to do it ("git submodule update --init")',
+        );
       else if (setting !== 'settings')
         reader.add('key.unsupported', settingKey, `Gantry does not support "${setting}" of the checkout`);
     }
