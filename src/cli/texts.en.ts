@@ -163,7 +163,7 @@ export const textsEn = {
     execOnly: 'only the named steps and workflows, without what they wait for',
     execChanged: 'paths that count as changed, separated by commas; repeat for several (default: what git finds)',
     execFile: 'pipeline file instead of the usual ones',
-    execRuntime: 'what steps run on (default: GANTRY_RUNTIME, else sandbox)',
+    execRuntime: 'what steps run on (default: GANTRY_RUNTIME, else auto)',
     execLike: 'event, branch, parameters and target of this pipeline of the server',
     events:
       'events whose steps may have it: push, tag, manual, promote, rollback, cron, pull_request; repeat for several',

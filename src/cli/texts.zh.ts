@@ -164,7 +164,7 @@ export const textsZh: Texts = {
     execOnly: '只运行指定的步骤和工作流，不含其依赖',
     execChanged: '视为已更改的路径，以逗号分隔；可重复（默认：由 git 得出）',
     execFile: '代替常用位置的流水线文件',
-    execRuntime: '步骤在什么上运行（默认：GANTRY_RUNTIME，否则 sandbox）',
+    execRuntime: '步骤在什么上运行（默认：GANTRY_RUNTIME，否则 auto）',
     execLike: '采用服务器上此流水线的事件、分支、参数和目标环境',
     events: '允许使用它的事件：push、tag、manual、promote、rollback、cron、pull_request；可重复',
     org: '属于此组织（对其所有项目有效），而不是某个项目',

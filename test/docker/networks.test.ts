@@ -87,13 +87,13 @@ describe.skipIf(hindrance !== undefined)('networks of jobs in Docker', () => {
     const subnets = results.map(([, text]) => /inet ([0-9.]+\/28)/.exec(text)?.[1]);
     expect(new Set(subnets).size).toBe(atOnce);
     await Promise.all(jobs.map((job) => job.destroy()));
-    expect(await world.leftovers()).toEqual([]);
+    await expect.poll(() => world.leftovers(), { timeout: 180_000 }).toEqual([]);
   });
 
   it(`are had ${inSequence} one after the other, and nothing is left of them`, {
     timeout: isMany ? 900_000 : 120_000,
   }, async () => {
     for (let count = 0; count < inSequence; count += 1) await (await prepare()).destroy();
-    expect(await world.leftovers()).toEqual([]);
+    await expect.poll(() => world.leftovers(), { timeout: 180_000 }).toEqual([]);
   });
 });
