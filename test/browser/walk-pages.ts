@@ -10,6 +10,8 @@ import { looks, pictures } from './looks.ts';
 /** What one load serves: the theme follows the system while a page is shown, as it does for people. */
 const loads = looks.filter(({ colorScheme }) => colorScheme === 'light');
 const themes = ['light', 'dark'] as const;
+/** Eight looks at one page take 4 s where nothing else runs. */
+const walkTimeoutMs = 300_000;
 
 /**
  * Tests that each page (by name, with its path) has no error, no barrier and no sideways scroll in any look. Each
@@ -74,6 +76,7 @@ export function walkPages(title: string, pages: Readonly<Record<string, string>>
             .toBe(false);
         }
       },
+      walkTimeoutMs,
     );
   });
 }
