@@ -13,6 +13,8 @@ import { lintPipelineFile } from '../../src/engine/lint.ts';
 interface Scenario {
   readonly note: string;
   readonly files: Readonly<Record<string, readonly string[]>>;
+  /** What `include` finds: a file of this repository by its path, of another one as `owner/name@ref:path`. */
+  readonly includes?: Readonly<Record<string, readonly string[]>>;
   readonly event?: Partial<EventFacts>;
   readonly settings?: {
     readonly secrets?: readonly string[];
@@ -50,7 +52,13 @@ const folder = new URL('./pipelines/', import.meta.url);
 
 function inputOf(scenario: Scenario): CompileInput {
   return {
-    files: Object.entries(scenario.files).map(([path, lines]) => ({ path, text: lines.join('\n') })),
+    files: Object.entries(scenario.files).map(([path, lines]) => ({
+      path,
+      text: lines.join('\n'),
+      ...(scenario.includes
+        ? { includes: Object.entries(scenario.includes).map(([name, text]) => ({ name, text: text.join('\n') })) }
+        : {}),
+    })),
     event: {
       kind: 'push',
       ref: 'refs/heads/main',
