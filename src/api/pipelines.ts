@@ -67,7 +67,10 @@ export const WorkflowView = z
     waitsFor: z
       .string()
       .nullable()
-      .meta({ description: 'A sentence while it waits, is blocked, or its runner says nothing' }),
+      .meta({
+        description:
+          'A sentence while it waits, is blocked or being cancelled, or its runner says nothing; and when it went on without a service that never answered',
+      }),
     startedAt: instant.nullable(),
     finishedAt: instant.nullable(),
   })

@@ -80,7 +80,8 @@ export const traceRules = [
   'step.cancelled', // by
   'step.cancelled-by-step', // step
   'step.pipeline-timed-out', // timeoutMs
-  'step.after-cancel', // limitMs
+  'workflow.cancelling', // by
+  'workflow.service-silent', // step, ports, limitMs
   'step.timed-out', // timeoutMs
   'step.secret-missing', // secret
   'step.secret-refused', // secret, limit, value

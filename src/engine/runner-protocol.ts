@@ -49,7 +49,12 @@ export type ToServer =
   | { readonly type: 'heartbeat'; readonly runnerId: string; readonly generation: string }
   /** Asks to record that a step starts. Answered `started` or `stale`; the gate opens only after `started`. */
   | (ClaimName & { readonly type: 'start'; readonly stepId: number; readonly request: number })
-  | (ClaimName & { readonly type: 'running'; readonly stepId: number })
+  /** `silence`: of a service that did not answer on these ports for so long, so that the others went on without it. */
+  | (ClaimName & {
+      readonly type: 'running';
+      readonly stepId: number;
+      readonly silence?: { readonly ports: string; readonly limitMs: number } | undefined;
+    })
   /** Payload: the masked bytes. Sequences count from 1. Acknowledged by `log-stored` once they are on disk. */
   | (ClaimName & {
       readonly type: 'log';

@@ -335,9 +335,10 @@ export class Claim {
   /** The line is new: says again all that the server has not answered, in the order in which it happened. */
   resend(): void {
     this.#artifacts.resend();
-    for (const step of this.#steps) {
+    for (const [position, step] of this.#steps.entries()) {
       if (step.asked !== undefined) this.#send({ type: 'start', ...this.name, stepId: step.id, request: step.asked });
-      if (step.running) this.#send({ type: 'running', ...this.name, stepId: step.id });
+      const { silence } = this.#state.steps[position]!;
+      if (step.running) this.#send({ type: 'running', ...this.name, stepId: step.id, ...(silence ? { silence } : {}) });
       step.output.resend();
       if (step.outcome) this.#send(step.outcome);
     }
@@ -549,6 +550,7 @@ export class Claim {
     const { line, silence } = readiness;
     if (line !== undefined) step.output.writeLine(line);
     this.#happen({ type: 'up', step: position, silence });
+    if (silence) this.#send({ type: 'running', ...this.name, stepId: step.id, silence });
   }
 
   #stageId(step: ClaimStep): string {

@@ -131,6 +131,7 @@ describe('startRunner', () => {
       failure: { lines: expect.arrayContaining([expect.objectContaining({ text: 'FATAL: no disk' })]) as unknown },
     });
     expect(await text(100)).toContain('warning: nothing answered on port 5432');
+    expect(server.silences).toEqual([[100, { ports: '5432', limitMs: 100 }]]);
   });
 
   it('goes on when a service ends before it answers', async () => {

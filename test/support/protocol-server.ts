@@ -23,6 +23,8 @@ export class ProtocolServer {
   readonly #logs: LogStorage;
   readonly heard: ToServer[] = [];
   readonly outcomes = new Map<number, Outcome>();
+  /** Services that never answered, as their runner told. */
+  readonly silences: (readonly [number, { readonly ports: string; readonly limitMs: number }])[] = [];
   readonly released = new Set<number>();
   readonly hellos: Hello[] = [];
   /** Of runners that said hello; the last one is the one that is spoken to. */
@@ -109,6 +111,7 @@ export class ProtocolServer {
   }
 
   async #answer(line: ServerEnd, message: ToServer, payload: Buffer): Promise<void> {
+    if (message.type === 'running' && message.silence) this.silences.push([message.stepId, message.silence]);
     if (message.type === 'heartbeat' || message.type === 'returned' || message.type === 'running') return;
     if (message.type === 'hello') {
       this.hellos.push(message);

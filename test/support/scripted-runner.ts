@@ -139,9 +139,14 @@ export class ScriptedRunner {
   rise(step: string, silence?: { readonly ports: string; readonly limitMs: number }): void {
     for (const job of this.#jobs.values()) {
       const at = job.assignment.plan.steps.findIndex(({ name }) => name === step);
-      if (job.state.steps[at]?.status === 'running' && !job.state.steps[at].isUp)
-        this.#happen(job, { type: 'up', step: at, silence });
+      if (job.state.steps[at]?.status === 'running' && !job.state.steps[at].isUp) this.#rise(job, at, silence);
     }
+  }
+
+  #rise(job: Job, at: number, silence: { readonly ports: string; readonly limitMs: number } | undefined): void {
+    this.#happen(job, { type: 'up', step: at, silence });
+    const stepId = job.assignment.stepIds[at]!;
+    if (silence) this.#send({ type: 'running', ...job.claim, stepId, silence });
   }
 
   get holds(): readonly ClaimName[] {

@@ -203,7 +203,10 @@ const en = {
   'step.cancelled-by-step': (v, s) => `${s} was cancelled: ${q(v['step'])} failed, and its failure cancels the rest.`,
   'step.pipeline-timed-out': (v, s) =>
     `${s} was cancelled: the pipeline timed out after ${seconds(v['timeoutMs'])} s, the limit of this project.`,
-  'step.after-cancel': (v, s) => `${s} ran after the cancel, for at most ${seconds(v['limitMs'])} s.`,
+  'workflow.service-silent': (v, s) =>
+    `${s} went on without the service ${q(v['step'])}: nothing answered on port ${v['ports']} for ${seconds(v['limitMs'])} s.`,
+  'workflow.cancelling': (v, s) =>
+    `${s} is being cancelled by ${v['by']}: steps that run after a cancel may still run. A second cancel ends them at once.`,
   'step.timed-out': (v, s) => `${s} was stopped after ${seconds(v['timeoutMs'])} s: its time was over.`,
   'step.secret-missing': (v, s) => `${s} could not start: there is no secret ${q(v['secret'])} for this event.`,
   'step.secret-refused': (v, s) => `${s}: secret ${q(v['secret'])} is not given to ${refusedTo(v)}.`,
@@ -363,7 +366,9 @@ const zh = {
   'step.cancelled': (v, s) => `${s}已被 ${v['by']} 取消。`,
   'step.cancelled-by-step': (v, s) => `${s}已取消：步骤${z(v['step'])}失败，并会取消其余部分。`,
   'step.pipeline-timed-out': (v, s) => `${s}已取消：流水线运行 ${seconds(v['timeoutMs'])} 秒后超时，这是此项目的上限。`,
-  'step.after-cancel': (v, s) => `${s}在取消之后运行，最多 ${seconds(v['limitMs'])} 秒。`,
+  'workflow.service-silent': (v, s) =>
+    `${s}没有等到服务${z(v['step'])}就继续运行：${seconds(v['limitMs'])} 秒内端口 ${v['ports']} 没有响应。`,
+  'workflow.cancelling': (v, s) => `${s}正在被 ${v['by']} 取消：取消后运行的步骤可能仍在运行，再次取消会立即结束它们。`,
   'step.timed-out': (v, s) => `${s}运行 ${seconds(v['timeoutMs'])} 秒后超时，已停止。`,
   'step.secret-missing': (v, s) => `${s}无法启动：此事件没有名为${z(v['secret'])}的密钥。`,
   'step.secret-refused': (v, s) => `${s}：密钥${z(v['secret'])}${refusedToZh(v)}。`,

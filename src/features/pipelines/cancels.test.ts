@@ -80,7 +80,14 @@ describe('a step that runs after a cancel', () => {
     await runner.until(() => runner.running.includes('build'));
     await cancel(pipeline);
     await runner.until(() => runner.running.includes('clear'));
-    expect((await world.store.read.pipelines.find(pipeline.id))?.status).toBe('running');
+    const detail = await world.feature.operations!.getPipeline!(
+      { params: { ...world.path, number: pipeline.number }, query: undefined, body: undefined },
+      world.request(),
+    );
+    expect(detail).toMatchObject({
+      status: 'running',
+      workflows: [{ waitsFor: expect.stringContaining('"default" is being cancelled by mei') as unknown }],
+    });
     await cancel(pipeline);
     expect((await world.until(pipeline)).status).toBe('cancelled');
     expect(await world.steps(pipeline)).toEqual({ build: 'cancelled', always: 'cancelled', clear: 'cancelled' });

@@ -211,7 +211,10 @@ export class Dispatcher {
     const { sessions } = this.#deps.record;
     if (workflow.status === 'claimed' || workflow.status === 'running') {
       const session = sessions.get(workflow.runnerId ?? '');
-      return session && this.isSilent(session) ? waitsForSilent(session) : undefined;
+      if (session && this.isSilent(session)) return waitsForSilent(session);
+      return workflow.cancelledBy === undefined
+        ? undefined
+        : entry('workflow.cancelling', { by: workflow.cancelledBy });
     }
     if (workflow.status === 'queued') {
       const connected = [...sessions.values()].filter(({ connection }) => connection);

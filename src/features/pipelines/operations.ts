@@ -1,6 +1,6 @@
 import { pipelineView } from '../../api/views/pipeline-view.ts';
 import { GantryError } from '../../core/errors.ts';
-import type { Pipeline, Workflow } from '../../core/pipeline.ts';
+import type { Pipeline, Step, Workflow } from '../../core/pipeline.ts';
 import { projectSlug } from '../../core/project.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
@@ -226,7 +226,7 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
       pipeline,
       workflows,
       steps,
-      (workflow) => waitsNow(workflow) ?? blockedBy(workflow),
+      (workflow) => waitsNow(workflow) ?? blockedBy(workflow) ?? silentService(workflow, steps),
       language,
     );
   }
@@ -235,6 +235,18 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
     const open = engine.find(workflow.pipelineId)?.workflows.find(({ id }) => id === workflow.id);
     return open && open.attempt === workflow.attempt ? engine.dispatcher.waitsFor(open) : undefined;
   }
+}
+
+/** The service of a workflow that never answered: its steps went on without it, which nobody should have to find out. */
+function silentService(workflow: Workflow, steps: readonly Step[]): TraceEntry | undefined {
+  const silent = steps.find(
+    ({ attempt, reason, workflowId }) =>
+      workflowId === workflow.id && attempt === workflow.attempt && reason?.rule === 'service.not-ready',
+  );
+  if (!silent?.reason) return undefined;
+  const subject = { kind: 'workflow', workflow: workflow.name } as const;
+  const values = { step: silent.name, ...silent.reason.values };
+  return { subject, rule: 'workflow.service-silent', verdict: 'noted', values };
 }
 
 /** The route's own question was answered: what the rules of a target refuse goes into the audit log as well. */

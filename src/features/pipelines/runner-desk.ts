@@ -275,9 +275,19 @@ export class RunnerDesk {
 
   #onRunning(workflow: OpenWorkflow, message: Message<'running'>): Promise<unknown> | undefined {
     const step = findStep(workflow, message.stepId);
-    if (step?.status !== 'starting') return undefined;
+    const isSilence = message.silence !== undefined && step?.status === 'running' && !step.reason;
+    if (!step || (step.status !== 'starting' && !isSilence)) return undefined;
     const changes = this.#deps.engine.changes();
-    changes.setStep(workflow, step, { status: 'running', runningAt: changes.at });
+    const subject = { kind: 'step', workflow: workflow.name, step: step.name } as const;
+    changes.setStep(workflow, step, {
+      status: 'running',
+      ...(step.status === 'starting' ? { runningAt: changes.at } : {}),
+      ...(message.silence
+        ? { reason: { subject, rule: 'service.not-ready', verdict: 'failed', values: message.silence } }
+        : {}),
+    });
+    // A step that runs as before is no news: what is told is about the workflow.
+    if (isSilence) changes.trace(workflow, 'workflow.service-silent', 'noted', { step: step.name, ...message.silence });
     return this.#deps.engine.commit(changes);
   }
 
