@@ -1,4 +1,4 @@
-import { useMessages } from '../../language.ts';
+import { useLanguage, useMessages } from '../../language.ts';
 import type { Suggestion } from './suggest-keys.ts';
 
 export const suggestionListId = 'editor-suggestions';
@@ -18,7 +18,8 @@ interface Props {
 /** What may stand at the cursor, below it. The cursor stays in the field, which names the selected one to screen readers. */
 export function SuggestionList({ items, selected, topPx, leftPx, onTake }: Props) {
   const t = useMessages();
-  const description = items[selected]?.description;
+  // The schema describes its keys in English.
+  const description = useLanguage() === 'en' ? items[selected]?.description : undefined;
   const first = Math.max(0, Math.min(selected - Math.floor(shownCount / 2), items.length - shownCount));
   return (
     <div className="suggestions" style={{ top: topPx, left: leftPx }}>
@@ -43,7 +44,7 @@ export function SuggestionList({ items, selected, topPx, leftPx, onTake }: Props
         ))}
       </ul>
       {description !== undefined && (
-        <p lang="en">
+        <p>
           <bdi>{description.replaceAll('`', '')}</bdi>
         </p>
       )}
