@@ -713,6 +713,7 @@ export const uiEn = {
   artifactKept: 'newest green: kept',
   artifactEntries: (p: { count: number }) => `${p.count} ${p.count === 1 ? 'entry' : 'entries'}`,
   artifactExpires: 'expires',
+  downloadArtifact: 'Download',
   deleteArtifact: (p: { name: string }) => `Delete the artifact ${p.name}?`,
   deleteArtifactHint: 'Workflows that use it fail when they are run again without the one that makes it.',
   artifactDeleted: (p: { name: string }) => `${p.name} deleted`,

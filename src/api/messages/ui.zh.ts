@@ -692,6 +692,7 @@ export const uiZh = {
   artifactKept: '最新成功：保留',
   artifactEntries: (p) => `${p.count} 个条目`,
   artifactExpires: '到期：',
+  downloadArtifact: '下载',
   deleteArtifact: (p) => `删除产物 ${p.name}？`,
   deleteArtifactHint: '若不重新运行生成它的工作流，使用它的工作流再次运行时会失败。',
   artifactDeleted: (p) => `已删除 ${p.name}`,

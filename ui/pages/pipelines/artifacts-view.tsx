@@ -92,7 +92,7 @@ function ArtifactEntry({ href, artifact, onDelete }: EntryProps) {
         <small className="quiet block mono wrap">{digest}</small>
       </div>
       <a className="button small" href={href} download>
-        {t.download}
+        {t.downloadArtifact}
         <span className="hidden-text"> {name}</span>
       </a>
       {onDelete && (
