@@ -257,7 +257,7 @@ describe('the web UI', () => {
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText('“staging” is no rule').waitFor();
     await page.getByLabel('Who may promote').fill('production admin\nstaging maintain');
-    await page.getByLabel('Pipeline file').fill('');
+    await page.getByLabel('Pipeline file', { exact: true }).fill('');
     await page.getByRole('button', { name: 'Save' }).click();
     await expect.poll(() => server.world.pipelineSettings.promotionRules).toHaveLength(2);
     expect(server.world.pipelineSettings).toMatchObject({ path: null, disabledEvents: ['tag'], timeoutMs: 7_200_000 });
