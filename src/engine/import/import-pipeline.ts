@@ -42,6 +42,14 @@ export type ImportResult =
   /** The files do not run where they are now. */
   | { readonly kind: 'refused'; readonly path: string; readonly findings: readonly Finding[] };
 
+/** What a failure does, in the words of `.gantry.yml`: it cancels no more than its own workflow. */
+const importedFailure: Readonly<Record<StepDraft['onFailure'], string | undefined>> = {
+  fail: undefined,
+  ignore: 'ignore',
+  'cancel-workflow': 'fast',
+  'cancel-pipeline': 'fast',
+};
+
 /** Errors of a file that runs upstream: what Gantry does not do. The rest is carried, and this is told. */
 const unsupported: ReadonlySet<string> = new Set(['key.unsupported', 'volume.host-path', 'document.kind-unsupported']);
 
@@ -356,6 +364,7 @@ class Importer {
       more.push('it asks for rights on its host: an administrator of Gantry has to trust the project with them');
     if (step.host?.volumes?.some(({ isReadOnly }) => isReadOnly))
       less.push('that a folder of its host is read-only: here the step may write to it');
+    if (step.onFailure === 'cancel-pipeline') more.push('its failure cancels its own workflow, and not the others');
     if (name !== step.name) more.push(`its name is taken, so it is "${name}"`);
     const free = [...this.#kept.namesIn(JSON.stringify([step.commands, step.image, step.environment, step.settings]))]
       .filter((variable) => outsiderVariables.has(variable) || !knownNames().has(variable))
@@ -429,7 +438,7 @@ class Importer {
       privileged: step.host?.isPrivileged,
       devices: step.host?.devices?.map(({ source, target, rights }) => `${source}:${target}:${rights}`),
       network_mode: step.host?.usesHostNetwork ? 'host' : undefined,
-      failure: step.onFailure === 'ignore' && step.background === undefined ? 'ignore' : undefined,
+      failure: step.background === undefined ? importedFailure[step.onFailure] : undefined,
       ports:
         step.ports.length === 0
           ? undefined
