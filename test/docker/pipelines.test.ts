@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ContainerEngine, findEngineHindrance } from '../support/container-engine.ts';
 import { GantryProcess } from '../support/gantry-process.ts';
+import { Someone } from '../support/someone.ts';
 
 const run = promisify(execFile);
 
@@ -74,6 +75,55 @@ steps:
       expect(await gantry.log('shop', 2, absent!.id)).toContain('there is no such base image');
       expect(silent!.status).toBe('infrastructure');
       expect(await gantry.log('shop', 2, silent!.id)).toContain('127.0.0.1:9');
+    });
+
+    it('of a fork print all that they can reach, and none of it is a secret', async () => {
+      const canary = 's3cr3t-value';
+      const prying = [
+        'kind: pipeline',
+        'name: default',
+        'services:',
+        '  - name: web',
+        '    image: base/busybox',
+        '    environment: {TOKEN: {from_secret: token}}',
+        "    commands: ['mkdir /tmp/www; env > /tmp/www/env; exec httpd -f -p 8080 -h /tmp/www']",
+        '    ports: [8080]',
+        'steps:',
+        '  - name: pry',
+        '    image: base/busybox',
+        '    environment: {TOKEN: {from_secret: token}}',
+        '    commands:',
+        '      - \'printf %s "$TOKEN" | wc -c\'',
+        "      - 'env | rev'",
+        '      - \'for each in /proc/[0-9]*/environ; do tr "\\0" "\\n" < $each | rev; done 2>/dev/null || true\'',
+        "      - 'for each in 1 2 3 4 5 6 7 8 9 10; do wget -qO /tmp/env http://web:8080/env && break; sleep 1; done; rev /tmp/env'",
+        '      - \'find / -xdev -type f -size -64k ! -path "/proc/*" ! -path "/sys/*" -exec cat {} + 2>/dev/null | rev | grep -c "eulav[-]t3rc3s" || true\'',
+        '',
+      ].join('\n');
+      const params = { owner: 'admin', project: 'shop' };
+      await gantry.client('updateProject', { params, body: { visibility: 'internal' } });
+      await gantry.client('setSecret', {
+        params: { ...params, name: 'token' },
+        body: { value: canary, events: ['push', 'pull_request'] },
+      });
+      const ann = await Someone.make(gantry, 'ann');
+      await ann.client('createProject', { body: { owner: 'ann', name: 'shop', visibility: 'internal' } });
+      // What .gantry.yml asks for it must have: Drone leaves a secret unset that is not given.
+      const files = { '.drone.yml': prying };
+      await ann.push('admin/shop', 'ann/shop', 'fix', files, ['.gantry.yml']);
+      const before = (await gantry.client('listPipelines', { params, query: {} })).items[0]!.number;
+      await ann.client('openPullRequest', { params, body: { source: 'ann/shop', sourceBranch: 'fix' } });
+      const waiting = await gantry.until('shop', before + 1, ({ status }) => status === 'blocked');
+      expect(waiting.approval).toBe('waiting');
+      await gantry.command('pipeline', 'approve', String(before + 1), '--yes', '--project', 'admin/shop');
+      const pipeline = await gantry.finished('shop', before + 1, 120_000);
+      const pry = pipeline.steps.find(({ name }) => name === 'pry')!;
+      const log = await gantry.log('shop', pipeline.number, pry.id);
+      expect(pipeline.status, log).toBe('passed');
+      expect(log).toMatch(/^0$/m);
+      expect(log).not.toContain(canary);
+      expect(log).not.toContain('eulav-t3rc3s');
+      expect(log.trimEnd().split('\n').at(-1)).toBe('0');
     });
 
     it('are foretold by gantry doctor, which names the engine', async () => {
