@@ -34,7 +34,7 @@ const list = z.string().transform((value) =>
     .filter((part) => part !== ''),
 );
 const labels = list.transform((entries, context) => {
-  const pairs = entries.map((entry) => /^([A-Za-z0-9_.\/-]{1,100})=([^\s=]{0,200})$/.exec(entry));
+  const pairs = entries.map((entry) => /^([A-Za-z0-9_./-]{1,100})=([^\s=]{0,200})$/.exec(entry));
   const wrong = entries.find((_, index) => !pairs[index]);
   if (wrong !== undefined) context.addIssue(`"${wrong}" is no label: write key=value`);
   return Object.fromEntries(pairs.flatMap((pair) => (pair ? [[pair[1]!, pair[2]!] as const] : [])));

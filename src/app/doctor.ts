@@ -5,10 +5,11 @@ import { systemClock } from '../lib/clock.ts';
 import { silentLogger } from '../lib/logger.ts';
 import { ownIdentity } from '../lib/process-identity.ts';
 import { formatSize } from '../lib/size.ts';
-import { builderSettings, probeBuilder } from './builder.ts';
+import { builderSettings } from './builder.ts';
 import type { Config } from './config.ts';
 import type { Examination } from './examination.ts';
 import { examineNetwork } from './examine-network.ts';
+import { probeBuilder } from './open-builder.ts';
 import { openRunnerFolder } from './runner-folder.ts';
 import { runtimeSettings } from './runner-settings.ts';
 import { type ExaminedRuntime, openRuntimes } from './runtime.ts';
@@ -75,7 +76,7 @@ async function runtime(
   try {
     return examined.flatMap((each) => describeRuntime(each));
   } finally {
-    await Promise.all(examined.map(({ runtime: opened }) => opened?.close()));
+    for (const { runtime: opened } of examined) await opened?.close();
   }
 }
 

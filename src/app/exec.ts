@@ -13,7 +13,7 @@ import { jsonLogger } from '../lib/logger.ts';
 import { ownIdentity } from '../lib/process-identity.ts';
 import { systemTimers } from '../lib/timers.ts';
 import { startRunner } from '../runner/runner.ts';
-import { builderAddress, builderSettings, openBuilder } from './builder.ts';
+import { builderAddress, builderSettings } from './builder.ts';
 import type { Config } from './config.ts';
 import { ExecArtifacts } from './exec-artifacts.ts';
 import { ExecDesk, type ExecListener } from './exec-desk.ts';
@@ -22,6 +22,7 @@ import { type Snapshot, takeSnapshot } from './exec-snapshot.ts';
 import { knownLabels } from './known-labels.ts';
 import { localCompiler } from './local-compiler.ts';
 import { withLocalIncludes } from './local-includes.ts';
+import { openBuilder } from './open-builder.ts';
 import { openRunnerFolder } from './runner-folder.ts';
 import { runtimePolicy, runtimeSettings } from './runner-settings.ts';
 import { openRuntimes } from './runtime.ts';
@@ -151,7 +152,7 @@ export async function runExec(request: RunExecRequest): Promise<ExecRun> {
   const runtimes = examined.flatMap((each) => each.runtime ?? []);
   const [runtime, ...furtherRuntimes] = runtimes;
   if (!runtime || !examined.some(({ probe }) => probe.isUsable)) {
-    await Promise.all(examined.map((each) => each.runtime?.close()));
+    for (const each of examined) await each.runtime?.close();
     const findings = examined.flatMap(({ probe }) => probe.findings);
     throw new GantryError('RUNTIME_UNAVAILABLE', `Cannot run steps on this host: ${findings.join('; ')}${whatToDo()}`);
   }
