@@ -13,15 +13,10 @@ const pieceBytes = 512 * 1024;
 
 /** Artifacts of a run of the command line: from one workflow to the next, in a folder that goes with the run. */
 export class ExecArtifacts {
-  readonly #folder: string;
-  readonly #blobs: FilesystemBlobs;
+  #folder: string | undefined;
+  #opened: FilesystemBlobs | undefined;
   readonly #writers = new Map<string, BlobWriter>();
   readonly #made = new Map<string, { readonly digest: string; readonly sizeBytes: number }>();
-
-  constructor() {
-    this.#folder = mkdtempSync(join(tmpdir(), 'gantry-exec-artifacts-'));
-    this.#blobs = new FilesystemBlobs(this.#folder);
-  }
 
   async hear(message: FromRunner, payload: Buffer): Promise<readonly [answer: Answer, payload?: Buffer]> {
     const { workflowId, attempt, token, stepId, name, upload } = message;
@@ -56,8 +51,15 @@ export class ExecArtifacts {
     }
   }
 
-  remove(): Promise<void> {
-    return rm(this.#folder, { recursive: true, force: true });
+  /** Most runs have none: the folder is made with the first. */
+  get #blobs(): FilesystemBlobs {
+    this.#folder ??= mkdtempSync(join(tmpdir(), 'gantry-exec-artifacts-'));
+    this.#opened ??= new FilesystemBlobs(this.#folder);
+    return this.#opened;
+  }
+
+  async remove(): Promise<void> {
+    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
   }
 }
 

@@ -33,6 +33,7 @@ export class FilesystemBlobs implements BlobStorage {
   }
 
   async read(digest: string, offset: number, limitBytes: number): Promise<Buffer | undefined> {
+    await this.#ready;
     const file = await whenThere(open(this.#pathOf(digest), 'r'));
     if (!file) return undefined;
     try {
@@ -77,6 +78,7 @@ export class FilesystemBlobs implements BlobStorage {
   }
 
   async exclusively<T>(digest: string, work: () => Promise<T>): Promise<T> {
+    await this.#ready;
     const before = this.#turns.get(digest) ?? Promise.resolve();
     const mine = before.then(work, work);
     const settled = mine.then(
