@@ -193,7 +193,9 @@ export function readJobWorkspace(
   defaultBase: string,
   { project, instanceUrl }: EnvironmentFacts,
 ): Workspace {
-  const host = instanceAddress(instanceUrl).host || 'localhost';
+  // Without its port, as upstream; and an address of IPv6 has colons, which no engine takes in a folder.
+  const { hostname } = instanceAddress(instanceUrl);
+  const host = hostname === '' || hostname.includes(':') ? 'localhost' : hostname;
   const defaults = { base: defaultBase, path: `src/${host}/${project.owner}/${project.name}` };
   const fields = reader.fields(entry?.value, '"workspace"');
   if (!entry || !fields) return defaults;
