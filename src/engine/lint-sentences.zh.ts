@@ -96,6 +96,7 @@ const sentences: Readonly<Record<LintCode, string>> = {
   'condition.paths': 'Drone 不看“paths”，因此它不起作用；在 .gantry.yml 中才起作用',
   'condition.expression': '“evaluate”的表达式无法解析，或没有结果',
   'condition.no-event': '条件没有写明事件，因此匹配所有事件，包括合并请求和标签',
+  'clone.submodules': '检出插件要求获取子模块，而这里的检出不包含子模块。',
   'condition.not-evaluated': 'Drone 在这里不看此条件',
   'matrix.axis-ignored': '矩阵的轴没有值',
   'matrix.axis-type': '矩阵的轴不是列表，或没有可用的名称',
