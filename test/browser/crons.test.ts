@@ -144,7 +144,12 @@ describe('the dialog of a rerun', () => {
     await page.locator('.dialog textarea').fill('COLOUR=blue\nEMPTY=');
     await send();
     await page.locator('.pipeline-meta a[href$="/pipelines/12"]').waitFor();
-    expect(server.reruns).toEqual([{ only: 'all' }, { workflow: name }, { parameters: { COLOUR: 'blue', EMPTY: '' } }]);
+    await ask('parameters');
+    await page.getByLabel('Steps run without caches').check();
+    await send();
+    const parameters = { COLOUR: 'blue', EMPTY: '' };
+    expect(server.reruns.slice(0, 3)).toEqual([{ only: 'all' }, { workflow: name }, { parameters }]);
+    expect(server.reruns[3]).toMatchObject({ ignoresCaches: true });
     await context.close();
   });
 });

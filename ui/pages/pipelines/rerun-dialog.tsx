@@ -109,8 +109,8 @@ function bodyOf(part: Part, form: FormData): Body {
     case 'parameters':
       return {
         parameters: readParameters(fieldOf(form, 'parameters')),
-        ignoresReuse: form.get('ignoresReuse') !== null,
-        ignoresCaches: form.get('ignoresCaches') !== null,
+        ...(form.has('ignoresReuse') && { ignoresReuse: true }),
+        ...(form.has('ignoresCaches') && { ignoresCaches: true }),
       };
     default:
       return { only: part };
