@@ -64,13 +64,10 @@ export const WorkflowView = z
     matrix: z
       .record(z.string(), z.string())
       .meta({ description: 'Its axis values, when it is one set of a matrix; else empty' }),
-    waitsFor: z
-      .string()
-      .nullable()
-      .meta({
-        description:
-          'A sentence while it waits, is blocked or being cancelled, or its runner says nothing; and when it went on without a service that never answered',
-      }),
+    waitsFor: z.string().nullable().meta({
+      description:
+        'A sentence while it waits, is blocked or being cancelled, or its runner says nothing; and when it went on without a service that never answered',
+    }),
     startedAt: instant.nullable(),
     finishedAt: instant.nullable(),
   })

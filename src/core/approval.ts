@@ -1,4 +1,3 @@
-import type { Project } from './project.ts';
 import type { PullRequestFacts } from './pull-request.ts';
 import type { Trust } from './trust.ts';
 
@@ -60,13 +59,13 @@ export interface ApprovalStore {
 
 /** Why a pull request's pipeline needs a decision under the settings of its project; `undefined` when it needs none. */
 export function approvalReasonOf(
-  { pipelines: { pullRequestApproval } }: Pick<Project, 'pipelines'>,
+  policy: ApprovalPolicy,
   { isFork, isOutsider }: Pick<PullRequestFacts, 'isFork' | 'isOutsider'>,
 ): ApprovalReason | undefined {
-  if (pullRequestApproval === 'never') return undefined;
+  if (policy === 'never') return undefined;
   if (isOutsider) return 'outsider';
-  if (isFork && pullRequestApproval !== 'outsiders') return 'fork';
-  return pullRequestApproval === 'all' ? 'pull-request' : undefined;
+  if (isFork && policy !== 'outsiders') return 'fork';
+  return policy === 'all' ? 'pull-request' : undefined;
 }
 
 /** Whether a pipeline with such a state of approval may run. Absent = it was not asked for one. */

@@ -35,7 +35,9 @@ export function approvalNeedOf(
   isSigned: boolean,
 ): ApprovalNeed | undefined {
   const { pullRequest } = event;
-  const reason = (pullRequest && approvalReasonOf(project, pullRequest)) ?? (isSigned ? undefined : 'signature');
+  const reason =
+    (pullRequest && approvalReasonOf(project.pipelines.pullRequestApproval, pullRequest)) ??
+    (isSigned ? undefined : 'signature');
   if (!reason) return undefined;
   return {
     projectId: project.id,

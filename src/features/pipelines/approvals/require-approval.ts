@@ -17,7 +17,7 @@ export async function requireApproval(stores: Stores, pipeline: Pipeline, what: 
   if (!pullRequest) return;
   // Settings may be stricter than when it was planned, and its pull request may be for another branch by now.
   const project = await stores.projects.find(projectId);
-  if (!project || !approvalReasonOf(project, pullRequest)) return;
+  if (!project || !approvalReasonOf(project.pipelines.pullRequestApproval, pullRequest)) return;
   if (approval === undefined) throw new GantryError('APPROVAL_MISSING', `${what}: nobody has approved it`);
   const now = await stores.pullRequests.find(projectId, pullRequest.number);
   if (now?.targetBranch !== pullRequest.targetBranch)
