@@ -1,21 +1,14 @@
 import { findPrivilegedFault } from '../core/admit-privileged.ts';
 import type { HostTrust } from '../core/pipeline-settings.ts';
-import type { DevicePlan, HostRightsPlan, HostVolumePlan } from '../core/plan.ts';
+import type { DevicePlan, HostRightsPlan } from '../core/plan.ts';
 import { asksForNothing } from './asks-for-nothing.ts';
 import type { CompileRules } from './compile-input.ts';
 import { type DocumentReader, type Fields, nounOf } from './document-reader.ts';
+import type { HostRequest, WrittenHostVolume } from './host-request.ts';
 import type { LintReport } from './lint-report.ts';
 import type { Position } from './source-position.ts';
 import type { StepDraft } from './workflow-draft.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
-
-/** Something that a step asks of its host, where it asks, and what an administrator has to trust the project with. */
-export interface HostRequest {
-  readonly need: HostTrust;
-  /** As the end of "asks for …". */
-  readonly what: string;
-  readonly at: Position;
-}
 
 /** What a step asks of its host; `plan` is absent when it asks for nothing. */
 export interface HostRights {
@@ -25,11 +18,6 @@ export interface HostRights {
 
 /** Keys of a step by which it asks for rights on its host, in every dialect. */
 export const hostRightsKeys: readonly string[] = ['privileged', 'devices', 'network_mode'];
-
-/** Folders of the host that were read among the volumes of the step, where they stand. */
-export interface WrittenHostVolume extends HostVolumePlan {
-  readonly at: Position;
-}
 
 const maxDevices = 16;
 

@@ -2,7 +2,7 @@ import { findHostFolderFault } from '../core/host-folder.ts';
 import type { VolumeMountPlan, VolumePlan } from '../core/plan.ts';
 import { asksForNothing } from './asks-for-nothing.ts';
 import { type DocumentReader, type Fields, nounOf } from './document-reader.ts';
-import type { WrittenHostVolume } from './read-host-rights.ts';
+import type { WrittenHostVolume } from './host-request.ts';
 import { readSizeBytes } from './read-size.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 
