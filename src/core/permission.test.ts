@@ -158,6 +158,7 @@ describe('can', () => {
       'pipeline:approve',
       'pull-request:create',
       'pull-request:write',
+      'artifact:delete',
       'cache:delete',
       'cron:write',
       'secret:write',
