@@ -280,7 +280,9 @@ describe('Smart HTTP', () => {
     await commit('second');
     const pushed = await gitClient(['push', '-o', 'ci.skip', '-o', 'ci.variable=A=b', 'origin', 'main'], tree);
     expect(pushed.exitCode, pushed.stderr).toBe(0);
-    expect(pushed.stderr).toContain('remote: The push option ci.variable=A=b means nothing here: only ci.skip and gantry.no-reuse do');
+    expect(pushed.stderr).toContain(
+      'remote: The push option ci.variable=A=b means nothing here: only ci.skip and gantry.no-reuse do',
+    );
     expect(pushed.stderr).not.toContain('option ci.skip means');
     const [second, first] = await server.store.read.events.listByProject(project.id, 10);
     expect(second?.pushOptions).toEqual(['ci.skip', 'ci.variable=A=b']);
