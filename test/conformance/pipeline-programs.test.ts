@@ -52,7 +52,7 @@ describe('pipeline files that are programs', () => {
     it.skipIf(why)(
       `${name}: ${scenario.note}${why ? ` (left out: ${why})` : ''}`,
       async () => {
-        const [[path = '', lines = []] = []] = Object.entries(scenario.files);
+        const [[path, lines] = ['', []]] = Object.entries(scenario.files);
         const limits = name.startsWith('V02') ? {} : { cpuSeconds: 20 };
         const compiler = compilerWith(
           scenario.hasConverter === false ? '/nowhere/convert.wasm' : converterPath,
