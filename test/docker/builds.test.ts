@@ -34,7 +34,10 @@ else {
   const pull = async (name: string): Promise<void> => {
     const [, repository = '', tag = ''] = /^(.+):([^:]+)$/.exec(name) ?? [];
     await engine.call('DELETE', `/images/${name}`).catch(() => undefined);
-    const auth = Buffer.from(JSON.stringify(registryLogin)).toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+    const auth = Buffer.from(JSON.stringify(registryLogin))
+      .toString('base64')
+      .replaceAll('+', '-')
+      .replaceAll('/', '_');
     await engine.call('POST', `/images/create?fromImage=${repository}&tag=${tag}`, undefined, {
       'X-Registry-Auth': auth,
     });
