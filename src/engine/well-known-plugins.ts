@@ -29,7 +29,7 @@ export function isClonePlugin(image: string): boolean {
 /** Whose settings a step with this image has, when the image is one that builds images. */
 export function buildPluginOf(image: string): BuildPlugin | undefined {
   const repository = repositoryOf(image);
-  return buildPlugins.get(repository) ?? (/\/drone-kaniko$/.test(repository) ? 'kaniko-script' : undefined);
+  return buildPlugins.get(repository) ?? (repository.endsWith('/drone-kaniko') ? 'kaniko-script' : undefined);
 }
 
 /** An image that builds images, and that nothing here does natively: as a plain container it would fail after minutes. */
