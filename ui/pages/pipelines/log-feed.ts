@@ -241,13 +241,13 @@ export class LogFeed {
       if (this.store.firstGap()?.from === gap.from) throw new Error('the server left out what was asked for');
     }
     if (this.#isClosed() || (this.#endBytes !== undefined && this.store.endOffset >= this.#endBytes)) return;
-    // One byte again: a range that begins at the end of what there is would be an error.
-    await this.#download(Math.max(0, this.store.endOffset - 1));
+    await this.#download(this.store.endOffset);
   }
 
+  /** The end is asked for by `from`: what the stream has shown may be ahead of the disk, and a range would be an error. */
   async #download(from: number, to?: number): Promise<void> {
-    const response = await fetch(logUrl(this.#address), {
-      headers: from > 0 || to !== undefined ? { Range: `bytes=${from}-${to === undefined ? '' : to - 1}` } : {},
+    const response = await fetch(to === undefined ? `${logUrl(this.#address)}?from=${from}` : logUrl(this.#address), {
+      headers: to === undefined ? {} : { Range: `bytes=${from}-${to - 1}` },
       signal: this.#stop.signal,
     });
     // Not opened yet, or it ended without a word.
@@ -256,7 +256,7 @@ export class LogFeed {
       return;
     }
     if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
-    let offset = response.status === 206 ? from : 0;
+    let offset = to === undefined || response.status === 206 ? from : 0;
     const reader = response.body.getReader();
     for (let read = await reader.read(); !read.done; read = await reader.read()) {
       this.#accept(offset, read.value);

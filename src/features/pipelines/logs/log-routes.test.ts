@@ -171,6 +171,14 @@ describe('the log route', () => {
     expect((await get(step, '', { Range: 'lines=1-2' })).status).toBe(200);
   });
 
+  it('gives what comes from a byte on, and nothing where that is still on its way to the disk', async () => {
+    const { get, step, write } = await world();
+    await write(step, '0123456789');
+    const answers = await Promise.all(['?from=7', '?from=10', '?from=12'].map((query) => get(step, query)));
+    expect(answers.map((answer) => answer.status)).toEqual([200, 200, 200]);
+    expect(await Promise.all(answers.map((answer) => answer.text()))).toEqual(['789', '', '']);
+  });
+
   it('names a log that has ended by an ETag, and none before', async () => {
     const { get, step, write, endLog } = await world();
     await write(step, 'x');

@@ -33,7 +33,8 @@ const authorizeEveryMs = 5_000;
 
 /**
  * The bytes of a step's log, as plain text and never as anything else.
- * `follow=1` goes on until the end mark, from the byte that `from` names; `download=1` asks the browser to save it;
+ * `follow=1` goes on until the end mark; `from` leaves out the bytes before it, and gives none where there are no more
+ * yet: a viewer may have seen bytes that are on their way to the disk. `download=1` asks the browser to save it;
  * `timestamps=1` puts in front of each line when it came; `fromLine` and `limit` give some of its lines, counted from 1
  * or, when negative, from the end: headers tell which they are and how many there are.
  */
@@ -171,12 +172,14 @@ function serveStored(
     if (known?.split(',').some((each) => each.trim() === etag || each.trim() === '*'))
       return new Response(null, { status: 304, headers });
   }
-  const asked = parseByteRange(context.req.header('Range'), state.sizeBytes);
+  const tail = context.req.query('from');
+  const asked = tail === undefined ? parseByteRange(context.req.header('Range'), state.sizeBytes) : undefined;
   if (asked === 'unsatisfiable') {
     headers.set('Content-Range', `bytes */${state.sizeBytes}`);
     return new Response(null, { status: 416, headers });
   }
-  const range: ByteRange = asked ?? { from: 0, to: state.sizeBytes };
+  const from = Math.min(wholeNumber(tail), state.sizeBytes);
+  const range: ByteRange = asked ?? { from, to: state.sizeBytes };
   if (asked) headers.set('Content-Range', `bytes ${range.from}-${range.to - 1}/${state.sizeBytes}`);
   headers.set('Content-Length', String(range.to - range.from));
   const stop = new AbortController();
