@@ -26,7 +26,7 @@ export function ApprovalCard({ name, number }: Props) {
   const mayDecide = isAtLeast(project.data?.role, 'maintain') && project.data?.isArchived !== true;
   const [asking, setAsking] = useState<'approve' | 'decline'>();
   return (
-    <section className="box" aria-label={t.approval}>
+    <section className="box flush" aria-label={t.approval}>
       <Answer query={approval}>
         {(asked) => (
           <>
@@ -44,8 +44,10 @@ export function ApprovalCard({ name, number }: Props) {
                 </span>
               )}
             </div>
-            <Asked name={name} asked={asked} />
-            {!mayDecide && <p className="quiet">{t.approvalByMaintainers}</p>}
+            <div className="box-body approval">
+              <Asked name={name} asked={asked} />
+              {!mayDecide && <p className="quiet">{t.approvalByMaintainers}</p>}
+            </div>
             {asking && <Decision name={name} asked={asked} decision={asking} onClose={() => setAsking(undefined)} />}
           </>
         )}

@@ -30,8 +30,8 @@ export function StartPipelineDialog({ name, defaultBranch, onClose }: Props) {
       body: {
         ref: fieldOf(form, 'ref'),
         parameters,
-        ignoresReuse: form.get('ignoresReuse') !== null,
-        ignoresCaches: form.get('ignoresCaches') !== null,
+        ...(form.has('ignoresReuse') && { ignoresReuse: true }),
+        ...(form.has('ignoresCaches') && { ignoresCaches: true }),
       },
       idempotencyKey,
     });
