@@ -235,6 +235,17 @@ describe('pull requests, with git and a whole server', () => {
     expect(audit.items[0]).toMatchObject({ actor: 'admin', action: 'pipeline:approve', details: { head: commit } });
   });
 
+  it('a server that dies once it has a head follows its branch when it is back, once', async () => {
+    await gantry.signalServer('SIGTERM');
+    await gantry.startServer('pullRequest.afterHead=kill');
+    const commit = await ann.push('admin/shop', 'ann/shop', 'fix', { readme: 'ann, seventh' });
+    await gantry.serverEnded();
+    await gantry.startServer();
+    await pipelineOf(commit, 'blocked');
+    const { items } = await gantry.client('listPipelines', { params, query: { event: 'pull_request' } });
+    expect(items.filter((item) => item.commit === commit)).toHaveLength(1);
+  });
+
   it('the file of the target branch runs where the project wants that, and forks may be ignored altogether', async () => {
     await gantry.client('updatePipelineSettings', {
       params,
