@@ -5,7 +5,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { GantryProcess } from '../support/gantry-process.ts';
 import { findBarriers, launchBrowser, openPage } from './browser.ts';
 
@@ -57,6 +57,8 @@ describe('the web UI of a whole Gantry', () => {
 
   it('shows a push, its moving log, its failure and its rerun without being reloaded', async () => {
     const { page, context, problems } = await openPage(browser);
+    // What was waited for in vain says little of what there was instead.
+    onTestFailed(async () => console.error(problems, await page.content()));
     await page.goto(`${gantry.url}/admin/shop`);
     await page.getByRole('link', { name: 'Sign in' }).first().click();
     await page.getByLabel('Name').fill('mei');
