@@ -1,3 +1,5 @@
+import { leadsOut } from './leads-out.ts';
+
 /**
  * Packs files of the folder that it starts in as a tar on standard output. It runs inside the job, where there is nothing
  * but what the job's own steps see: links and races of a hostile step lead nowhere else. It loads no module.
@@ -48,17 +50,7 @@ sub header {
   put(block('././@PaxHeader', 0644, length $pax, 0, 'x', '') . $pax . padding(length $pax)) if $pax ne '';
   put(block(substr($name, 0, 100), $mode & 0777, $size > 8589934591 ? 0 : $size, $mtime > 8589934591 ? 0 : $mtime, $type, substr($link, 0, 100)));
 }
-sub leads_out {
-  my ($path, $link) = @_;
-  return 1 if $link =~ m{^/};
-  my @at = split m{/}, $path;
-  pop @at;
-  for my $part (split m{/+}, $link) {
-    next if $part eq '' || $part eq '.';
-    if ($part eq '..') { return 1 if !@at; pop @at } else { push @at, $part }
-  }
-  return 0;
-}
+${leadsOut}
 sub may_hold {
   my ($path) = @_;
   for my $prefix (@prefix) {

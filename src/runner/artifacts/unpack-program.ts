@@ -1,3 +1,5 @@
+import { leadsOut } from './leads-out.ts';
+
 /**
  * Unpacks a tar from standard input below the folder that it starts in. It runs inside the job, as the packing program
  * does, and trusts neither the tar nor the workspace: no absolute path, no `..`, no way through a link, no link that leads
@@ -34,17 +36,7 @@ sub folder {
     elsif (!-d _) { fail("$at is no folder in the workspace") }
   }
 }
-sub leads_out {
-  my ($path, $link) = @_;
-  return 1 if $link =~ m{^/};
-  my @at = split m{/}, $path;
-  pop @at;
-  for my $part (split m{/+}, $link) {
-    next if $part eq '' || $part eq '.';
-    if ($part eq '..') { return 1 if !@at; pop @at } else { push @at, $part }
-  }
-  return 0;
-}
+${leadsOut}
 sub text { my $text = $_[0]; $text =~ s/\0.*//s; return $text }
 my %pax;
 while (1) {
