@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { secretsOf } from '../core/network-settings.ts';
 import type { RuntimeName } from '../core/runtime-choice.ts';
 import { debianAddresses, readHostSources } from '../drivers/images/composed/host-debian-sources.ts';
-import type { Runtime, RuntimeProbe } from '../drivers/runtime/runtime.ts';
+import { type Runtime, type RuntimeProbe, unusable } from '../drivers/runtime/runtime.ts';
 import type { Generation } from '../drivers/runtime/sandbox/generation.ts';
 import { caBundlePath, type StepSettings, stepSettings } from '../engine/step-settings.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -57,22 +57,9 @@ async function examine(
 }
 
 function absentEngine(socket: string): RuntimeProbe {
-  return {
-    isUsable: false,
-    findings: [
-      `There is no container engine at ${socket}: work from forks, and steps with rights on their host, are refused`,
-    ],
-    capabilities: {
-      memoryLimit: false,
-      pidsLimit: false,
-      oomReport: false,
-      diskLimit: false,
-      network: false,
-      services: false,
-      volumes: false,
-      processes: false,
-    },
-  };
+  return unusable(
+    `There is no container engine at ${socket}: work from forks, and steps with rights on their host, are refused`,
+  );
 }
 
 /** Opens the runtime that the settings name; what the other one needs is not loaded. */

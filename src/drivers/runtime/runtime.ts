@@ -114,6 +114,24 @@ export interface RuntimeProbe {
   };
 }
 
+/** What is told of a runtime that runs nothing, and why. */
+export function unusable(finding: string): RuntimeProbe {
+  return {
+    isUsable: false,
+    findings: [finding],
+    capabilities: {
+      memoryLimit: false,
+      pidsLimit: false,
+      oomReport: false,
+      diskLimit: false,
+      network: false,
+      services: false,
+      volumes: false,
+      processes: false,
+    },
+  };
+}
+
 export interface JobSpec {
   /** Unique per attempt and token, safe as a file name: `w<workflow>-a<attempt>-t<token>`. Labels all that is made. */
   readonly id: string;

@@ -1,5 +1,5 @@
 import type { EngineClient } from '../../container-engine/api/engine-client.ts';
-import type { RuntimeProbe } from '../runtime.ts';
+import { type RuntimeProbe, unusable } from '../runtime.ts';
 
 interface VersionAnswer {
   readonly Version?: string;
@@ -60,23 +60,6 @@ function judge(version: VersionAnswer, info: InfoAnswer, address: string): Runti
       volumes: true,
       strict: true,
       processes: true,
-    },
-  };
-}
-
-function unusable(finding: string): RuntimeProbe {
-  return {
-    isUsable: false,
-    findings: [finding],
-    capabilities: {
-      memoryLimit: false,
-      pidsLimit: false,
-      oomReport: false,
-      diskLimit: false,
-      network: false,
-      services: false,
-      volumes: false,
-      processes: false,
     },
   };
 }
