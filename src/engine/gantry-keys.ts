@@ -315,7 +315,7 @@ export const gantryKeys = {
     depth: key(
       'number',
       { type: ['integer', 'null'], minimum: 0 },
-      'How many commits of the history there are; 0, the default, for all of them.',
+      'Has no effect: the checkout has the whole history, and costs no more for it.',
     ),
     retries: key('number', {}, 'Has no effect: the checkout uses no network.'),
     skip_verify: key('boolean', {}, 'Has no effect: the checkout uses no network.'),
