@@ -14,7 +14,8 @@ export interface Comparison {
   readonly peerRun?: () => Promise<number>;
   /** In words, as the table of goals has it. */
   readonly goal: string;
-  readonly isMet: (result: Result) => boolean;
+  /** Absent for a figure that is printed and has no goal. */
+  readonly isMet?: (result: Result) => boolean;
   /** Default 10 pairs after 2 warm-ups. */
   readonly pairs?: number;
   readonly warmUps?: number;
@@ -52,7 +53,7 @@ export async function runComparison(
   benchmark: Benchmark,
   comparison: Comparison,
   notes: readonly string[] = [],
-): Promise<boolean> {
+): Promise<boolean | undefined> {
   const { pairs = 10, warmUps = 2, unit } = comparison;
   const gantry: number[] = [];
   const peer: number[] = [];
@@ -72,7 +73,7 @@ export async function runComparison(
     peer: peer.length > 0 ? summarise(peer) : undefined,
     ratio: ratios.length > 0 ? summarise(ratios) : undefined,
   };
-  const isMet = comparison.isMet(result);
+  const isMet = comparison.isMet?.(result);
   const suffix = unit === 'ms' ? 'Ms' : unit === 'perSecond' ? 'PerSecond' : unit === 'MB' ? 'Mb' : 'Count';
   const line = {
     id: benchmark.id,
@@ -93,7 +94,7 @@ export async function runComparison(
         }
       : {}),
     goal: comparison.goal,
-    met: isMet,
+    ...(isMet === undefined ? {} : { met: isMet }),
     cpuSeconds: round(busySeconds() - cpuBefore),
     rssBytes: process.memoryUsage().rss,
     load: round(load),

@@ -61,8 +61,7 @@ export const benchmark: Benchmark = {
             return (next.length / (performance.now() - startedMs)) * 1_000;
           },
           peerRun: async () => rateOf(inputs, 1, ({ files }) => void parseAllDocuments(files[0]!.text)),
-          goal: 'measure: files that name the commit are read again',
-          isMet: () => true,
+          goal: 'none: files that name the commit are read again',
         },
       ],
       cleanUp: async () => undefined,

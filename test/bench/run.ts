@@ -23,8 +23,9 @@ for (const name of chosen) {
   const { comparisons, cleanUp, notes } = await benchmark.prepare();
   try {
     for (const comparison of comparisons) {
-      if (await runComparison(benchmark, comparison, notes)) met += 1;
-      else missed += 1;
+      const isMet = await runComparison(benchmark, comparison, notes);
+      if (isMet === true) met += 1;
+      if (isMet === false) missed += 1;
     }
   } finally {
     await cleanUp();
