@@ -43,7 +43,7 @@ describe('the dialog of a cron', () => {
     const look = `${locale.slice(0, 2)}-${colorScheme}-${width}`;
     await page.screenshot({ caret: 'initial', path: join(pictures, `cron-${look}.png`) });
     expect(await findBarriers(page)).toEqual([]);
-    expect(await sidewaysPx(page)).toBe(0);
+    await expect.poll(() => sidewaysPx(page)).toBe(0);
     expect(problems).toEqual([]);
     await context.close();
   });
@@ -115,7 +115,7 @@ describe('the dialog of a rerun', () => {
     const look = `${locale.slice(0, 2)}-${colorScheme}-${width}`;
     await page.screenshot({ caret: 'initial', path: join(pictures, `rerun-${look}.png`) });
     expect(await findBarriers(page)).toEqual([]);
-    expect(await sidewaysPx(page)).toBe(0);
+    await expect.poll(() => sidewaysPx(page)).toBe(0);
     expect(problems).toEqual([]);
     await context.close();
   });

@@ -70,7 +70,7 @@ describe('the web UI', () => {
     await tabTo(/^Open log at line 1,685$/);
     await page.keyboard.press('Enter');
     await expect.poll(() => page.locator('.log-row.chosen').textContent()).toContain('rounds JPY totals');
-    expect(await page.evaluate(() => document.activeElement?.getAttribute('role'))).toBe('log');
+    await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute('role'))).toBe('log');
     await page.getByRole('button', { name: 'Rerun all' }).focus();
     await page.keyboard.press('Enter');
     await page.getByText('#4127 runs again').waitFor();
@@ -122,7 +122,7 @@ describe('the web UI', () => {
     await page.getByRole('button', { name: 'Create project' }).dblclick();
     await page.getByText('This repository is empty').waitFor();
     expect(countOf('POST /api/v1/projects') - before).toBe(1);
-    expect(await page.locator('.command-line code').first().textContent()).toContain('/wei/fresh.git');
+    await expect.poll(() => page.locator('.command-line code').first().textContent()).toContain('/wei/fresh.git');
     expect(problems.filter((problem) => !problem.includes('409'))).toEqual([]);
   });
 
@@ -139,7 +139,7 @@ describe('the web UI', () => {
   it('shows a step’s change at once, in the page, the tab and the list', async () => {
     const { page } = await open('/shop/storefront/pipelines/4128');
     await expect.poll(() => server.viewers.size).toBe(1);
-    expect(await page.title()).toContain('● #4128');
+    await expect.poll(() => page.title()).toContain('● #4128');
     const pipeline = server.world.pipelines.get('shop/storefront')?.find(({ number }) => number === 4128);
     const step = pipeline?.steps.find(({ name }) => name === 'test');
     if (!pipeline || !step) throw new Error('Cannot test: the fixture lacks its pipeline');
@@ -159,7 +159,7 @@ describe('the web UI', () => {
     server.emit({ type: 'pipeline-changed', project: 'shop/storefront', number: 4128, status: 'failed' });
     await page.locator('.failure-card').waitFor();
     await expect.poll(() => page.title()).toContain('✗ #4128');
-    expect(await page.getByRole('status').filter({ hasText: '#4128 Failed' }).count()).toBe(1);
+    await expect.poll(() => page.getByRole('status').filter({ hasText: '#4128 Failed' }).count()).toBe(1);
   });
 
   it('keeps eight tabs live over one connection', async () => {
@@ -201,7 +201,7 @@ describe('the web UI', () => {
       await expect
         .poll(() => tab.locator('.log-window').textContent(), { timeout: 10_000 })
         .toContain('by the next leader');
-      expect(await tab.locator('.log-window').textContent()).toContain('in between');
+      await expect.poll(() => tab.locator('.log-window').textContent()).toContain('in between');
     }
   });
 
@@ -214,7 +214,7 @@ describe('the web UI', () => {
     await page.getByRole('button', { name: 'Done' }).click();
     await page.reload();
     await page.locator('b', { hasText: /^ci$/ }).waitFor();
-    expect(await page.content()).not.toContain('newsecretthatisshownonce');
+    await expect.poll(() => page.content()).not.toContain('newsecretthatisshownonce');
   });
 
   it('signs out, and shows nothing of before', async () => {
@@ -235,7 +235,7 @@ describe('the web UI', () => {
     await page.getByRole('button', { name: 'Save secret' }).click();
     await page.getByText('too short to be masked').waitFor();
     await page.locator('b', { hasText: /^pin$/ }).waitFor();
-    expect(await page.content()).not.toContain('042');
+    await expect.poll(() => page.content()).not.toContain('042');
   });
 
   it('shows to whom a secret is given, and changes that without its value', async () => {
@@ -270,8 +270,8 @@ describe('the web UI', () => {
     await expect.poll(() => page.locator('.pipeline-row .status').allTextContents()).not.toContain('Passed');
     await page.reload();
     await page.locator('.pipeline-row').first().waitFor();
-    expect(await page.getByLabel('Status').inputValue()).toBe('failed');
-    expect(await page.locator('.pipeline-row .status').allTextContents()).not.toContain('Passed');
+    await expect.poll(() => page.getByLabel('Status').inputValue()).toBe('failed');
+    await expect.poll(() => page.locator('.pipeline-row .status').allTextContents()).not.toContain('Passed');
   });
 
   it('changes language and theme, and keeps both', async () => {
@@ -279,10 +279,10 @@ describe('the web UI', () => {
     await page.getByRole('button', { name: '中文' }).click();
     await page.getByRole('heading', { name: '项目' }).waitFor();
     await page.getByRole('button', { name: '深色主题' }).click();
-    expect(await page.locator('html').getAttribute('data-theme')).toBe('dark');
+    await expect.poll(() => page.locator('html').getAttribute('data-theme')).toBe('dark');
     await page.reload();
     await page.getByRole('heading', { name: '项目' }).waitFor();
-    expect(await page.locator('html').getAttribute('data-theme')).toBe('dark');
+    await expect.poll(() => page.locator('html').getAttribute('data-theme')).toBe('dark');
   });
 
   it('jumps by the palette', async () => {
@@ -317,11 +317,9 @@ describe('the web UI', () => {
     const { page, context, problems } = await openPage(browser);
     contexts.push(context);
     await page.goto(`${base.replace('127.0.0.1', 'gantry.test')}/shop/storefront`);
-    expect(await page.evaluate(() => [isSecureContext, 'clipboard' in navigator, 'randomUUID' in crypto])).toEqual([
-      false,
-      false,
-      false,
-    ]);
+    await expect
+      .poll(() => page.evaluate(() => [isSecureContext, 'clipboard' in navigator, 'randomUUID' in crypto]))
+      .toEqual([false, false, false]);
     await expect.poll(() => server.viewers.size).toBe(1);
     await page.goto(`${base.replace('127.0.0.1', 'gantry.test')}/shop/storefront/pipelines/4127`);
     await page.getByRole('button', { name: 'Rerun all' }).click();
@@ -344,10 +342,10 @@ describe('the web UI', () => {
         .locator('.markdown :is(script, iframe, svg, style, form, button, object, embed, math, base, meta, img)')
         .count(),
     ).toBe(0);
-    expect(await page.locator('.markdown [style], .markdown [id], .markdown [name], .markdown [onerror]').count()).toBe(
-      0,
-    );
-    expect(await page.evaluate(() => 'wasAttacked' in globalThis)).toBe(false);
+    await expect
+      .poll(() => page.locator('.markdown [style], .markdown [id], .markdown [name], .markdown [onerror]').count())
+      .toBe(0);
+    await expect.poll(() => page.evaluate(() => 'wasAttacked' in globalThis)).toBe(false);
     expect(problems).toEqual([]);
   });
 

@@ -48,7 +48,7 @@ describe('the page of a pipeline', () => {
     await page.getByText('3 lines replaced').waitFor();
     await page.getByRole('button', { name: 'As it read' }).click();
     await page.getByRole('group', { name: 'As written' }).waitFor({ state: 'detached' });
-    expect(await page.locator('.overview .source-mark').count()).toBe(3);
+    await expect.poll(() => page.locator('.overview .source-mark').count()).toBe(3);
   });
 
   it('finds a variable of the chosen step, and shows of a secret the name alone', async () => {
@@ -57,17 +57,17 @@ describe('the page of a pipeline', () => {
     await page.getByRole('searchbox', { name: 'Search names, values, sources' }).fill('secret');
     await page.getByRole('status').getByText('1 of 7').waitFor();
     const row = page.getByRole('row', { name: /NPM_TOKEN/ });
-    expect(await row.innerText()).toMatch(/masked: secret npm_token/);
+    await expect.poll(() => row.innerText()).toMatch(/masked: secret npm_token/);
   });
 
   it('tells how much longer than usual a step took', async () => {
     await visit(page, `${base}/shop/storefront/pipelines/4127?tab=timeline`);
     const row = page.getByRole('row', { name: /install dependencies/ });
     await row.getByText('2.0× its median').waitFor();
-    expect(await row.locator('.slow').getAttribute('title')).toBe(
-      'median 19s of 20 passed runs on feat/multi-currency',
-    );
-    expect(await row.locator('rect').count()).toBe(3);
+    await expect
+      .poll(() => row.locator('.slow').getAttribute('title'))
+      .toBe('median 19s of 20 passed runs on feat/multi-currency');
+    await expect.poll(() => row.locator('rect').count()).toBe(3);
   });
 
   it('folds the sets of a matrix but those that failed, in the list and in the graph', async () => {
@@ -75,11 +75,11 @@ describe('the page of a pipeline', () => {
     const list = page.getByRole('navigation', { name: 'Steps' });
     await list.getByText('9 sets of a matrix').waitFor();
     await list.getByText('test (DB=mysql GO=1.21)').waitFor();
-    expect(await list.getByText('test (DB=pg GO=1.20)').isVisible()).toBe(false);
+    await expect.poll(() => list.getByText('test (DB=pg GO=1.20)').isVisible()).toBe(false);
     await list.getByText('8 others').click();
-    expect(await list.getByText('test (DB=pg GO=1.20)').isVisible()).toBe(true);
+    await expect.poll(() => list.getByText('test (DB=pg GO=1.20)').isVisible()).toBe(true);
     const graph = page.getByRole('group', { name: 'Graph of workflows and steps' });
-    expect(await graph.locator('.node').count()).toBe(3);
+    await expect.poll(() => graph.locator('.node').count()).toBe(3);
     await graph.getByRole('button', { name: /test/ }).click();
     await graph.getByText('test (DB=sqlite GO=1.22)').waitFor();
     await graph.getByRole('button', { name: 'Fold test' }).first().click();
@@ -95,7 +95,7 @@ describe('the trial of a pipeline file', () => {
     await page.getByText('Nothing to mend.').waitFor();
     await text().fill('kind: pipeline\nname: a\nsteps:\n  - name: x\n    image: base/node:24\n    comands: [a]\n');
     await page.getByText('did you mean "commands"?').waitFor();
-    expect(await page.locator('.editor .source-mark.error').count()).toBe(1);
+    await expect.poll(() => page.locator('.editor .source-mark.error').count()).toBe(1);
     await page.getByRole('button', { name: 'line 6' }).first().click();
     await page.waitForFunction(() => {
       const area = document.activeElement;
@@ -128,10 +128,10 @@ describe('the trial of a pipeline file', () => {
     await text().fill('kind: pipeline\nsteps:\n  - name: test\n    ');
     await text().press('End');
     const option = (name: string) => page.getByRole('option', { name, exact: false });
-    expect(await page.getByRole('listbox').count()).toBe(0);
+    await expect.poll(() => page.getByRole('listbox').count()).toBe(0);
     await text().press('Control+Space');
     await option('image').waitFor();
-    expect(await option('steps').count()).toBe(0);
+    await expect.poll(() => option('steps').count()).toBe(0);
     expect(await findBarriers(page)).toEqual([]);
     await text().press('Escape');
     await page.getByRole('listbox').waitFor({ state: 'detached' });
@@ -141,14 +141,16 @@ describe('the trial of a pipeline file', () => {
     await text().press('ArrowUp');
     await text().press('Enter');
     await text().pressSequentially('make');
-    expect(await text().inputValue()).toBe('kind: pipeline\nsteps:\n  - name: test\n    commands:\n      - make');
+    await expect
+      .poll(() => text().inputValue())
+      .toBe('kind: pipeline\nsteps:\n  - name: test\n    commands:\n      - make');
   });
 
   it('commits what was changed, to the branch or to a new one, and asks before it is left', async () => {
     await visit(page, `${base}/shop/storefront/pipeline-file`);
     const commit = page.getByRole('button', { name: 'Commit …' });
     await text().waitFor();
-    expect(await commit.count()).toBe(0);
+    await expect.poll(() => commit.count()).toBe(0);
     await text().fill('kind: pipeline\nsteps: []\n');
 
     const questions: string[] = [];
@@ -158,7 +160,7 @@ describe('the trial of a pipeline file', () => {
     });
     await page.getByRole('link', { name: 'Pipelines' }).first().click();
     expect(questions).toEqual([expect.stringContaining('not committed')]);
-    expect(await text().inputValue()).toBe('kind: pipeline\nsteps: []\n');
+    await expect.poll(() => text().inputValue()).toBe('kind: pipeline\nsteps: []\n');
 
     await commit.click();
     expect(await findBarriers(page)).toEqual([]);
@@ -192,7 +194,7 @@ describe('the trial of a pipeline file', () => {
     await page.getByText('it is somewhere else now').waitFor();
     expect(watched.problems.splice(0)).toEqual([expect.stringContaining('409')]);
     await page.getByRole('button', { name: 'Cancel' }).click();
-    expect(await text().inputValue()).toBe('kind: pipeline\nsteps: []\n');
+    await expect.poll(() => text().inputValue()).toBe('kind: pipeline\nsteps: []\n');
   });
 
   it('keeps the indentation of the line at Enter, and lets Tab leave', async () => {
@@ -201,9 +203,9 @@ describe('the trial of a pipeline file', () => {
     await text().press('End');
     await text().press('Enter');
     await text().pressSequentially('image: y');
-    expect(await text().inputValue()).toBe('steps:\n  - name: x\n  image: y');
+    await expect.poll(() => text().inputValue()).toBe('steps:\n  - name: x\n  image: y');
     await text().press('Tab');
-    expect(await text().evaluate((area) => area === document.activeElement)).toBe(false);
+    await expect.poll(() => text().evaluate((area) => area === document.activeElement)).toBe(false);
   });
 
   it('hands the text out as a file', async () => {

@@ -53,11 +53,11 @@ describe('the log viewer', () => {
   it('opens at the failing line, with other commands folded', async () => {
     const { page } = await open(failed);
     await expect.poll(() => row(page, 1685).textContent()).toContain('rounds JPY totals');
-    expect(await row(page, 1685).evaluate(isInSight)).toBe(true);
+    await expect.poll(() => row(page, 1685).evaluate(isInSight)).toBe(true);
     await page.locator('.log-view').evaluate((view) => view.scrollTo({ top: 0 }));
     const header = page.locator('.log-row.command button').first();
-    expect(await header.getAttribute('aria-expanded')).toBe('false');
-    expect(await header.textContent()).toContain('481 lines');
+    await expect.poll(() => header.getAttribute('aria-expanded')).toBe('false');
+    await expect.poll(() => header.textContent()).toContain('481 lines');
   });
 
   it.each([100_000, 1_000_000])('opens %d lines quickly and with few nodes', async (lines) => {
@@ -93,7 +93,7 @@ describe('the log viewer', () => {
     expect(times.firstMs).toBeLessThan(1_000);
     await page.locator('.log-view').evaluate((view) => view.scrollTo({ top: view.scrollHeight }));
     await expect.poll(() => page.locator('.log-row').last().textContent()).toContain('the very last line');
-    expect(await page.locator('.log *').count()).toBeLessThan(500);
+    await expect.poll(() => page.locator('.log *').count()).toBeLessThan(500);
     expect(problems).toEqual([]);
   });
 
@@ -103,9 +103,9 @@ describe('the log viewer', () => {
     server.world.logs.set(stepId(4127, 'lint + types'), longLog(50_000));
     const { page } = await open(`${failed}#lint%20%2B%20types:L40000`);
     await expect.poll(() => row(page, 40_000).evaluate(isInSight)).toBe(true);
-    expect(await page.locator('.log-bar > .number').textContent()).toMatch(/^50,000 lines · \d % loaded$/);
+    await expect.poll(() => page.locator('.log-bar > .number').textContent()).toMatch(/^50,000 lines · \d % loaded$/);
     const view = page.locator('.log-view');
-    expect(await view.getAttribute('aria-busy')).toBe('true');
+    await expect.poll(() => view.getAttribute('aria-busy')).toBe('true');
     await view.evaluate((element) => element.scrollTo({ top: element.scrollHeight }));
     await expect.poll(() => page.locator('.log-row').last().textContent()).toContain('the very last line');
     await view.evaluate((element) => element.scrollTo({ top: 20 * 10_000 }));
@@ -120,26 +120,26 @@ describe('the log viewer', () => {
     await expect.poll(() => view.getAttribute('aria-busy')).toBe('false');
     // What is found before it does not move it.
     await expect.poll(() => matches.textContent()).toBe('2 of 2');
-    expect(await page.locator('.log-row.current').textContent()).toContain('the very last line');
-    expect(await page.locator('.log-bar > .number').textContent()).toBe('50,000 lines');
+    await expect.poll(() => page.locator('.log-row.current').textContent()).toContain('the very last line');
+    await expect.poll(() => page.locator('.log-bar > .number').textContent()).toBe('50,000 lines');
   });
 
   it('shows when lines came, as chosen by mouse or key, and remembers it', async () => {
     const { page } = await open(failed);
-    expect(await page.locator('.log-time').count()).toBe(0);
+    await expect.poll(() => page.locator('.log-time').count()).toBe(0);
     await page.getByLabel('Times of lines').selectOption('step');
     await expect.poll(() => row(page, 1685).locator('.log-time').textContent()).toMatch(/^0:\d\d\.\d$/);
     // Lines after it came no earlier.
     const times = await page.locator('.log-row .log-time').allTextContents();
     expect(times).toEqual(times.toSorted());
     expect(new Set(times).size).toBeGreaterThan(1);
-    expect(await page.getByRole('link', { name: 'Download log', exact: true }).getAttribute('href')).toMatch(
-      /\/log\?timestamps=1$/,
-    );
+    await expect
+      .poll(() => page.getByRole('link', { name: 'Download log', exact: true }).getAttribute('href'))
+      .toMatch(/\/log\?timestamps=1$/);
     await page.locator('.log-view').focus();
     await page.keyboard.press('t');
     await expect.poll(() => row(page, 1685).locator('.log-time').textContent()).toMatch(/^\d\d:\d\d:\d\d$/);
-    expect(await row(page, 1685).locator('.log-time').getAttribute('title')).toContain('(UTC+8)');
+    await expect.poll(() => row(page, 1685).locator('.log-time').getAttribute('title')).toContain('(UTC+8)');
     await page.reload();
     await expect
       .poll(() => row(page, 1685).locator('.log-time').textContent(), { timeout: 10_000 })
@@ -192,7 +192,7 @@ describe('the log viewer', () => {
     await page.keyboard.press('Control+f');
     await page.keyboard.type('package-321');
     await expect.poll(() => page.locator('.log-row.current').textContent()).toContain('package-321');
-    expect(await page.locator('.log-search [role="status"]').textContent()).toBe('1 of 1');
+    await expect.poll(() => page.locator('.log-search [role="status"]').textContent()).toBe('1 of 1');
     await page.locator('.log-search input').fill('module-1200');
     await expect.poll(() => page.locator('.log-row.current').textContent()).toContain('module-1200');
     // Colours stand between the letters in the bytes, and not for the reader.
@@ -203,7 +203,7 @@ describe('the log viewer', () => {
   it('leads a link to its lines, opened fresh and pasted into the same tab', async () => {
     const { page } = await open(`${failed}#unit%20tests:L12-L14`);
     await expect.poll(() => page.locator('.log-row.chosen').count()).toBe(3);
-    expect(await row(page, 12).evaluate(isInSight)).toBe(true);
+    await expect.poll(() => row(page, 12).evaluate(isInSight)).toBe(true);
     await page.evaluate(() => {
       location.hash = '#unit%20tests:L2100';
     });
@@ -216,7 +216,7 @@ describe('the log viewer', () => {
       .locator('.line-number')
       .click({ modifiers: ['Shift'] });
     expect(new URL(page.url()).hash).toBe('#unit%20tests:L2102-L2105');
-    expect(await page.locator('.log-row.chosen').count()).toBe(4);
+    await expect.poll(() => page.locator('.log-row.chosen').count()).toBe(4);
     // Another step by its link alone.
     await page.evaluate(() => {
       location.hash = '#clone';
@@ -253,11 +253,11 @@ describe('the log viewer', () => {
       .locator('.log-window a')
       .evaluateAll((all) => all.map((one) => one.getAttribute('href') ?? ''));
     for (const link of links) expect(link).toMatch(/^https:\/\//);
-    expect(await page.locator('.log-window :is(script, img, svg:not(.icon), iframe)').count()).toBe(0);
-    expect(await page.locator('.log-window [onclick], .log-window [onmouseover], .log-window [onerror]').count()).toBe(
-      0,
-    );
-    expect(await page.evaluate(() => 'wasAttacked' in globalThis)).toBe(false);
+    await expect.poll(() => page.locator('.log-window :is(script, img, svg:not(.icon), iframe)').count()).toBe(0);
+    await expect
+      .poll(() => page.locator('.log-window [onclick], .log-window [onmouseover], .log-window [onerror]').count())
+      .toBe(0);
+    await expect.poll(() => page.evaluate(() => 'wasAttacked' in globalThis)).toBe(false);
     expect(problems).toEqual([]);
   });
 
@@ -266,9 +266,9 @@ describe('the log viewer', () => {
     const { page } = await open(`${failed}#clone`);
     await expect.poll(() => page.locator('.log-row').count()).toBe(3);
     expect((await row(page, 2).textContent())?.length).toBeLessThan(30_000);
-    expect(await page.locator('.log-cut').getAttribute('href')).toMatch(/\/log$/);
+    await expect.poll(() => page.locator('.log-cut').getAttribute('href')).toMatch(/\/log$/);
     await page.getByRole('button', { name: 'Wrap' }).click();
-    expect(await page.locator('.log-view').evaluate((view) => view.scrollWidth - view.clientWidth)).toBe(0);
+    await expect.poll(() => page.locator('.log-view').evaluate((view) => view.scrollWidth - view.clientWidth)).toBe(0);
   });
 
   it('follows a growing log, and stops when the reader scrolls up', async () => {
@@ -308,7 +308,7 @@ describe('the log viewer', () => {
     console.log(`following ${line} lines in 3 s: p95 frame ${Math.round(p95Ms)} ms`);
     expect(p95Ms).toBeLessThan(250);
     await expect.poll(() => page.locator('.log-row').last().textContent()).toContain(`line ${line - 1} of`);
-    expect(await page.locator('.log *').count()).toBeLessThan(500);
+    await expect.poll(() => page.locator('.log *').count()).toBeLessThan(500);
   });
 
   it('has no gap and no double after lost pieces, repeated ones and a cut stream', async () => {

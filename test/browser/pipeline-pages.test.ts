@@ -8,6 +8,7 @@ walkPages('every page of pipelines and their settings', {
   'running pipeline': '/shop/storefront/pipelines/4128',
   'pipeline with workflows': '/shop/payments/pipelines/12',
   'reused step': '/shop/payments/pipelines/12#linux/lint',
+  'pushed images': '/shop/payments/pipelines/12#linux/image',
   'pipeline file that cannot be read': '/shop/broken-file/pipelines/3',
   'hostile pipeline': '/shop/hostile/pipelines/1',
   timeline: '/shop/storefront/pipelines/4127?tab=timeline',

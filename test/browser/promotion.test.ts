@@ -42,7 +42,7 @@ describe('a promotion', () => {
     const look = `${locale.slice(0, 2)}-${colorScheme}-${width}`;
     await page.screenshot({ caret: 'initial', path: join(pictures, `promote-${look}.png`) });
     expect(await findBarriers(page)).toEqual([]);
-    expect(await sidewaysPx(page)).toBe(0);
+    await expect.poll(() => sidewaysPx(page)).toBe(0);
     await page.locator('.dialog input[name=target]').fill('production');
     await page.locator('.dialog button[type=submit]').click();
     await page.locator('.pipeline-meta a[href$="/pipelines/4126"]').waitFor();

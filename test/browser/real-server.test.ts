@@ -71,11 +71,11 @@ describe('the web UI of a whole Gantry', () => {
     await page.getByRole('link', { name: 'Pipelines', exact: true }).click();
     await page.locator('.pipeline-row a.subject').click();
     await expect.poll(() => page.locator('.log-row').count(), { timeout: 15_000 }).toBeGreaterThan(3);
-    expect(await page.title()).toMatch(/^● #1 /);
+    await expect.poll(() => page.title()).toMatch(/^● #1 /);
     await page
       .locator('.failure-card', { hasText: 'break failed: Error: <b>it broke</b>' })
       .waitFor({ timeout: 30_000 });
-    expect(await page.title()).toMatch(/^✗ #1 /);
+    await expect.poll(() => page.title()).toMatch(/^✗ #1 /);
 
     // The log as a whole: what was shown while it moved is what was stored.
     await page.locator('.step-list button', { hasText: 'count' }).click();
@@ -100,7 +100,7 @@ describe('the web UI of a whole Gantry', () => {
     const { page, context } = await openPage(browser);
     await page.goto(`${gantry.url}/admin/shop/pipelines/1`);
     await page.locator('.error-state').waitFor();
-    expect(await page.content()).not.toContain('README');
+    await expect.poll(() => page.content()).not.toContain('README');
     await page.goto(gantry.url);
     await page.getByText('No public projects').waitFor();
     await context.close();

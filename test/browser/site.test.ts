@@ -55,20 +55,20 @@ describe('people', () => {
     expect(await findBarriers(page)).toEqual([]);
     await button(page, 'Done').click();
     await page.getByText('bo@example.test').waitFor();
-    expect(await page.getByText('welcome?name=bo').count()).toBe(0);
+    await expect.poll(() => page.getByText('welcome?name=bo').count()).toBe(0);
     expect(problems).toEqual([]);
   });
 
   it('are created with a password where that is chosen', async () => {
     const { page } = await open('/site/people');
     await button(page, 'New person').click();
-    expect(await page.getByLabel('Password', { exact: true }).count()).toBe(0);
+    await expect.poll(() => page.getByLabel('Password', { exact: true }).count()).toBe(0);
     await page.getByText('Set it now').click();
     await page.getByLabel('Name', { exact: true }).fill('bo');
     await page.getByLabel('Password', { exact: true }).fill('correct horse battery');
     await button(page, 'Create person').click();
     await page.getByText('bo is created').waitFor();
-    expect(await page.getByRole('dialog').count()).toBe(0);
+    await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
   });
 
   it('are disabled and made admins after a question, and nobody disables themselves', async () => {
@@ -81,14 +81,14 @@ describe('people', () => {
     await button(page, 'Make admin').click();
     await button(page, 'Take admin rights hanmeimei').waitFor();
     expect(server.world.people.find(({ name }) => name === 'hanmeimei')?.isSiteAdmin).toBe(true);
-    expect(await page.getByRole('button', { name: /wei$/ }).count()).toBe(0);
+    await expect.poll(() => page.getByRole('button', { name: /wei$/ }).count()).toBe(0);
   });
 
   it('and the audit are for site admins, and in nobody else’s way around', async () => {
     server.world.me = { ...server.world.me!, isSiteAdmin: false };
     const { page } = await open('/site/audit');
     await page.getByText('This needs a site admin').waitFor();
-    expect(await page.getByRole('link', { name: 'People' }).count()).toBe(0);
+    await expect.poll(() => page.getByRole('link', { name: 'People' }).count()).toBe(0);
     expect(lines().filter((line) => line === 'GET /api/v1/audit')).toEqual([]);
   });
 });
@@ -101,9 +101,9 @@ describe('the audit', () => {
     await button(page, 'Apply').click();
     await page.waitForFunction(() => document.querySelectorAll('.audit-list > li').length === 1);
     expect(new URL(page.url()).search).toBe('?actor=mallory&outcome=refused');
-    expect(await page.getByRole('link', { name: 'Export' }).getAttribute('href')).toBe(
-      '/api/v1/audit/export?actor=mallory&refused=true',
-    );
+    await expect
+      .poll(() => page.getByRole('link', { name: 'Export' }).getAttribute('href'))
+      .toBe('/api/v1/audit/export?actor=mallory&refused=true');
     await button(page, 'Clear the filters').click();
     await page.waitForFunction(() => document.querySelectorAll('.audit-list > li').length > 5);
   });
@@ -132,7 +132,7 @@ describe('the audit', () => {
       const look = `${locale.slice(0, 2)}-${colorScheme}-${width}`;
       await page.screenshot({ caret: 'initial', path: join(pictures, `audit-open-${look}.png`) });
       expect(await findBarriers(page), look).toEqual([]);
-      expect(await sidewaysPx(page), look).toBe(0);
+      await expect.poll(() => sidewaysPx(page), { message: look }).toBe(0);
       expect(problems, look).toEqual([]);
       await context.close();
     }
@@ -154,7 +154,7 @@ describe('the page that approves a login', () => {
       const look = `${locale.slice(0, 2)}-${colorScheme}-${width}`;
       await page.screenshot({ caret: 'initial', path: join(pictures, `device-comparison-${look}.png`) });
       expect(await findBarriers(page), look).toEqual([]);
-      expect(await sidewaysPx(page), look).toBe(0);
+      await expect.poll(() => sidewaysPx(page), { message: look }).toBe(0);
       expect(problems, look).toEqual([]);
       await context.close();
     }
@@ -191,7 +191,7 @@ describe('the page that approves a login', () => {
     await page.getByLabel('Password').fill('correct horse');
     await button(page, 'Sign in').click();
     await page.getByLabel('Code').waitFor();
-    expect(await page.getByLabel('Code').inputValue()).toBe('WDJB-MJHT');
+    await expect.poll(() => page.getByLabel('Code').inputValue()).toBe('WDJB-MJHT');
   });
 });
 

@@ -45,7 +45,7 @@ describe('the form of a start by hand', () => {
     const picture = `start-parameters-${locale.slice(0, 2)}-${colorScheme}-${width}.png`;
     await page.screenshot({ caret: 'initial', path: join(pictures, picture) });
     expect(await findBarriers(page)).toEqual([]);
-    expect(await sidewaysPx(page)).toBe(0);
+    await expect.poll(() => sidewaysPx(page)).toBe(0);
     expect(problems).toEqual([]);
     await context.close();
   });

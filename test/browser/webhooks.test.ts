@@ -34,7 +34,7 @@ describe('webhooks on their page', () => {
     expect(await findBarriers(page)).toEqual([]);
     await page.getByRole('button', { name: 'Done' }).click();
     await page.getByText('https://new.example.test/hook').first().waitFor();
-    expect(await page.content()).not.toContain('whsec_MfKQ');
+    await expect.poll(() => page.content()).not.toContain('whsec_MfKQ');
     expect(problems).toEqual([]);
   });
 
