@@ -148,8 +148,8 @@ describe('the dialog of a rerun', () => {
     await page.getByLabel('Steps run without caches').check();
     await send();
     const parameters = { COLOUR: 'blue', EMPTY: '' };
-    expect(server.reruns.slice(0, 3)).toEqual([{ only: 'all' }, { workflow: name }, { parameters }]);
-    expect(server.reruns[3]).toMatchObject({ ignoresCaches: true });
+    await expect.poll(() => server.reruns.slice(0, 3)).toEqual([{ only: 'all' }, { workflow: name }, { parameters }]);
+    await expect.poll(() => server.reruns[3]).toMatchObject({ ignoresCaches: true });
     await context.close();
   });
 });

@@ -91,7 +91,7 @@ describe('the web UI', () => {
     await page.getByLabel('Password').fill('correct horse');
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.waitForFunction(() => location.pathname !== '/login');
-    expect(new URL(page.url()).origin).toBe(base);
+    await expect.poll(() => new URL(page.url()).origin).toBe(base);
   });
 
   it('sets up the first admin by the one-time link', async () => {
@@ -221,10 +221,10 @@ describe('the web UI', () => {
     const { page } = await open('/profile');
     await page.getByRole('button', { name: 'Sign out', exact: true }).click();
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
-    expect(new URL(page.url()).pathname).toBe('/login');
+    await expect.poll(() => new URL(page.url()).pathname).toBe('/login');
     await page.goto(`${base}/profile`);
     await page.getByRole('heading', { name: 'Sign in' }).waitFor();
-    expect(new URL(page.url()).search).toBe('?next=%2Fprofile');
+    await expect.poll(() => new URL(page.url()).search).toBe('?next=%2Fprofile');
   });
 
   it('takes a secret in, says when it cannot be masked, and never shows it', async () => {
@@ -291,7 +291,7 @@ describe('the web UI', () => {
     await page.getByRole('combobox', { name: 'Search…' }).fill('#4127');
     await page.keyboard.press('Enter');
     await page.locator('.failure-card').waitFor();
-    expect(new URL(page.url()).pathname).toBe('/shop/storefront/pipelines/4127');
+    await expect.poll(() => new URL(page.url()).pathname).toBe('/shop/storefront/pipelines/4127');
   });
 
   it('says what went wrong with a next step and the request, and tries again', async () => {

@@ -35,7 +35,7 @@ describe('the page of a pipeline', () => {
     await page.getByRole('button', { name: 'Show the rule that decided' }).click();
     const wanted = page.locator('.trace-step.wanted');
     await wanted.getByText('step.after-failure').waitFor();
-    expect(new URL(page.url()).searchParams.get('of')).toBe('default/build image');
+    await expect.poll(() => new URL(page.url()).searchParams.get('of')).toBe('default/build image');
     await page.getByRole('button', { name: 'Only what did not run' }).click();
     await page.getByText('trigger.matched').waitFor({ state: 'detached' });
     await wanted.waitFor();

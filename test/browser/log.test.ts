@@ -211,11 +211,11 @@ describe('the log viewer', () => {
       .poll(async () => ((await row(page, 2100).count()) ? row(page, 2100).getAttribute('class') : ''))
       .toContain('chosen');
     await row(page, 2102).locator('.line-number').click();
-    expect(new URL(page.url()).hash).toBe('#unit%20tests:L2102');
+    await expect.poll(() => new URL(page.url()).hash).toBe('#unit%20tests:L2102');
     await row(page, 2105)
       .locator('.line-number')
       .click({ modifiers: ['Shift'] });
-    expect(new URL(page.url()).hash).toBe('#unit%20tests:L2102-L2105');
+    await expect.poll(() => new URL(page.url()).hash).toBe('#unit%20tests:L2102-L2105');
     await expect.poll(() => page.locator('.log-row.chosen').count()).toBe(4);
     // Another step by its link alone.
     await page.evaluate(() => {
@@ -229,9 +229,9 @@ describe('the log viewer', () => {
     await page.locator('.log-view').focus();
     await page.keyboard.press('Enter');
     await page.keyboard.press('Shift+ArrowDown');
-    expect(new URL(page.url()).hash).toBe('#clone:L2-L3');
+    await expect.poll(() => new URL(page.url()).hash).toBe('#clone:L2-L3');
     await page.keyboard.press('Escape');
-    expect(new URL(page.url()).hash).toBe('#clone');
+    await expect.poll(() => new URL(page.url()).hash).toBe('#clone');
   });
 
   it('shows what attackers print as text', async () => {
@@ -357,7 +357,7 @@ describe('the log viewer', () => {
     const { page } = await open(failed);
     await page.getByLabel('Attempt').selectOption('1');
     await expect.poll(() => page.locator('.log-window').textContent()).toContain('the first attempt');
-    expect(new URL(page.url()).hash).toBe('#unit%20tests@1');
+    await expect.poll(() => new URL(page.url()).hash).toBe('#unit%20tests@1');
   });
 });
 

@@ -100,7 +100,7 @@ describe('the audit', () => {
     await page.getByLabel('Who').fill('mallory');
     await button(page, 'Apply').click();
     await page.waitForFunction(() => document.querySelectorAll('.audit-list > li').length === 1);
-    expect(new URL(page.url()).search).toBe('?actor=mallory&outcome=refused');
+    await expect.poll(() => new URL(page.url()).search).toBe('?actor=mallory&outcome=refused');
     await expect
       .poll(() => page.getByRole('link', { name: 'Export' }).getAttribute('href'))
       .toBe('/api/v1/audit/export?actor=mallory&refused=true');
