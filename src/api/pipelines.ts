@@ -95,6 +95,10 @@ export const StepView = z
       .object({ number: z.int().meta({ description: 'Of the pipeline' }), workflow: z.string(), step: z.string() })
       .optional()
       .meta({ description: 'The step whose result stands for running this one; its log is there' }),
+    pushed: z
+      .array(z.object({ name: z.string(), digest: z.string() }))
+      .optional()
+      .meta({ description: 'What a build pushed: names with registry and tag, and the digest of the manifest' }),
     dependsOn: z.array(z.string()),
     isIgnored: z.boolean().meta({ description: 'Whether its failure does not fail the workflow' }),
     line: z.int().meta({ description: 'Its line in the pipeline file' }),

@@ -493,6 +493,18 @@ describe('gantry pipeline', () => {
     ]);
   });
 
+  it('view tells what a build pushed, by digest', async () => {
+    const pushed = [{ name: 'registry.example/shop/web:1.2', digest: `sha256:${'ab'.repeat(32)}` }];
+    const steps = detail.steps.map((step) => (step.name === 'clone' ? { ...step, pushed } : step));
+    const { stdout } = await gantry({ [`GET ${project}/pipelines/12`]: () => ({ ...detail, steps }) }, [
+      'pipeline',
+      'view',
+      '12',
+      ...inProject,
+    ]);
+    expect(stdout.split('\n')[2]).toBe(`     registry.example/shop/web:1.2@sha256:${'ab'.repeat(32)}`);
+  });
+
   it('view as JSON has status, commit and steps', async () => {
     const { stdout } = await gantry({ [`GET ${project}/pipelines/12`]: () => detail }, [
       'pipeline',

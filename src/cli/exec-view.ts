@@ -259,6 +259,7 @@ class JsonView implements ExecView {
       step: plan.name,
       status,
       exitCode: outcome?.kind === 'exited' ? outcome.exitCode : null,
+      ...(outcome?.kind === 'exited' && outcome.pushed ? { pushed: outcome.pushed } : {}),
       message: outcome && 'message' in outcome ? outcome.message : null,
       reason: reason ? traceSentence(reason, this.#cli.language) : null,
       failure: failure ?? null,

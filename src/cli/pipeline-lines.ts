@@ -45,7 +45,7 @@ export function pipelineLines(cli: Cli, paint: Paint): PipelineLines {
       const time = took(step.startedAt, step.finishedAt, now) || texts.statuses[step.status];
       const line = ` ${paint(statusColour(step.status), statusMark(step.status))} ${padToWidth(printable(stepName(step, detail)), width)}  ${padToWidth(time, 8)} ${printable(stepEnd(step))}`;
       const excerpt = step.failure?.lines.map(({ text }) => `     ${paint('dim', printable(text))}`) ?? [];
-      return [line.trimEnd(), ...excerpt];
+      return [line.trimEnd(), ...pushedLines(step.pushed, paint), ...excerpt];
     },
 
     ending(detail, webUrl) {
@@ -72,6 +72,11 @@ export function pipelineLines(cli: Cli, paint: Paint): PipelineLines {
       return lines;
     },
   };
+}
+
+/** By digest, as whoever deploys the image names it. */
+function pushedLines(pushed: StepView['pushed'] = [], paint: Paint): readonly string[] {
+  return pushed.map(({ name, digest }) => `     ${paint('cyan', printable(`${name}@${digest}`))}`);
 }
 
 /** With its workflow where there are several. */

@@ -4,6 +4,7 @@ import type { Page, PageRequest } from './paging.ts';
 import type { HostTrust } from './pipeline-settings.ts';
 import type { PipelinePlan, WorkflowPlan } from './plan.ts';
 import type { PullRequestFacts } from './pull-request.ts';
+import type { PushedImage } from './pushed-image.ts';
 import type { RuntimePolicy } from './runtime-choice.ts';
 import type { TraceEntry } from './trace.ts';
 import type { Trust } from './trust.ts';
@@ -61,7 +62,8 @@ export function isFinished(status: StepStatus | WorkflowStatus | PipelineStatus)
 
 /** How a step ended, in one vocabulary for every runtime (executors 1). */
 export type Outcome =
-  | { readonly kind: 'exited'; readonly exitCode: number }
+  /** `pushed`: what a build put into registries, also one that failed at a later name; absent = nothing. */
+  | { readonly kind: 'exited'; readonly exitCode: number; readonly pushed?: readonly PushedImage[] }
   | { readonly kind: 'killed'; readonly signal: string }
   | { readonly kind: 'oom'; readonly limitBytes: number }
   | { readonly kind: 'disk-limit'; readonly limitBytes: number }

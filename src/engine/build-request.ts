@@ -39,6 +39,9 @@ class BuildFault extends Error {
 
 const dockerHub = 'docker.io';
 
+/** Repositories times tags: each is a push, and a line of the step's record. */
+const maxPushedNames = 100;
+
 /** Registry and path of plugins that put their registry before the name themselves. */
 const joinsRegistry: Readonly<Partial<Record<BuildPlugin, 'always' | 'missing'>>> = {
   acr: 'missing',
@@ -96,7 +99,9 @@ function read(
   const names = settings.list('REPO').map((repo) => nameOf(repo, registry, settings, plugin));
   if (names.length === 0 && !isDryRun && plugin !== 'gantry' && plugin !== 'kaniko-script')
     throw new BuildFault('Cannot push the image: "repo" names no repository');
-  const push = isDryRun ? [] : names.flatMap((name) => tags.map((tag) => withTag(name, tag)));
+  const push = isDryRun ? [] : [...new Set(names.flatMap((name) => tags.map((tag) => withTag(name, tag))))];
+  if (push.length > maxPushedNames)
+    throw new BuildFault(`Cannot push the image: it has ${push.length} names, and may have ${maxPushedNames}`);
   return {
     kind: 'build',
     request: {

@@ -4,6 +4,7 @@ import type { RegistryCredentials } from '../core/image.ts';
 import { type ImageRule, rewriteImage } from '../core/image-rule.ts';
 import type { Outcome } from '../core/pipeline.ts';
 import type { BuildPlan } from '../core/plan.ts';
+import type { PushedImage } from '../core/pushed-image.ts';
 import type { Builder, BuildResult, RewrittenBase } from '../drivers/builder/builder.ts';
 import type { ReleaseSpec, RunningStep, RuntimeJob, StagedStep, StepLimits } from '../drivers/runtime/runtime.ts';
 import { type BuildRequest, readBuildRequest } from '../engine/build-request.ts';
@@ -39,6 +40,9 @@ export interface BuildStepOptions {
   readonly timers: Timers;
 }
 
+/** Says why in the log; `pushed` is what was pushed all the same. */
+type Fail = (message: string, pushed?: readonly PushedImage[]) => Promise<Outcome>;
+
 const noBuilder =
   'Cannot build the image: this installation has nothing to build with. Set GANTRY_BUILDER to the address of a Docker Engine, such as unix:///var/run/docker.sock';
 
@@ -70,9 +74,9 @@ export class BuildStep implements StagedStep {
 
   async #run(release: ReleaseSpec, signal: AbortSignal): Promise<Outcome> {
     const say = (line: string): void | Promise<void> => release.onOutput('stdout', Buffer.from(`${line}\n`));
-    const fail = async (message: string): Promise<Outcome> => {
+    const fail: Fail = async (message, pushed) => {
       await release.onOutput('stderr', Buffer.from(`${message}\n`));
-      return { kind: 'exited', exitCode: 1 };
+      return { kind: 'exited', exitCode: 1, ...(pushed ? { pushed } : {}) };
     };
     try {
       return await this.#build(release, signal, say, fail);
@@ -89,7 +93,7 @@ export class BuildStep implements StagedStep {
     release: ReleaseSpec,
     signal: AbortSignal,
     say: (line: string) => void | Promise<void>,
-    fail: (message: string) => Promise<Outcome>,
+    fail: Fail,
   ): Promise<Outcome> {
     const { clock, place, plan } = this.#options;
     if (!place) {
@@ -144,11 +148,11 @@ export class BuildStep implements StagedStep {
     result: BuildResult,
     { push }: BuildRequest,
     say: (line: string) => void | Promise<void>,
-    fail: (message: string) => Promise<Outcome>,
+    fail: Fail,
   ): Promise<Outcome> {
-    if (result.kind === 'failed') return fail(result.message);
+    if (result.kind === 'failed') return fail(result.message, result.pushed);
     if (push.length === 0) await say(`built ${result.imageId}; nothing is pushed`);
-    return { kind: 'exited', exitCode: 0 };
+    return { kind: 'exited', exitCode: 0, ...(result.pushed.length > 0 ? { pushed: result.pushed } : {}) };
   }
 
   #read(

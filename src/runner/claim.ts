@@ -20,6 +20,7 @@ import { machineEnvironment } from '../engine/architecture.ts';
 import { limitAfterCancelMs } from '../engine/cancel-reason.ts';
 import { commandScript } from '../engine/command-script.ts';
 import { isTooShortToMask } from '../engine/masking/mask-needles.ts';
+import { maskOutcome } from '../engine/masking/mask-outcome.ts';
 import { MaskSet } from '../engine/masking/masker.ts';
 import type { Assignment, ClaimName, ToRunner, ToServer } from '../engine/runner-protocol.ts';
 import { wholeWorkspace } from '../engine/workspace-folder.ts';
@@ -83,8 +84,8 @@ interface ClaimStep {
 
 /** How long after its time limit a step is waited for. */
 const endlessMs = 60_000;
-/** A service may run for days; to make it ready may not take as long. */
-const maxBackgroundStagingMs = 3_600_000;
+/** How long it may take to make a step ready, unless it may run for longer itself. */
+const maxStagingMs = 3_600_000;
 /** Lines of progress that are kept of a step whose turn has not come. */
 const maxEarlyLines = 200;
 /** Registries are asked what images are: a step does not wait for longer to learn that it may be left out. */
@@ -430,6 +431,13 @@ export class Claim {
     return this.#state.steps[position]?.isAfterCancel ? limitAfterCancelMs(step.plan) : step.plan.timeoutMs;
   }
 
+  /** The time of a step is for what it runs: an image that is pulled or composed first does not count against it. */
+  #stagingLimitOf(step: ClaimStep, position: number): number {
+    const timeoutMs = this.#timeoutOf(step, position);
+    if (this.#state.steps[position]?.isAfterCancel) return timeoutMs;
+    return step.plan.background ? maxStagingMs : Math.max(timeoutMs, maxStagingMs);
+  }
+
   #do(effect: Effect): void {
     if (effect.type === 'finish') {
       void this.#destroy();
@@ -457,8 +465,7 @@ export class Claim {
   async #stage(step: ClaimStep, position: number): Promise<void> {
     const { plan } = step;
     // A pull that never ends must not hold the workflow for ever; what waits behind the gate has all the time there is.
-    const timeoutMs = this.#timeoutOf(step, position);
-    const limitMs = plan.background ? Math.min(timeoutMs, maxBackgroundStagingMs) : timeoutMs;
+    const limitMs = this.#stagingLimitOf(step, position);
     const takeBackLimit = this.#deps.timers.after(limitMs, () => step.stop.abort(stagingTimedOut(plan.name, limitMs)));
     try {
       const decision = this.#reuse.steps.get(position);
@@ -657,7 +664,7 @@ export class Claim {
   }
 
   #masked(outcome: Outcome): Outcome {
-    return 'message' in outcome ? { ...outcome, message: this.#masks.maskText(outcome.message) } : outcome;
+    return maskOutcome(outcome, this.#masks);
   }
 
   /** A step whose image is missing or bad is at fault itself; whatever else went wrong is nobody's verdict on it. */

@@ -100,7 +100,7 @@ else {
 
     it('run natively beside steps in the sandbox, and what they pushed runs', async () => {
       const name = `${registry.host}/shop/app:1.2`;
-      const { status, log } = await finished('shop', {
+      const { status, step, log } = await finished('shop', {
         '.drone.yml': `kind: pipeline
 type: docker
 name: default
@@ -124,7 +124,12 @@ steps:
         '.dockerignore': 'left\n.git\n',
       });
       expect(status, log).toBe('passed');
-      expect(log).toMatch(new RegExp(`pushed ${name}@sha256:[0-9a-f]{64}`));
+      const [, digest] = new RegExp(`pushed ${name}@(sha256:[0-9a-f]{64})`).exec(log) ?? [];
+      const latest = `${registry.host}/shop/app:latest`;
+      expect(step.pushed).toEqual([
+        { name, digest },
+        { name: latest, digest },
+      ]);
       await pull(name);
       const { Id } = await engine.call<{ Id: string }>('POST', '/containers/create', {
         Image: name,

@@ -591,6 +591,8 @@ export const uiEn = {
   detached: 'detached',
   reused: 'reused',
   reusedFrom: (p: { number: number }) => `reused from #${p.number}`,
+  pushedImages: 'Pushed images',
+  copyImage: 'Copy the name with its digest',
   ignoresReuse: 'Run steps that could be reused',
   ignoresReuseHint: 'No earlier result stands for a step: all of them run.',
   stepResult: 'step result',
@@ -824,6 +826,19 @@ export const uiEn = {
   secretNameHint: 'Letters, digits, “_”, “-” and “.”, beginning with a letter.',
   secretEvents: 'Pipelines that may use it',
   pullRequests: 'pull requests',
+  pullRequestOrigins: 'Pull requests that may use it',
+  pullRequestOrigin: {
+    none: { label: 'None', hint: 'Pull requests bring commands of whoever made them.' },
+    project: {
+      label: 'Of the project itself',
+      hint: 'Their commits come from a branch of this project: whoever made them may push to it.',
+    },
+    forks: {
+      label: 'Of forks as well',
+      hint: 'Careful: anybody can open one. It is given once a maintainer has approved the very commit with secrets, and the steps of that commit can read it. Look at the whole change first.',
+    },
+  },
+  pullRequestsOf: { none: '', project: 'pull requests of the project', forks: 'pull requests, of forks too' },
   secretValueKept: 'Leave it empty to keep the value and change only who gets it.',
   secretBranches: 'Only on these branches',
   secretBranchesHint:

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { RegistryCredentials } from '../../core/image.ts';
 import type { PullPolicy } from '../../core/plan.ts';
+import type { PushedImage } from '../../core/pushed-image.ts';
 
 /**
  * Makes images of Dockerfiles and pushes them. One driver serves many builds at once. What a build leaves behind is the
@@ -73,9 +74,9 @@ export type BuildResult =
       readonly pushed: readonly PushedImage[];
     }
   /** The Dockerfile's, the context's or the login's own fault, in the words of who refused. */
-  | { readonly kind: 'failed'; readonly message: string };
-
-export interface PushedImage {
-  readonly name: string;
-  readonly digest: string;
-}
+  | {
+      readonly kind: 'failed';
+      readonly message: string;
+      /** What was pushed before it failed; absent = nothing. */
+      readonly pushed?: readonly PushedImage[];
+    };

@@ -2,6 +2,7 @@ import type { CacheReport } from '../../core/cache.ts';
 import type { FailureExcerpt, Outcome } from '../../core/pipeline.ts';
 import type { SecretVault } from '../../core/secret-vault.ts';
 import type { TraceEntry } from '../../core/trace.ts';
+import { maskOutcome } from '../../engine/masking/mask-outcome.ts';
 import { MaskSet } from '../../engine/masking/masker.ts';
 import type { OpenPipeline } from './open-pipelines.ts';
 
@@ -81,9 +82,7 @@ interface Report {
 /** How a step ended, with every free text of it masked. */
 export function maskReport({ outcome, reason, failure }: Report, masks: MaskSet = tokensOnly.set): Report {
   return {
-    ...(outcome && {
-      outcome: 'message' in outcome ? { ...outcome, message: masks.maskText(outcome.message) } : outcome,
-    }),
+    ...(outcome && { outcome: maskOutcome(outcome, masks) }),
     ...(reason && { reason: { ...reason, values: maskValues(reason.values, masks) } }),
     ...(failure && {
       failure: { ...failure, lines: failure.lines.map((line) => ({ ...line, text: masks.maskText(line.text) })) },

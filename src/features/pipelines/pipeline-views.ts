@@ -83,6 +83,7 @@ function stepView(step: Step, workflow: Workflow, language: Language): StepView 
     exitCode: step.outcome?.kind === 'exited' ? step.outcome.exitCode : null,
     reason: reasonOf(step, language),
     ...reusedFrom(step),
+    ...pushedBy(step),
     dependsOn: [...(plan?.dependsOn ?? [])],
     isIgnored: plan?.onFailure === 'ignore',
     line: plan?.line ?? 1,
@@ -98,6 +99,11 @@ function reusedFrom({ reason }: Step): Pick<StepView, 'reusedFrom'> {
   if (reason?.rule !== 'reuse.taken') return {};
   const { number, workflow, step } = reason.values;
   return { reusedFrom: { number: Number(number), workflow: String(workflow), step: String(step) } };
+}
+
+function pushedBy({ outcome }: Step): Pick<StepView, 'pushed'> {
+  if (outcome?.kind !== 'exited' || !outcome.pushed) return {};
+  return { pushed: outcome.pushed.map(({ name, digest }) => ({ name, digest })) };
 }
 
 function kindOf(plan: StepPlan | undefined): StepView['kind'] {

@@ -33,6 +33,21 @@ describe('a push', () => {
     expect(await world.feature.reconcile()).toEqual([]);
   });
 
+  it('keeps what a build pushed in the record of its step, without the secrets in its name', async () => {
+    world = await PipelinesWorld.create(droneFile({ build: { image: {} } }));
+    world.secrets.set('team', 'hidden-team');
+    const digest = `sha256:${'ab'.repeat(32)}`;
+    const pushed = [{ name: 'r.example/hidden-team/app:1', digest }];
+    world.connect(new ScriptedRunner({ script: () => ({ kind: 'exited', exitCode: 0, pushed }) }));
+    const pipeline = await world.pushed();
+    await world.until(pipeline);
+    expect((await world.step(pipeline, 'image')).outcome).toEqual({
+      kind: 'exited',
+      exitCode: 0,
+      pushed: [{ name: 'r.example/******/app:1', digest }],
+    });
+  });
+
   it('gets from its event to a running step without any time going by', async () => {
     world = await PipelinesWorld.create(droneFile({ build: { compile: {} } }));
     const runner = world.connect(new ScriptedRunner(held()));

@@ -3,6 +3,7 @@ import type { PipelineDetail, StepView } from '../../../src/api/pipelines.ts';
 import { type ProjectName, pipelineAddress } from '../../addresses.ts';
 import { useMessages } from '../../language.ts';
 import { EmptyState } from '../../parts/answers.tsx';
+import { CopyButton } from '../../parts/copy.tsx';
 import { isFinal, StatusMark } from '../../parts/status.tsx';
 import { Link, useSearch } from '../../router.tsx';
 import { LogView } from './log-view.tsx';
@@ -65,6 +66,7 @@ export function StepPane({ name, pipeline, step, attempts, address, lines, isLat
           </select>
         )}
       </div>
+      {step.pushed && <PushedImages images={step.pushed} />}
       {hasNoLog ? (
         <EmptyState title={t.noLog({ status: t.status[step.status] })}>
           {step.reason !== null && (
@@ -92,6 +94,24 @@ export function StepPane({ name, pipeline, step, attempts, address, lines, isLat
         />
       )}
     </div>
+  );
+}
+
+/** What a build has put into registries: by digest, as whoever runs the image names it. */
+function PushedImages({ images }: { readonly images: NonNullable<StepView['pushed']> }) {
+  const t = useMessages();
+  return (
+    <ul className="pushed-images" aria-label={t.pushedImages}>
+      {images.map(({ name, digest }) => (
+        <li key={name}>
+          <bdi className="mono">
+            {name}
+            <span className="quiet">@{digest}</span>
+          </bdi>
+          <CopyButton text={`${name}@${digest}`} label={t.copyImage} />
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { GantryError } from '../../../core/errors.ts';
 import type { ComposedImages } from '../../../core/image.ts';
+import type { PushedImage } from '../../../core/pushed-image.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import type { Timers } from '../../../lib/timers.ts';
@@ -9,7 +10,7 @@ import { EngineClient } from '../../container-engine/api/engine-client.ts';
 import { EngineError, EngineUnreachable } from '../../container-engine/api/engine-error.ts';
 import { EngineImages } from '../../container-engine/api/engine-images.ts';
 import { EngineWatch } from '../../container-engine/api/engine-watch.ts';
-import type { Builder, BuilderProbe, BuildResult, BuildSpec, PushedImage } from '../builder.ts';
+import type { Builder, BuilderProbe, BuildResult, BuildSpec } from '../builder.ts';
 import { prepareDockerfile } from './prepare-dockerfile.ts';
 import { type PushPlace, pushImage } from './push-image.ts';
 import { runBuild } from './run-build.ts';
@@ -135,7 +136,7 @@ class EngineBuilder implements Builder {
         const answer = await this.#alone(name, () =>
           pushImage({ client: this.#client, imageId: built.imageId, name, spec } satisfies PushPlace),
         );
-        if (answer.kind === 'failed') return answer;
+        if (answer.kind === 'failed') return { ...answer, ...(pushed.length > 0 ? { pushed } : {}) };
         pushed.push({ name, digest: answer.digest });
       }
       return { kind: 'built', imageId: built.imageId, pushed };
