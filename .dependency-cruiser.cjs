@@ -80,6 +80,8 @@ module.exports = {
           '^src/drivers/$1/[^/]+\\.ts$',
           // A client that runs steps and builds images in the same engines.
           '^src/drivers/container-engine/api/',
+          // What sandboxes and container engines keep of steps, on the same disk.
+          '^src/drivers/$1/caches/',
           '^src/core/',
           '^src/lib/',
         ],

@@ -6,7 +6,7 @@ import { secretsOf } from '../core/network-settings.ts';
 import type { SecretVault } from '../core/secret-vault.ts';
 import { FilesystemBlobs } from '../drivers/blobs/filesystem/filesystem-blobs.ts';
 import type { LogStorage } from '../drivers/logs/logs.ts';
-import { cachesFolder, createCacheShelf } from '../drivers/runtime/sandbox/cache-records.ts';
+import { cachesFolder, createCacheShelf } from '../drivers/runtime/caches/cache-records.ts';
 import { CachedCompiler } from '../engine/cached-compiler.ts';
 import { CompileProcess } from '../engine/compile-process.ts';
 import { ConvertingCompiler } from '../engine/convert/converting-compiler.ts';

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { NetworkSettings } from '../core/network-settings.ts';
 import type { RuntimePolicy } from '../core/runtime-choice.ts';
+import type { CacheLimits } from '../drivers/runtime/caches/cache-store.ts';
 import type { StepLimits } from '../drivers/runtime/runtime.ts';
-import type { CacheLimits } from '../drivers/runtime/sandbox/cache-store.ts';
 import type { LogLevel } from '../lib/logger.ts';
 import type { Config } from './config.ts';
 import { type ImageSettings, imageSettings } from './images.ts';

@@ -58,7 +58,12 @@ export type CacheEvent =
       readonly sizeBytes: number;
       readonly elapsedMs: number;
     }
-  | { readonly kind: 'missed'; readonly key: string; readonly nearest?: string | undefined }
+  | {
+      readonly kind: 'missed';
+      readonly key: string;
+      readonly nearest?: string | undefined;
+      readonly otherImage?: number | undefined;
+    }
   /** An earlier step of the job has it mounted. */
   | { readonly kind: 'shared'; readonly key: string; readonly step: string }
   /** One path of it, or the whole; `why` is the end of a sentence. */
@@ -80,6 +85,8 @@ export interface CacheReport {
   readonly savedBy?: number | undefined;
   /** After a miss: an entry that begins alike, which `restore` did not ask for. */
   readonly nearest?: string | undefined;
+  /** After a miss: number of the pipeline that saved the very key in a step of another image. */
+  readonly otherImage?: number | undefined;
 }
 
 /** How often a key was asked for. */

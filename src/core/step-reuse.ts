@@ -59,8 +59,8 @@ export type ReuseMiss =
   | { readonly kind: 'rerun' }
   /** What its image is could not be told. */
   | { readonly kind: 'image'; readonly image: string }
-  /** Nothing is kept where it runs. */
-  | { readonly kind: 'runtime'; readonly runtime: string };
+  /** Nothing is kept where it runs; `why` is the end of a sentence. */
+  | { readonly kind: 'runtime'; readonly runtime: string; readonly why?: string | undefined };
 
 /** What became of a step that may be reused. */
 export type ReuseReport =

@@ -12,7 +12,7 @@ function wordsOf(event: CacheEvent): string {
       return `${what} ${sizeText(event.sizeBytes)} from #${event.savedBy} in ${timeText(event.elapsedMs)}`;
     }
     case 'missed':
-      return `missed: no entry for this key${event.nearest === undefined ? '' : `; nearest ${event.nearest}`}`;
+      return `missed: ${missOf(event)}`;
     case 'shared':
       return `there already, from step ${event.step}`;
     case 'unused':
@@ -24,9 +24,15 @@ function wordsOf(event: CacheEvent): string {
   }
 }
 
+function missOf({ nearest, otherImage }: Extract<CacheEvent, { kind: 'missed' }>): string {
+  if (otherImage !== undefined) return `#${otherImage} saved this key in another image`;
+  return `no entry for this key${nearest === undefined ? '' : `; nearest ${nearest}`}`;
+}
+
 /** What the server records of it; `undefined` for what is told in the log alone. */
 export function cacheReportOf(event: CacheEvent): CacheReport | undefined {
-  if (event.kind === 'missed') return { key: event.key, result: 'miss', nearest: event.nearest };
+  if (event.kind === 'missed')
+    return { key: event.key, result: 'miss', nearest: event.nearest, otherImage: event.otherImage };
   if (event.kind !== 'restored') return undefined;
   const { key, from, savedBy } = event;
   return { key, result: from === key ? 'hit' : 'near', from, savedBy };

@@ -30,7 +30,7 @@ function reasonOf(miss: ReuseMiss): string {
     case 'image':
       return `nobody could tell what the image ${miss.image} is now`;
     case 'runtime':
-      return `the runtime ${miss.runtime} keeps no results`;
+      return `the runtime ${miss.runtime} keeps no results${miss.why === undefined ? '' : `: ${miss.why}`}`;
   }
 }
 

@@ -43,9 +43,10 @@ export async function decideReuse(claim: ClaimName, assignment: Assignment, deps
   const { plan, reuse: offer } = assignment;
   const candidates = plan.steps.flatMap((step, position) => (isCandidate(step) ? [position] : []));
   if (candidates.length === 0 || !offer) return noReuse;
-  const { results } = deps.runtime;
-  if (!results) {
-    const miss: ReuseMiss = { kind: 'runtime', runtime: deps.runtime.name };
+  const { name: runtime, results } = deps.runtime;
+  const why = await results?.findHindrance?.();
+  if (!results || why !== undefined) {
+    const miss: ReuseMiss = { kind: 'runtime', runtime, ...(why === undefined ? {} : { why }) };
     return { ...noReuse, steps: new Map(candidates.map((position) => [position, missed(miss)])) };
   }
   const digests = await readDigests(plan, candidates, results, assignment.registries, deps.signal);

@@ -4,13 +4,13 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { CacheRecords } from '../../src/drivers/runtime/sandbox/cache-records.ts';
+import { CacheRecords } from '../../src/drivers/runtime/caches/cache-records.ts';
 import {
   type Generation,
   generationHash,
   generationName,
   startTicksOf,
-} from '../../src/drivers/runtime/sandbox/generation.ts';
+} from '../../src/drivers/runtime/caches/generation.ts';
 import { createSandboxRuntime } from '../../src/drivers/runtime/sandbox/sandbox-runtime.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLogger } from '../../src/lib/logger.ts';

@@ -7,7 +7,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { generationName } from '../../src/drivers/runtime/sandbox/generation.ts';
+import { generationName } from '../../src/drivers/runtime/caches/generation.ts';
 import { busyboxImage, openSandboxWorld } from './sandbox-world.ts';
 
 execFileSync('mount', ['--make-rprivate', '/']);

@@ -15,14 +15,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GantryError } from '../../src/core/errors.ts';
 import type { Images, UnpackedImage } from '../../src/core/image.ts';
-import type { Runtime } from '../../src/drivers/runtime/runtime.ts';
-import type { SandboxRuntimeOptions } from '../../src/drivers/runtime/sandbox/assemble-host.ts';
 import {
   type Generation,
   generationHash,
   generationName,
   startTicksOf,
-} from '../../src/drivers/runtime/sandbox/generation.ts';
+} from '../../src/drivers/runtime/caches/generation.ts';
+import type { Runtime } from '../../src/drivers/runtime/runtime.ts';
+import type { SandboxRuntimeOptions } from '../../src/drivers/runtime/sandbox/assemble-host.ts';
 import { createSandboxRuntime } from '../../src/drivers/runtime/sandbox/sandbox-runtime.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLogger } from '../../src/lib/logger.ts';

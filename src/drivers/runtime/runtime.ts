@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { CacheAccess, CacheEvent } from '../../core/cache.ts';
+import type { CheckoutSource, GatheredCheckout } from '../../core/checkout.ts';
 import type { RegistryCredentials } from '../../core/image.ts';
 import type { Outcome } from '../../core/pipeline.ts';
 import type {
@@ -54,7 +55,9 @@ export interface ImageWish {
 export interface StepResults {
   /** Checksum of what runtime and installation add to every step, whatever the step. */
   readonly surroundings: string;
-  /** Digest of what the image is at this moment. Fetches no layer; throws as `stage` would. */
+  /** Why none can be kept here after all, as the end of a sentence; absent = they can. */
+  findHindrance?(): Promise<string | undefined>;
+  /** Digest of what the image is at this moment. Fetches no more than the step itself would; throws as `stage` would. */
   digestOf(image: ImageWish): Promise<string>;
   /** The result with this key that the pipeline may read, and holds it. */
   find(access: CacheAccess, key: string): KeptResult | undefined;
@@ -152,15 +155,16 @@ export interface JobSpec {
   readonly isStrict?: boolean | undefined;
 }
 
-export interface RepositorySpec {
-  /** The bare repository on this host, shown to the job read-only. */
-  readonly folder: string;
-  /** What `origin` is set to in the checkout. */
-  readonly remoteUrl: string;
-  readonly commit: string;
-  readonly ref: string;
-  /** Branch that HEAD is on after the checkout; absent = detached (tags). */
-  readonly branch?: string | undefined;
+/** The repository of the checkout, shown to the job read-only. */
+export interface RepositorySpec extends CheckoutSource {
+  /** How many commits there are from the tip; absent or 0 = all of them. */
+  readonly depth?: number | undefined;
+  /** The repository's tags are in the checkout too. */
+  readonly hasTags?: boolean | undefined;
+  /** Folder below the workspace; absent = the workspace. */
+  readonly path?: string | undefined;
+  /** What lies in it is told by `ReleaseSpec.gather`: nothing is made before. */
+  readonly isGathered?: boolean | undefined;
 }
 
 export interface RuntimeJob {
@@ -293,6 +297,11 @@ export interface ReleaseSpec {
   readonly onCache?: ((event: CacheEvent) => void) | undefined;
   /** Told what becomes of its result: put back before its end, or kept after it. */
   readonly onResult?: ((event: StepResultEvent) => void) | undefined;
+  /**
+   * Of the step `clone` whose repository `isGathered`: says what lies in it. `note` is told whole lines meanwhile. Rejects
+   * with a GantryError that the step ends with.
+   */
+  readonly gather?: ((note: (line: string) => void) => Promise<GatheredCheckout>) | undefined;
   /**
    * Receives output as it is read, from the first byte, each stream in order. While the returned promise is pending
    * nothing more is read, so the step waits in `write()` and nothing is cut.

@@ -12,8 +12,8 @@ import {
 import { type CacheAccess, type CacheEvent, protectedScope } from '../../../core/cache.ts';
 import type { Outcome } from '../../../core/pipeline.ts';
 import type { CachePlan } from '../../../core/plan.ts';
+import { createCacheShelf } from '../caches/cache-records.ts';
 import type { Runtime, RuntimeJob } from '../runtime.ts';
-import { createCacheShelf } from './cache-records.ts';
 
 const hindrance = findSandboxHindrance('bubblewrap');
 const title = 'caches in sandboxes';

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { generationPrefix } from '../caches/generation.ts';
 import type { StepLimits } from '../runtime.ts';
 import { removeTree } from './cgroup-v1.ts';
 import {
   type Cgroups,
   type CgroupsOptions,
-  generationPrefix,
   killPid,
   makeGroup,
   pidsValue,

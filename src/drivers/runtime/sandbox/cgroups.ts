@@ -96,6 +96,3 @@ const launcherThreads = 16;
 export function pidsValue(limit: number | undefined): string {
   return limit === undefined ? 'max' : String(limit + launcherThreads);
 }
-
-/** Prefix of every folder that a runner makes in a control group hierarchy. */
-export const generationPrefix = 'gantry-';

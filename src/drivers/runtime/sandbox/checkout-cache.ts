@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../../../lib/logger.ts';
+import type { BackgroundRemoval } from '../caches/background-removal.ts';
+import { runProgram } from '../caches/run-program.ts';
 import type { RepositorySpec } from '../runtime.ts';
-import type { BackgroundRemoval } from './background-removal.ts';
 import type { CheckoutMaker, CheckoutSummary } from './checkout-maker.ts';
-import { runProgram } from './run-program.ts';
 
 /** A near commit below a checkout saves work; a long chain of them costs every look-up. */
 const longestChain = 8;

@@ -10,8 +10,8 @@ import {
   type SandboxWorld,
 } from '../../../../test/support/sandbox-world.ts';
 import type { Outcome } from '../../../core/pipeline.ts';
+import { generationName } from '../caches/generation.ts';
 import type { RepositorySpec, RuntimeJob } from '../runtime.ts';
-import { generationName } from './generation.ts';
 
 const hindrance = findSandboxHindrance('bubblewrap');
 

@@ -2,9 +2,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { GantryError } from '../../../core/errors.ts';
 import type { Logger } from '../../../lib/logger.ts';
+import { generationHash } from '../caches/generation.ts';
+import { runProgram } from '../caches/run-program.ts';
 import { routedInterfaces, switchOffForwarding, switchOnForwarding } from './forwarding.ts';
-import { generationHash } from './generation.ts';
-import { runProgram } from './run-program.ts';
 
 /** Where job addresses come from: 64 networks of 1,022 addresses, one network per running runner. */
 const rangeStart = ipNumber('10.213.0.0');

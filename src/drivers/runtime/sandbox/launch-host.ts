@@ -1,4 +1,4 @@
-import type { BackgroundRemoval } from './background-removal.ts';
+import type { BackgroundRemoval } from '../caches/background-removal.ts';
 import type { Cgroups } from './cgroups.ts';
 import type { SandboxView } from './launcher.ts';
 import type { LaunchSpec } from './namespace-holder.ts';

@@ -3,9 +3,9 @@ import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GantryError } from '../../../core/errors.ts';
+import type { OverlayMount } from '../caches/overlay.ts';
 import { encodeFrame } from './frames.ts';
 import { namespaceHolderCalls, namespaceHolderProgram } from './namespace-holder-program.ts';
-import type { OverlayMount } from './overlay.ts';
 import { syscallArguments } from './system-calls.ts';
 
 export interface HolderOptions {

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../../lib/clock.ts';
-import type { BackgroundRemoval } from './background-removal.ts';
-import { type Cgroups, generationPrefix } from './cgroups.ts';
-import { type Generation, isDeadGeneration, isOfInstance } from './generation.ts';
+import type { BackgroundRemoval } from '../caches/background-removal.ts';
+import { type Generation, generationPrefix, isDeadGeneration, isOfInstance } from '../caches/generation.ts';
+import type { Cgroups } from './cgroups.ts';
 import { removeNetwork, removeRulesWithoutBridge } from './job-network.ts';
 
 export interface ReaperOptions {

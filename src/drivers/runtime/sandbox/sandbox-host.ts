@@ -1,6 +1,6 @@
 import type { Images } from '../../../core/image.ts';
+import type { CacheStore } from '../caches/cache-store.ts';
 import type { RepositorySpec, StageSpec } from '../runtime.ts';
-import type { CacheStore } from './cache-store.ts';
 import type { Checkout } from './checkout-cache.ts';
 import type { LaunchHost } from './launch-host.ts';
 

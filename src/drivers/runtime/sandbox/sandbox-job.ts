@@ -9,18 +9,20 @@ import type { Outcome } from '../../../core/pipeline.ts';
 import type { PortPlan } from '../../../core/plan.ts';
 import { Turns } from '../../../lib/turns.ts';
 import { awaitPorts } from '../await-ports.ts';
+import { CachedStep } from '../caches/cached-step.ts';
+import { JobCaches, type StepCache } from '../caches/job-caches.ts';
+import { overlayMount } from '../caches/overlay.ts';
+import { KeptStep, type ResultPlace, TakenStep } from '../caches/result-step.ts';
 import { runOwnProgram } from '../own-program.ts';
 import type { JobSpec, PortAnswers, PortWait, ProgramRun, RuntimeJob, StagedStep, StageSpec } from '../runtime.ts';
-import { CachedStep } from './cached-step.ts';
 import type { Checkout } from './checkout-cache.ts';
 import { CloneStep } from './clone-step.ts';
-import { JobCaches } from './job-caches.ts';
+import { HolderMounts } from './holder-mounts.ts';
 import { JobVolumes } from './job-volumes.ts';
 import type { Bind } from './launcher.ts';
 import { listeningPorts } from './listening-ports.ts';
+import { findOccupant } from './mount-points.ts';
 import type { NamespaceHolder } from './namespace-holder.ts';
-import { overlayMount } from './overlay.ts';
-import { KeptStep, type ResultPlace, TakenStep } from './result-step.ts';
 import type { SandboxHost } from './sandbox-host.ts';
 import { gateOf, launchGate, sandboxUse } from './sandbox-launch.ts';
 import type { SandboxStep } from './sandbox-step.ts';
@@ -180,8 +182,15 @@ export class SandboxJob implements RuntimeJob {
       limits: step.limits,
       network: step.network === 'none' ? 'none' : 'job',
     };
-    const cache = step.cache && this.#caches?.stage(step.name, step.cache, [...image.layers, kind.skeleton]);
-    const volumes = [...(await untilAborted(signal, this.#volumes.bindsOf(step))), ...(cache?.binds ?? []), ...binds];
+    const rootLayers = [...image.layers, kind.skeleton];
+    const cache =
+      step.cache &&
+      this.#caches?.stage(step.cache, {
+        step: step.name,
+        imageDigest: image.digest,
+        findFault: (path) => findOccupant(rootLayers, path),
+      });
+    const volumes = [...(await untilAborted(signal, this.#volumes.bindsOf(step))), ...this.#bindsOf(cache), ...binds];
     // What waits behind its gate was made before anybody knew of this job's volumes.
     const isOrdinary = volumes.length === 0;
     if (isOrdinary) this.#foresee(kind);
@@ -209,7 +218,9 @@ export class SandboxJob implements RuntimeJob {
       throw error;
     }
     const cached = cache ? new CachedStep(staged, cache) : staged;
-    return step.result?.kind === 'keep' ? new KeptStep(cached, step.result, this.#resultPlace(), image.digest) : cached;
+    return step.result?.kind === 'keep'
+      ? new KeptStep(cached, step.result, this.#resultPlace(), () => image.digest)
+      : cached;
   }
 
   async #launch(
@@ -257,13 +268,21 @@ export class SandboxJob implements RuntimeJob {
     };
   }
 
+  /** Mounts of a sandbox that is launched after this: empty until the cache is restored. */
+  #bindsOf(cache: StepCache | undefined): readonly Bind[] {
+    return (cache?.ownPlaces ?? []).map(({ path, number }) => ({
+      source: this.#holder.makeCachePlace(number),
+      target: path,
+      isWritable: true,
+    }));
+  }
+
   #openCaches(): JobCaches | undefined {
-    const { caches, workspace } = this.spec;
+    const { caches: access, workspace } = this.spec;
     const { cacheStore: store, isRootless, du, cp } = this.#host;
     const folder = join(this.#folder, 'caches');
-    return (
-      caches && new JobCaches({ access: caches, store, holder: this.#holder, folder, workspace, isRootless, du, cp })
-    );
+    const mounts = new HolderMounts({ holder: this.#holder, isRootless, cp });
+    return access && new JobCaches({ access, store, mounts, folder, workspace, isRootless, du });
   }
 
   get #workspaceUpper(): string {

@@ -1,13 +1,13 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ImageConfig } from '../../../core/image.ts';
+import { overlayMount } from '../caches/overlay.ts';
 import type { ReleaseSpec, StageSpec, StepLimits } from '../runtime.ts';
 import { encodeRelease, gateCommand } from './gate.ts';
 import type { LaunchHost } from './launch-host.ts';
 import type { Bind } from './launcher.ts';
 import { makeMountPoints } from './mount-points.ts';
 import type { NamespaceHolder } from './namespace-holder.ts';
-import { overlayMount } from './overlay.ts';
 import { SandboxStep, type SandboxUse } from './sandbox-step.ts';
 import { caBundleMountPoint, objectsMountPoint, stepHostname } from './skeleton.ts';
 import type { SandboxKind } from './waiting-sandboxes.ts';

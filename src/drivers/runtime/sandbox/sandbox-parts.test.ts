@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { GantryError } from '../../../core/errors.ts';
+import { type Generation, generationName, isDeadGeneration, startTicksOf } from '../caches/generation.ts';
+import { overlayMount } from '../caches/overlay.ts';
 import { routedInterfaces, switchOffForwarding, switchOnForwarding } from './forwarding.ts';
 import { encodeFrame } from './frames.ts';
 import { encodeRelease } from './gate.ts';
-import { type Generation, generationName, isDeadGeneration, startTicksOf } from './generation.ts';
 import { readResolver } from './job-network.ts';
 import { bubblewrapLaunch } from './launcher-bubblewrap.ts';
-import { overlayMount } from './overlay.ts';
 import { findWorkspaceFault } from './skeleton.ts';
 
 describe('overlayMount', () => {

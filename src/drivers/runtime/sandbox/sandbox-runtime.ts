@@ -2,12 +2,12 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GantryError } from '../../../core/errors.ts';
+import { generationName } from '../caches/generation.ts';
+import { createStepResults } from '../caches/step-results.ts';
 import type { ImageWish, JobSpec, Runtime, RuntimeJob, RuntimeProbe, StepResults } from '../runtime.ts';
 import { type AssembledHost, assembleHost, generationsFolder, type SandboxRuntimeOptions } from './assemble-host.ts';
-import { generationName } from './generation.ts';
 import { Reaper } from './reaper.ts';
 import { fileName, SandboxJob } from './sandbox-job.ts';
-import { createSandboxResults } from './sandbox-results.ts';
 import { findWorkspaceFault } from './skeleton.ts';
 
 export type { SandboxRuntimeOptions } from './assemble-host.ts';
@@ -43,7 +43,17 @@ class SandboxRuntime implements Runtime {
 
   get results(): StepResults | undefined {
     const { ready } = this.#assembled;
-    return ready && createSandboxResults({ images: this.#options.images, store: ready.caches });
+    const { images } = this.#options;
+    return (
+      ready &&
+      createStepResults({
+        // What the sandbox adds is the same for all: another isolation does not make another result.
+        surroundings: 'sandbox',
+        digestOf: ({ image, pull, credentials, signal }) =>
+          images.digestOf(image, { pull, ...(credentials ? { credentials } : {}), ...(signal ? { signal } : {}) }),
+        store: ready.caches,
+      })
+    );
   }
 
   async fetchImage({ image, pull, credentials, signal }: ImageWish): Promise<void> {

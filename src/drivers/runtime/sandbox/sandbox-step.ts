@@ -2,9 +2,9 @@ import { constants } from 'node:os';
 import { GantryError } from '../../../core/errors.ts';
 import type { Outcome } from '../../../core/pipeline.ts';
 import type { PortPlan } from '../../../core/plan.ts';
+import { watchDiskLimit } from '../caches/disk-usage.ts';
 import type { ReleaseSpec, RunningStep, StagedStep, StepLimits } from '../runtime.ts';
 import type { StepCgroup } from './cgroups.ts';
-import { watchDiskLimit } from './disk-usage.ts';
 import type { Launched } from './namespace-holder.ts';
 import { StepPipes } from './step-pipes.ts';
 

@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { chmod, copyFile, mkdir, mkdtemp, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GantryError } from '../../../core/errors.ts';
+import type { PerlProgram } from '../caches/host-programs.ts';
 import { gateProgram } from './gate-program.ts';
-import type { PerlProgram } from './host-programs.ts';
 import type { HostSystem } from './host-system.ts';
 
 /** Folder in every sandbox that holds the gate and the mount points that are ours. Never the image's own files. */

@@ -20,9 +20,9 @@ import {
 } from '../../../../test/support/sandbox-world.ts';
 import { type CacheAccess, protectedScope } from '../../../core/cache.ts';
 import type { Outcome } from '../../../core/pipeline.ts';
+import { createCacheShelf } from '../caches/cache-records.ts';
+import { copyIn, copyOut } from '../caches/copy-paths.ts';
 import type { RuntimeJob, StepResultEvent, StepResults, StepResultUse } from '../runtime.ts';
-import { createCacheShelf } from './cache-records.ts';
-import { copyIn, copyOut } from './copy-paths.ts';
 
 const hindrance = findSandboxHindrance('bubblewrap');
 const title = 'results of steps in sandboxes';

@@ -8,8 +8,8 @@ import {
   type SandboxWorld,
 } from '../../../../test/support/sandbox-world.ts';
 import { Turns } from '../../../lib/turns.ts';
+import { generationName } from '../caches/generation.ts';
 import type { RuntimeJob, StepLimits } from '../runtime.ts';
-import { generationName } from './generation.ts';
 
 const isVersion2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
 const hierarchy = isVersion2 ? '/sys/fs/cgroup' : '/sys/fs/cgroup/pids';

@@ -62,6 +62,7 @@ export class RuntimeWithSettings implements Runtime {
           ]),
         )
         .digest('hex'),
+      findHindrance: async () => results.findHindrance?.(),
       digestOf: (wish) => results.digestOf(this.#rewritten(wish)),
       find: (access, key) => results.find(access, key),
       latest: (access, label) => results.latest(access, label),

@@ -22,6 +22,8 @@ export interface CacheRecord {
   readonly key: string;
   readonly scope: string;
   readonly architecture: string;
+  /** Digest of the image whose step saved it; absent for a result. */
+  readonly image?: string;
   readonly paths: readonly string[];
   /** The lowest first; each holds one folder per path, named by its number. */
   readonly layers: readonly { readonly id: string; readonly sizeBytes: number }[];

@@ -72,14 +72,14 @@ export class KeptStep implements StagedStep {
   readonly #staged: StagedStep;
   readonly #use: Extract<StepResultUse, { kind: 'keep' }>;
   readonly #place: ResultPlace;
-  /** Of the image that it runs in. */
-  readonly #imageDigest: string;
+  /** Of the image that it ran in. */
+  readonly #imageDigest: () => string;
 
   constructor(
     staged: StagedStep,
     use: Extract<StepResultUse, { kind: 'keep' }>,
     place: ResultPlace,
-    imageDigest: string,
+    imageDigest: () => string,
   ) {
     this.#staged = staged;
     this.#use = use;
@@ -112,7 +112,7 @@ export class KeptStep implements StagedStep {
     const startedAtMs = performance.now();
     const refuse = (why: string): void => tell({ kind: 'not-kept', why });
     try {
-      if (this.#imageDigest !== this.#use.imageDigest) return refuse('its image became another one meanwhile');
+      if (this.#imageDigest() !== this.#use.imageDigest) return refuse('its image became another one meanwhile');
       const upper = join(folder, 'upper');
       mkdirSync(upper, { recursive: true, mode: 0o700 });
       const rules = rulesOf(this.#place);

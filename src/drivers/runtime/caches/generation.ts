@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { generationPrefix } from './cgroups.ts';
+
+/** Prefix of every folder that a runner makes outside of its own. */
+export const generationPrefix = 'gantry-';
 
 /** One run of one runner: what it makes carries this, and only what belongs to a run that is over is removed. */
 export interface Generation {

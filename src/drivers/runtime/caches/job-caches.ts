@@ -2,39 +2,45 @@ import { chmodSync, chownSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path';
 import type { CacheAccess, CacheEvent } from '../../../core/cache.ts';
 import type { CachePlan } from '../../../core/plan.ts';
-import { type CacheStore, type LeasedEntry, longestCacheChain } from './cache-store.ts';
+import type { CacheMounts } from './cache-mounts.ts';
+import { type CacheStore, type LeasedEntry, type Lookup, longestCacheChain } from './cache-store.ts';
 import { measureDiskBytes } from './disk-usage.ts';
-import type { Bind } from './launcher.ts';
-import { findOccupant } from './mount-points.ts';
-import type { NamespaceHolder } from './namespace-holder.ts';
-import { overlayMount } from './overlay.ts';
-import { runProgram } from './run-program.ts';
+import type { OverlayFolders } from './overlay.ts';
 
 /** Whoever runs as whatever user may write, as in a temp volume. */
 const everybody = 0o777;
-const copyTimeoutMs = 600_000;
 
 export interface JobCachesOptions {
   readonly access: CacheAccess;
   readonly store: CacheStore;
-  readonly holder: NamespaceHolder;
+  readonly mounts: CacheMounts;
   /** Private to the job. */
   readonly folder: string;
   /** Mount point of the workspace. */
   readonly workspace: string;
+  /** Without root all owners are the one that we are. */
   readonly isRootless: boolean;
   readonly du: string;
-  readonly cp: string;
 }
 
-/** One path of a cache, and the number under which the holder has it. */
-interface Place {
+/** One path of a cache, and the number of its place. */
+export interface CachePlace {
   readonly path: string;
   readonly number: number;
   /** Below the workspace; absent for a path of the step's own. */
   readonly inWorkspace: string | undefined;
   /** Why it is not mounted, as the end of a sentence. */
   fault: string | undefined;
+}
+
+/** What a step's cache is of, besides its plan. */
+export interface CacheUser {
+  /** Name of the step. */
+  readonly step: string;
+  /** Digest of its image: what was saved in another one is not mounted. */
+  readonly imageDigest: string;
+  /** Why a path of the step's own cannot be mounted in that image. */
+  findFault(path: string): string | undefined;
 }
 
 /** The caches of one job: paths in the workspace are mounted once for all of its steps, others for each step alone. */
@@ -49,20 +55,20 @@ export class JobCaches {
     this.options = options;
   }
 
-  /** Foresees the mounts of a step's cache in a sandbox that is launched after this. `layers` are those of its root. */
-  stage(step: string, plan: CachePlan, layers: readonly string[]): StepCache {
+  /** The cache of a step, before anything of it is mounted. */
+  stage(plan: CachePlan, user: CacheUser): StepCache {
     const { workspace } = this.options;
-    const places = plan.paths.map((path): Place => {
+    const places = plan.paths.map((path): CachePlace => {
       this.#numbers += 1;
       const isShared = path.startsWith(`${workspace}/`);
       return {
         path,
         number: this.#numbers,
         inWorkspace: isShared ? path.slice(workspace.length + 1) : undefined,
-        fault: isShared ? undefined : findOccupant(layers, path),
+        fault: isShared ? undefined : user.findFault(path),
       };
     });
-    return new StepCache(this, step, plan, places, join(this.options.folder, `c${this.#numbers}`));
+    return new StepCache(this, plan, user, places, join(this.options.folder, `c${this.#numbers}`));
   }
 
   keep(entry: LeasedEntry): void {
@@ -79,37 +85,44 @@ type Tell = (event: CacheEvent) => void;
 
 /** The cache of one step, from its staging to its end. */
 export class StepCache {
-  /** Mounts of its sandbox: empty until `restore`. */
-  readonly binds: readonly Bind[];
   readonly #job: JobCaches;
-  readonly #step: string;
   readonly #plan: CachePlan;
-  readonly #places: readonly Place[];
+  readonly #user: CacheUser;
+  readonly #places: readonly CachePlace[];
   readonly #folder: string;
   #entry: LeasedEntry | undefined;
   /** Whether what the step leaves is worth an entry of its own. */
   #isToSave = false;
   #uppers = 0;
 
-  constructor(job: JobCaches, step: string, plan: CachePlan, places: readonly Place[], folder: string) {
+  constructor(job: JobCaches, plan: CachePlan, user: CacheUser, places: readonly CachePlace[], folder: string) {
     this.#job = job;
-    this.#step = step;
     this.#plan = plan;
+    this.#user = user;
     this.#places = places;
     this.#folder = folder;
-    this.binds = places
-      .filter(({ inWorkspace, fault }) => inWorkspace === undefined && fault === undefined)
-      .map(({ path, number }) => ({
-        source: job.options.holder.makeCachePlace(number),
-        target: path,
-        isWritable: true,
-      }));
     mkdirSync(this.#upper, { recursive: true });
+  }
+
+  /** Places of the step alone that can be mounted. */
+  get ownPlaces(): readonly CachePlace[] {
+    return this.#places.filter(({ inWorkspace, fault }) => inWorkspace === undefined && fault === undefined);
   }
 
   /** Where the step's writes go: their size counts for its disk limit. */
   get folder(): string {
     return this.#folder;
+  }
+
+  /** Mounts the step's own places as `restore` would at this moment: where it finds the same then, it is done. */
+  async foresee(): Promise<void> {
+    const found = this.#find();
+    try {
+      for (const [index, place] of this.#places.entries())
+        if (place.inWorkspace === undefined && place.fault === undefined) await this.#mountAt(place, index);
+    } finally {
+      if (found.kind === 'found') this.#entry = undefined;
+    }
   }
 
   /** Mounts the entry, or empty folders. Never rejects: without its cache a step runs all the same. */
@@ -118,16 +131,10 @@ export class StepCache {
     const startedAtMs = performance.now();
     try {
       const shared = this.#places.map(({ path }) => this.#job.mounted.get(path)).find((owner) => owner?.key === key);
-      const { access, store } = this.#job.options;
-      const found = store.find(access, this.#plan);
-      if (found.kind === 'found') {
-        this.#entry = found.entry;
-        this.#job.keep(found.entry);
-      }
+      const found = this.#find();
       for (const [index, place] of this.#places.entries()) await this.#mount(place, index);
       const faults = this.#places.filter(({ fault }) => fault !== undefined);
-      this.#isToSave = !shared && faults.length === 0 && found.kind === 'missed';
-      if (found.kind === 'found' && !found.entry.isExact) this.#isToSave = !shared && faults.length === 0;
+      this.#isToSave = !shared && faults.length === 0 && !(found.kind === 'found' && found.entry.isExact);
       if (shared) return tell({ kind: 'shared', key, step: shared.step });
       if (faults.length === this.#places.length)
         return tell({ kind: 'unused', key, why: `${faults[0]!.path}: ${faults[0]!.fault}` });
@@ -140,7 +147,7 @@ export class StepCache {
           sizeBytes: found.entry.record.layers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
           elapsedMs: performance.now() - startedAtMs,
         });
-      else tell({ kind: 'missed', key, nearest: found.nearest });
+      else tell({ kind: 'missed', key, nearest: found.nearest, otherImage: found.otherImage });
       for (const { path, fault } of faults) tell({ kind: 'unused', key, path, why: fault! });
     } catch (error) {
       this.#isToSave = false;
@@ -151,11 +158,15 @@ export class StepCache {
   /** Makes what the step left an entry, unless the key was there. Never rejects: a step that passed has passed. */
   async save(tell: Tell): Promise<void> {
     if (!this.#isToSave) return;
+    await this.#job.options.mounts.whole(() => this.#save(tell));
+  }
+
+  async #save(tell: Tell): Promise<void> {
     const { key } = this.#plan;
     const startedAtMs = performance.now();
-    const locked: Place[] = [];
+    const locked: CachePlace[] = [];
     try {
-      const { access, du, store } = this.#job.options;
+      const { access, du, mounts, store } = this.#job.options;
       const refuse = (why: string): void => tell({ kind: 'not-saved', key, why });
       if (!this.#entry && this.#places.every((_, index) => readdirSync(join(this.#upper, String(index))).length === 0))
         return refuse('its paths are empty');
@@ -163,10 +174,10 @@ export class StepCache {
       if (ownBytes === undefined) return refuse('its size could not be measured');
       const below = this.#entry?.record.layers ?? [];
       const sizeBytes = ownBytes + below.reduce((sum, layer) => sum + layer.sizeBytes, 0);
-      const hindrance = store.findHindrance(access, this.#plan, sizeBytes);
+      const hindrance = store.findHindrance(access, this.#name, sizeBytes);
       if (hindrance !== undefined) return refuse(hindrance);
       for (const place of this.#places) {
-        await this.#lock(place);
+        await mounts.lock(place.number, place.path);
         locked.push(place);
       }
       const saved = below.length < longestCacheChain ? await this.#saveUpper(ownBytes) : await this.#saveCopy(locked);
@@ -179,60 +190,58 @@ export class StepCache {
     }
   }
 
-  async #lock({ number, path }: Place): Promise<void> {
-    try {
-      await this.#job.options.holder.lockCache(number, true);
-    } catch (error) {
-      throw new Error(`files below ${path} are open for writing`, { cause: error });
+  #find(): Lookup {
+    const { access, store } = this.#job.options;
+    const found = store.find(access, { ...this.#plan, image: this.#user.imageDigest });
+    if (found.kind === 'found') {
+      this.#entry = found.entry;
+      this.#job.keep(found.entry);
     }
+    return found;
   }
 
-  async #unlock(locked: Place[]): Promise<void> {
-    for (const { number } of locked.splice(0))
-      await this.#job.options.holder.lockCache(number, false).catch(() => undefined);
+  get #name(): CachePlan & { readonly image: string } {
+    return { ...this.#plan, image: this.#user.imageDigest };
+  }
+
+  async #unlock(locked: CachePlace[]): Promise<void> {
+    for (const { number } of locked.splice(0)) await this.#job.options.mounts.unlock(number).catch(() => undefined);
   }
 
   /** The upper itself becomes the entry's topmost layer; what is in the workspace goes on over it with a new upper. */
   async #saveUpper(sizeBytes: number): Promise<LeasedEntry> {
-    const { access, holder, store } = this.#job.options;
-    const saved = store.save(access, this.#plan, { upper: this.#upper, sizeBytes, base: this.#entry });
+    const { access, mounts, store } = this.#job.options;
+    const saved = store.save(access, this.#name, { upper: this.#upper, sizeBytes, base: this.#entry });
     this.#entry = saved;
     this.#uppers += 1;
     for (const [index, place] of this.#places.entries()) {
       if (place.inWorkspace === undefined) {
-        await holder.dropCache(place.number);
+        await mounts.drop(place.number);
         continue;
       }
-      await holder.mountCache(place.number, this.#overlay(index));
-      await holder.showCache(place.number, place.inWorkspace, { isOver: true });
+      await this.#mountAt(place, index);
+      await mounts.show(place.number, place.inWorkspace, { isOver: true });
     }
     return saved;
   }
 
   /** Many layers over each other cost every look-up: their content is copied into one. */
-  async #saveCopy(locked: Place[]): Promise<LeasedEntry> {
-    const { access, cp, du, holder, store } = this.#job.options;
+  async #saveCopy(locked: CachePlace[]): Promise<LeasedEntry> {
+    const { access, du, mounts, store } = this.#job.options;
     const copy = join(this.#folder, 'copy');
     mkdirSync(copy);
-    for (const [index, { number }] of this.#places.entries()) {
-      const source = `/proc/${holder.pid}/root${holder.placeOfCache(number)}`;
-      const copied = await runProgram([cp, '-a', '--reflink=auto', '-T', source, join(copy, String(index))], {
-        timeoutMs: copyTimeoutMs,
-      });
-      if (copied.code !== 0) throw new Error(`its layers could not be joined: ${copied.stderr.trim().slice(0, 500)}`);
-    }
+    for (const [index, { number }] of this.#places.entries()) await mounts.copy(number, join(copy, String(index)));
     const sizeBytes = await measureDiskBytes(du, [copy]);
     if (sizeBytes === undefined) throw new Error('its size could not be measured');
-    const saved = store.save(access, this.#plan, { upper: copy, sizeBytes, base: undefined });
+    const saved = store.save(access, this.#name, { upper: copy, sizeBytes, base: undefined });
     await this.#unlock(locked);
     return saved;
   }
 
-  async #mount(place: Place, index: number): Promise<void> {
+  async #mount(place: CachePlace, index: number): Promise<void> {
     if (place.fault !== undefined) return;
-    const { holder } = this.#job.options;
     if (place.inWorkspace === undefined) {
-      await holder.mountCache(place.number, this.#overlay(index));
+      await this.#mountAt(place, index);
       return;
     }
     const owner = this.#job.mounted.get(place.path);
@@ -240,18 +249,21 @@ export class StepCache {
       if (owner.key !== this.#plan.key) place.fault = `step "${owner.step}" has the cache "${owner.key}" there`;
       return;
     }
-    await holder.mountCache(place.number, this.#overlay(index));
+    await this.#mountAt(place, index);
     try {
-      if (await holder.showCache(place.number, place.inWorkspace))
-        this.#job.mounted.set(place.path, { key: this.#plan.key, step: this.#step });
+      if (await this.#job.options.mounts.show(place.number, place.inWorkspace))
+        this.#job.mounted.set(place.path, { key: this.#plan.key, step: this.#user.step });
       else place.fault = 'the workspace has files there';
     } catch (error) {
       place.fault = error instanceof Error ? error.message : String(error);
     }
   }
 
-  /** A cache is durable by its record alone, which is written after a sync of its own: its upper needs none. */
-  #overlay(index: number): ReturnType<typeof overlayMount> {
+  #mountAt({ number }: CachePlace, index: number): Promise<void> {
+    return this.#job.options.mounts.mount(number, this.#folders(index));
+  }
+
+  #folders(index: number): OverlayFolders {
     const { isRootless, store } = this.#job.options;
     const below = this.#entry?.layersOf(index) ?? [];
     const [upper, work] = [join(this.#upper, String(index)), join(this.#folder, `work${this.#uppers}`, String(index))];
@@ -261,10 +273,7 @@ export class StepCache {
     const like = top === undefined ? undefined : statSync(top);
     chmodSync(upper, like ? like.mode & 0o7777 : everybody);
     if (like && !isRootless) chownSync(upper, like.uid, like.gid);
-    return overlayMount(
-      { lowers: below.length > 0 ? below : [store.emptyFolder], upper, work },
-      { isRootless, isKept: false },
-    );
+    return { lowers: below.length > 0 ? below : [store.emptyFolder], upper, work };
   }
 
   get #upper(): string {

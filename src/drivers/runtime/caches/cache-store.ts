@@ -33,6 +33,8 @@ const resultRetentionMs = 30 * 24 * 3_600_000;
 export interface EntryName {
   readonly key: string;
   readonly paths: readonly string[];
+  /** Digest of the image whose step saves it, of a cache. */
+  readonly image?: string;
   readonly result?: CacheRecord['result'];
 }
 
@@ -50,7 +52,12 @@ export interface LeasedEntry {
 
 export type Lookup =
   | { readonly kind: 'found'; readonly entry: LeasedEntry }
-  | { readonly kind: 'missed'; readonly nearest: string | undefined };
+  | {
+      readonly kind: 'missed';
+      readonly nearest: string | undefined;
+      /** Number of the pipeline that saved the very key in a step of another image. */
+      readonly otherImage: number | undefined;
+    };
 
 /**
  * Entries of caches on the disk of this host. An entry is a record and the folders that it names; folders are never
@@ -93,15 +100,19 @@ export class CacheStore {
     return join(this.#folder, 'empty');
   }
 
-  /** The entry with the key, or the newest that begins as `restore` says; of the pipeline's own scope first. */
-  find(access: CacheAccess, plan: CachePlan): Lookup {
+  /**
+   * The entry with the key, or the newest that begins as `restore` says; of the pipeline's own scope first. What a step of
+   * another image saved is not found (performance.md 5.5): it may hold what only runs there.
+   */
+  find(access: CacheAccess, plan: CachePlan & { readonly image: string }): Lookup {
     const records = new CacheRecords(this.#folder, access.projectId);
     const scopes = readableScopes(access);
     for (const scope of scopes) {
       const record = this.#findExact(records, access.projectId, idOf(scope, plan));
       if (record) return { kind: 'found', entry: this.#lease(records, record, true) };
     }
-    const readable = this.#readable(records, access.projectId, scopes, plan.paths);
+    const all = this.#readable(records, access.projectId, scopes, plan.paths);
+    const readable = all.filter(({ image }) => image === plan.image);
     for (const beginning of plan.restore) {
       const matching = readable.filter(({ key }) => key.startsWith(beginning));
       for (const scope of scopes) {
@@ -111,7 +122,8 @@ export class CacheStore {
         if (newest) return { kind: 'found', entry: this.#lease(records, newest, false) };
       }
     }
-    return { kind: 'missed', nearest: nearestOf(readable, plan.key) };
+    const otherImage = all.find(({ key, image }) => key === plan.key && image !== plan.image)?.savedBy;
+    return { kind: 'missed', nearest: nearestOf(readable, plan.key), otherImage };
   }
 
   /** The result of a step with this key that the pipeline may read. */
@@ -177,6 +189,7 @@ export class CacheStore {
       key: plan.key,
       scope: access.scope,
       architecture: process.arch,
+      ...(plan.image === undefined ? {} : { image: plan.image }),
       paths: plan.paths,
       layers: [...(content.base?.record.layers ?? []), layer],
       savedBy: access.pipeline,
@@ -345,8 +358,8 @@ function isWhole(records: CacheRecords, { layers }: CacheRecord): boolean {
 }
 
 /** A result's key says all that decides about it; nobody can give a cache the id of one. */
-function idOf(scope: string, { key, paths, result }: EntryName): string {
-  const names = result ? ['', 'result', process.arch, scope, key] : [process.arch, scope, key, ...paths];
+function idOf(scope: string, { key, paths, image = '', result }: EntryName): string {
+  const names = result ? ['', 'result', process.arch, scope, key] : [process.arch, image, scope, key, ...paths];
   return createHash('sha256').update(names.join('\0')).digest('hex').slice(0, 32);
 }
 
