@@ -120,19 +120,22 @@ export class ScriptedRunner {
 
   /** Steps that run now. */
   get running(): readonly string[] {
-    return [...this.#jobs.values()].flatMap((job) =>
-      job.state.steps.flatMap(({ status }, at) => (status === 'running' ? [job.assignment.plan.steps[at]!.name] : [])),
-    );
+    const names: string[] = [];
+    for (const { assignment, state } of this.#jobs.values())
+      for (const [at, { status }] of state.steps.entries())
+        if (status === 'running') names.push(assignment.plan.steps[at]!.name);
+    return names;
   }
 
   /** Services and detached steps that the others still wait for. */
   get rising(): readonly string[] {
-    return [...this.#jobs.values()].flatMap(({ assignment, state }) =>
-      state.steps.flatMap(({ status, isUp }, at) => {
+    const names: string[] = [];
+    for (const { assignment, state } of this.#jobs.values())
+      for (const [at, { status, isUp }] of state.steps.entries()) {
         const { background, name } = assignment.plan.steps[at]!;
-        return background && status === 'running' && !isUp ? [name] : [];
-      }),
-    );
+        if (background && status === 'running' && !isUp) names.push(name);
+      }
+    return names;
   }
 
   /** Lets the others go on, because it answers or in spite of its silence. */

@@ -33,6 +33,8 @@ export class SimulatedStore {
   /** A store with a mistake: it says yes to some writes and does not keep them. */
   forgets: () => boolean = () => false;
   readonly #violated: Violated;
+  /** The same for every process: they hold nothing. */
+  readonly #stores: Stores;
   readonly #undo: (() => void)[] = [];
   readonly #listeners = new Set<(happening: StoredHappening) => void>();
   #happenings: Happening[] = [];
@@ -46,6 +48,7 @@ export class SimulatedStore {
   constructor(project: Project, violated: Violated) {
     this.project = project;
     this.#violated = violated;
+    this.#stores = this.#makeStores();
   }
 
   get waitingWrites(): number {
@@ -58,7 +61,7 @@ export class SimulatedStore {
 
   /** What one server process has of it. */
   connect(): { readonly unitOfWork: UnitOfWork; readonly happenings: HappeningBus } {
-    const stores = this.#stores();
+    const stores = this.#stores;
     return {
       unitOfWork: {
         read: stores,
@@ -79,7 +82,7 @@ export class SimulatedStore {
   /** The oldest writes become durable, several at once as in a group commit. */
   async commit(atMost: number): Promise<void> {
     this.#isCommitting = true;
-    const stores = this.#stores();
+    const stores = this.#stores;
     for (const write of this.#writes.splice(0, atMost)) {
       this.#undo.length = 0;
       const happened = this.#happenings.length;
@@ -128,7 +131,7 @@ export class SimulatedStore {
     return this.#ids;
   }
 
-  #stores(): Stores {
+  #makeStores(): Stores {
     return {
       people: absent('people'),
       organisations: absent('organisations'),

@@ -422,6 +422,9 @@ class Simulation {
         list: () => Promise.resolve([]),
         reveal: () => Promise.resolve({ forStep: () => new Map() }),
         signingKey: () => Promise.resolve(undefined),
+        importedKey: () => Promise.resolve(undefined),
+        openEncrypted: () => Promise.resolve([]),
+        listLogins: () => Promise.resolve([]),
         maskValues: () => Promise.resolve([]),
         registries: () => Promise.resolve([]),
       },
@@ -570,5 +573,5 @@ function expectThat(holds: boolean, otherwise: string): void {
 
 /** Everything that can go on without the scheduler has gone on: all of it is promises. */
 function quiet(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => process.nextTick(resolve));
 }
