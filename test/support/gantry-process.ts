@@ -132,7 +132,10 @@ export class GantryProcess {
     await this.client('createProject', { body: { owner: 'admin', name } });
   }
 
-  /** Commits the files on top of what was pushed before and pushes; rejects when git does. Answers the commit. */
+  /**
+   * Commits the files on top of what was pushed before and pushes, to a branch or to the whole name of a reference;
+   * rejects when git does. Answers the commit.
+   */
   async push(
     project: string,
     files: Readonly<Record<string, string>>,
@@ -166,7 +169,7 @@ export class GantryProcess {
     await git('commit', '-q', '--allow-empty', '-m', `Change ${Object.keys(files).join(', ')}`);
     const address = this.#url.replace('http://', `http://admin:${this.token}@`);
     const options = pushOptions.map((option) => `--push-option=${option}`);
-    await git('push', '-q', ...options, `${address}/admin/${project}.git`, `HEAD:refs/heads/${ref}`);
+    await git('push', '-q', ...options, `${address}/admin/${project}.git`, `HEAD:${ref.startsWith('refs/') ? ref : `refs/heads/${ref}`}`);
     return git('rev-parse', 'HEAD');
   }
 
