@@ -138,8 +138,14 @@ export class Cli {
   }
 
   clone(): Promise<CloneFacts | undefined> {
-    this.#clone ??= readClone(this.io.workingFolder);
+    this.#clone ??= readClone(this.io.workingFolder, (url) => this.#isKnown(url));
     return this.#clone;
+  }
+
+  /** Whether this is the Gantry that was named, or one where somebody has signed in. */
+  #isKnown(url: string): boolean {
+    const named = this.#options.url ?? this.io.environment['GANTRY_URL'];
+    return named ? this.cleanUrl(named) === url : readHosts(this.hostsFile).hosts[url] !== undefined;
   }
 
   cleanUrl(text: string): string {

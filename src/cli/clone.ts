@@ -11,10 +11,22 @@ export interface CloneFacts {
   readonly slug: string;
 }
 
-/** The project that `origin` of this clone names; `undefined` outside a clone, or for another kind of remote. */
-export async function readClone(folder: string): Promise<CloneFacts | undefined> {
-  const remote = await git(folder, ['remote', 'get-url', 'origin']);
-  return remote === undefined ? undefined : parseRemote(remote);
+/**
+ * The project that a remote of this clone names: of the remotes that lead to a Gantry which is known, `origin` or else the only one;
+ * where none does, `origin`. `undefined` outside a clone, for other kinds of remotes, and where several projects could be meant.
+ */
+export async function readClone(folder: string, isKnown: (url: string) => boolean): Promise<CloneFacts | undefined> {
+  const listed = (await git(folder, ['remote', '--verbose'])) ?? '';
+  const remotes = [...listed.matchAll(/^(\S+)\t(\S+) \(fetch\)$/gm)].flatMap(([, name = '', address = '']) => {
+    const facts = parseRemote(address);
+    return facts ? [{ name, facts }] : [];
+  });
+  const origin = remotes.find(({ name }) => name === 'origin')?.facts;
+  if (origin && isKnown(origin.url)) return origin;
+  const known = remotes.map(({ facts }) => facts).filter(({ url }) => isKnown(url));
+  const [first, ...others] = known;
+  if (!first) return origin;
+  return others.every(({ url, slug }) => url === first.url && slug === first.slug) ? first : undefined;
 }
 
 /** The branch that is checked out. */

@@ -417,18 +417,35 @@ describe('gantry project', () => {
     expect([renamed.code, lastRequest()?.body]).toEqual([0, { name: 'store' }]);
   });
 
-  it('is that of the clone one stands in', async () => {
+  const clone = (remotes: Readonly<Record<string, string>>): void => {
     execFileSync('git', ['init', '-q', '-b', 'main', folder]);
-    execFileSync('git', [
-      '-C',
-      folder,
-      'remote',
-      'add',
-      'origin',
-      'https://mei:secret@git.example.com/gantry/shop/web.git',
-    ]);
+    for (const [name, address] of Object.entries(remotes))
+      execFileSync('git', ['-C', folder, 'remote', 'add', name, address]);
+  };
+
+  it('is that of the clone one stands in', async () => {
+    clone({ origin: 'https://mei:secret@git.example.com/gantry/shop/web.git' });
     const { stdout } = await gantry({ [`GET ${project}`]: () => projectView }, ['project', 'view', '--json=slug']);
     expect(asJson(stdout)).toEqual({ slug: 'shop/web' });
+  });
+
+  it('is that of the remote which leads to the Gantry that is meant, whatever its name', async () => {
+    server = await startFixture({ [`GET ${project}`]: () => projectView });
+    clone({ origin: 'https://git.example.com/mei/elsewhere.git', gantry: `${server.url}/shop/web.git` });
+    const { stdout } = await runCommand(['project', 'view', '--json=slug'], {
+      folder,
+      environment: { GANTRY_URL: server.url, GANTRY_TOKEN: 'gty_test', XDG_CONFIG_HOME: folder },
+    });
+    expect(asJson(stdout)).toEqual({ slug: 'shop/web' });
+  });
+
+  it('is asked for where two remotes lead to two projects', async () => {
+    clone({ one: 'http://gantry.test/shop/web.git', two: 'http://gantry.test/shop/api.git' });
+    const { code, stderr } = await runCommand(['pipeline', 'list'], {
+      folder,
+      environment: { GANTRY_URL: 'gantry.test', GANTRY_TOKEN: 'gty_test', XDG_CONFIG_HOME: folder },
+    });
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--project')]);
   });
 
   it('outside a clone and without --project is asked for with 2', async () => {

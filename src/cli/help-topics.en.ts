@@ -66,8 +66,8 @@ export const helpTopicsEn = {
   targets: {
     summary: 'Which Gantry, project and pipeline are meant',
     lines: [
-      'Which Gantry:    --url, GANTRY_URL, the one that "origin" of this clone names, the last sign-in',
-      'Which project:   --project owner/name, or the one that "origin" of this clone names',
+      'Which Gantry:    --url, GANTRY_URL, the one that a remote of this clone names, the last sign-in',
+      'Which project:   --project owner/name, or the one that a remote of this clone names ("origin" first)',
       'Which pipeline:  its number, or the newest of the branch one is on, or else the newest of the project',
       '',
       'So inside a clone these need nothing more:',

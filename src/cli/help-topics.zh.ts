@@ -68,8 +68,8 @@ export const helpTopicsZh: HelpTopics = {
   targets: {
     summary: '所指的是哪个 Gantry、项目和流水线',
     lines: [
-      '哪个 Gantry：--url、GANTRY_URL、当前克隆的 "origin" 所指的、最近的登录',
-      '哪个项目：   --project owner/name，或当前克隆的 "origin" 所指的',
+      '哪个 Gantry：--url、GANTRY_URL、当前克隆的远程仓库所指的、最近的登录',
+      '哪个项目：   --project owner/name，或当前克隆的远程仓库所指的（"origin" 优先）',
       '哪条流水线： 其编号，或当前分支最新的一条，否则为项目最新的一条',
       '',
       '因此在克隆中，以下命令无需更多参数：',
