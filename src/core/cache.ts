@@ -1,7 +1,7 @@
 /** Who may read an entry: `protected` = every pipeline of the project; a reference = the pipelines of that reference alone. */
 export type CacheScope = string;
 
-/** What the default branch and protected references save: all pipelines of the project may read it. */
+/** What the default branch and branches protected by their name save: all pipelines of the project may read it. */
 export const protectedScope = 'protected';
 
 /** What a pipeline may read and write: nothing flows from a branch to those that are protected. */

@@ -12,6 +12,12 @@ export function isProtectedRef(patterns: readonly string[], ref: string): boolea
   });
 }
 
+/** Whether a pattern names the reference itself: whoever wrote it meant this one, and none that somebody may yet make. */
+export function isProtectedByName(patterns: readonly string[], ref: string): boolean {
+  const short = /^refs\/(?:heads|tags)\/(.+)$/s.exec(ref)?.[1];
+  return patterns.some((pattern) => pattern === ref || pattern === short);
+}
+
 /** Why a pattern protects nothing, as the end of a sentence; `undefined` when it is one. */
 export function protectedRefProblem(pattern: string): string | undefined {
   return findGlobFault(pattern, 'woodpecker');

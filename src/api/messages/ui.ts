@@ -703,7 +703,7 @@ export const uiEn = {
   cachesHint:
     'A step with “cache” keeps folders under a key; the next pipeline begins with them. A step with “reuse” keeps what it leaves, and need not run again.',
   cachesNote:
-    'What the default branch and protected branches save is read by all pipelines of the project; what another branch saves, by that branch alone. An entry is never changed: another content has another key.',
+    'What the default branch and branches protected by name save is read by all pipelines of the project; what another branch saves, by that branch alone. An entry is never changed: another content has another key.',
   cacheTotal: (p: { size: string; count: number }) => `${p.count} ${p.count === 1 ? 'entry' : 'entries'}, ${p.size}`,
   cacheRate: (p: { percent: number; hits: number; asked: number }) => `${p.percent} % hits (${p.hits} of ${p.asked})`,
   cacheNeverAsked: 'not asked for again yet',
@@ -825,7 +825,6 @@ export const uiEn = {
   secretWriteOnly: 'The value goes in and never comes out: neither this page nor the API shows it again.',
   secretNameHint: 'Letters, digits, “_”, “-” and “.”, beginning with a letter.',
   secretEvents: 'Pipelines that may use it',
-  pullRequests: 'pull requests',
   pullRequestOrigins: 'Pull requests that may use it',
   pullRequestOrigin: {
     none: { label: 'None', hint: 'Pull requests bring commands of whoever made them.' },

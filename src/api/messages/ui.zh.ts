@@ -682,7 +682,7 @@ export const uiZh = {
   noCaches: '还没有缓存',
   cachesHint: '写有 cache 的步骤会按键保留目录，下一次流水线从中开始；写有 reuse 的步骤会保留其结果，无需再次运行。',
   cachesNote:
-    '默认分支和受保护分支保存的缓存可由项目的所有流水线读取；其他分支保存的只供该分支自己读取。条目从不修改：内容不同，键就不同。',
+    '默认分支和按名称受保护的分支保存的缓存可由项目的所有流水线读取；其他分支保存的只供该分支自己读取。条目从不修改：内容不同，键就不同。',
   cacheTotal: (p) => `${p.count} 个条目，${p.size}`,
   cacheRate: (p) => `命中率 ${p.percent}%（${p.asked} 次中 ${p.hits} 次）`,
   cacheNeverAsked: '尚未再次用到',
@@ -797,7 +797,6 @@ export const uiZh = {
   secretWriteOnly: '值只进不出：本页和 API 都不会再显示它。',
   secretNameHint: '字母、数字、“_”、“-”和“.”，以字母开头。',
   secretEvents: '哪些流水线可以使用',
-  pullRequests: '合并请求',
   pullRequestOrigins: '可以使用它的合并请求',
   pullRequestOrigin: {
     none: { label: '无', hint: '合并请求会带来提出者自己写的命令。' },

@@ -2,7 +2,7 @@ import { type CacheAccess, protectedScope } from '../../core/cache.ts';
 import type { StepPlan } from '../../core/plan.ts';
 import type { Project } from '../../core/project.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
-import { isProtectedRef } from '../../engine/protected-refs.ts';
+import { isProtectedByName } from '../../engine/protected-refs.ts';
 import type { OpenWorkflow } from './open-pipelines.ts';
 
 /** What the steps of a workflow may read and save of caches and results; `undefined` when none of them has either. */
@@ -25,8 +25,11 @@ export async function cacheAccessOf(
   );
 }
 
-/** A tag may name any commit: only branches can be what everybody in the project trusts. */
+/**
+ * Only branches can be what everybody in the project trusts, since a tag may name any commit; and of those only the ones
+ * that somebody chose by name: a branch under a protected pattern is made by whoever may push.
+ */
 function scopeOf({ defaultBranch, protectedRefs }: Project, ref: string): string {
   if (!ref.startsWith('refs/heads/')) return ref;
-  return ref === `refs/heads/${defaultBranch}` || isProtectedRef(protectedRefs, ref) ? protectedScope : ref;
+  return ref === `refs/heads/${defaultBranch}` || isProtectedByName(protectedRefs, ref) ? protectedScope : ref;
 }
