@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { eventKinds } from '../core/event.ts';
+import { pullRequestOrigins } from '../core/pull-request-origin.ts';
 import { instant, listOf, type Operation } from './operation.ts';
 import { ProjectPath } from './projects.ts';
 
@@ -10,6 +11,10 @@ const glob = z.string().min(1).max(200);
 
 const limits = {
   events: z.array(z.string()).meta({ description: 'Events whose steps are given it' }),
+  pullRequests: z.enum(pullRequestOrigins).meta({
+    description:
+      'Pull requests that may have it: none, those of branches of the project, or those of forks as well; what is not trusted only once somebody has approved the commit with secrets',
+  }),
   branches: z.array(z.string()).meta({ description: 'Globs of branches, or names of tags; empty = any' }),
   images: z
     .array(z.string())
@@ -31,6 +36,9 @@ export const SecretBody = z
   .object({
     value: z.string().min(1).max(65_536).optional().meta({ description: 'Absent = as before: only its limits change' }),
     events: z.array(z.enum(secretEvents)).min(1).optional(),
+    pullRequests: z.enum(pullRequestOrigins).optional().meta({
+      description: 'Absent = as before; "project" where the events have had no pull requests and now have',
+    }),
     branches: z.array(glob).max(50).optional(),
     images: z.array(glob).max(50).optional(),
     isForPluginsOnly: z.boolean().optional(),
@@ -39,11 +47,27 @@ export const SecretBody = z
 export type SecretBody = z.infer<typeof SecretBody>;
 
 export const RegistryView = z
-  .object({ registry: z.string(), username: z.string(), updatedAt: instant, updatedBy: z.string() })
+  .object({
+    registry: z.string(),
+    username: z.string(),
+    pullRequests: z
+      .enum(pullRequestOrigins)
+      .meta({ description: 'Pull requests whose images are pulled with it, as of secrets' }),
+    updatedAt: instant,
+    updatedBy: z.string(),
+  })
   .meta({ id: 'RegistryLogin' });
 export type RegistryView = z.infer<typeof RegistryView>;
 
-const RegistryBody = z.object({ username: z.string().min(1).max(256), password: z.string().min(1).max(16_384) });
+const RegistryBody = z.object({
+  username: z.string().min(1).max(256),
+  password: z.string().min(1).max(16_384),
+  pullRequests: z
+    .enum(pullRequestOrigins)
+    .optional()
+    .meta({ description: 'Absent = as before; "project" for a new one' }),
+});
+export type RegistryBody = z.infer<typeof RegistryBody>;
 
 const secretName = { name: z.string().min(1).max(100) };
 const registryName = { registry: z.string().min(1).max(260) };

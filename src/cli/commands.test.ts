@@ -808,7 +808,8 @@ describe('gantry logs', () => {
 describe('gantry secret', () => {
   const secret = {
     name: 'key',
-    events: ['push'],
+    events: ['push', 'pull_request'],
+    pullRequests: 'project',
     branches: ['main'],
     images: [],
     isForPluginsOnly: true,
@@ -835,6 +836,16 @@ describe('gantry secret', () => {
     expect(stderr).toContain('too short');
   });
 
+  it('set says which pull requests may have it, and warns of those of forks', async () => {
+    const answers = { [`PUT ${project}/secrets/key`]: () => ({ ...secret, pullRequests: 'forks', warning: null }) };
+    const set = ['secret', 'set', 'key', '--keep-value', ...inProject, '--pull-requests'];
+    const { stderr } = await gantry(answers, [...set, 'forks']);
+    expect(lastRequest()?.body).toEqual({ pullRequests: 'forks' });
+    expect(stderr).toContain('Whoever approves a pull request of a fork with secrets hands out key');
+    expect((await gantry(answers, [...set, 'project'])).stderr).toBe('Secret key of shop/web set\n');
+    expect((await gantry(answers, [...set, 'everybody'])).code).toBe(2);
+  });
+
   it('set changes limits alone, of an organisation too', async () => {
     const answers = { 'PUT /api/v1/organisations/team/secrets/key': () => ({ ...secret, warning: null }) };
     const words = 'secret set key --org team --keep-value --branch main --branch v* --image any --no-plugins-only';
@@ -859,7 +870,7 @@ describe('gantry secret', () => {
       'list',
       ...inProject,
     ]);
-    expect(listed.stdout).toBe('key\tpush\tmain\tany (plugins only)\t2026-03-01T08:00:00.000Z\tmei\n');
+    expect(listed.stdout).toBe('key\tpush\tof the project\tmain\tany (plugins only)\t2026-03-01T08:00:00.000Z\tmei\n');
     await server?.close();
     const { code } = await gantry({ [`DELETE ${project}/secrets/key`]: () => undefined }, [
       'secret',

@@ -173,6 +173,8 @@ export const textsEn = {
     secretImage: 'images (globs, as the file writes them) whose steps may have it, or "any"; repeat for several',
     pluginsOnly: 'only for steps without commands and environment of their own',
     noPluginsOnly: 'for steps with commands too',
+    pullRequests:
+      'pull requests that may have it: none, project (branches of the project itself), or forks (those of forks as well, once somebody has approved the commit with secrets)',
     registryUsername: 'name to sign in with',
   },
 
@@ -200,6 +202,7 @@ export const textsEn = {
     expires: 'EXPIRES',
     lastUsed: 'LAST USED',
     events: 'EVENTS',
+    pullRequests: 'PULL REQUESTS',
     branches: 'BRANCHES',
     images: 'IMAGES',
     registry: 'REGISTRY',
@@ -239,6 +242,9 @@ export const textsEn = {
   never: 'never',
   any: 'any',
   pluginsOnly: '(plugins only)',
+  pullRequests: { none: 'none', project: 'of the project', forks: 'of forks too' },
+  forksWarning: (name: string) =>
+    `Whoever approves a pull request of a fork with secrets hands out ${name}: its steps can read it. Look at the whole change first.`,
   usualPlaces: '(the usual places)',
   ago: (text: string) => `${text} ago`,
   inFuture: (text: string) => `in ${text}`,

@@ -173,6 +173,8 @@ export const textsZh: Texts = {
     secretImage: '允许使用它的镜像（通配符，按文件中的写法），或 any；可重复',
     pluginsOnly: '只提供给没有自带命令和环境变量的步骤',
     noPluginsOnly: '也提供给自带命令的步骤',
+    pullRequests:
+      '允许使用它的合并请求：none（无）、project（来自项目自身的分支），或 forks（也包括派生仓库，须有人批准该提交使用密钥）',
     registryUsername: '登录所用的用户名',
   },
 
@@ -200,6 +202,7 @@ export const textsZh: Texts = {
     expires: '过期',
     lastUsed: '最近使用',
     events: '事件',
+    pullRequests: '合并请求',
     branches: '分支',
     images: '镜像',
     registry: '镜像仓库',
@@ -239,6 +242,8 @@ export const textsZh: Texts = {
   never: '从不',
   any: '任意',
   pluginsOnly: '（仅插件）',
+  pullRequests: { none: '无', project: '本项目的', forks: '也含派生仓库' },
+  forksWarning: (name) => `批准派生仓库的合并请求使用密钥，就是交出 ${name}：其步骤可以读取它。请先查看全部改动。`,
   usualPlaces: '（默认位置）',
   ago: (text) => `${text} 前`,
   inFuture: (text) => `${text} 后`,

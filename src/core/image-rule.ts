@@ -51,6 +51,12 @@ export function rewriteImage(written: string, rules: readonly ImageRule[]): Rewr
   return undefined;
 }
 
+/** The host of the registry that a written image name means; `undefined` for what Gantry composes. */
+export function registryOf(written: string): string | undefined {
+  const [host, ...rest] = fullName(partsOf(written).name).split('/');
+  return rest.length === 0 || host === 'base' || host === 'devops' ? undefined : host?.toLowerCase();
+}
+
 function apply({ from, to }: ImageRule, image: NameParts): string | undefined {
   const pattern = partsOf(from);
   const inName = captures(fullName(pattern.name), fullName(image.name));

@@ -1,4 +1,5 @@
 import type { Holder } from './holder.ts';
+import type { PullRequestOrigin } from './pull-request-origin.ts';
 import type { SealedSecret } from './secret-record.ts';
 
 /** Name and password for a registry that images are pulled from. The password is sealed like a secret. */
@@ -8,6 +9,8 @@ export interface RegistryLogin {
   /** Host, optionally with a port and a path; the longest match wins. Lower case. */
   readonly registry: string;
   readonly username: string;
+  /** Pull requests whose images are pulled with it. */
+  readonly pullRequests: PullRequestOrigin;
   readonly updatedAt: Date;
   readonly updatedBy: string;
 }
@@ -20,6 +23,12 @@ export interface RegistryLoginStore {
   listFor(projectId: number): Promise<readonly StoredRegistryLogin[]>;
   /** A row's id enters what is sealed, so it is drawn before the password is. */
   reserve(holder: Holder, registry: string, at: Date, by: string): Promise<RegistryLogin>;
-  setSealed(id: number, username: string, sealed: SealedSecret, at: Date, by: string): Promise<void>;
+  setSealed(
+    id: number,
+    login: Pick<RegistryLogin, 'username' | 'pullRequests'>,
+    sealed: SealedSecret,
+    at: Date,
+    by: string,
+  ): Promise<void>;
   remove(holder: Holder, registry: string): Promise<boolean>;
 }

@@ -1,9 +1,12 @@
 import type { Holder } from './holder.ts';
+import type { PullRequestOrigin } from './pull-request-origin.ts';
 
 /** To which steps a secret is given. Whatever is not allowed here is as good as missing there. */
 export interface SecretLimits {
   /** Events for which steps may have it. */
   readonly events: readonly string[];
+  /** Which pull requests, where `events` has them; `none` exactly where it has not. */
+  readonly pullRequests: PullRequestOrigin;
   /** Globs of branches, or names of tags; none = any. */
   readonly branches: readonly string[];
   /** Globs of image repositories, compared with the name as the file writes it, without tag and digest; none = any. */

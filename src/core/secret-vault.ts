@@ -1,4 +1,6 @@
+import type { OpenedValue } from './encrypted-secret.ts';
 import type { RegistryCredentials } from './image.ts';
+import type { PullRequestOrigin } from './pull-request-origin.ts';
 import type { SecretLimits } from './secret-record.ts';
 
 /** The pipeline for which secrets are asked for. */
@@ -6,6 +8,8 @@ export interface PipelineUse {
   readonly event: string;
   /** Branch; for a tag, its name; for a pull request, the branch that it is for. */
   readonly branch: string;
+  /** Of a pull request: its commits come from another project. */
+  readonly isFork?: boolean | undefined;
   /** What runs comes from somebody whom the project does not trust, and nobody let it have secrets: it gets none. */
   readonly isUntrusted?: boolean | undefined;
 }
@@ -24,6 +28,12 @@ export interface LimitedSecret extends SecretLimits {
   readonly name: string;
 }
 
+/** A login of a registry as the pipelines may know it: for what, and to whom it is given. */
+export interface LimitedLogin {
+  readonly registry: string;
+  readonly pullRequests: PullRequestOrigin;
+}
+
 /** Values at the moment a step starts. What of them it is given depends on the step. */
 export interface RevealedSecrets {
   forStep(step: StepUse): ReadonlyMap<string, string>;
@@ -39,6 +49,12 @@ export interface SecretVault {
   maskValues(projectId: number): Promise<readonly string[]>;
   /** The key that pipeline files of the project are signed with; `undefined` when none was ever signed. */
   signingKey(projectId: number): Promise<string | undefined>;
-  /** Logins of registries, for a runner that is about to pull images. */
-  registries(projectId: number): Promise<readonly RegistryCredentials[]>;
+  /** The key that the project brought from the system its files come from; `undefined` when it brought none. */
+  importedKey(projectId: number): Promise<string | undefined>;
+  /** Values that stand encrypted in pipeline files, opened with the keys of the project, in the order of the texts. */
+  openEncrypted(projectId: number, texts: readonly string[]): Promise<readonly OpenedValue[]>;
+  /** Logins of registries that there are for a project, its own before its organisation's, without passwords. */
+  listLogins(projectId: number): Promise<readonly LimitedLogin[]>;
+  /** Logins of registries that the pipeline may have, for a runner that is about to pull images. */
+  registries(projectId: number, use: PipelineUse): Promise<readonly RegistryCredentials[]>;
 }

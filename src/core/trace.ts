@@ -28,6 +28,7 @@ export const traceRules = [
   'event.skip-marker', // marker
   'event.nothing-matched', // path
   'event.paths-since', // pipeline, branch, commit
+  'event.paths-again', // pipeline, branch, commit
   'event.paths-all', // branch
   'event.archived', //
   'event.switched-off', // event
@@ -85,6 +86,7 @@ export const traceRules = [
   'step.timed-out', // timeoutMs
   'step.secret-missing', // secret
   'step.secret-refused', // secret, limit, value
+  'registry.login-refused', // registry, limit, value
   'cache.off', // by
   'cache.restored', // key, from, number
   'cache.missed', // key

@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely';
+import type { PullRequestOrigin } from '../core/pull-request-origin.ts';
 import type { RegistryLogin, RegistryLoginStore } from '../core/registry-login.ts';
 import type { Connection } from './connection.ts';
 import { countsFor, holderColumn, holderOf, ownFirst, sealedOf } from './held.ts';
@@ -44,11 +45,12 @@ export function createRegistryLoginStore({ db }: Connection): RegistryLoginStore
         .executeTakeFirstOrThrow();
       return toLogin(row);
     },
-    async setSealed(id, username, sealed, at, by) {
+    async setSealed(id, { username, pullRequests }, sealed, at, by) {
       await db
         .updateTable('registry_login')
         .set({
           username,
+          pull_requests: pullRequests,
           key_id: sealed.keyId,
           wrapped_key: sealed.wrappedKey,
           nonce: sealed.nonce,
@@ -76,6 +78,7 @@ function toLogin(row: LoginRow): RegistryLogin {
     holder: holderOf(row),
     registry: row.registry,
     username: row.username,
+    pullRequests: row.pull_requests as PullRequestOrigin,
     updatedAt: new Date(row.updated_at),
     updatedBy: row.updated_by,
   };

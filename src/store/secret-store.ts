@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { Holder } from '../core/holder.ts';
+import type { PullRequestOrigin } from '../core/pull-request-origin.ts';
 import type { SecretRecord, SecretStore } from '../core/secret-record.ts';
 import type { Connection } from './connection.ts';
 import { countsFor, holderColumn, holderOf, ownFirst, sealedOf } from './held.ts';
@@ -65,6 +66,7 @@ export function createSecretStore({ db }: Connection): SecretStore {
           events: JSON.stringify(limits.events),
           branches: JSON.stringify(limits.branches),
           images: JSON.stringify(limits.images),
+          pull_requests: limits.pullRequests,
           is_for_plugins_only: limits.isForPluginsOnly,
           updated_at: at,
           updated_by: by,
@@ -91,6 +93,7 @@ function toRecord(row: SecretRow): SecretRecord {
     events: fromJson<string[]>(row.events),
     branches: fromJson<string[]>(row.branches),
     images: fromJson<string[]>(row.images),
+    pullRequests: row.pull_requests as PullRequestOrigin,
     isForPluginsOnly: row.is_for_plugins_only === 1,
     createdAt: new Date(row.created_at),
     updatedAt: new Date(row.updated_at),

@@ -848,7 +848,8 @@ describe.each(databases)('stores on $name', ({ create, stop, isMissing }) => {
       };
       const holder = { kind: 'project', id: project.id } as const;
       const limits = {
-        events: ['push', 'tag'],
+        events: ['push', 'tag', 'pull_request'],
+        pullRequests: 'project' as const,
         branches: ['main', 'v*'],
         images: ['plugins/*'],
         isForPluginsOnly: true,
@@ -890,7 +891,13 @@ describe.each(databases)('stores on $name', ({ create, stop, isMissing }) => {
         nonce: Buffer.alloc(1),
         ciphertext: Buffer.from(text),
       });
-      const limits = { events: ['push'], branches: [], images: [], isForPluginsOnly: false };
+      const limits = {
+        events: ['push'],
+        pullRequests: 'none' as const,
+        branches: [],
+        images: [],
+        isForPluginsOnly: false,
+      };
       const set = (holder: Holder, name: string, text: string) =>
         store.write(async ({ secrets }) => {
           const { id } = await secrets.reserve(holder, name, someTime, 'mei');
@@ -967,7 +974,7 @@ describe.each(databases)('stores on $name', ({ create, stop, isMissing }) => {
             nonce: Buffer.alloc(1),
             ciphertext: Buffer.from('密'),
           };
-          await registryLogins.setSealed(id, username, sealed, later(1), 'bo');
+          await registryLogins.setSealed(id, { username, pullRequests: 'project' }, sealed, later(1), 'bo');
         });
       await store.write(({ registryLogins }) => registryLogins.reserve(own, 'b.example:5000', someTime, 'mei'));
       expect(await store.read.registryLogins.list(own)).toEqual([]);

@@ -246,6 +246,15 @@ export interface Tables {
     ciphertext: Buffer;
     created_at: Instant;
   };
+  imported_key: {
+    project_id: number;
+    key_id: string;
+    wrapped_key: Buffer;
+    nonce: Buffer;
+    ciphertext: Buffer;
+    updated_at: Instant;
+    updated_by: string;
+  };
   workflow: {
     id: Generated<number>;
     pipeline_id: number;
@@ -296,6 +305,7 @@ export interface Tables {
     branches: ColumnType<string, string | undefined, string>;
     images: ColumnType<string, string | undefined, string>;
     is_for_plugins_only: ColumnType<number, boolean | undefined, boolean>;
+    pull_requests: ColumnType<string, string | undefined, string>;
     created_at: Instant;
     updated_at: Instant;
     updated_by: string;
@@ -319,6 +329,7 @@ export interface Tables {
     owner_id: MaybeNumber;
     registry: string;
     username: string;
+    pull_requests: ColumnType<string, string | undefined, string>;
     updated_at: Instant;
     updated_by: string;
     key_id: MaybeText;

@@ -7,6 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { isFinished, type Outcome, type Pipeline } from '../../src/core/pipeline.ts';
 import { defaultPipelineSettings, type PipelineSettings } from '../../src/core/pipeline-settings.ts';
 import { environmentOfStep } from '../../src/core/plan.ts';
+import type { PullRequestOrigin } from '../../src/core/pull-request-origin.ts';
+import type { SecretLimits } from '../../src/core/secret-record.ts';
 import { commandScript } from '../../src/engine/command-script.ts';
 import { PipelinesWorld } from '../support/pipelines-world.ts';
 import { passed, ScriptedRunner } from '../support/scripted-runner.ts';
@@ -19,7 +21,16 @@ interface RunScenario {
   readonly note: string;
   readonly files: Readonly<Record<string, readonly string[]>>;
   readonly event?: { readonly ref?: string; readonly kind?: 'push' | 'tag' };
-  readonly settings?: Partial<PipelineSettings> & { readonly secrets?: Readonly<Record<string, string>> };
+  /** What begins it instead: a pull request of a branch of the project, or of a stranger's fork. */
+  readonly pullRequest?: 'project' | 'fork';
+  readonly settings?: Partial<PipelineSettings> & {
+    readonly secrets?: Readonly<Record<string, string>>;
+    readonly limits?: Readonly<Record<string, Partial<SecretLimits>>>;
+    /** Registries that there is a login for, with the pull requests that may have it. */
+    readonly registries?: Readonly<Record<string, PullRequestOrigin>>;
+    /** Keys that values in the files are encrypted with. */
+    readonly keys?: readonly string[];
+  };
   /** How steps end, by `step` or `workflow/step`; absent = exit code 0. `hold` = when the scenario says so. */
   readonly runtime?: Readonly<Record<string, Outcome | 'hold'>>;
   /** What happens then, each once all of `when` run. */
@@ -27,6 +38,8 @@ interface RunScenario {
   readonly expect: RunExpectation & {
     /** Of further pipelines, by number. */
     readonly pipelines?: Readonly<Record<string, RunExpectation>>;
+    /** Registries whose logins the runner was given. */
+    readonly registries?: readonly string[];
     /** Every start, in its order; of several pipelines with their numbers in front. */
     readonly order?: readonly string[];
     /** `workflow/step` → what its commands print in a real shell, and their exit code. */
@@ -54,6 +67,12 @@ interface Act {
   readonly end?: string;
   readonly with?: Outcome;
   readonly cancel?: number;
+  /** A decision about a pipeline that waits for one. */
+  readonly decide?: {
+    readonly number: number;
+    readonly decision: 'approve' | 'decline';
+    readonly withSecrets?: boolean;
+  };
   readonly push?: { readonly ref?: string };
   readonly promote?: { readonly number: number; readonly target: string; readonly parameters?: Record<string, string> };
   readonly rerun?: {
@@ -92,8 +111,14 @@ class Run {
     const world = await PipelinesWorld.create(undefined, { leaseMs: 600_000 });
     const texts = Object.entries(scenario.files).map(([path, lines]) => [path, lines.join('\n')] as const);
     world.files.set(world.project.id, Object.fromEntries(texts));
-    const { secrets = {}, ...more } = scenario.settings ?? {};
+    const { secrets = {}, limits = {}, registries = {}, keys = [], ...more } = scenario.settings ?? {};
     for (const [name, value] of Object.entries(secrets)) world.secrets.set(name, value);
+    for (const [name, limit] of Object.entries(limits)) world.secretLimits.set(name, limit);
+    for (const [registry, origin] of Object.entries(registries)) {
+      world.registries.push({ registry, username: 'robot', password: 'canary-password' });
+      world.loginOrigins.set(registry, origin);
+    }
+    world.fileKeys = keys;
     const pipelines = { ...defaultPipelineSettings, ...more, ...settings };
     await world.store.write(({ projects }) => projects.update({ ...world.project, pipelines }));
     return new Run(world, scenario);
@@ -101,7 +126,9 @@ class Run {
 
   async play(): Promise<void> {
     this.world.connect(this.runner);
-    await this.world.pushed(this.#scenario.event ?? {});
+    const { pullRequest, event } = this.#scenario;
+    if (pullRequest === undefined) await this.world.pushed(event);
+    else await this.world.planned(await this.world.pullRequest({ isFork: pullRequest === 'fork' }));
     for (const act of this.#scenario.acts ?? []) {
       if (act.until !== undefined) await this.world.until(await this.#pipeline(act.until));
       for (const step of act.when ?? []) await this.runner.until(() => this.runner.running.includes(step));
@@ -120,6 +147,15 @@ class Run {
     if (act.end !== undefined) this.runner.end(act.end, act.with ?? passed);
     if (act.cancel !== undefined)
       await operations.cancelPipeline!({ ...params(act.cancel), body: undefined }, world.request());
+    if (act.decide) {
+      const { number, decision, withSecrets = false } = act.decide;
+      const { head, configuration } = await operations.getApproval!(
+        { ...params(number), body: undefined },
+        world.request(),
+      );
+      const body = { decision, withSecrets, head, configuration };
+      await operations.decideApproval!({ ...params(number), body }, world.request());
+    }
     if (act.push) await world.pushed(act.push);
     if (act.promote) {
       const { number, target, parameters = {} } = act.promote;
@@ -136,7 +172,7 @@ class Run {
   }
 
   async check(): Promise<void> {
-    const { pipelines = {}, order, commands, ...first } = this.#scenario.expect;
+    const { pipelines = {}, order, commands, registries, ...first } = this.#scenario.expect;
     const all = await this.#pipelines();
     for (const [number, wanted] of Object.entries({ 1: first, ...pipelines }))
       await this.#checkPipeline(
@@ -146,6 +182,10 @@ class Run {
     if (order) {
       const started = this.runner.started.map(({ workflowId, step }) => `${this.#nameOf(workflowId)}/${step}`);
       expect(started.map((name) => (all.length > 1 ? name : name.slice(name.indexOf(' ') + 1)))).toEqual(order);
+    }
+    if (registries) {
+      const given = this.runner.assignments.flatMap((assignment) => assignment.registries ?? []);
+      expect(given.map(({ registry }) => registry)).toEqual(registries);
     }
     for (const [name, wanted] of Object.entries(commands ?? {})) this.#checkCommands(name, wanted);
   }

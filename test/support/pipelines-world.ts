@@ -7,16 +7,19 @@ import type { RegistryCredentials } from '../../src/core/image.ts';
 import type { Person } from '../../src/core/person.ts';
 import { isFinished, type Pipeline, type Step } from '../../src/core/pipeline.ts';
 import type { Project } from '../../src/core/project.ts';
+import { type PullRequestFacts, pullRequestRef } from '../../src/core/pull-request.ts';
+import type { PullRequestOrigin } from '../../src/core/pull-request-origin.ts';
 import type { RuntimePolicy } from '../../src/core/runtime-choice.ts';
 import type { SecretLimits } from '../../src/core/secret-record.ts';
 import type { SecretVault } from '../../src/core/secret-vault.ts';
 import type { UnitOfWork } from '../../src/core/unit-of-work.ts';
 import { FilesystemLogs } from '../../src/drivers/logs/filesystem/filesystem-logs.ts';
 import { compilePipeline } from '../../src/engine/compile.ts';
+import { openValue } from '../../src/engine/encrypted-value.ts';
 import { lintPipelineFile } from '../../src/engine/lint.ts';
 import { resolveFiles } from '../../src/engine/resolve-files.ts';
 import type { ToRunner, ToServer } from '../../src/engine/runner-protocol.ts';
-import { refusalToPipeline, refusalToStep } from '../../src/engine/secret-limits.ts';
+import { refusalOfOrigin, refusalToPipeline, refusalToStep } from '../../src/engine/secret-limits.ts';
 import type { RequestContext } from '../../src/features/feature.ts';
 import { type PipelinesConfig, type PipelinesFeature, pipelinesFeature } from '../../src/features/pipelines/index.ts';
 import { type Logger, silentLogger } from '../../src/lib/logger.ts';
@@ -41,7 +44,11 @@ export class PipelinesWorld {
   readonly secrets = new Map<string, string>();
   /** Of those secrets that are not given to everybody. */
   readonly secretLimits = new Map<string, Partial<SecretLimits>>();
+  /** Keys of the project that values in its files are encrypted with. */
+  fileKeys: readonly string[] = [];
   readonly registries: RegistryCredentials[] = [];
+  /** Of those logins that are not for every pull request. */
+  readonly loginOrigins = new Map<string, PullRequestOrigin>();
   /** What the installation says; may be changed. */
   readonly installation: { runtime?: RuntimePolicy; privilegedImages?: readonly string[] } = {};
   readonly logs: FilesystemLogs;
@@ -136,6 +143,38 @@ export class PipelinesWorld {
     });
   }
 
+  /** A pull request that somebody opened, of a branch of the project itself or of a stranger's fork, and its event. */
+  async pullRequest({ isFork }: { readonly isFork: boolean }): Promise<Event> {
+    const { id: projectId, name } = this.project;
+    const source = isFork
+      ? await createProject(this.store, (await createPerson(this.store, 'ann')).id, name)
+      : this.project;
+    const author = isFork ? 'ann' : this.person.name;
+    return this.store.write(async (stores) => {
+      const number = await stores.pullRequests.nextNumber(projectId);
+      const named = { title: 'Mend it', sourceBranch: 'mend', targetBranch: 'main', authorName: author };
+      const [head, createdAt] = [headCommit, this.clock.now()];
+      const opened = { ...named, projectId, number, sourceProjectId: source.id, head, authorId: undefined, createdAt };
+      await stores.pullRequests.create(opened);
+      const facts = { source: `${author}/${name}`, isFork, isOutsider: isFork, action: 'opened' } as const;
+      const pullRequest: PullRequestFacts = { ...named, number, ...facts };
+      const { event } = await stores.events.create({
+        projectId,
+        kind: 'pull_request',
+        key: `pull-request:${projectId}:${number}:1`,
+        ref: pullRequestRef(number),
+        before: noCommit,
+        after: headCommit,
+        personName: author,
+        parameters: {},
+        pullRequest,
+        ...(isFork ? { trust: 'untrusted' } : {}),
+        createdAt,
+      });
+      return event;
+    });
+  }
+
   /** The pipeline that came of the event. */
   async planned(event: Event): Promise<Pipeline> {
     const { pipeline } = await this.feature.planNow(event.id);
@@ -223,8 +262,18 @@ export class PipelinesWorld {
   }
 
   limitsOf(secret: string): SecretLimits {
-    const none = { events: eventKinds, branches: [], images: [], isForPluginsOnly: false };
+    const none = {
+      events: eventKinds,
+      pullRequests: 'forks',
+      branches: [],
+      images: [],
+      isForPluginsOnly: false,
+    } as const;
     return { ...none, ...this.secretLimits.get(secret) };
+  }
+
+  #originOf(registry: string): PullRequestOrigin {
+    return this.loginOrigins.get(registry) ?? 'forks';
   }
 
   #makeFeature(): PipelinesFeature {
@@ -244,8 +293,13 @@ export class PipelinesWorld {
         });
       },
       signingKey: () => Promise.resolve(undefined),
+      importedKey: () => Promise.resolve(undefined),
+      openEncrypted: (_, texts) => Promise.resolve(texts.map((text) => openValue(text, this.fileKeys))),
+      listLogins: () =>
+        Promise.resolve(this.registries.map(({ registry }) => ({ registry, pullRequests: this.#originOf(registry) }))),
       maskValues: () => Promise.resolve([...this.secrets.values()]),
-      registries: () => Promise.resolve(this.registries),
+      registries: (_, use) =>
+        Promise.resolve(this.registries.filter(({ registry }) => !refusalOfOrigin(this.#originOf(registry), use))),
     };
     return pipelinesFeature({
       installation: this.installation,

@@ -62,6 +62,7 @@ const values = {
   target: 'main',
   secrets: false,
   offered: 'sandbox',
+  registry: 'registry.example.com',
   waitedMs: 86_400_000,
 };
 

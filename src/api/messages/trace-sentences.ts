@@ -115,6 +115,8 @@ const en = {
   'event.nothing-matched': (v) => `Nothing ran: no trigger in ${v['path']} matches this event.`,
   'event.paths-since': (v) =>
     `Changed paths are those that differ from #${v['pipeline']} (${String(v['commit']).slice(0, 8)}), the last green pipeline of ${v['branch']}.`,
+  'event.paths-again': (v) =>
+    `Every path counts as changed: nothing differs from #${v['pipeline']} (${String(v['commit']).slice(0, 8)}), the last green pipeline of ${v['branch']}, and this is a pipeline once more.`,
   'event.paths-all': (v) => `Every path counts as changed: no pipeline of ${v['branch']} has passed yet.`,
   'event.archived': () => 'Nothing ran: the project is archived.',
   'event.switched-off': (v) => `Nothing ran: the settings of the project have switched off the event ${q(v['event'])}.`,
@@ -134,7 +136,9 @@ const en = {
   'event.webhook': (v) => `Started by the incoming webhook ${q(v['webhook'])}.`,
   'event.parameters-default': (v) => `Parameters that nobody gave have the defaults of the file: ${v['parameters']}.`,
   'event.repeats': (v) =>
-    `This is pipeline #${v['number']} once more, started by ${v['by']} with other parameters: ${v['parameters']}.`,
+    v['parameters'] === ''
+      ? `This is pipeline #${v['number']} once more, started by ${v['by']}.`
+      : `This is pipeline #${v['number']} once more, started by ${v['by']} with other parameters: ${v['parameters']}.`,
   'trigger.matched': (_, s) => `${s} was triggered.`,
   'trigger.event': (v, s) =>
     `${s} was skipped: its trigger wants the event ${q(v['pattern'])}, and this is ${q(v['value'])}.`,
@@ -210,6 +214,8 @@ const en = {
   'step.timed-out': (v, s) => `${s} was stopped after ${seconds(v['timeoutMs'])} s: its time was over.`,
   'step.secret-missing': (v, s) => `${s} could not start: there is no secret ${q(v['secret'])} for this event.`,
   'step.secret-refused': (v, s) => `${s}: secret ${q(v['secret'])} is not given to ${refusedTo(v)}.`,
+  'registry.login-refused': (v, s) =>
+    `${s}: images of ${v['registry']} are pulled without its login, which is not given to ${refusedTo(v)}.`,
   'cache.off': (v, s) =>
     v['by'] === 'project'
       ? `${s} uses no caches: the settings of the project have switched them off.`
@@ -294,6 +300,8 @@ const zh = {
   'event.nothing-matched': (v) => `没有运行：${v['path']} 中没有与此事件匹配的触发条件。`,
   'event.paths-since': (v) =>
     `变更路径以 ${v['branch']} 最近一次通过的流水线 #${v['pipeline']}（${String(v['commit']).slice(0, 8)}）为基准。`,
+  'event.paths-again': (v) =>
+    `所有路径都视为已变更：与 ${v['branch']} 最近一次通过的流水线 #${v['pipeline']}（${String(v['commit']).slice(0, 8)}）没有差异，而这是再次运行。`,
   'event.paths-all': (v) => `所有路径都视为已变更：${v['branch']} 还没有通过的流水线。`,
   'event.archived': () => '没有运行：项目已归档。',
   'event.switched-off': (v) => `没有运行：项目设置中已关闭事件${z(v['event'])}。`,
@@ -310,7 +318,10 @@ const zh = {
       : `所运行的内容不受信任，因为 ${v['by']} 没有项目的写权限：没有密钥，没有镜像仓库登录，只用自己的缓存。`,
   'event.webhook': (v) => `由入站 Webhook ${z(v['webhook'])}启动。`,
   'event.parameters-default': (v) => `未给出的参数使用文件中的默认值：${v['parameters']}。`,
-  'event.repeats': (v) => `这是流水线 #${v['number']} 的再次运行，由 ${v['by']} 更换参数后启动：${v['parameters']}。`,
+  'event.repeats': (v) =>
+    v['parameters'] === ''
+      ? `这是流水线 #${v['number']} 的再次运行，由 ${v['by']} 启动。`
+      : `这是流水线 #${v['number']} 的再次运行，由 ${v['by']} 更换参数后启动：${v['parameters']}。`,
   'trigger.matched': (_, s) => `${s}已触发。`,
   'trigger.event': (v, s) => `${s}已跳过：触发条件要求事件${z(v['pattern'])}，实际为${z(v['value'])}。`,
   'trigger.branch': (v, s) => `${s}已跳过：触发条件要求分支${z(v['pattern'])}，实际为${z(v['value'])}。`,
@@ -372,6 +383,7 @@ const zh = {
   'step.timed-out': (v, s) => `${s}运行 ${seconds(v['timeoutMs'])} 秒后超时，已停止。`,
   'step.secret-missing': (v, s) => `${s}无法启动：此事件没有名为${z(v['secret'])}的密钥。`,
   'step.secret-refused': (v, s) => `${s}：密钥${z(v['secret'])}${refusedToZh(v)}。`,
+  'registry.login-refused': (v, s) => `${s}：拉取 ${v['registry']} 的镜像时不使用登录信息，它${refusedToZh(v)}。`,
   'cache.off': (v, s) =>
     v['by'] === 'project' ? `${s}未使用缓存：项目设置关闭了缓存。` : `${s}未使用缓存：启动流水线时要求不用缓存。`,
   'reuse.off': (v, s) =>
@@ -426,11 +438,13 @@ const zh = {
 /** Whom the limits of a secret keep it from. */
 function refusedTo({ limit, value }: Values): string {
   if (limit === 'trust') return 'work that the project does not trust';
+  if (limit === 'fork') return 'pull requests of forks';
   return limit === 'plugin' ? 'steps with commands or an environment of their own' : `${limit} ${value}`;
 }
 
 function refusedToZh({ limit, value }: Values): string {
   if (limit === 'trust') return '不提供给项目不信任的内容';
+  if (limit === 'fork') return '不提供给来自派生项目的合并请求';
   const words: Record<string, string> = { event: '事件', branch: '分支', image: '镜像' };
   return limit === 'plugin'
     ? '只提供给插件，不提供给自带命令或环境变量的步骤'

@@ -24,7 +24,11 @@ export function addSecretList(parent: Command, cli: Cli): void {
       const now = new Date();
       await out.table(page.items, [
         { title: texts.columns.name, text: ({ name }) => name },
-        { title: texts.columns.events, text: ({ events }) => events.join(' ') },
+        {
+          title: texts.columns.events,
+          text: ({ events }) => events.filter((event) => event !== 'pull_request').join(' '),
+        },
+        { title: texts.columns.pullRequests, text: ({ pullRequests }) => texts.pullRequests[pullRequests] },
         { title: texts.columns.branches, text: ({ branches }) => branches.join(' ') || texts.any },
         {
           title: texts.columns.images,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { eventKinds } from '../../core/event.ts';
+import { pullRequestOrigins } from '../../core/pull-request-origin.ts';
 import type { Cli } from '../cli.ts';
 import { addHolder, type HolderOptions, holderOf } from '../holder.ts';
 import { addJson, collect, type JsonOption, oneOf } from '../options.ts';
@@ -12,6 +13,7 @@ interface SecretSetOptions extends JsonOption, HolderOptions {
   readonly branch?: readonly string[];
   readonly image?: readonly string[];
   readonly pluginsOnly?: boolean;
+  readonly pullRequests?: string;
 }
 
 const events = eventKinds;
@@ -23,17 +25,21 @@ export function addSecretSet(parent: Command, cli: Cli): void {
     .option('--from <file>', texts.options.value)
     .option('--keep-value', texts.options.keepValue)
     .option('--event <event>', texts.options.events, collect)
+    .option('--pull-requests <origin>', texts.options.pullRequests)
     .option('--branch <glob>', texts.options.secretBranch, collect)
     .option('--image <glob>', texts.options.secretImage, collect)
     .option('--plugins-only', texts.options.pluginsOnly)
     .option('--no-plugins-only', texts.options.noPluginsOnly)
     .addHelpText(
       'before',
-      `${texts.examples}\n  gantry secret set deploy_key --from key.pem\n  printf %s "$KEY" | gantry secret set deploy_key\n  gantry secret set deploy_key --keep-value --event push --branch main --branch 'release/*'\n`,
+      `${texts.examples}\n  gantry secret set deploy_key --from key.pem\n  printf %s "$KEY" | gantry secret set deploy_key\n  gantry secret set deploy_key --keep-value --event push --branch main --branch 'release/*'\n  gantry secret set test_token --keep-value --pull-requests project\n`,
     )
     .action(async (name: string, options: SecretSetOptions) => {
       const limits = {
         ...(options.event && { events: options.event.map((event) => oneOf(cli, '--event', event, events)) }),
+        ...(options.pullRequests !== undefined && {
+          pullRequests: oneOf(cli, '--pull-requests', options.pullRequests, pullRequestOrigins),
+        }),
         ...(options.branch && { branches: globsOf(options.branch) }),
         ...(options.image && { images: globsOf(options.image) }),
         ...(options.pluginsOnly !== undefined && { isForPluginsOnly: options.pluginsOnly }),
@@ -47,6 +53,7 @@ export function addSecretSet(parent: Command, cli: Cli): void {
         : await client('setSecret', { params: { ...holder.params, name }, body });
       if (options.json !== undefined) return out.json(secret, options.json);
       await out.note(texts.secretSet(secret.name, holder.name));
+      if (limits.pullRequests === 'forks') await out.note(out.paintNote('yellow', texts.forksWarning(secret.name)));
       if (secret.warning !== null) await out.note(out.paintNote('yellow', secret.warning));
     });
 }

@@ -52,6 +52,12 @@ const silentAfterLeases = 2 / 3;
 /** The values that steps may have, and all that is to be masked. */
 type SecretValues = readonly [revealed: RevealedSecrets, mask: readonly string[]];
 
+/** For whom secrets and logins are asked. */
+function useOf({ row, mayHaveSecrets }: OpenPipeline): PipelineUse {
+  const { event, branch, pullRequest } = row;
+  return { event, branch, isFork: pullRequest?.isFork === true, isUntrusted: !mayHaveSecrets };
+}
+
 /** A start that a runner asked for. It waits while all slots are taken. */
 interface PendingStart {
   session: RunnerSession;
@@ -321,12 +327,12 @@ export class Dispatcher {
 
   /** Read once for all starts of a tick. `undefined` when they cannot be had. */
   #secretsFor({ pipeline }: OpenWorkflow): Promise<SecretValues | undefined> {
-    const { projectId, event, branch } = pipeline.row;
-    const isUntrusted = !pipeline.mayHaveSecrets;
-    const key = `${projectId}/${event}/${isUntrusted}/${branch}`;
+    const { projectId } = pipeline.row;
+    const use = useOf(pipeline);
+    const key = JSON.stringify([projectId, use]);
     const known = this.#secretReads.get(key);
     if (known) return known;
-    const reading = this.#readSecrets(projectId, { event, branch, isUntrusted });
+    const reading = this.#readSecrets(projectId, use);
     this.#secretReads.set(key, reading);
     queueMicrotask(() => this.#secretReads.delete(key));
     return reading;
@@ -454,7 +460,7 @@ export class Dispatcher {
     const { projectId } = pipeline.row;
     if (!pipeline.mayHaveSecrets) return [];
     try {
-      return await secrets.registries(projectId);
+      return await secrets.registries(projectId, useOf(pipeline));
     } catch (error) {
       logger.error('Logins of registries could not be revealed', { error, projectId });
       return undefined;
@@ -463,9 +469,8 @@ export class Dispatcher {
 
   async #missingSecret(workflow: OpenWorkflow): Promise<WorkflowState | undefined> {
     if (!needsSecrets(workflow)) return undefined;
-    const { projectId, event, branch } = workflow.pipeline.row;
-    const secrets = await this.#deps.secrets.list(projectId);
-    const isUntrusted = !workflow.pipeline.mayHaveSecrets;
-    return endForMissingSecret(stateOf(workflow), { secrets, use: { event, branch, isUntrusted } });
+    const { pipeline } = workflow;
+    const secrets = await this.#deps.secrets.list(pipeline.row.projectId);
+    return endForMissingSecret(stateOf(workflow), { secrets, use: useOf(pipeline) });
   }
 }

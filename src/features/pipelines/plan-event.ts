@@ -7,7 +7,7 @@ import type { PipelineSettings } from '../../core/pipeline-settings.ts';
 import type { PipelinePlan } from '../../core/plan.ts';
 import { type Project, projectSlug } from '../../core/project.ts';
 import type { Repository } from '../../core/repository.ts';
-import type { LimitedSecret, SecretVault } from '../../core/secret-vault.ts';
+import type { LimitedLogin, LimitedSecret, PipelineUse, SecretVault } from '../../core/secret-vault.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import type { BlobIds } from '../../engine/cache-key.ts';
@@ -24,7 +24,7 @@ import { type InstallationRules, projectFacts } from './project-facts.ts';
 import { readBlobIds } from './read-blob-ids.ts';
 import { type ChangedPaths, readChangedPaths } from './read-changed-paths.ts';
 import { readLimitBytes, readPipelineFiles } from './read-pipeline-files.ts';
-import { traceRefusedSecrets } from './secret-refusals.ts';
+import { traceRefusedLogins, traceRefusedSecrets } from './secret-refusals.ts';
 
 /** Compiles in a process of its own, under the limits of R5. */
 export interface PipelineCompiler {
@@ -38,7 +38,7 @@ export interface PlanEventDeps {
     'resolve' | 'commit' | 'readFile' | 'listFolder' | 'changedPaths' | 'mergeBase'
   >;
   readonly compiler: PipelineCompiler;
-  readonly secrets: Pick<SecretVault, 'list' | 'signingKey'>;
+  readonly secrets: Pick<SecretVault, 'list' | 'listLogins' | 'signingKey'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly installation?: InstallationRules | undefined;
@@ -97,11 +97,20 @@ export async function planEvent(deps: PlanEventDeps, eventId: number): Promise<P
 function withRefusedSecrets(
   result: Exclude<CompileResult, { kind: 'nothing' }>,
   event: Event,
-  { secrets }: EventReading,
+  { secrets, logins }: EventReading,
 ): Exclude<CompileResult, { kind: 'nothing' }> {
   if (result.kind !== 'planned') return result;
-  const use = { event: event.kind, branch: branchOf(event), isUntrusted: event.trust === 'untrusted' };
-  return { ...result, trace: [...result.trace, ...traceRefusedSecrets(result.plan, { secrets, use })] };
+  const use: PipelineUse = {
+    event: event.kind,
+    branch: branchOf(event),
+    isFork: event.pullRequest?.isFork === true,
+    isUntrusted: event.trust === 'untrusted',
+  };
+  const refused = [
+    ...traceRefusedSecrets(result.plan, { secrets, use }),
+    ...traceRefusedLogins(result.plan, logins, use),
+  ];
+  return { ...result, trace: [...result.trace, ...refused] };
 }
 
 /** Ends the planning of an event that cannot be planned: a pipeline that failed says so. */
@@ -109,7 +118,11 @@ export async function failEvent(deps: PlanEventDeps, eventId: number, message: s
   const failing: PlanEventDeps = {
     ...deps,
     repository: noRepository,
-    secrets: { list: () => Promise.resolve([]), signingKey: () => Promise.resolve(undefined) },
+    secrets: {
+      list: () => Promise.resolve([]),
+      listLogins: () => Promise.resolve([]),
+      signingKey: () => Promise.resolve(undefined),
+    },
     compiler: {
       compile: () => Promise.resolve({ kind: 'failed', path: pipelineFilePaths[0], error: { message }, trace: [] }),
     },
@@ -197,6 +210,7 @@ interface EventReading {
   /** Commit whose pipeline file counts, where it is another. */
   readonly filesFrom: string | undefined;
   readonly secrets: readonly LimitedSecret[];
+  readonly logins: readonly LimitedLogin[];
   readonly variables: Readonly<Record<string, string>>;
   readonly changed: ChangedPaths;
   readonly blobs: BlobIds;
@@ -214,9 +228,10 @@ async function readFacts(deps: PlanEventDeps, event: Event, project: Project): P
       ? ((await repository.resolve(event.projectId, event.after))?.commit ?? event.after)
       : event.after;
   const filesFrom = event.pullRequest && project.pipelines.usesTargetFile ? event.before : undefined;
-  const [details, known, variables, files] = await Promise.all([
+  const [details, known, logins, variables, files] = await Promise.all([
     repository.commit(event.projectId, commit),
     secrets.list(event.projectId),
+    secrets.listLogins(event.projectId),
     store.read.variables.valuesFor(event.projectId),
     readPipelineFiles(repository, event.projectId, filesFrom ?? commit, project.pipelines.path),
   ]);
@@ -237,6 +252,7 @@ async function readFacts(deps: PlanEventDeps, event: Event, project: Project): P
     files: whole,
     filesFrom,
     secrets: known,
+    logins,
     variables,
     changed: await readChangedPaths(deps, event, project, commit, [...files, ...included]),
     blobs: await readBlobIds(repository, event.projectId, commit, [...files, ...included]),

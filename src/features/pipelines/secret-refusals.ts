@@ -1,7 +1,8 @@
+import { registryOf } from '../../core/image-rule.ts';
 import type { PipelinePlan, StepPlan } from '../../core/plan.ts';
-import type { LimitedSecret, PipelineUse } from '../../core/secret-vault.ts';
+import type { LimitedLogin, LimitedSecret, PipelineUse } from '../../core/secret-vault.ts';
 import type { TraceEntry } from '../../core/trace.ts';
-import { refusalToPipeline, refusalToStep } from '../../engine/secret-limits.ts';
+import { refusalOfOrigin, refusalToPipeline, refusalToStep } from '../../engine/secret-limits.ts';
 
 /** What a pipeline may know of the secrets of its project, without their values. */
 export interface SecretFacts {
@@ -38,4 +39,25 @@ export function traceRefusedSecrets({ workflows }: PipelinePlan, facts: SecretFa
     }
   }
   return trace;
+}
+
+/** Which logins of registries are kept from a pipeline whose steps have images there: such an image may not be pulled. */
+export function traceRefusedLogins(
+  { workflows }: PipelinePlan,
+  logins: readonly LimitedLogin[],
+  use: PipelineUse,
+): readonly TraceEntry[] {
+  return logins.flatMap(({ registry, pullRequests }): readonly TraceEntry[] => {
+    const refusal = refusalOfOrigin(pullRequests, use);
+    if (!refusal) return [];
+    const using = workflows.filter(({ steps }) =>
+      steps.some(({ image, skipped }) => !skipped && image !== '' && registryOf(image) === registry),
+    );
+    return using.map(({ name }) => ({
+      subject: { kind: 'workflow', workflow: name },
+      rule: 'registry.login-refused',
+      verdict: 'noted',
+      values: { registry, ...refusal },
+    }));
+  });
 }

@@ -1,4 +1,4 @@
-import type { RegistryView } from '../../api/secrets.ts';
+import type { RegistryBody, RegistryView } from '../../api/secrets.ts';
 import { GantryError } from '../../core/errors.ts';
 import { findHolder, type HolderName } from '../../core/find-holder.ts';
 import type { RegistryLogin } from '../../core/registry-login.ts';
@@ -20,7 +20,7 @@ export function registryOperations({ store, clock, keyFile }: SealingDeps) {
 
   async function set(
     params: HolderName & { readonly registry: string },
-    { username, password }: { readonly username: string; readonly password: string },
+    { username, password, pullRequests: wanted }: RegistryBody,
     request: RequestContext,
   ) {
     const registry = checkRegistry(params.registry);
@@ -30,16 +30,18 @@ export function registryOperations({ store, clock, keyFile }: SealingDeps) {
     const key = keyFile();
     return store.write(async (stores) => {
       const present = await stores.registryLogins.list(named.holder);
-      const isNew = !present.some((login) => login.registry === registry);
+      const before = present.find((login) => login.registry === registry);
+      const isNew = !before;
+      const pullRequests = wanted ?? before?.pullRequests ?? 'project';
       if (isNew && present.length >= maxLogins)
         throw new GantryError('REQUEST_INVALID', `Cannot add the registry ${registry}: ${maxLogins} are there already`);
       const reserved = await stores.registryLogins.reserve(named.holder, registry, at, by);
       const sealed = seal(password, sealedForRegistry(reserved), key);
-      await stores.registryLogins.setSealed(reserved.id, username, sealed, at, by);
+      await stores.registryLogins.setSealed(reserved.id, { username, pullRequests }, sealed, at, by);
       await stores.settings.set(keyIdSetting, key.id);
       const action = isNew ? 'registry:create' : 'registry:replace';
-      await stores.audit.append(auditEntry(request, at, action, named, { registry, username }));
-      return registryView({ ...reserved, username, updatedAt: at, updatedBy: by });
+      await stores.audit.append(auditEntry(request, at, action, named, { registry, username, pullRequests }));
+      return registryView({ ...reserved, username, pullRequests, updatedAt: at, updatedBy: by });
     });
   }
 
@@ -80,6 +82,6 @@ function checkRegistry(registry: string): string {
   return host === 'index.docker.io' || host === 'registry-1.docker.io' ? 'docker.io' : host;
 }
 
-function registryView({ registry, username, updatedAt, updatedBy }: RegistryLogin): RegistryView {
-  return { registry, username, updatedAt: updatedAt.toISOString(), updatedBy };
+function registryView({ registry, username, pullRequests, updatedAt, updatedBy }: RegistryLogin): RegistryView {
+  return { registry, username, pullRequests, updatedAt: updatedAt.toISOString(), updatedBy };
 }

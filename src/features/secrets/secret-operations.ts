@@ -34,7 +34,7 @@ export function secretOperations({ store, clock, keyFile }: SealingDeps) {
     const key = keyFile();
     const record = await store.write(async (stores) => {
       const before = await stores.secrets.find(named.holder, name);
-      const limits = limitsOf(body, before);
+      const limits = limitsOf(name, body, before);
       if (value === undefined && !before)
         throw new GantryError('REQUEST_INVALID', `Cannot create the secret "${name}": it has no value`);
       const reserved = await stores.secrets.reserve(named.holder, name, at, by);
@@ -76,13 +76,34 @@ export function secretOperations({ store, clock, keyFile }: SealingDeps) {
 }
 
 /** What a request does not name stays: whoever replaces a value does not widen who gets it. */
-function limitsOf(body: SecretBody, before: SecretLimits | undefined): SecretLimits {
+function limitsOf(name: string, body: SecretBody, before: SecretLimits | undefined): SecretLimits {
   return {
-    events: [...new Set(body.events ?? before?.events ?? usualEvents)],
+    ...eventsOf(name, body, before),
     branches: [...new Set(body.branches ?? before?.branches ?? [])],
     images: [...new Set(body.images ?? before?.images ?? [])],
     isForPluginsOnly: body.isForPluginsOnly ?? before?.isForPluginsOnly ?? false,
   };
+}
+
+/** Events and pull requests say the same of pull requests: what a request names of one decides the other. */
+function eventsOf(
+  name: string,
+  body: SecretBody,
+  before: SecretLimits | undefined,
+): Pick<SecretLimits, 'events' | 'pullRequests'> {
+  const named = body.events ?? before?.events ?? usualEvents;
+  const isNamed = named.includes('pull_request');
+  const usual = isNamed ? (before && before.pullRequests !== 'none' ? before.pullRequests : 'project') : 'none';
+  const pullRequests = body.pullRequests ?? usual;
+  if (pullRequests === 'none' && body.events?.includes('pull_request'))
+    throw new GantryError(
+      'REQUEST_INVALID',
+      `Cannot limit the secret "${name}": its events have pull requests, and "pullRequests" has none`,
+    );
+  const others = named.filter((event) => event !== 'pull_request');
+  const events = [...new Set(pullRequests === 'none' ? others : isNamed ? named : [...others, 'pull_request'])];
+  if (events.length > 0) return { events, pullRequests };
+  throw new GantryError('REQUEST_INVALID', `Cannot limit the secret "${name}": no event is left that may have it`);
 }
 
 function checkGlobs(name: string, { branches = [], images = [] }: SecretBody): void {
@@ -116,6 +137,7 @@ function secretView(record: SecretRecord): SecretView {
     branches: [...record.branches],
     images: [...record.images],
     isForPluginsOnly: record.isForPluginsOnly,
+    pullRequests: record.pullRequests,
     createdAt: record.createdAt.toISOString(),
     updatedAt: record.updatedAt.toISOString(),
     updatedBy: record.updatedBy,

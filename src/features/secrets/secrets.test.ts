@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bearer, openServerWorld, type ServerWorld } from '../../../test/support/server-world.ts';
 import type { Person } from '../../core/person.ts';
 import type { Project } from '../../core/project.ts';
+import type { PipelineUse, StepUse } from '../../core/secret-vault.ts';
 import type { SealedFor } from '../../core/value-sealer.ts';
 import { openKeyFile } from './key-file.ts';
 import { seal, unseal } from './seal.ts';
@@ -45,11 +46,9 @@ async function put(
 }
 
 /** What a step of the project is given. */
-async function revealed(
-  use: { readonly event?: string; readonly branch?: string; readonly image?: string; readonly isPlugin?: boolean } = {},
-): Promise<ReadonlyMap<string, string>> {
-  const { event = 'push', branch = 'main', image = 'alpine', isPlugin = false } = use;
-  return (await world.vault.reveal(web.id, { event, branch })).forStep({ image, isPlugin });
+async function revealed(given: Partial<PipelineUse & StepUse> = {}): Promise<ReadonlyMap<string, string>> {
+  const { event = 'push', branch = 'main', image = 'alpine', isPlugin = false, ...use } = given;
+  return (await world.vault.reveal(web.id, { event, branch, ...use })).forStep({ image, isPlugin });
 }
 
 describe('a secret', () => {
@@ -156,6 +155,34 @@ describe('limits of a secret', () => {
     expect(await revealed({ event: 'pull_request' })).toEqual(new Map([['key', 'canary-73']]));
   });
 
+  it('say which pull requests may have it: those of forks only where somebody says so', async () => {
+    const listed = async () =>
+      (await world.vault.list(web.id)).map(({ events, pullRequests }) => [events, pullRequests]);
+    const ofProject = { event: 'pull_request' };
+    const ofFork = { event: 'pull_request', isFork: true };
+    await put('key', 'canary-74', { events: ['push'], pullRequests: 'project' });
+    expect(await listed()).toEqual([[['push', 'pull_request'], 'project']]);
+    expect(await revealed(ofProject)).toEqual(new Map([['key', 'canary-74']]));
+    expect(await revealed(ofFork)).toEqual(new Map());
+    await put('key', undefined, { pullRequests: 'forks' });
+    expect(await revealed(ofFork)).toEqual(new Map([['key', 'canary-74']]));
+    expect(await revealed({ ...ofFork, isUntrusted: true })).toEqual(new Map());
+    expect((await world.store.read.audit.list({ limit: 1 }))[0]).toMatchObject({
+      action: 'secret:limit',
+      details: { pullRequests: 'forks' },
+    });
+    await put('key', 'canary-75');
+    expect(await listed()).toEqual([[['push', 'pull_request'], 'forks']]);
+    await put('key', undefined, { events: ['push', 'tag'] });
+    expect(await listed()).toEqual([[['push', 'tag'], 'none']]);
+    await put('key', undefined, { events: ['pull_request'] });
+    expect(await listed()).toEqual([[['pull_request'], 'project']]);
+    for (const body of [{ pullRequests: 'none' }, { events: ['pull_request'], pullRequests: 'none' }])
+      expect((await put('key', undefined, body)).status).toBe(400);
+    expect((await put('key', undefined, { pullRequests: 'everybody' })).status).toBe(400);
+    expect(await listed()).toEqual([[['pull_request'], 'project']]);
+  });
+
   it('that no branch or image could meet are refused, as is a new secret without a value', async () => {
     for (const body of [{ branches: ['[a'] }, { images: ['{a'] }, { events: [] }, { branches: [''] }])
       expect((await put('key', 'value', body)).status).toBe(400);
@@ -199,16 +226,26 @@ describe('a login of a registry', () => {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
     const login = { username: 'robot', password: 'canary-81-pull' };
+    const use = { event: 'push', branch: 'main' };
     expect((await send('PUT', encodeURIComponent('Registry.test:5000'), login)).status).toBe(200);
     const listed = await world.json(path, { headers });
     expect(listed['items']).toMatchObject([{ registry: 'registry.test:5000', username: 'robot', updatedBy: 'mei' }]);
     expect(JSON.stringify(listed)).not.toContain('canary-81');
-    expect(await world.vault.registries(web.id)).toEqual([{ registry: 'registry.test:5000', ...login }]);
+    expect(await world.vault.registries(web.id, use)).toEqual([{ registry: 'registry.test:5000', ...login }]);
     expect(await world.vault.maskValues(web.id)).toEqual(['canary-81-pull', 'robot:canary-81-pull']);
     for (const host of ['https:', 'a_b', '-a', 'host:port', '..'])
       expect((await send('PUT', host, login)).status, host).not.toBe(200);
+    // A new login is for the pull requests of the project, and of forks once somebody says so.
+    const ofFork = { event: 'pull_request', branch: 'main', isFork: true };
+    expect(await world.vault.registries(web.id, { ...ofFork, isFork: false })).toHaveLength(1);
+    expect(await world.vault.registries(web.id, ofFork)).toEqual([]);
+    await send('PUT', 'registry.test:5000', { ...login, pullRequests: 'forks' });
+    await send('PUT', 'registry.test:5000', login);
+    expect(await world.vault.registries(web.id, ofFork)).toHaveLength(1);
+    expect(await world.vault.registries(web.id, { ...ofFork, isUntrusted: true })).toEqual([]);
+    expect(await world.vault.listLogins(web.id)).toEqual([{ registry: 'registry.test:5000', pullRequests: 'forks' }]);
     await send('PUT', 'index.docker.io', login);
-    expect((await world.vault.registries(web.id)).map(({ registry }) => registry)).toEqual([
+    expect((await world.vault.registries(web.id, use)).map(({ registry }) => registry)).toEqual([
       'docker.io',
       'registry.test:5000',
     ]);

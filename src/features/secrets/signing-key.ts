@@ -34,6 +34,21 @@ export async function ensureSigningKey({ store, clock, keyFile }: SealingDeps, p
   return (await findSigningKey(store.read, keyFile, projectId))!;
 }
 
+/** The key that the project brought; `undefined` when it brought none. Throws SECRET_KEY_WRONG. */
+export async function findImportedKey(
+  read: UnitOfWork['read'],
+  keyFile: () => KeyFile,
+  projectId: number,
+): Promise<string | undefined> {
+  const found = await read.signingKeys.findImported(projectId);
+  return found && unseal(found.sealed, sealedForImported(projectId), keyFile());
+}
+
+/** What a key that a project brought is sealed for. */
+export function sealedForImported(projectId: number): SealedFor {
+  return { kind: 'imported key', id: projectId, holder: { kind: 'project', id: projectId }, name: 'imported key' };
+}
+
 function sealedFor(projectId: number): SealedFor {
   return { kind: 'signing key', id: projectId, holder: { kind: 'project', id: projectId }, name: 'signing key' };
 }

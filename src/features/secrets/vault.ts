@@ -4,44 +4,66 @@ import type { StoredSecret } from '../../core/secret-record.ts';
 import type { RevealedSecrets, SecretVault } from '../../core/secret-vault.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import type { SealedFor } from '../../core/value-sealer.ts';
-import { refusalToPipeline, refusalToStep } from '../../engine/secret-limits.ts';
+import { openValue } from '../../engine/encrypted-value.ts';
+import { refusalOfOrigin, refusalToPipeline, refusalToStep } from '../../engine/secret-limits.ts';
 import type { KeyFile } from './key-file.ts';
 import { unseal } from './seal.ts';
-import { findSigningKey } from './signing-key.ts';
+import { findImportedKey, findSigningKey } from './signing-key.ts';
 
 /** Opens secrets for steps. `keyFile` is asked when one is opened: the server reads it while it starts. */
 export function createVault({ read }: UnitOfWork, keyFile: () => KeyFile): SecretVault {
   const open = (secret: StoredSecret): string => unseal(secret.sealed, secret, keyFile());
   const openLogin = (login: StoredRegistryLogin): string => unseal(login.sealed, sealedForRegistry(login), keyFile());
 
-  async function registries(projectId: number): Promise<readonly RegistryCredentials[]> {
-    return (await read.registryLogins.listFor(projectId)).map((login) => ({
-      registry: login.registry,
-      username: login.username,
-      password: openLogin(login),
-    }));
-  }
+  const credentialsOf = (login: StoredRegistryLogin): RegistryCredentials => ({
+    registry: login.registry,
+    username: login.username,
+    password: openLogin(login),
+  });
 
   return {
     async list(projectId) {
-      return (await read.secrets.listFor(projectId)).map(({ name, events, branches, images, isForPluginsOnly }) => ({
-        name,
-        events,
-        branches,
-        images,
-        isForPluginsOnly,
-      }));
+      return (await read.secrets.listFor(projectId)).map(
+        ({ name, events, pullRequests, branches, images, isForPluginsOnly }) => ({
+          name,
+          events,
+          pullRequests,
+          branches,
+          images,
+          isForPluginsOnly,
+        }),
+      );
     },
     async reveal(projectId, use) {
       const secrets = (await read.secrets.listFor(projectId)).filter((secret) => !refusalToPipeline(secret, use));
       return revealed(secrets, new Map(secrets.map((secret) => [secret.name, open(secret)])));
     },
     async maskValues(projectId) {
-      const [secrets, logins] = await Promise.all([read.secrets.listFor(projectId), registries(projectId)]);
-      return [...secrets.map(open), ...passwordsOf(logins)];
+      const [secrets, logins] = await Promise.all([
+        read.secrets.listFor(projectId),
+        read.registryLogins.listFor(projectId),
+      ]);
+      return [...secrets.map(open), ...passwordsOf(logins.map(credentialsOf))];
     },
     signingKey: (projectId) => findSigningKey(read, keyFile, projectId),
-    registries,
+    importedKey: (projectId) => findImportedKey(read, keyFile, projectId),
+    async openEncrypted(projectId, texts) {
+      if (texts.length === 0) return [];
+      const [own, imported] = await Promise.all([
+        findSigningKey(read, keyFile, projectId),
+        findImportedKey(read, keyFile, projectId),
+      ]);
+      const keys = [own, imported].filter((key) => key !== undefined);
+      return texts.map((text) => openValue(text, keys));
+    },
+    async listLogins(projectId) {
+      const logins = await read.registryLogins.listFor(projectId);
+      return logins.map(({ registry, pullRequests }) => ({ registry, pullRequests }));
+    },
+    async registries(projectId, use) {
+      const logins = await read.registryLogins.listFor(projectId);
+      return logins.filter(({ pullRequests }) => !refusalOfOrigin(pullRequests, use)).map(credentialsOf);
+    },
   };
 }
 

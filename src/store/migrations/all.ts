@@ -12,6 +12,7 @@ import { stepReuse } from './0011-step-reuse.ts';
 import { artifacts } from './0012-artifacts.ts';
 import { pullRequests } from './0013-pull-requests.ts';
 import { cancelsAndRetries } from './0015-cancels-and-retries.ts';
+import { secretsOfFiles } from './0017-secrets-of-files.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, oldest first. One that was released is never changed: add another. */
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   artifacts,
   pullRequests,
   cancelsAndRetries,
+  secretsOfFiles,
 ];

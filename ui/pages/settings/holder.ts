@@ -1,4 +1,4 @@
-import type { RegistryView, SecretBody, SecretView } from '../../../src/api/secrets.ts';
+import type { RegistryBody, RegistryView, SecretBody, SecretView } from '../../../src/api/secrets.ts';
 import type { VariableView } from '../../../src/api/settings.ts';
 import { call, refresh } from '../../api.ts';
 
@@ -76,11 +76,7 @@ export function listRegistries({ owner, project }: HolderName, signal: AbortSign
     : call('listRegistries', { params: { owner, project }, signal });
 }
 
-export async function setRegistry(
-  { owner, project }: HolderName,
-  registry: string,
-  body: { readonly username: string; readonly password: string },
-): Promise<void> {
+export async function setRegistry({ owner, project }: HolderName, registry: string, body: RegistryBody): Promise<void> {
   if (project === undefined) await call('setOrganisationRegistry', { params: { owner, registry }, body });
   else await call('setRegistry', { params: { owner, project, registry }, body });
   await refresh('listRegistries', 'listOrganisationRegistries');

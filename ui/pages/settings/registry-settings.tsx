@@ -10,6 +10,7 @@ import { Icon } from '../../parts/icons.tsx';
 import { Ago } from '../../parts/time.tsx';
 import { toast } from '../../parts/toast.tsx';
 import { type HolderName, holderOption, listKey, listRegistries, removeRegistry, setRegistry } from './holder.ts';
+import { originOf, PullRequestOriginField } from './pull-request-origin-field.tsx';
 
 /** Logins with which images are pulled; passwords go in and never come out. */
 export function RegistrySettings({ holder }: { holder: HolderName }) {
@@ -46,6 +47,11 @@ export function RegistrySettings({ holder }: { holder: HolderName }) {
                       <bdi>{login.registry}</bdi>
                     </b>{' '}
                     <bdi className="mono">{login.username}</bdi>
+                    {login.pullRequests !== 'none' && (
+                      <span className="chips">
+                        <span className="tag">{t.pullRequestsOf[login.pullRequests]}</span>
+                      </span>
+                    )}
                     <small className="quiet block">
                       {t.updatedBy} <bdi>{login.updatedBy}</bdi>, <Ago at={login.updatedAt} />
                     </small>
@@ -76,6 +82,7 @@ export function RegistrySettings({ holder }: { holder: HolderName }) {
             await setRegistry(holder, name, {
               username: fieldOf(form, 'username'),
               password: fieldOf(form, 'password'),
+              pullRequests: originOf(form),
             });
             toast(t.registrySaved({ name }));
           }}
@@ -104,6 +111,7 @@ export function RegistrySettings({ holder }: { holder: HolderName }) {
             defaultValue={changing === 'new' ? '' : changing.username}
           />
           <TextField label={t.password} name="password" type="password" required autoComplete="new-password" />
+          <PullRequestOriginField value={changing === 'new' ? 'project' : changing.pullRequests} />
         </FormDialog>
       )}
       {removing && (

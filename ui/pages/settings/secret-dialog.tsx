@@ -1,19 +1,26 @@
 import type { UiMessages } from '../../../src/api/messages/ui.ts';
-import type { SecretView } from '../../../src/api/secrets.ts';
+import type { SecretBody, SecretView } from '../../../src/api/secrets.ts';
 import { useMessages } from '../../language.ts';
 import { FormDialog } from '../../parts/dialog.tsx';
 import { CheckField, fieldOf, TextArea, TextField } from '../../parts/field.tsx';
 import { toast } from '../../parts/toast.tsx';
 import { type HolderName, setSecret } from './holder.ts';
 import { linesOf } from './lines.ts';
+import { originOf, PullRequestOriginField } from './pull-request-origin-field.tsx';
 
-const secretEvents = ['push', 'tag', 'manual', 'promote', 'rollback', 'cron', 'pull_request'] as const;
+const secretEvents = ['push', 'tag', 'manual', 'promote', 'rollback', 'cron'] as const;
 type SecretEvent = (typeof secretEvents)[number];
 
 /** An event that a secret may be limited to, in words. */
 export function secretEventName(t: UiMessages, event: string): string {
-  if (event === 'pull_request') return t.pullRequests;
-  return t.eventKind[event as Exclude<SecretEvent, 'pull_request'>] ?? event;
+  return t.eventKind[event as SecretEvent] ?? event;
+}
+
+/** Pull requests are chosen apart from the other events. */
+function eventsOf(form: FormData): Pick<SecretBody, 'events' | 'pullRequests'> {
+  const pullRequests = originOf(form);
+  const events = secretEvents.filter((event) => form.get(event) !== null);
+  return { events: pullRequests === 'none' ? events : [...events, 'pull_request'], pullRequests };
 }
 
 /** A new secret, or another value and other limits of one that is there. */
@@ -29,7 +36,7 @@ export function SecretDialog({
   onWarning: (warning: string | undefined) => void;
 }) {
   const t = useMessages();
-  const isGiven = (event: SecretEvent): boolean => (secret ? secret.events.includes(event) : event !== 'pull_request');
+  const isGiven = (event: SecretEvent): boolean => secret?.events.includes(event) ?? true;
   return (
     <FormDialog
       title={secret ? t.changeSecret({ name: secret.name }) : t.addSecret}
@@ -40,7 +47,7 @@ export function SecretDialog({
         const value = fieldOf(form, 'value');
         const stored = await setSecret(holder, secret?.name ?? fieldOf(form, 'name').trim(), {
           ...(value === '' ? {} : { value }),
-          events: secretEvents.filter((event) => form.get(event) !== null),
+          ...eventsOf(form),
           branches: linesOf(form, 'branches'),
           images: linesOf(form, 'images'),
           isForPluginsOnly: form.get('isForPluginsOnly') !== null,
@@ -82,6 +89,7 @@ export function SecretDialog({
           </label>
         ))}
       </fieldset>
+      <PullRequestOriginField value={secret?.pullRequests ?? 'none'} />
       <TextArea
         label={t.secretBranches}
         name="branches"

@@ -103,11 +103,14 @@ function Limits({ secret }: { secret: SecretView }) {
   const t = useMessages();
   return (
     <span className="chips">
-      {secret.events.map((event) => (
-        <span key={event} className="tag">
-          {secretEventName(t, event)}
-        </span>
-      ))}
+      {secret.events
+        .filter((event) => event !== 'pull_request')
+        .map((event) => (
+          <span key={event} className="tag">
+            {secretEventName(t, event)}
+          </span>
+        ))}
+      {secret.pullRequests !== 'none' && <span className="tag">{t.pullRequestsOf[secret.pullRequests]}</span>}
       {secret.branches.map((branch) => (
         <span key={branch} className="tag">
           <Icon name="branch" size={12} />
