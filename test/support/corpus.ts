@@ -1,23 +1,75 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { expect } from 'vitest';
-import type { GantryProcess } from './gantry-process.ts';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 
 const root = join(import.meta.dirname, '../corpus');
 
-/**
- * Files as their authors write them, a dozen for each system after the features that real files use most
- * (pipelines.md 17), with what becomes of them. They name images of public registries: rules map these to a base image.
- */
+/** What can be run: a pipeline file as its author wrote it, the project around it, and what becomes of it. */
+export interface CorpusEntry {
+  /** `drone-1/01-go`. */
+  readonly name: string;
+  readonly dialect: string;
+  /** Of the project, pipeline files among them. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly expectation: CorpusExpectation;
+}
+
+/** `NAME.expect.json`: what must be there, and each run that the file is put through, in order. */
+export interface CorpusExpectation {
+  /** Without one of these it cannot run: an engine that builds images, the converter of Jsonnet and Starlark. */
+  readonly needs?: 'builder' | 'converter';
+  /** Further files of the project. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Other projects that it includes files of, by name. */
+  readonly projects?: Readonly<
+    Record<string, { readonly tag: string; readonly files: Readonly<Record<string, string>> }>
+  >;
+  readonly runs: readonly CorpusRun[];
+}
+
+/** One pipeline, or the refusal to make one, and what a user sees of it. */
+export interface CorpusRun {
+  /** What starts it; without it the push of what is there. */
+  readonly start?:
+    | { readonly push: Readonly<Record<string, string>> }
+    | { readonly tag: string }
+    | { readonly manual: Readonly<Record<string, string>> }
+    | { readonly promote: string; readonly parameters?: Readonly<Record<string, string>> }
+    | { readonly cron: string };
+  /** The code of the refusal: there is no pipeline. */
+  readonly refused?: string;
+  /** It is cancelled once this step runs (`workflow/step`), or once this workflow says a part of why it waits. */
+  readonly cancelOnce?: { readonly runs: string } | { readonly workflow: string; readonly waitsFor: string };
+  readonly status?: string;
+  /** `workflow/step status`, in the order of the file; `reused` where an earlier result stood for running it. */
+  readonly steps?: readonly string[];
+  /** The same where a runtime keeps no results. */
+  readonly stepsWithoutReuse?: readonly string[];
+  /** Steps whose place in the list is for the runner to say. */
+  readonly anyOrder?: boolean;
+  /** `workflow/step` → a part of what it says. */
+  readonly log?: Readonly<Record<string, string>>;
+  /** The same, for sandboxes alone: what they keep and container engines do not. */
+  readonly logInSandbox?: Readonly<Record<string, string>>;
+  readonly dependsOn?: Readonly<Record<string, readonly string[]>>;
+  /** Workflow → how often it was run. */
+  readonly attempts?: Readonly<Record<string, number>>;
+  /** Names of the artifacts that it left. */
+  readonly artifacts?: readonly string[];
+  /** What is wrong with the file: a part of the message, and its line. */
+  readonly error?: { readonly message: string; readonly line: number };
+}
+
+/** Where a file of each dialect stands in its project. */
 export const corpusFiles: Readonly<Record<string, string>> = {
   'drone-0.8': '.drone.yml',
   'drone-1': '.drone.yml',
   woodpecker: '.woodpecker.yml',
+  gantry: '.gantry.yml',
 };
 
 /** A machine without the internet: everything that a file of the corpus names is run in a base image. */
 export const corpusRules = `images:
-${['golang', 'node', 'maven', 'python', 'alpine', 'plugins/*'].map((name) => `  - "${name}:* -> base/busybox:latest"\n`).join('')}`;
+${['golang', 'node', 'maven', 'python', 'alpine', 'plugins/*', 'woodpeckerci/*', 'redis', 'docker'].map((name) => `  - "${name}:* -> base/busybox:latest"\n`).join('')}`;
 
 /** What the programs of these projects do, so that no file needs a network. */
 const scripts = {
@@ -26,58 +78,41 @@ const scripts = {
   'scripts/fail.sh': 'echo FAIL\nexit 1\n',
 };
 
-interface Expected {
-  readonly status: string;
-  /** `workflow/step status`, in the order of the file. */
-  readonly steps: readonly string[];
-  /** Steps whose place in the list is for the runner to say. */
-  readonly anyOrder?: boolean;
-  /** `workflow/step` → a part of what it says. */
-  readonly log?: Readonly<Record<string, string>>;
-  readonly dependsOn?: Readonly<Record<string, readonly string[]>>;
-}
-
-interface CorpusEntry {
-  readonly name: string;
-  readonly text: string;
-  readonly expected: Expected;
-}
-
-function corpusOf(dialect: string): CorpusEntry[] {
-  const names = readdirSync(join(root, dialect)).filter((name) => name.endsWith('.yml'));
-  return names.toSorted().map((name) => ({
-    name: `${dialect}/${name}`,
-    text: readFileSync(join(root, dialect, name), 'utf8'),
-    expected: JSON.parse(readFileSync(join(root, dialect, name.replace(/yml$/, 'expect.json')), 'utf8')) as Expected,
-  }));
-}
-
-/** Pushes every file of a system, one after another, and compares what became of its steps; answers how many there were. */
-export async function runCorpus(gantry: GantryProcess, dialect: string, withinMs = 60_000): Promise<number> {
-  const project = dialect.replace(/\W/g, '');
-  await gantry.createProject(project);
-  await gantry.client('setSecret', {
-    params: { owner: 'admin', project, name: 'npm_token' },
-    body: { value: 't0p-s3cr3t' },
+/**
+ * Files as their authors write them, a dozen and more for each system after the features that real files use most
+ * (pipelines.md 17): `NN-name.yml`, or a folder `NN-name` where there are several. They name images of public registries.
+ */
+export function corpusOf(dialect: string): CorpusEntry[] {
+  const folder = join(root, dialect);
+  const names = readdirSync(folder).flatMap((name) => /^(.*)\.expect\.json$/.exec(name)?.[1] ?? []);
+  return names.toSorted().map((name) => {
+    const expectation = readExpectation(join(folder, `${name}.expect.json`));
+    const file = join(folder, `${name}.yml`);
+    const pipelineFiles = existsSync(file)
+      ? { [corpusFiles[dialect]!]: readFileSync(file, 'utf8') }
+      : filesBelow(join(folder, name));
+    return {
+      name: `${dialect}/${name}`,
+      dialect,
+      files: { ...scripts, ...pipelineFiles, ...expectation.files },
+      expectation,
+    };
   });
-  const entries = corpusOf(dialect);
-  for (const [index, { name, text, expected }] of entries.entries()) {
-    await gantry.push(project, { ...scripts, [corpusFiles[dialect]!]: text });
-    const pipeline = await gantry.finished(project, index + 1, withinMs);
-    const found = pipeline.steps.map((step) => `${step.workflow}/${step.name} ${step.status}`);
-    const logs = new Map<string, string>();
-    for (const step of pipeline.steps)
-      if (step.startedAt) logs.set(`${step.workflow}/${step.name}`, await gantry.log(project, index + 1, step.id));
-    const reasons = pipeline.steps.map(({ name: step, reason }) => `${step}: ${reason}`);
-    const told = `${name}: ${JSON.stringify([pipeline.error, reasons, ...logs], undefined, 1)}`;
-    const sorted = (steps: readonly string[]): readonly string[] => (expected.anyOrder ? steps.toSorted() : steps);
-    expect(sorted(found), told).toEqual(sorted(expected.steps));
-    expect(pipeline.status, told).toBe(expected.status);
-    for (const [step, part] of Object.entries(expected.log ?? {})) expect(logs.get(step), told).toContain(part);
-    for (const [path, names] of Object.entries(expected.dependsOn ?? {})) {
-      const step = pipeline.steps.find((one) => `${one.workflow}/${one.name}` === path);
-      expect(step?.dependsOn.toSorted(), told).toEqual(names.toSorted());
-    }
-  }
-  return entries.length;
+}
+
+/** Every file below a folder, by its path from there. */
+export function filesBelow(folder: string): Record<string, string> {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return Object.fromEntries(
+    files.map(({ parentPath, name }) => {
+      const path = join(parentPath, name);
+      return [relative(folder, path), readFileSync(path, 'utf8')];
+    }),
+  );
+}
+
+/** What is said of one run alone need not stand in a list. */
+function readExpectation(path: string): CorpusExpectation {
+  const read = JSON.parse(readFileSync(path, 'utf8')) as CorpusExpectation | CorpusRun;
+  return 'runs' in read ? read : { runs: [read] };
 }
