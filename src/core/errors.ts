@@ -135,6 +135,7 @@ export const errorCatalogue = {
   SECRET_NOT_FOUND: { kind: 'not-found', hint: 'List the secrets of the project to see which exist.' },
   SECRET_NAME_INVALID: { kind: 'invalid', hint: 'Use letters, digits, "_", "-" and ".", beginning with a letter.' },
   REGISTRY_NOT_FOUND: { kind: 'not-found', hint: 'List the registries to see which have a login.' },
+  GIT_LOGIN_NOT_FOUND: { kind: 'not-found', hint: 'List the logins for git hosts to see which exist.' },
   VARIABLE_NOT_FOUND: { kind: 'not-found', hint: 'List the variables to see which exist.' },
   VARIABLE_NAME_INVALID: {
     kind: 'invalid',
@@ -145,6 +146,11 @@ export const errorCatalogue = {
   IMAGE_NOT_FOUND: { kind: 'not-found', hint: 'Check the name and tag, and that its registry can be reached.' },
   IMAGE_INVALID: { kind: 'rule', hint: 'Push the image again: what its registry served is damaged or hostile.' },
   IMAGE_PULL_FAILED: { kind: 'unavailable', hint: 'Check that the registry is up and that the credentials are right.' },
+  CHECKOUT_REFUSED: {
+    kind: 'rule',
+    hint: 'Change the submodule’s URL, or give the access that the message names.',
+  },
+  CHECKOUT_UNAVAILABLE: { kind: 'unavailable', hint: 'Try again later: the host of the repository did not serve it.' },
   RUNTIME_UNAVAILABLE: { kind: 'unavailable', hint: 'Run gantry doctor: it names what the host lacks.' },
 
   SERVER_UNREACHABLE: { kind: 'unavailable', hint: 'Check the address and that the server runs: gantry serve.' },

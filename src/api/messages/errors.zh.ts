@@ -189,6 +189,7 @@ export const errorsZh: ErrorTexts = {
     hint: '请列出镜像仓库，查看哪些有登录信息。',
     detail: named('找不到镜像仓库', 'registry', '的登录信息。'),
   },
+  GIT_LOGIN_NOT_FOUND: { title: '没有该 Git 登录信息', hint: '请查看已有的 Git 主机登录信息列表。' },
   VARIABLE_NOT_FOUND: {
     title: '找不到此变量',
     hint: '请列出变量查看有哪些。',
@@ -208,6 +209,8 @@ export const errorsZh: ErrorTexts = {
   IMAGE_NOT_FOUND: { title: '找不到此镜像', hint: '请检查名称和标签，并确认其镜像仓库可以访问。' },
   IMAGE_INVALID: { title: '镜像内容无效', hint: '请重新推送镜像：仓库提供的内容已损坏或含有恶意内容。' },
   IMAGE_PULL_FAILED: { title: '拉取镜像失败', hint: '请检查镜像仓库是否可用，以及凭据是否正确。' },
+  CHECKOUT_REFUSED: { title: '无法检出', hint: '请修改子模块的 URL，或授予消息中提到的访问权限。' },
+  CHECKOUT_UNAVAILABLE: { title: '代码仓库不可用', hint: '请稍后重试：仓库所在的主机没有提供内容。' },
   RUNTIME_UNAVAILABLE: { title: '运行环境不可用', hint: '请运行 gantry doctor：它会列出主机缺少的内容。' },
 
   SERVER_UNREACHABLE: { title: '无法连接服务器', hint: '请检查地址，并确认服务器正在运行：gantry serve。' },

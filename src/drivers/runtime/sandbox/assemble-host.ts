@@ -220,6 +220,7 @@ export async function assembleHost(options: SandboxRuntimeOptions): Promise<Asse
     cp,
     images: options.images,
     provideCheckout: (repository) => checkouts.provide(repository),
+    provideSubmodules: (submodules, top) => checkouts.provideSubmodules(submodules, top),
     skeleton: (workspace) => skeletons.provide({ workspace, resolvConf, hasCaBundle: caBundle !== undefined, files }),
     environment: (workspace) => ({
       ...(caBundle ? Object.fromEntries(caBundleVariables.map((name) => [name, caBundleMountPoint])) : {}),

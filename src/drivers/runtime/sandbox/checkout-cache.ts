@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { SubmoduleSource } from '../../../core/checkout.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import type { BackgroundRemoval } from '../caches/background-removal.ts';
 import { runProgram } from '../caches/run-program.ts';
@@ -68,14 +69,39 @@ export class CheckoutCache {
    * The checkout of a commit, leased to the caller. Two callers at once share one making. Throws CheckoutFailure when
    * git refuses, with what it said.
    */
-  async provide(repository: RepositorySpec): Promise<Checkout> {
-    const key = createHash('sha256').update(`${repository.folder}\0${repository.commit}`).digest('hex').slice(0, 32);
+  provide(repository: RepositorySpec): Promise<Checkout> {
+    const { folder, commit, path = '' } = repository;
+    // What lies in a folder of the workspace says so; any other is the same checkout as before there were such.
+    const label = path === '' ? folder : `${folder}\0${path}`;
+    return this.#obtain(`${label}\0${commit}`, label, (draft, near) =>
+      this.#maker.make({ repository, folder: draft, near, signal: this.#closing.signal }),
+    );
+  }
+
+  /**
+   * The trees of submodules, to be laid over the checkout that they are in: they depend on nothing else of it. Leased, and
+   * throws, as `provide` does.
+   */
+  provideSubmodules(submodules: readonly SubmoduleSource[], top: string): Promise<Checkout> {
+    const label = `submodules\0${top}\0${JSON.stringify(submodules)}`;
+    return this.#obtain(label, undefined, (draft) =>
+      this.#maker.makeSubmodules({ submodules, top, folder: draft, signal: this.#closing.signal }),
+    );
+  }
+
+  /** `label`: what those have in common of which one may lie below the other; absent = none. */
+  async #obtain(
+    name: string,
+    label: string | undefined,
+    make: (draft: string, near: readonly string[]) => Promise<CheckoutSummary>,
+  ): Promise<Checkout> {
+    const key = createHash('sha256').update(name).digest('hex').slice(0, 32);
     let entry = this.#entries.get(key);
     let origin: Checkout['origin'] = 'kept';
     if (!entry) {
       let making = this.#making.get(key);
       if (!making) {
-        making = this.#make(key, repository).finally(() => this.#making.delete(key));
+        making = this.#make(key, label, make).finally(() => this.#making.delete(key));
         this.#making.set(key, making);
       }
       entry = await making;
@@ -104,19 +130,18 @@ export class CheckoutCache {
     await Promise.allSettled(this.#making.values());
   }
 
-  async #make(key: string, repository: RepositorySpec): Promise<Entry> {
-    const base = this.#findNear(repository.folder);
+  async #make(
+    key: string,
+    label: string | undefined,
+    make: (draft: string, near: readonly string[]) => Promise<CheckoutSummary>,
+  ): Promise<Entry> {
+    const base = label === undefined ? undefined : this.#findNear(label);
     const baseChain = base ? this.#chain(base) : [];
     for (const link of baseChain) link.leases += 1;
     this.#sequence += 1;
     const draft = join(this.#folder, `.draft-${process.pid}-${Date.now()}-${this.#sequence}`);
     try {
-      const summary = await this.#maker.make({
-        repository,
-        folder: draft,
-        signal: this.#closing.signal,
-        near: baseChain.map((link) => this.#treeOf(link.key)).toReversed(),
-      });
+      const summary = await make(draft, baseChain.map((link) => this.#treeOf(link.key)).toReversed());
       const target = join(this.#folder, key);
       // Another runner on this folder may have made the same one: theirs is as good.
       if (existsSync(target)) this.#removal.remove(target);
@@ -124,7 +149,7 @@ export class CheckoutCache {
       renameSync(join(draft, 'tree'), join(target, 'tree'));
       const entry: Entry = {
         key,
-        repository: repository.folder,
+        repository: label ?? '',
         base: base?.key,
         summary,
         usedAtMs: Date.now(),

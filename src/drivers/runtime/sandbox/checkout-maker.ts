@@ -115,6 +115,8 @@ export function createCheckoutMaker(options: {
     readonly environment: Readonly<Record<string, string>>;
     readonly folder: string;
     readonly near: readonly string[];
+    readonly binds: readonly Bind[];
+    /** Mounts at places that nothing else has. */
     readonly sources: readonly Bind[];
     readonly signal: AbortSignal;
   }): Promise<string> {
@@ -149,6 +151,7 @@ export function createCheckoutMaker(options: {
         binds: [
           ...options.system.binds,
           { source: join(holder.mountPoint, 'workspace'), target: workFolder, isWritable: true },
+          ...making.binds,
         ],
         volumes: making.sources,
         workspace: workFolder,
@@ -186,10 +189,9 @@ export function createCheckoutMaker(options: {
     async make({ repository, folder, near, signal }) {
       const { commit, path = '' } = repository;
       const environment = { COMMIT: commit, FORMAT: formatOf(commit), OBJECTS: objectsMountPoint, TOP: path };
-      const sources = [{ source: join(repository.folder, 'objects'), target: objectsMountPoint, isWritable: false }];
-      const [author = '', subject = ''] = (
-        await run({ script, environment, folder, near, sources, signal })
-      ).split('\n');
+      const binds = [{ source: join(repository.folder, 'objects'), target: objectsMountPoint, isWritable: false }];
+      const output = await run({ script, environment, folder, near, binds, sources: [], signal });
+      const [author = '', subject = ''] = output.split('\n');
       return { commit, subject, author };
     },
     async makeSubmodules({ submodules, top, folder, signal }) {
@@ -221,7 +223,15 @@ export function createCheckoutMaker(options: {
         isWritable: false,
       }));
       const given = { source: files, target: filesMountPoint, isWritable: false };
-      await run({ script: submodulesScript, environment, folder, near: [], sources: [...sources, given], signal });
+      await run({
+        script: submodulesScript,
+        environment,
+        folder,
+        near: [],
+        binds: [],
+        sources: [...sources, given],
+        signal,
+      });
       return { commit: '', subject: '', author: '' };
     },
   };

@@ -9,9 +9,11 @@ import {
   openSandboxWorld,
   type SandboxWorld,
 } from '../../../../test/support/sandbox-world.ts';
+import type { GatheredCheckout } from '../../../core/checkout.ts';
+import { GantryError } from '../../../core/errors.ts';
 import type { Outcome } from '../../../core/pipeline.ts';
 import { generationName } from '../caches/generation.ts';
-import type { RepositorySpec, RuntimeJob } from '../runtime.ts';
+import type { ReleaseSpec, RepositorySpec, RuntimeJob } from '../runtime.ts';
 
 const hindrance = findSandboxHindrance('bubblewrap');
 
@@ -63,7 +65,10 @@ describe.skipIf(hindrance)('the checkout of a sandbox job', () => {
     return job;
   };
 
-  const clone = async (job: RuntimeJob): Promise<{ outcome: Outcome; text: string }> => {
+  const clone = async (
+    job: RuntimeJob,
+    gather?: ReleaseSpec['gather'],
+  ): Promise<{ outcome: Outcome; text: string }> => {
     let text = '';
     const staged = await job.stage({
       id: 'clone',
@@ -77,6 +82,7 @@ describe.skipIf(hindrance)('the checkout of a sandbox job', () => {
     const running = staged.release({
       environment: {},
       secrets: {},
+      gather,
       timeoutMs: 30_000,
       graceMs: 100,
       onOutput: (_stream, bytes) => void (text += bytes.toString()),
@@ -106,6 +112,19 @@ describe.skipIf(hindrance)('the checkout of a sandbox job', () => {
     });
     return { outcome: await running.outcome, text };
   };
+
+  /** A copy of the workspace in which the host's git works: the image has none. */
+  const takeOut = async (job: RuntimeJob): Promise<string> => {
+    const tarred = await runBytes(job, 'tar -C /drone/src -cf - . | base64');
+    const copy = join(folder, `copy${sequence}`);
+    mkdirSync(copy);
+    execFileSync('tar', ['-C', copy, '-xf', '-'], { input: Buffer.from(tarred, 'base64') });
+    writeFileSync(join(copy, '.git/objects/info/alternates'), `${job.spec.repository!.folder}/objects\n`);
+    return copy;
+  };
+
+  const hostGit = async (job: RuntimeJob, command: string): Promise<string> =>
+    execFileSync('sh', ['-c', `git ${command}`], { cwd: await takeOut(job), encoding: 'utf8' });
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'gantry-checkout-'));
@@ -169,11 +188,7 @@ describe.skipIf(hindrance)('the checkout of a sandbox job', () => {
     expect(text).toContain(commits[1]);
     expect(text).toContain('url = "http://localhost:3000/owner/project.git"');
     expect(text).toContain('checkStat = minimal');
-    const copy = join(folder, `copy${sequence}`);
-    const tarred = await runBytes(job, 'tar -C /drone/src -cf - . | base64');
-    mkdirSync(copy);
-    execFileSync('tar', ['-C', copy, '-xf', '-'], { input: Buffer.from(tarred, 'base64') });
-    writeFileSync(join(copy, '.git/objects/info/alternates'), `${bare}/objects\n`);
+    const copy = await takeOut(job);
     expect(git('-C', copy, 'status', '--porcelain')).toBe('');
     expect(git('-C', copy, 'log', '--format=%s')).toBe('Commit 2\nCommit 1');
     expect(git('-C', copy, 'rev-parse', '--abbrev-ref', 'main@{upstream}')).toBe('origin/main');
@@ -316,4 +331,120 @@ describe.skipIf(hindrance)('the checkout of a sandbox job', () => {
   async function runBytes(job: RuntimeJob, script: string): Promise<string> {
     return (await run(job, script)).text;
   }
+
+  describe('with more than the commit of its event', () => {
+    const gathering = (source: RepositorySpec, submodules: GatheredCheckout['submodules'] = []): GatheredCheckout => ({
+      source,
+      submodules,
+    });
+
+    it('has as many commits as are asked for, and says where its history ends', async () => {
+      const { bare, commits } = repositoryOf({ a: '1' }, { a: '2' }, { a: '3' }, { a: '4' });
+      const count = async (depth?: number): Promise<string> => {
+        const job = await prepare(spec(bare, commits[3]!, { depth }));
+        expect((await clone(job)).outcome).toEqual({ kind: 'exited', exitCode: 0 });
+        return hostGit(job, 'rev-list --count HEAD && git status --porcelain && git rev-parse --is-shallow-repository');
+      };
+      expect(await count(2)).toBe('2\ntrue\n');
+      expect(await count(1)).toBe('1\ntrue\n');
+      expect(await count(4)).toBe('4\nfalse\n');
+      expect(await count()).toBe('4\nfalse\n');
+    });
+
+    it('counts by the shortest way from the tip where branches were merged', async () => {
+      const { bare, commits } = repositoryOf({ a: '1' }, { a: '2' }, { a: '3' });
+      const [first, , third] = commits as [string, string, string];
+      const tree = git('--git-dir', bare, 'rev-parse', `${third}^{tree}`);
+      const merge = git('--git-dir', bare, 'commit-tree', tree, '-p', third, '-p', first, '-m', 'Merge');
+      git('--git-dir', bare, 'update-ref', 'refs/heads/main', merge);
+      const job = await prepare(spec(bare, merge, { depth: 2 }));
+      await clone(job);
+      const cloned = join(folder, `depth${sequence}`);
+      git('clone', '-q', '--depth', '2', `file://${bare}`, cloned);
+      expect(await hostGit(job, 'rev-list HEAD')).toBe(`${git('-C', cloned, 'rev-list', 'HEAD')}\n`);
+    });
+
+    it('has the tags of its repository where they are asked for', async () => {
+      const { bare, commits } = repositoryOf({ a: '1' }, { a: '2' });
+      git('--git-dir', bare, 'tag', 'v1', commits[0]!);
+      git('--git-dir', bare, 'tag', '-a', '-m', 'Two', 'v2', commits[1]!);
+      const with_ = await prepare(spec(bare, commits[1]!, { hasTags: true }));
+      await clone(with_);
+      expect(await hostGit(with_, 'describe --tags && git tag && git rev-parse v1')).toBe(
+        `v2\nv1\nv2\n${commits[0]}\n`,
+      );
+      const without = await prepare(spec(bare, commits[1]!));
+      await clone(without);
+      expect(await hostGit(without, 'tag')).toBe('');
+    });
+
+    it('lies in a folder of the workspace where that is asked for', async () => {
+      const { bare, commits } = repositoryOf({ 'a.txt': 'one\n' }, { 'a.txt': 'two\n' });
+      for (const commit of commits) {
+        const job = await prepare(spec(bare, commit, { path: 'deep/er' }));
+        await clone(job);
+        expect((await run(job, 'ls -A . deep; cat deep/er/a.txt')).text).toContain(
+          `.:\ndeep\n\ndeep:\ner\n${commit === commits[0] ? 'one' : 'two'}\n`,
+        );
+      }
+    });
+
+    it('is what it was told at its start, and submodules are repositories in it', async () => {
+      const inner = repositoryOf({ 'inner.txt': 'inner\n' });
+      const lib = repositoryOf({ 'lib.txt': 'old\n' }, { 'lib.txt': 'new\n' });
+      const top = repositoryOf({ 'top.txt': 'top\n' });
+      const source = spec(top.bare, top.commits[0]!);
+      const job = await prepare({ ...source, isGathered: true });
+      const { outcome, text } = await clone(job, async (note) => {
+        note('Fetching lib from elsewhere');
+        return gathering(source, [
+          {
+            name: 'the lib',
+            path: 'third party/lib',
+            parent: '',
+            folder: lib.bare,
+            commit: lib.commits[1]!,
+            remoteUrl: 'https://git.example/lib.git',
+          },
+          {
+            name: 'inner',
+            path: 'third party/lib/deps/inner',
+            parent: 'third party/lib',
+            folder: inner.bare,
+            commit: inner.commits[0]!,
+            remoteUrl: 'https://git.example/inner.git',
+          },
+        ]);
+      });
+      expect(outcome).toEqual({ kind: 'exited', exitCode: 0 });
+      expect(text).toContain('Fetching lib from elsewhere\n');
+      expect(text).toContain(`Submodule third party/lib: ${lib.commits[1]} from https://git.example/lib.git`);
+      const seen = await run(job, 'cat top.txt "third party/lib/lib.txt" "third party/lib/deps/inner/inner.txt"');
+      expect(seen.text).toBe('top\nnew\ninner\n');
+      const inLib = '-C "third party/lib"';
+      expect(await hostGit(job, `${inLib} rev-list HEAD`)).toBe(`${lib.commits[1]}\n${lib.commits[0]}\n`);
+      expect(await hostGit(job, `${inLib} config remote.origin.url`)).toBe('https://git.example/lib.git\n');
+      expect(await hostGit(job, `config --get-regexp 'submodule.*url'`)).toBe(
+        'submodule.the lib.url https://git.example/lib.git\n',
+      );
+      // Of another commit of the same submodules only the tree above them is made anew.
+      const again = await prepare({ ...source, isGathered: true });
+      expect((await clone(again, async () => gathering(source))).text).not.toContain('Submodule');
+      expect((await run(again, 'ls')).text).toBe('top.txt\n');
+    });
+
+    it('fails with the reason when what lies in it is refused, and is infrastructure when nobody could tell', async () => {
+      const { bare, commits } = repositoryOf({ a: '1' });
+      const source = spec(bare, commits[0]!);
+      const refused = await clone(await prepare({ ...source, isGathered: true }), () =>
+        Promise.reject(new GantryError('CHECKOUT_REFUSED', 'Cannot check out the submodule "x": there is none')),
+      );
+      expect(refused.outcome).toEqual({ kind: 'exited', exitCode: 1 });
+      expect(refused.text).toContain('Cannot check out the submodule "x": there is none\n');
+      const silent = await clone(await prepare({ ...source, isGathered: true }), () =>
+        Promise.reject(new GantryError('CHECKOUT_UNAVAILABLE', 'Cannot fetch x: no answer')),
+      );
+      expect(silent.outcome).toEqual({ kind: 'infrastructure', message: 'Cannot fetch x: no answer' });
+    });
+  });
 });

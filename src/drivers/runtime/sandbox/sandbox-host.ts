@@ -1,3 +1,4 @@
+import type { SubmoduleSource } from '../../../core/checkout.ts';
 import type { Images } from '../../../core/image.ts';
 import type { CacheStore } from '../caches/cache-store.ts';
 import type { RepositorySpec, StageSpec } from '../runtime.ts';
@@ -9,6 +10,8 @@ export interface SandboxHost extends LaunchHost {
   readonly images: Images;
   /** The sealed checkout of a commit, leased. Throws CheckoutFailure when git refuses. */
   provideCheckout(repository: RepositorySpec): Promise<Checkout>;
+  /** The sealed trees of submodules, leased likewise. `top`: folder of the top repository below the workspace. */
+  provideSubmodules(submodules: readonly SubmoduleSource[], top: string): Promise<Checkout>;
   readonly cacheStore: CacheStore;
   /** Absolute path of cp. */
   readonly cp: string;

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { GatheredCheckout } from '../../../core/checkout.ts';
 import { GantryError } from '../../../core/errors.ts';
 import type { Outcome } from '../../../core/pipeline.ts';
 import type { PortPlan } from '../../../core/plan.ts';
@@ -14,7 +15,16 @@ import { JobCaches, type StepCache } from '../caches/job-caches.ts';
 import { overlayMount } from '../caches/overlay.ts';
 import { KeptStep, type ResultPlace, TakenStep } from '../caches/result-step.ts';
 import { runOwnProgram } from '../own-program.ts';
-import type { JobSpec, PortAnswers, PortWait, ProgramRun, RuntimeJob, StagedStep, StageSpec } from '../runtime.ts';
+import type {
+  JobSpec,
+  PortAnswers,
+  PortWait,
+  ProgramRun,
+  RepositorySpec,
+  RuntimeJob,
+  StagedStep,
+  StageSpec,
+} from '../runtime.ts';
 import type { Checkout } from './checkout-cache.ts';
 import { CloneStep } from './clone-step.ts';
 import { HolderMounts } from './holder-mounts.ts';
@@ -52,6 +62,8 @@ export class SandboxJob implements RuntimeJob {
   readonly #launches = new Turns(launchesAtOnce);
   /** The checkout, once it is mounted as the workspace; absent when the job has no repository. */
   readonly #checkout: Promise<Checkout> | undefined;
+  /** What lies in the checkout, of one that is gathered: told by its step `clone`. */
+  readonly #gathered = Promise.withResolvers<GatheredCheckout>();
   /** Settles when what its steps work on is mounted, with or without a checkout: then they may start. */
   readonly #mounted: Promise<unknown>;
   readonly #volumes: JobVolumes;
@@ -84,11 +96,21 @@ export class SandboxJob implements RuntimeJob {
     this.#volumes = new JobVolumes(this.spec.volumes ?? [], { folder: this.#folder, holder: this.#holder });
     this.#caches = this.#openCaches();
     const empty = (): Promise<void> => this.#holder.setWorkspace({ folder: this.#workspaceUpper });
-    this.#checkout = this.spec.repository ? this.#mountCheckout() : undefined;
+    const { repository } = this.spec;
+    const gathered =
+      repository && !repository.isGathered
+        ? Promise.resolve<GatheredCheckout>({ source: repository, submodules: [] })
+        : this.#gathered.promise;
+    gathered.catch(() => undefined);
+    this.#checkout = repository ? gathered.then((known) => this.#mountCheckout(repository, known)) : undefined;
     // Without its checkout the job has an empty workspace: the step `clone` tells why.
     const workspace = this.#checkout ? this.#checkout.then(() => undefined).catch(empty) : empty();
-    const { repository } = this.spec;
-    this.#mounted = Promise.all([workspace, repository && this.#holder.setObjects(join(repository.folder, 'objects'))]);
+    // What could not be told leaves the place of the objects empty.
+    const objects = gathered.then(
+      ({ source }) => this.#holder.setObjects(join(source.folder, 'objects')),
+      () => undefined,
+    );
+    this.#mounted = Promise.all([workspace, repository && objects]);
     this.#mounted.catch(() => undefined);
   }
 
@@ -161,7 +183,8 @@ export class SandboxJob implements RuntimeJob {
     if (!repository || !this.#checkout) {
       throw new TypeError(`Cannot stage a checkout: job ${this.spec.id} has no repository`);
     }
-    return new CloneStep({ repository, mounted: this.#checkout });
+    const begin = (gathering: Promise<GatheredCheckout>): void => this.#gathered.resolve(gathering);
+    return new CloneStep({ repository, mounted: this.#checkout, begin });
   }
 
   async #stageSandbox(step: StageSpec, binds: readonly Bind[]): Promise<StagedStep> {
@@ -320,16 +343,21 @@ export class SandboxJob implements RuntimeJob {
     }
   }
 
-  /** The sealed checkout below, this job's upper with its HEAD and origin on top: a mount. */
-  async #mountCheckout(): Promise<Checkout> {
-    const repository = this.spec.repository!;
-    const checkout = await this.#host.provideCheckout(repository);
+  /** The sealed checkout below, submodules over it, this job's upper with its HEAD and origin on top: a mount. */
+  async #mountCheckout(repository: RepositorySpec, gathered: GatheredCheckout): Promise<Checkout> {
+    const { submodules } = gathered;
+    const leased = [await this.#host.provideCheckout({ ...repository, ...gathered.source })];
+    const [checkout] = leased as [Checkout];
+    const release = (): void => {
+      for (const each of leased) each.release();
+    };
     try {
-      writeWorkTreeSettings(this.#workspaceUpper, repository);
+      if (submodules.length > 0) leased.push(await this.#host.provideSubmodules(submodules, repository.path ?? ''));
+      await writeWorkTreeSettings(this.#workspaceUpper, repository, gathered);
       await this.#holder.setWorkspace({
         overlay: overlayMount(
           {
-            lowers: checkout.layers,
+            lowers: leased.flatMap(({ layers }) => layers),
             upper: this.#workspaceUpper,
             work: join(this.#folder, 'workspace-work'),
           },
@@ -337,10 +365,10 @@ export class SandboxJob implements RuntimeJob {
         ),
       });
     } catch (error) {
-      checkout.release();
+      release();
       throw error;
     }
-    return checkout;
+    return { ...checkout, release };
   }
 }
 
