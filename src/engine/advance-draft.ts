@@ -65,15 +65,36 @@ export class Draft {
     return this.#everyDependency(position, (step) => hasPassed(step) || step.isStaged || isRunning(step));
   }
 
-  /** A name that no step has is nothing to wait for (pipelines.md 10.5). */
+  /**
+   * A name that no step has is nothing to wait for (pipelines.md 10.5). Who waits for a step that is left out waits for
+   * what that one would have waited for: else a condition in the middle of a chain would let its end overtake its beginning.
+   */
   #everyDependency(position: number, holds: (step: StepState) => boolean): boolean {
-    return dependencyPositions(this.workflow)[position]!.every((dependency) => holds(this.#steps[dependency]!));
+    const positions = dependencyPositions(this.workflow);
+    let leftOut: Set<number> | undefined;
+    for (const dependency of positions[position]!) {
+      const step = this.#steps[dependency]!;
+      if (!holds(step)) return false;
+      if (isLeftOut(step)) (leftOut ??= new Set()).add(dependency);
+    }
+    // A set that grows while it is walked through: each is looked at once.
+    for (const one of leftOut ?? [])
+      for (const dependency of positions[one]!) {
+        const step = this.#steps[dependency]!;
+        if (!holds(step)) return false;
+        if (isLeftOut(step)) leftOut?.add(dependency);
+      }
+    return true;
   }
 }
 
 /** Whether nobody need wait for it any more: it has ended, or its turn is over. */
 export function hasPassed({ status, passedOver }: StepState): boolean {
   return isFinished(status) || passedOver !== undefined;
+}
+
+function isLeftOut({ status, passedOver }: StepState): boolean {
+  return status === 'skipped' || passedOver !== undefined;
 }
 
 const positionsOfPlans = new WeakMap<object, readonly (readonly number[])[]>();

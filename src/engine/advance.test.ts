@@ -56,6 +56,36 @@ describe('advance', () => {
     expect(kinds(whole.effects).filter((kind) => kind.startsWith('finish'))).toEqual(['finish passed']);
   });
 
+  it('lets what waits for a step that is left out wait for what that one waits for, over however many', () => {
+    const skipped: StepPlan['skipped'] = {
+      subject: { kind: 'step', workflow: 'default', step: 'b' },
+      rule: 'step.when.event',
+      verdict: 'skipped',
+      values: {},
+    };
+    const plan = workflow([
+      step('a'),
+      step('b', ['a'], { skipped }),
+      step('c', ['b'], { skipped }),
+      step('d', ['b', 'c'], { skipped }),
+      step('e', ['d']),
+      step('f'),
+    ]);
+    expect(kinds(play(plan, [claimed]).effects).filter((kind) => kind.startsWith('release'))).toEqual([
+      'release 0',
+      'release 5',
+    ]);
+    const later = kinds(play(plan, [claimed, ...run(0)]).effects);
+    expect(later.filter((kind) => kind.startsWith('release'))).toEqual(['release 0', 'release 5', 'release 4']);
+  });
+
+  it('lets what runs after a failure wait for a branch that still runs, through the steps that were left out of it', () => {
+    const plan = workflow([step('a'), step('b', ['a']), step('clean', ['b'], { runOn: onFailure }), step('other')]);
+    const { effects } = play(plan, [claimed, start(0), ...run(3, failed)]);
+    expect(kinds(effects)).not.toContain('release 2');
+    expect(kinds(play(plan, [claimed, start(0), ...run(3, failed), ...end(0)]).effects)).toContain('release 2');
+  });
+
   it('ends a step only when its process and its output have both ended', () => {
     const plan = workflow([step('a')]);
     const exited = play(plan, [claimed, start(0), end(0)[0]!]);
