@@ -164,17 +164,19 @@ function warnOfBareValue(reader: DocumentReader, name: string, value: YamlNode):
 }
 
 function readPaths(reader: DocumentReader, key: YamlNode, node: YamlNode, what: string): PathConstraint | undefined {
+  // In .gantry.yml nothing changed means that the last green pipeline saw all that there is.
+  const onEmpty = reader.rules.dialect !== 'gantry';
   if (reader.rules.dialect === 'drone1')
     reader.add('condition.paths', key, `Drone does not look at ${what}, so it decides nothing: in .gantry.yml it does`);
   if (node.kind !== 'map') {
     const include = readPatterns(reader, node, what);
-    return { include, exclude: [], ignoreMessage: '', onEmpty: true };
+    return { include, exclude: [], ignoreMessage: '', onEmpty };
   }
   const found = {
     include: [] as readonly string[],
     exclude: [] as readonly string[],
     ignoreMessage: '',
-    onEmpty: true,
+    onEmpty,
   };
   for (const [name, { key: nameNode, value }] of reader.fields(node, what) ?? []) {
     const isWoodpecker = reader.rules.dialect === 'woodpecker';

@@ -59,4 +59,18 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
       5,
     ]);
   });
+
+  it('leave everything out where the push brought nothing, and run everything where that is started once more', async () => {
+    await push({ 'web/page': 'four' });
+    expect(await push({})).toEqual(['passed', 'skipped', 'skipped', 'event.paths-since', pushes - 1]);
+    const params = { owner: 'admin', project: 'mono', number: pushes };
+    await gantry.client('rerunPipeline', { params, body: { parameters: {} } });
+    const again = await gantry.finished('mono', ++pushes);
+    expect(again.steps.filter(({ kind }) => kind !== 'clone').map(({ status }) => status)).toEqual([
+      'passed',
+      'passed',
+    ]);
+    const { items } = await gantry.client('explainPipeline', { params: { ...params, number: pushes } });
+    expect(items.map(({ rule }) => rule)).toContain('event.paths-again');
+  });
 });

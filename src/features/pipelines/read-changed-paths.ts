@@ -2,7 +2,7 @@ import type { Event } from '../../core/event.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
 import type { Project } from '../../core/project.ts';
 import type { Repository } from '../../core/repository.ts';
-import type { TraceEntry } from '../../core/trace.ts';
+import type { TraceEntry, TraceRule } from '../../core/trace.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import { chooseFiles } from '../../engine/choose-files.ts';
 
@@ -67,17 +67,15 @@ async function sinceLastGreen(
     (await findLastGreen(deps, project, branch)) ?? (await findLastGreen(deps, project, project.defaultBranch));
   // After a rewritten history its objects may be gone.
   const paths = green && (await deps.repository.changedPaths(project.id, green.commit, commit));
-  return {
-    paths,
-    trace: [
-      {
-        subject: { kind: 'event' },
-        rule: paths ? 'event.paths-since' : 'event.paths-all',
-        verdict: 'noted',
-        values: paths && green ? { pipeline: green.number, branch: green.branch, commit: green.commit } : { branch },
-      },
-    ],
-  };
+  const noted = (rule: TraceRule, values: TraceEntry['values']): readonly TraceEntry[] => [
+    { subject: { kind: 'event' }, rule, verdict: 'noted', values },
+  ];
+  if (!paths || !green) return { paths: undefined, trace: noted('event.paths-all', { branch }) };
+  const values = { pipeline: green.number, branch: green.branch, commit: green.commit };
+  // Who starts what is green already once more wants to see it run.
+  if (paths.length === 0 && event.parentNumber !== undefined)
+    return { paths: undefined, trace: noted('event.paths-again', values) };
+  return { paths, trace: noted('event.paths-since', values) };
 }
 
 async function findLastGreen(
