@@ -11,11 +11,12 @@ for (const kind of ['docker', 'podman'] as const) {
   }
   runtimeContract(kind, async () => {
     const engine = await ContainerEngine.start(kind);
-    const world = openDockerWorld(engine.address);
+    const world = openDockerWorld(engine.address, { keepsCaches: true });
     return {
       runtime: world.runtime,
       image: 'base/busybox',
       missingImage: 'base/missing',
+      otherImage: 'base/git',
       leftovers: () => world.leftovers(),
       // A job takes an engine half a second and more.
       jobsInARow: kind === 'docker' ? 30 : 10,

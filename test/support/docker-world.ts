@@ -1,5 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openCacheHome } from '../../src/drivers/runtime/caches/cache-home.ts';
+import { defaultCacheLimits } from '../../src/drivers/runtime/caches/cache-store.ts';
 import { createDockerRuntime, type DockerRuntimeOptions } from '../../src/drivers/runtime/docker/docker-runtime.ts';
 import type { Runtime } from '../../src/drivers/runtime/runtime.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -21,11 +26,30 @@ export interface DockerWorld {
 
 export function openDockerWorld(
   address: string,
-  { instanceId, ...change }: Partial<DockerRuntimeOptions> & { readonly instanceId?: string } = {},
+  {
+    instanceId,
+    keepsCaches = false,
+    cacheFolder,
+    ...change
+  }: Partial<DockerRuntimeOptions> & {
+    readonly instanceId?: string;
+    /** In a folder of its own, unless `cacheFolder` names one. */
+    readonly keepsCaches?: boolean;
+    readonly cacheFolder?: string;
+  } = {},
 ): DockerWorld {
+  const agent = { instanceId: instanceId ?? `test-${randomBytes(4).toString('hex')}`, ...ownIdentity() };
+  const ownFolder =
+    keepsCaches && cacheFolder === undefined ? mkdtempSync(join(tmpdir(), 'gantry-engine-caches-')) : undefined;
+  const folder = cacheFolder ?? ownFolder;
+  const caches =
+    folder === undefined
+      ? undefined
+      : openCacheHome({ folder, generation: agent, limits: defaultCacheLimits, logger: silentLogger });
   const options: DockerRuntimeOptions = {
     engine: address,
-    agent: { instanceId: instanceId ?? `test-${randomBytes(4).toString('hex')}`, ...ownIdentity() },
+    agent,
+    caches,
     composed: composedImages(),
     clock: systemClock,
     timers: systemTimers,
@@ -47,7 +71,10 @@ export function openDockerWorld(
         await sleep(100);
       }
     },
-    close: () => runtime.close(),
+    async close() {
+      await runtime.close();
+      if (ownFolder !== undefined) rmSync(ownFolder, { recursive: true, force: true });
+    },
   };
 }
 

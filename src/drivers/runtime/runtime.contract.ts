@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import type { Outcome } from '../../core/pipeline.ts';
 import type { PortPlan } from '../../core/plan.ts';
+import { keptStepsCases } from './kept-steps.contract.ts';
 import type {
   JobSpec,
   PortAnswers,
@@ -45,6 +46,8 @@ export interface RuntimeUnderTest {
   readonly image: string;
   /** A name that no registry of this runtime serves. */
   readonly missingImage: string;
+  /** Another image with a POSIX shell, where there is one. */
+  readonly otherImage?: string;
   /** How a step is made to perform the acts; absent = as a shell script. */
   readonly perform?: (acts: readonly ContractAct[]) => Pick<ReleaseSpec, 'script' | 'environment'>;
   /** Names of what the driver has on the host at this moment (cgroups, mounts, folders, interfaces), pools left out. */
@@ -941,6 +944,8 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
       await new Promise((resolve) => listener.close(resolve));
       expect(stdout().toString()).toBe('can\n');
     });
+
+    keptStepsCases({ runtime: () => under.runtime, otherImage: () => under.otherImage, prepare, stageSpec });
 
     it('removes nothing of living jobs when it reaps', async () => {
       const job = await prepare();

@@ -2,12 +2,15 @@ import type { Outcome } from '../../../core/pipeline.ts';
 import type { ReleaseSpec, RunningStep, StagedStep } from '../runtime.ts';
 import type { StepCache } from './job-caches.ts';
 
+/** What is done with the cache of a step. */
+export type CacheWork = Pick<StepCache, 'restore' | 'save'>;
+
 /** A step whose cache is mounted before it begins, and saved before its outcome is told. */
 export class CachedStep implements StagedStep {
   readonly #staged: StagedStep;
-  readonly #cache: StepCache;
+  readonly #cache: CacheWork;
 
-  constructor(staged: StagedStep, cache: StepCache) {
+  constructor(staged: StagedStep, cache: CacheWork) {
     this.#staged = staged;
     this.#cache = cache;
   }

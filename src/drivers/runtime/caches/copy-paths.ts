@@ -79,6 +79,25 @@ export async function copyIn(source: Place, root: string, path: string, rules: C
   }
 }
 
+/**
+ * Makes a folder below `root`, which steps write to, with those on the way, and answers whether it is empty. No link is
+ * followed: one in the way is an error of the kernel, as a file is.
+ */
+export async function makeEmptyFolder(root: string, path: string): Promise<boolean> {
+  const opened: FileHandle[] = [];
+  try {
+    opened.push(await open(root, folderFlags));
+    for (const part of path.split('/')) {
+      const place = within(opened.at(-1)!, part);
+      await mkdir(place, { mode: 0o755 }).catch(ignoring('EEXIST'));
+      opened.push(await open(place, folderFlags));
+    }
+    return (await readdir(`/proc/self/fd/${opened.at(-1)!.fd}`)).length === 0;
+  } finally {
+    for (const handle of opened) await handle.close();
+  }
+}
+
 /** A name in a folder that is trusted to be what its path says. */
 export interface Place {
   readonly folder: string;

@@ -127,6 +127,10 @@ export class StepCache {
 
   /** Mounts the entry, or empty folders. Never rejects: without its cache a step runs all the same. */
   async restore(tell: Tell): Promise<void> {
+    await this.#job.options.mounts.whole(() => this.#restore(tell));
+  }
+
+  async #restore(tell: Tell): Promise<void> {
     const { key } = this.#plan;
     const startedAtMs = performance.now();
     try {

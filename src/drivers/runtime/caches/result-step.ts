@@ -15,6 +15,8 @@ export interface ResultPlace {
   /** Private to the step, on the file system of the store. */
   readonly folder: string;
   readonly isRootless: boolean;
+  /** Path of a cache that lies over what the host sees of a path of the workspace. */
+  readonly findCover?: ((path: string) => string | undefined) | undefined;
 }
 
 type Tell = (event: StepResultEvent) => void;
@@ -113,6 +115,10 @@ export class KeptStep implements StagedStep {
     const refuse = (why: string): void => tell({ kind: 'not-kept', why });
     try {
       if (this.#imageDigest() !== this.#use.imageDigest) return refuse('its image became another one meanwhile');
+      for (const path of outputs) {
+        const cover = this.#place.findCover?.(path);
+        if (cover !== undefined) return refuse(`its output ${path} and the cache at ${cover} are in each other`);
+      }
       const upper = join(folder, 'upper');
       mkdirSync(upper, { recursive: true, mode: 0o700 });
       const rules = rulesOf(this.#place);

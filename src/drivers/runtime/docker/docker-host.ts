@@ -4,6 +4,7 @@ import type { EngineClient } from '../../container-engine/api/engine-client.ts';
 import type { EngineImages } from '../../container-engine/api/engine-images.ts';
 import type { EngineWatch } from '../../container-engine/api/engine-watch.ts';
 import type { Agent } from './agent.ts';
+import type { EngineKeeping } from './kept-steps.ts';
 import type { RemovalQueue } from './removal-queue.ts';
 
 /** What all jobs in one engine share. */
@@ -27,5 +28,7 @@ export interface DockerHost {
   readonly filesOfImages: ReadonlyMap<string, Buffer>;
   /** Variables that a step has where neither its image nor the plan says otherwise. */
   readonly defaults: (workspace: string) => Readonly<Record<string, string>>;
+  /** Absent = neither caches nor results of steps are kept. */
+  readonly keeping?: EngineKeeping | undefined;
   readonly logger: Logger;
 }

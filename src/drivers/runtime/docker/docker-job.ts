@@ -13,17 +13,26 @@ import { CloneStep } from './clone-step.ts';
 import { attach } from './container-stream.ts';
 import type { DockerHost } from './docker-host.ts';
 import { DockerStep } from './docker-step.ts';
+import { allowMountingAgain, type CacheMount } from './engine-mounts.ts';
 import { gateCommand, gateFolder } from './gate-program.ts';
 import { archive } from './gate-volume.ts';
 import { type Hold, stepRestrictions, strictHomes } from './hardening.ts';
 import { JobNames } from './job-names.ts';
 import { JobVolumes, volumeMount } from './job-volumes.ts';
+import { KeptSteps } from './kept-steps.ts';
 import { privilegedRequest } from './privileged-request.ts';
 import { addressIn, type Surroundings } from './surroundings.ts';
 
 /** Image in which checkouts are made. */
 const cloneImage = 'base/git';
 const startTimeoutMs = 120_000;
+
+/** How the container of a step is made, where that is not by its plan alone. */
+interface Made {
+  readonly image?: EngineImage;
+  readonly mounts?: readonly CacheMount[];
+  readonly round?: number;
+}
 
 /** One attempt of one workflow: a workspace, a network, and steps that come and go in containers of their own. */
 export class DockerJob implements RuntimeJob {
@@ -33,6 +42,7 @@ export class DockerJob implements RuntimeJob {
   readonly #onGone: () => void;
   readonly #names: JobNames;
   readonly #volumes: JobVolumes;
+  readonly #kept: KeptSteps | undefined;
   /** Host name of each step that has one, by the id of the step. */
   readonly #hostNames = new Map<string, string>();
   readonly #staged = new Set<string>();
@@ -54,6 +64,17 @@ export class DockerJob implements RuntimeJob {
     this.#onGone = options.onGone;
     this.#names = new JobNames(this.spec.hostNames ?? [], this.#surroundings);
     this.#volumes = new JobVolumes(this.spec, this.#host, this.#host.gateImage);
+    const { keeping } = this.#host;
+    this.#kept =
+      keeping &&
+      new KeptSteps({
+        spec: this.spec,
+        host: this.#host,
+        keeping,
+        surroundings: this.#surroundings,
+        provide: (step) => this.#provide(step),
+        stage: (step, made) => this.#whileStaging(this.#stageContainer(step, made)),
+      });
   }
 
   async stage(step: StageSpec): Promise<StagedStep> {
@@ -90,11 +111,14 @@ export class DockerJob implements RuntimeJob {
   /** Its input goes through the engine, which may be anywhere. */
   async runProgram(run: ProgramRun): Promise<Outcome> {
     if (this.#destroyed) throw new TypeError(`Cannot run a program: job ${this.spec.id} was destroyed`);
-    return runOwnProgram(run, {
-      workspace: this.spec.workspace,
-      stage: (step) => this.#whileStaging(this.#stageContainer(step)),
-      release: (staged, release) => staged.release(release, run.input),
-    });
+    const runIt = (mounts: readonly CacheMount[]): Promise<Outcome> =>
+      runOwnProgram(run, {
+        workspace: this.spec.workspace,
+        stage: (step) => this.#whileStaging(this.#stageContainer(step, { mounts })),
+        release: (staged, release) => staged.release(release, run.input),
+      });
+    // It sees what the steps see.
+    return this.#kept ? this.#kept.seeing(run, runIt) : runIt([]);
   }
 
   destroy(): Promise<void> {
@@ -103,7 +127,7 @@ export class DockerJob implements RuntimeJob {
   }
 
   async #stage(step: StageSpec): Promise<StagedStep> {
-    if (step.kind !== 'clone') return this.#stageContainer(step);
+    if (step.kind !== 'clone') return this.#kept ? this.#kept.stage(step) : this.#stageContainer(step);
     const { repository } = this.spec;
     if (!repository) throw new TypeError(`Cannot stage a checkout: job ${this.spec.id} has no repository`);
     const container = await this.#stageContainer({
@@ -118,18 +142,30 @@ export class DockerJob implements RuntimeJob {
     return new CloneStep(container, repository);
   }
 
-  async #stageContainer(step: StageSpec): Promise<DockerStep> {
-    const signal = step.signal ? AbortSignal.any([step.signal, this.#ending.signal]) : this.#ending.signal;
-    if (step.privileged) this.#admitPrivileged(step);
-    this.#refuseHostRights(step);
+  async #stageContainer(step: StageSpec, made: Made = {}): Promise<DockerStep> {
     try {
-      const { images, starts } = this.#host;
-      const image = await untilAborted(signal, images.provide(step.image, step));
-      return await starts.take(() => this.#start(step, image, signal));
+      const image = made.image ?? (await this.#provide(step));
+      return await this.#host.starts.take(() => this.#start(step, image, made));
     } catch (error) {
       if (error instanceof GantryError) throw error;
       throw stagingError(step, error);
     }
+  }
+
+  /** Its image, unless it asks for what it may not have. */
+  async #provide(step: StageSpec): Promise<EngineImage> {
+    if (step.privileged) this.#admitPrivileged(step);
+    this.#refuseHostRights(step);
+    try {
+      return await untilAborted(this.#signalOf(step), this.#host.images.provide(step.image, step));
+    } catch (error) {
+      if (error instanceof GantryError) throw error;
+      throw stagingError(step, error);
+    }
+  }
+
+  #signalOf({ signal }: StageSpec): AbortSignal {
+    return signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal;
   }
 
   /** The variables are looked at when they come, at the release. */
@@ -152,22 +188,28 @@ export class DockerJob implements RuntimeJob {
   }
 
   /** The gate waits in a container of the step's image when this resolves. */
-  async #start(step: StageSpec, image: EngineImage, signal: AbortSignal): Promise<DockerStep> {
+  async #start(step: StageSpec, wanted: EngineImage, { mounts = [], round = 1 }: Made): Promise<DockerStep> {
     const { client, removal } = this.#host;
+    const signal = this.#signalOf(step);
     if (signal.aborted) throw endedMeanwhile();
-    const container = `${agentPrefix(this.#host.agent)}-${fileName(step.id)}`;
+    const name = `${agentPrefix(this.#host.agent)}-${fileName(step.id)}`;
+    // One whose mounts changed before its release has another container.
+    const container = round === 1 ? name : `${name}-${round}`;
+    let image = wanted;
     removal.known.add(container);
     const remove = (): Promise<void> => removal.remove([['containers', container]]);
     try {
       const isApart = this.#needsOwnAddress(step, image);
-      const body = await this.#containerOf(step, image, isApart);
-      const create = (from: EngineImage): Promise<unknown> =>
-        client.call('POST', '/containers/create', { query: { name: container }, body: { ...body, Image: from.id } });
-      await create(image).catch(async (error: unknown) => {
+      const body = await this.#containerOf(step, image, isApart, mounts);
+      const create = (): Promise<unknown> =>
+        client.call('POST', '/containers/create', { query: { name: container }, body: { ...body, Image: image.id } });
+      await create().catch(async (error: unknown) => {
         if (!isNotFound(error)) throw error;
         // Somebody removed the image since: it is fetched again, once.
-        await create(await this.#host.images.provide(step.image, step));
+        image = await this.#host.images.provide(step.image, step);
+        await create();
       });
+      allowMountingAgain(mounts);
       await this.#putFiles(container);
       const socket = await attach(client, container);
       const staged: DockerStep = new DockerStep({
@@ -187,6 +229,7 @@ export class DockerJob implements RuntimeJob {
       });
       this.#steps.add(staged);
       try {
+        allowMountingAgain(mounts);
         await client.call('POST', `/containers/${container}/start`, { timeoutMs: startTimeoutMs });
         if (isApart && step.hostName !== undefined)
           this.#names.giveAddress(step.hostName, await addressIn(client, container, this.#surroundings.network));
@@ -223,7 +266,12 @@ export class DockerJob implements RuntimeJob {
     return true;
   }
 
-  async #containerOf(step: StageSpec, image: EngineImage, isApart: boolean): Promise<object> {
+  async #containerOf(
+    step: StageSpec,
+    image: EngineImage,
+    isApart: boolean,
+    mounts: readonly CacheMount[],
+  ): Promise<object> {
     const { agent, gateVolume } = this.#host;
     const hold = this.#holdOf(step);
     return {
@@ -250,6 +298,7 @@ export class DockerJob implements RuntimeJob {
           volumeMount(this.#surroundings.volume, this.spec.workspace, false),
           volumeMount(await gateVolume(), gateFolder, true),
           ...(await this.#volumes.mountsOf(step)),
+          ...mounts.map(({ volume, target }) => volumeMount(volume, target, false)),
           ...(step.hostVolumes ?? []).map(hostMount),
           ...(hold === 'strict' ? strictHomes : []),
         ],
@@ -289,6 +338,7 @@ export class DockerJob implements RuntimeJob {
 
   async #giveBack(): Promise<void> {
     await this.#volumes.remove();
+    await this.#kept?.remove();
     await this.#surroundings.remove();
   }
 }

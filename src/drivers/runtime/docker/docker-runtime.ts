@@ -11,11 +11,16 @@ import { type EngineAddress, parseEngineAddress } from '../../container-engine/a
 import { EngineClient } from '../../container-engine/api/engine-client.ts';
 import { EngineImages } from '../../container-engine/api/engine-images.ts';
 import { EngineWatch } from '../../container-engine/api/engine-watch.ts';
-import type { ImageWish, JobSpec, Runtime, RuntimeJob, RuntimeProbe } from '../runtime.ts';
+import type { CacheHome } from '../caches/cache-home.ts';
+import { createStepResults } from '../caches/step-results.ts';
+import type { ImageWish, JobSpec, Runtime, RuntimeJob, RuntimeProbe, StepResults } from '../runtime.ts';
 import type { Agent } from './agent.ts';
 import { DockerJob } from './docker-job.ts';
+import { EngineSharing } from './engine-sharing.ts';
 import { gateFolder } from './gate-program.ts';
 import { makeGateVolume } from './gate-volume.ts';
+import { ImageOccupants } from './image-occupants.ts';
+import type { EngineKeeping } from './kept-steps.ts';
 import { probeEngine } from './probe.ts';
 import { reap } from './reaper.ts';
 import { RemovalQueue } from './removal-queue.ts';
@@ -38,6 +43,8 @@ export interface DockerRuntimeOptions {
   readonly privilegedImages?: readonly string[] | undefined;
   /** Files that every step has, by absolute path. */
   readonly stepFiles?: ReadonlyMap<string, Buffer> | undefined;
+  /** What caches and results of steps are kept with; absent = there are none. */
+  readonly caches?: CacheHome | undefined;
   /** How long a silent engine is waited for while steps run. */
   readonly enginePatienceMs?: number | undefined;
   readonly clock: Clock;
@@ -71,6 +78,7 @@ class DockerRuntime implements Runtime {
   readonly #pool: SurroundingsPool;
   readonly #starts = new Turns(startsAtOnce);
   readonly #jobs = new Map<string, Promise<DockerJob>>();
+  readonly #keeping: EngineKeeping | undefined;
   #gate: Promise<string> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -98,6 +106,32 @@ class DockerRuntime implements Runtime {
       hostSubnets: () => hostSubnets(address),
     });
     this.#pool = new SurroundingsPool(() => maker.make(), logger);
+    const { caches: home } = options;
+    const [client, removal] = [this.#client, this.#removal];
+    this.#keeping = home && {
+      home,
+      sharing: new EngineSharing({ address, client, agent, home, removal, image: () => this.#gateImage() }),
+      occupants: new ImageOccupants(client, agent, removal),
+    };
+  }
+
+  /** Whether the engine can mount them is told to each step. */
+  get keepsCaches(): boolean {
+    return this.#keeping !== undefined;
+  }
+
+  get results(): StepResults | undefined {
+    const keeping = this.#keeping;
+    return (
+      keeping &&
+      createStepResults({
+        // Docker and Podman hold steps the same way.
+        surroundings: 'container',
+        findHindrance: () => keeping.sharing.findHindrance(),
+        digestOf: async ({ image, ...wish }) => (await this.#images.provide(image, wish)).id,
+        store: keeping.home.store,
+      })
+    );
   }
 
   async fetchImage({ image, pull, credentials }: ImageWish): Promise<void> {
@@ -118,8 +152,11 @@ class DockerRuntime implements Runtime {
     return made;
   }
 
-  reap(): Promise<readonly string[]> {
-    return reap({ client: this.#client, agent: this.#options.agent, removal: this.#removal });
+  async reap(): Promise<readonly string[]> {
+    const { agent, caches } = this.#options;
+    // The folders go after what had them mounted.
+    const removed = await reap({ client: this.#client, agent, removal: this.#removal });
+    return [...removed, ...(caches?.reap() ?? [])];
   }
 
   close(): Promise<void> {
@@ -156,6 +193,7 @@ class DockerRuntime implements Runtime {
           GIT_CONFIG_KEY_0: 'safe.directory',
           GIT_CONFIG_VALUE_0: workspace,
         }),
+        keeping: this.#keeping,
         logger: this.#options.logger,
       },
       onGone: () => {
@@ -206,6 +244,8 @@ class DockerRuntime implements Runtime {
     await this.#removal.finish();
     // Last, since the containers had it mounted.
     if (gate !== undefined) await this.#removal.remove([['volumes', gate]]);
+    await this.#options.caches?.store.settled();
+    await this.#options.caches?.removal.idle();
     this.#client.close();
   }
 }

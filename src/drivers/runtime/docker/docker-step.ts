@@ -83,6 +83,15 @@ export class DockerStep implements StagedStep {
     return this.#options.image.ports;
   }
 
+  get container(): string {
+    return this.#options.container;
+  }
+
+  /** Of the image that its container was made of. */
+  get imageId(): string {
+    return this.#options.image.id;
+  }
+
   release(release: ReleaseSpec, input?: Readable): RunningStep {
     const { name } = this.#options.step;
     if (this.#state !== 'staged') throw new TypeError(`Cannot release step "${name}": it was already ${this.#state}`);

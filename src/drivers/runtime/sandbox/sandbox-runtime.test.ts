@@ -1,5 +1,10 @@
 import { describe, it } from 'vitest';
-import { busyboxImage, findSandboxHindrance, openSandboxWorld } from '../../../../test/support/sandbox-world.ts';
+import {
+  busyboxImage,
+  configuredImage,
+  findSandboxHindrance,
+  openSandboxWorld,
+} from '../../../../test/support/sandbox-world.ts';
 import { runtimeContract } from '../runtime.contract.ts';
 
 for (const launcher of ['bubblewrap', 'runc'] as const) {
@@ -14,6 +19,7 @@ for (const launcher of ['bubblewrap', 'runc'] as const) {
       runtime: world.runtime,
       image: busyboxImage,
       missingImage: 'test/missing:1',
+      otherImage: configuredImage,
       leftovers: () => world.leftovers(),
       close: () => world.close(),
     };
