@@ -10,6 +10,7 @@ import { join } from 'node:path';
 
 const letters: Readonly<Record<string, string>> = {
   A: 'artifacts between workflows',
+  C: 'caches and reuse, switched on and off',
   P: 'what is read, and how',
   T: 'which dialect a file has',
   W: 'conditions',
@@ -29,7 +30,9 @@ interface Report {
 
 const folder = mkdtempSync(join(tmpdir(), 'gantry-conformance-'));
 const file = join(folder, 'report.json');
-const tests = ['pipeline-scenarios', 'pipeline-runs', 'pipeline-programs'].map((name) => `test/conformance/${name}`);
+const tests = ['pipeline-scenarios', 'pipeline-runs', 'pipeline-kept-runs', 'pipeline-programs'].map(
+  (name) => `test/conformance/${name}`,
+);
 const { status } = spawnSync(
   'node_modules/.bin/vitest',
   ['run', ...tests, '--reporter=dot', '--reporter=json', `--outputFile.json=${file}`],

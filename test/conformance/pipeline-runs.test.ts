@@ -87,7 +87,10 @@ const names = readdirSync(folder)
   .filter((name) => name.endsWith('.json'))
   .sort();
 
-/** What is saved for a later pipeline must change nothing about this one: with it and without it the same comes out. */
+/**
+ * The switch for caches changes nothing where a file names none. What it changes where files do, and steps really find
+ * what was kept, `pipeline-kept-runs.test.ts` plays.
+ */
 const ways: readonly { readonly name: string; readonly settings: Partial<PipelineSettings> }[] = [
   { name: 'with caches', settings: { ignoresCaches: false } },
   { name: 'without caches', settings: { ignoresCaches: true } },
