@@ -45,13 +45,13 @@ describe('architectureName', () => {
 describe('DRONE_STAGE_ARCH', () => {
   it('is the architecture of the machine, in substitution and in the environment, whatever the file sets', () => {
     const arm = { ...facts, architecture: 'arm64' };
-    expect(substitutionVariables(arm, 'drone1', workflow)['DRONE_STAGE_ARCH']).toBe('arm64');
+    expect(substitutionVariables(arm, 'drone1', workflow).get('DRONE_STAGE_ARCH')).toBe('arm64');
     const step = { name: 's', number: 1, environment: { DRONE_STAGE_ARCH: 'mips' }, settings: {}, isPlugin: false };
     expect(stepEnvironment(arm, 'drone1', { workflow, step })['DRONE_STAGE_ARCH']).toBe('arm64');
   });
 
   it('is amd64 where nobody says, as in a check of a file', () => {
-    expect(substitutionVariables(facts, 'drone1', workflow)['DRONE_STAGE_ARCH']).toBe('amd64');
+    expect(substitutionVariables(facts, 'drone1', workflow).get('DRONE_STAGE_ARCH')).toBe('amd64');
   });
 
   it('is told anew by the machine that runs the step', () => {

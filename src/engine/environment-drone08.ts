@@ -2,7 +2,6 @@ import { dialectRules } from './dialect-rules.ts';
 import { type EnvironmentFacts, platformOf } from './environment-facts.ts';
 import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
 import { instanceAddress } from './instance-address.ts';
-import { onceFor } from './once-for.ts';
 import type { Variables } from './substitute.ts';
 
 /** What Drone 0.8 says of the build before where there is none. */
@@ -27,7 +26,7 @@ const previousBuild = {
 };
 
 /** The variables of Drone 0.8, of both families (pipelines.md 12.1); none of a step. */
-export const drone08Variables = onceFor((facts: EnvironmentFacts): Variables => {
+export function drone08Variables(facts: EnvironmentFacts): Variables {
   const { event, project, pipeline, instanceUrl } = facts;
   const { message, tag, pullRequestNumber, refspec } = eventText(event);
   const slug = slugOf(project);
@@ -107,7 +106,7 @@ export const drone08Variables = onceFor((facts: EnvironmentFacts): Variables => 
     DRONE_DEPLOY_TO: target,
     DRONE_PREV_COMMIT_SHA: event.before,
   };
-});
+}
 
 /** Values that the system does not write over those of a step (pipelines.md 12.1). */
 const weakValues: ReadonlySet<string> = new Set(['', '0', 'false']);

@@ -3,40 +3,30 @@ import { dialectRules } from './dialect-rules.ts';
 import { type EnvironmentFacts, platformOf, type WorkflowIdentity } from './environment-facts.ts';
 import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
 import { instanceAddress } from './instance-address.ts';
-import { onceFor } from './once-for.ts';
 import type { Variables } from './substitute.ts';
 
 /**
- * The variables of Woodpecker, of all versions at once (pipelines.md 12.3), but for those of a workflow. Empty ones are
- * left out, as the newest version does.
+ * The variables of Woodpecker, of all versions at once (pipelines.md 12.3), but for those of a workflow, in groups of
+ * which none names one of another. Empty ones are to be left out, as the newest version does.
  */
-export const woodpeckerVariables = onceFor(
-  (facts: EnvironmentFacts): Variables =>
-    withoutEmpty(
-      systemVariables(facts),
-      repositoryVariables(facts),
-      pipelineVariables(facts),
-      commitVariables(facts),
-      olderNames(facts),
-    ),
-);
+export function woodpeckerVariables(facts: EnvironmentFacts): readonly Variables[] {
+  return [
+    systemVariables(facts),
+    repositoryVariables(facts),
+    pipelineVariables(facts),
+    commitVariables(facts),
+    olderNames(facts),
+  ];
+}
 
 /** The same and those that plugins written for Drone look for (pipelines.md 12.4): what a step has, and `${…}` has not. */
-export const woodpeckerStepVariables = onceFor(
-  (facts: EnvironmentFacts): Variables => withoutEmpty(woodpeckerVariables(facts), droneNames(facts)),
-);
+export function woodpeckerStepVariables(facts: EnvironmentFacts): readonly Variables[] {
+  return [...woodpeckerVariables(facts), droneNames(facts)];
+}
 
 /** What its workflow adds to them. */
 export function workflowVariables({ name, number }: WorkflowIdentity): Variables {
   return { ...(name === '' ? {} : { CI_WORKFLOW_NAME: name }), CI_WORKFLOW_NUMBER: String(number) };
-}
-
-/** The variables of several groups that have a value; no group names one of another. */
-function withoutEmpty(...groups: readonly Variables[]): Variables {
-  const variables: Record<string, string> = {};
-  for (const group of groups)
-    for (const name of Object.keys(group)) if (group[name] !== '') variables[name] = group[name]!;
-  return variables;
 }
 
 function wordOf({ event }: EnvironmentFacts): string {

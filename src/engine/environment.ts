@@ -5,9 +5,10 @@ import type { EnvironmentFacts, WorkflowIdentity } from './environment-facts.ts'
 import { woodpeckerStepVariables, woodpeckerVariables, workflowVariables } from './environment-woodpecker.ts';
 import { eventText, isPrivate, slugOf, unixSeconds } from './event-text.ts';
 import { instanceAddress } from './instance-address.ts';
+import { LayeredVariables, setVariable } from './layered-variables.ts';
 import { onceFor } from './once-for.ts';
-import { watchVariables } from './passing-variables.ts';
-import type { Variables } from './substitute.ts';
+import { watchLookup, watchVariables } from './passing-variables.ts';
+import type { VariableLookup, Variables } from './substitute.ts';
 import { tagVersionVariables } from './tag-version.ts';
 import { watchOf } from './watched-facts.ts';
 
@@ -39,66 +40,58 @@ export function substitutionVariables(
   facts: EnvironmentFacts,
   dialect: Dialect,
   workflow: WorkflowIdentity,
-): Variables {
+): VariableLookup {
   const watch = watchOf(facts);
-  if (watch)
-    return watchVariables(
-      substitutionVariables(watch.given, dialect, workflow),
-      dialect,
-      watch.reads,
-      substitutionVariables,
-    );
+  if (watch) return watchLookup(ofDocument(watch.given, dialect, workflow), dialect, watch.reads, allOfDocument);
+  return ofDocument(facts, dialect, workflow);
+}
+
+function ofDocument(facts: EnvironmentFacts, dialect: Dialect, workflow: WorkflowIdentity): LayeredVariables {
+  const ofGantry = { ...gantryVariables(facts), GANTRY_WORKFLOW: workflow.name };
+  const { parameters } = facts.event;
   switch (dialect) {
     case 'drone08':
-      return {
-        ...drone08Variables(facts),
-        ...gantryVariables(facts),
-        GANTRY_WORKFLOW: workflow.name,
-        ...facts.event.parameters,
-        ...workflow.matrix,
-      };
+      return new LayeredVariables([drone08Variables(facts), ofGantry, parameters, workflow.matrix]);
     case 'woodpecker':
-      return {
-        ...woodpeckerVariables(facts),
-        ...workflowVariables(workflow),
-        // Known only later, and so as good as nothing here, as upstream has it.
-        CI_STEP_NUMBER: '0',
-        CI_PIPELINE_FILES: '[]',
-        ...gantryVariables(facts),
-        GANTRY_WORKFLOW: workflow.name,
-        ...facts.event.parameters,
-        ...workflow.matrix,
-      };
+      return new LayeredVariables(
+        [workflowVariables(workflow), unknownToWoodpecker, ofGantry, parameters, workflow.matrix],
+        woodpeckerVariables(facts),
+      );
     default:
-      return {
+      return new LayeredVariables([
         // They stand where the globals of a runner do (pipelines.md 3).
-        ...facts.variables,
-        ...facts.event.parameters,
-        ...workflow.matrix,
-        ...systemVariables(facts),
-        ...repositoryVariables(facts),
-        ...buildVariables(facts),
-        ...stageVariables(facts, workflow),
-        ...gantryVariables(facts),
-        GANTRY_WORKFLOW: workflow.name,
-      };
+        ...(facts.variables ? [facts.variables] : []),
+        parameters,
+        workflow.matrix,
+        systemVariables(facts),
+        repositoryVariables(facts),
+        buildVariables(facts),
+        stageVariables(facts, workflow),
+        ofGantry,
+      ]);
   }
 }
+
+function allOfDocument(facts: EnvironmentFacts, dialect: Dialect, workflow: WorkflowIdentity): Variables {
+  return ofDocument(facts, dialect, workflow).merged();
+}
+
+/** Known only later, and so as good as nothing before a step starts, as upstream has it. */
+const unknownToWoodpecker: Variables = { CI_STEP_NUMBER: '0', CI_PIPELINE_FILES: '[]' };
 
 /** What an expression of `evaluate` can name (pipelines.md 11.4). */
 export function expressionVariables(facts: EnvironmentFacts, workflow: WorkflowIdentity): Variables {
   const watch = watchOf(facts);
-  if (watch)
-    return watchVariables(expressionVariables(watch.given, workflow), 'woodpecker', watch.reads, ofExpressions);
-  return {
-    ...substitutionVariables(facts, 'woodpecker', workflow),
-    ...woodpeckerVariables(facts),
-    ...workflowVariables(workflow),
-  };
+  if (!watch) return ofExpression(facts, 'woodpecker', workflow);
+  return watchVariables(ofExpression(watch.given, 'woodpecker', workflow), 'woodpecker', watch.reads, ofExpression);
 }
 
-const ofExpressions = (facts: EnvironmentFacts, _dialect: Dialect, workflow: WorkflowIdentity): Variables =>
-  expressionVariables(facts, workflow);
+function ofExpression(facts: EnvironmentFacts, dialect: Dialect, workflow: WorkflowIdentity): Record<string, string> {
+  const variables = ofDocument(facts, dialect, workflow).merged();
+  // Whatever a matrix or a parameter says of the same name.
+  new LayeredVariables([workflowVariables(workflow)], woodpeckerVariables(facts)).addTo(variables);
+  return variables;
+}
 
 /** What the environment of a step is made of, beside what the event gives. */
 export interface StepEnvironmentParts {
@@ -122,27 +115,33 @@ export interface SharedEnvironment {
 /** Where facts of an event stand beside what a file says of the same name. */
 interface FactLayers {
   /** A step's own settings and variables win over these; what is given to all steps does not. */
-  readonly weak: Variables;
+  readonly weak: LayeredVariables;
   /** Nobody can override these. */
-  readonly strong: Variables;
+  readonly strong: LayeredVariables;
 }
 
 const noVariables: Variables = {};
 
 const factLayers: Readonly<Record<Dialect, (facts: EnvironmentFacts) => FactLayers>> = {
-  drone08: onceFor((facts: EnvironmentFacts) => ({ weak: drone08Variables(facts), strong: gantryVariables(facts) })),
+  drone08: onceFor((facts: EnvironmentFacts) => ({
+    weak: new LayeredVariables([drone08Variables(facts)]),
+    strong: new LayeredVariables([gantryVariables(facts)]),
+  })),
   drone1: onceFor(droneLayers),
   gantry: onceFor(droneLayers),
   woodpecker: onceFor((facts: EnvironmentFacts) => ({
-    weak: { ...woodpeckerStepVariables(facts), ...gantryVariables(facts), CI_STEP_URL: facts.pipeline.link },
-    strong: noVariables,
+    weak: new LayeredVariables(
+      [gantryVariables(facts), { CI_STEP_URL: facts.pipeline.link }],
+      woodpeckerStepVariables(facts),
+    ),
+    strong: new LayeredVariables([]),
   })),
 };
 
 function droneLayers(facts: EnvironmentFacts): FactLayers {
   return {
-    weak: { ...systemVariables(facts), ...repositoryVariables(facts), ...gitVariables(facts) },
-    strong: { ...buildVariables(facts), ...gantryVariables(facts) },
+    weak: new LayeredVariables([systemVariables(facts), repositoryVariables(facts), gitVariables(facts)]),
+    strong: new LayeredVariables([buildVariables(facts), gantryVariables(facts)]),
   };
 }
 
@@ -160,7 +159,9 @@ export function sharedEnvironment(facts: EnvironmentFacts, dialect: Dialect): Sh
 
 function shared(facts: EnvironmentFacts, dialect: Dialect): SharedEnvironment {
   const { weak, strong } = factLayers[dialect](facts);
-  const ofSteps: Record<string, string> = { ...facts.variables, ...weak, ...strong };
+  const ofSteps: Record<string, string> = { ...facts.variables };
+  weak.addTo(ofSteps);
+  strong.addTo(ofSteps);
   for (const name of executionVariables) delete ofSteps[name];
   return {
     ofSteps,
@@ -172,7 +173,7 @@ function shared(facts: EnvironmentFacts, dialect: Dialect): SharedEnvironment {
 }
 
 const pluginVariables = onceFor((facts: EnvironmentFacts): Variables => {
-  const variables: Record<string, string> = { ...woodpeckerStepVariables(facts) };
+  const variables = new LayeredVariables([], woodpeckerStepVariables(facts)).merged();
   for (const name of executionVariables) delete variables[name];
   return variables;
 });
@@ -272,23 +273,21 @@ class OwnEnvironment {
 
   /** What a step says for itself. */
   add(variables: Variables): void {
-    for (const name of Object.keys(variables))
-      if (!Object.hasOwn(this.#facts.strong, name)) this.#own(name, variables[name]!);
+    for (const name of Object.keys(variables)) if (!this.#facts.strong.has(name)) this.#own(name, variables[name]!);
   }
 
   /** What is said for all steps. */
   addBelowFacts(variables: Variables): void {
     for (const name of Object.keys(variables))
-      if (!Object.hasOwn(this.#facts.weak, name) && !Object.hasOwn(this.#facts.strong, name))
-        this.#own(name, variables[name]!);
+      if (!this.#facts.weak.has(name) && !this.#facts.strong.has(name)) this.#own(name, variables[name]!);
   }
 
   /** The system's variables win over a step's own, unless they say nothing. */
   addOfDrone08(variables: Variables): void {
     const { weak, strong } = this.#facts;
     for (const name of Object.keys(variables)) {
-      if (Object.hasOwn(strong, name)) continue;
-      const fact = Object.hasOwn(weak, name) ? weak[name] : undefined;
+      if (strong.has(name)) continue;
+      const fact = weak.get(name);
       if (fact !== undefined) this.#onFactValue();
       if (fact === undefined || saysNothing(fact)) this.#own(name, variables[name]!);
     }
@@ -311,10 +310,7 @@ class OwnEnvironment {
   }
 
   #own(name: string, value: string): void {
-    if (executionNames.has(name)) return;
-    // A name like any other, and to be assigned like none.
-    if (name === '__proto__') Object.defineProperty(this.values, name, { value, enumerable: true, configurable: true });
-    else this.values[name] = value;
+    if (!executionNames.has(name)) setVariable(this.values, name, value);
   }
 }
 
@@ -327,7 +323,7 @@ const execVariables: Variables = {
   GIT_TERMINAL_PROMPT: '0',
 };
 
-const systemVariables = onceFor(({ instanceUrl }: EnvironmentFacts): Record<string, string> => {
+function systemVariables({ instanceUrl }: EnvironmentFacts): Record<string, string> {
   const { protocol, host, hostname } = instanceAddress(instanceUrl);
   return {
     CI: 'true',
@@ -337,9 +333,9 @@ const systemVariables = onceFor(({ instanceUrl }: EnvironmentFacts): Record<stri
     DRONE_SYSTEM_HOSTNAME: hostname,
     DRONE_SYSTEM_VERSION: droneVersion,
   };
-});
+}
 
-const repositoryVariables = onceFor(({ project }: EnvironmentFacts): Record<string, string> => {
+function repositoryVariables({ project }: EnvironmentFacts): Record<string, string> {
   const slug = slugOf(project);
   return {
     DRONE_REPO: slug,
@@ -361,9 +357,9 @@ const repositoryVariables = onceFor(({ project }: EnvironmentFacts): Record<stri
     CI_REMOTE_URL: project.cloneUrl,
     CI_REPO_PRIVATE: isPrivate(project),
   };
-});
+}
 
-const buildVariables = onceFor(({ event, pipeline, project }: EnvironmentFacts): Record<string, string> => {
+function buildVariables({ event, pipeline, project }: EnvironmentFacts): Record<string, string> {
   const number = String(pipeline.number);
   const [word] = dialectRules.drone1.eventWords[event.kind];
   const created = unixSeconds(pipeline.createdAt);
@@ -418,7 +414,7 @@ const buildVariables = onceFor(({ event, pipeline, project }: EnvironmentFacts):
       : { DRONE_PULL_REQUEST: pullRequestNumber, DRONE_PULL_REQUEST_TITLE: event.pullRequest?.title ?? '' }),
     ...(tag === undefined ? {} : tagVersionVariables(tag)),
   };
-});
+}
 
 function stageVariables(
   { architecture = 'amd64' }: EnvironmentFacts,
@@ -439,45 +435,43 @@ function stageVariables(
   };
 }
 
-const gitVariables = onceFor(({ event, instanceUrl }: EnvironmentFacts): Record<string, string> => {
+function gitVariables({ event, instanceUrl }: EnvironmentFacts): Record<string, string> {
   const host = instanceAddress(instanceUrl).hostname || 'localhost';
   const name = event.personName === '' ? 'gantry' : event.personName;
   const email = `noreply@${host}`;
   return { GIT_AUTHOR_NAME: name, GIT_AUTHOR_EMAIL: email, GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email };
-});
+}
 
 /** The same facts under Gantry's own names. */
-const gantryVariables = onceFor(
-  ({ event, project, pipeline, instanceUrl }: EnvironmentFacts): Record<string, string> => {
-    const { message, tag } = eventText(event);
-    return {
-      GANTRY: 'true',
-      GANTRY_URL: instanceUrl,
-      GANTRY_REPO: slugOf(project),
-      GANTRY_REPO_OWNER: project.owner,
-      GANTRY_REPO_NAME: project.name,
-      GANTRY_REPO_LINK: project.link,
-      GANTRY_CLONE_URL: project.cloneUrl,
-      GANTRY_DEFAULT_BRANCH: project.defaultBranch,
-      GANTRY_VISIBILITY: project.visibility,
-      GANTRY_EVENT: event.kind,
-      GANTRY_REF: event.ref,
-      GANTRY_BRANCH: tag === undefined ? event.branch : '',
-      ...(tag === undefined ? {} : { GANTRY_TAG: tag }),
-      GANTRY_COMMIT_SHA: event.commit,
-      GANTRY_COMMIT_BEFORE: event.before,
-      GANTRY_COMMIT_MESSAGE: message,
-      GANTRY_COMMIT_AUTHOR_NAME: event.authorName,
-      GANTRY_COMMIT_AUTHOR_EMAIL: event.authorEmail,
-      GANTRY_PERSON: event.personName,
-      GANTRY_PIPELINE_NUMBER: String(pipeline.number),
-      GANTRY_PIPELINE_LINK: pipeline.link,
-      GANTRY_PIPELINE_CREATED: unixSeconds(pipeline.createdAt),
-      ...(event.target === undefined ? {} : { GANTRY_TARGET: event.target }),
-      ...(event.schedule === undefined ? {} : { GANTRY_CRON: event.schedule }),
-    };
-  },
-);
+function gantryVariables({ event, project, pipeline, instanceUrl }: EnvironmentFacts): Record<string, string> {
+  const { message, tag } = eventText(event);
+  return {
+    GANTRY: 'true',
+    GANTRY_URL: instanceUrl,
+    GANTRY_REPO: slugOf(project),
+    GANTRY_REPO_OWNER: project.owner,
+    GANTRY_REPO_NAME: project.name,
+    GANTRY_REPO_LINK: project.link,
+    GANTRY_CLONE_URL: project.cloneUrl,
+    GANTRY_DEFAULT_BRANCH: project.defaultBranch,
+    GANTRY_VISIBILITY: project.visibility,
+    GANTRY_EVENT: event.kind,
+    GANTRY_REF: event.ref,
+    GANTRY_BRANCH: tag === undefined ? event.branch : '',
+    ...(tag === undefined ? {} : { GANTRY_TAG: tag }),
+    GANTRY_COMMIT_SHA: event.commit,
+    GANTRY_COMMIT_BEFORE: event.before,
+    GANTRY_COMMIT_MESSAGE: message,
+    GANTRY_COMMIT_AUTHOR_NAME: event.authorName,
+    GANTRY_COMMIT_AUTHOR_EMAIL: event.authorEmail,
+    GANTRY_PERSON: event.personName,
+    GANTRY_PIPELINE_NUMBER: String(pipeline.number),
+    GANTRY_PIPELINE_LINK: pipeline.link,
+    GANTRY_PIPELINE_CREATED: unixSeconds(pipeline.createdAt),
+    ...(event.target === undefined ? {} : { GANTRY_TARGET: event.target }),
+    ...(event.schedule === undefined ? {} : { GANTRY_CRON: event.schedule }),
+  };
+}
 
 /** Set when a step starts, and by nobody before: `executionEnvironment`. */
 export const executionVariables = [

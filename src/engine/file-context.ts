@@ -11,10 +11,12 @@ import {
   type Substituted,
   SubstitutionError,
   substitute,
-  type Variables,
+  type VariableLookup,
 } from './substitute.ts';
 import { readYaml } from './yaml/read-yaml.ts';
 import { YamlError, type YamlNode } from './yaml/yaml-node.ts';
+
+const noVariables: VariableLookup = new Map();
 
 /** Longest part of a line that is shown as it reads after substitution. */
 const maxShownLength = 500;
@@ -108,8 +110,8 @@ export class FileContext {
    * The document with its `${…}` replaced, or `undefined` with a finding; names that nobody knows are found as well.
    * `variablesOf` is asked only where there is something to replace.
    */
-  substituted(document: SourceDocument, variablesOf: () => Variables): SubstitutedDocument | undefined {
-    const variables = hasSubstitution(document.text) ? variablesOf() : {};
+  substituted(document: SourceDocument, variablesOf: () => VariableLookup): SubstitutedDocument | undefined {
+    const variables = hasSubstitution(document.text) ? variablesOf() : noVariables;
     const result = this.#substituted(document, variables, (name, at) => {
       this.report.add(
         'substitution.unknown-name',
@@ -127,12 +129,12 @@ export class FileContext {
 
   /** For a document that is not run: a bad `${` anywhere fails the whole file (pipelines.md 3). */
   checkSubstitution(document: SourceDocument): void {
-    this.#substituted(document, {}, () => {});
+    this.#substituted(document, noVariables, () => {});
   }
 
   #substituted(
     document: SourceDocument,
-    variables: Variables,
+    variables: VariableLookup,
     onUnknown: (name: string, at: Position) => void,
   ): Substituted | undefined {
     try {
@@ -147,12 +149,12 @@ export class FileContext {
               at,
               `"\${${name}}" is replaced before the pipeline starts: write "$${name}" to see its value in the step`,
             );
-          } else if (!Object.hasOwn(variables, name)) {
+          } else if (variables.get(name) === undefined) {
             // Woodpecker knows no name of Drone here, whatever the event is.
             const isOccasional =
               occasionalVariables.has(name) && !(this.rules.dialect === 'woodpecker' && name.startsWith('DRONE_'));
             if (!hasDefault && !isOccasional) onUnknown(name, at);
-          } else if (outsiderVariables.has(name) && isUnsafe(variables[name] ?? '')) {
+          } else if (outsiderVariables.has(name) && isUnsafe(variables.get(name) ?? '')) {
             this.report.add(
               'substitution.unsafe-value',
               at,

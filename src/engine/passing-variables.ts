@@ -1,13 +1,29 @@
 import type { Dialect } from '../core/plan.ts';
 import { type CompileInput, type FileEvent, type PassingFact, passingFacts } from './compile-input.ts';
 import type { WorkflowIdentity } from './environment-facts.ts';
-import type { Variables } from './substitute.ts';
+import type { VariableLookup, Variables } from './substitute.ts';
 import { withFact } from './watched-facts.ts';
 
 type VariablesOf = (facts: CompileInput, dialect: Dialect, workflow: WorkflowIdentity) => Variables;
 
 const kinds: readonly FileEvent[] = ['push', 'tag', 'pull_request', 'promote', 'manual'];
 const tables = new WeakMap<VariablesOf, Map<Dialect, ReadonlyMap<string, readonly PassingFact[]>>>();
+
+/** The same lookup, which notes the passing facts behind each variable that is asked for. */
+export function watchLookup(
+  variables: VariableLookup,
+  dialect: Dialect,
+  reads: Set<PassingFact>,
+  variablesOf: VariablesOf,
+): VariableLookup {
+  const table = tableFor(dialect, variablesOf);
+  return {
+    get: (name) => {
+      for (const fact of table.get(name) ?? []) reads.add(fact);
+      return variables.get(name);
+    },
+  };
+}
 
 /**
  * The same variables, which note the passing facts behind each that is asked for. What a variable is made of is found by

@@ -9,7 +9,7 @@ import { maxStepsOfFile } from './pipeline-file-size.ts';
 import { type Axes, matrixBlock, maxTextOfJobs, readMatrix } from './read-matrix.ts';
 import type { Position } from './source-position.ts';
 import { type SourceDocument, splitDocuments } from './split-documents.ts';
-import type { Variables } from './substitute.ts';
+import type { VariableLookup } from './substitute.ts';
 import type { WorkflowDraft } from './workflow-draft.ts';
 import { isGoodWorkspace, plainFolder } from './workspace-folder.ts';
 import { readYaml } from './yaml/read-yaml.ts';
@@ -37,7 +37,7 @@ export interface ContainerEntry extends YamlEntry {
  */
 export function readJobs(
   file: FileContext,
-  variablesOf: (axes: Axes) => Variables,
+  variablesOf: (axes: Axes) => VariableLookup,
   readJob: (job: JobDocument) => WorkflowDraft,
 ): readonly WorkflowDraft[] {
   const document = firstDocument(file);
@@ -94,7 +94,7 @@ interface ReadText extends LoadedText {
 function readDocument(
   file: FileContext,
   document: SourceDocument,
-  variablesOf: () => Variables,
+  variablesOf: () => VariableLookup,
   last: LoadedText | undefined,
 ): ReadText | undefined {
   const substituted = file.substituted(document, variablesOf);

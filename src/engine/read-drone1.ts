@@ -9,7 +9,7 @@ import { maxTextOfJobs } from './read-matrix.ts';
 import { readWorkflowBody, readWorkflowHeader, type WorkflowHeader } from './read-workflow.ts';
 import { refuseUnknownArtifacts } from './refuse-unknown-artifacts.ts';
 import { type SourceDocument, splitDocuments } from './split-documents.ts';
-import type { Variables } from './substitute.ts';
+import type { VariableLookup, Variables } from './substitute.ts';
 import type { Dependency, WorkflowDraft } from './workflow-draft.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 
@@ -25,7 +25,7 @@ export interface DocumentsDraft {
 export function readDrone1(
   file: FileContext,
   event: Pick<EventFacts, 'kind' | 'parameters'>,
-  variablesOf: (workflow: WorkflowIdentity, parameters: Variables) => Variables,
+  variablesOf: (workflow: WorkflowIdentity, parameters: Variables) => VariableLookup,
 ): DocumentsDraft {
   const { report } = file;
   const split = splitDocuments(file.text);
@@ -246,7 +246,7 @@ function readBody(
   file: FileContext,
   document: SourceDocument,
   header: WorkflowHeader,
-  variablesOf: () => Variables,
+  variablesOf: () => VariableLookup,
   last: ReadText,
 ): (ReadText & { readonly body: Omit<WorkflowDraft, 'dependsOn' | 'matrix'> }) | undefined {
   const substituted = file.substituted(document, variablesOf);

@@ -1,8 +1,11 @@
 import { goQuote } from './go-quote.ts';
 import { trimByPattern } from './trim-pattern.ts';
 
-/** Names and values that `${…}` may name. A name that is absent reads as empty. */
+/** Names and values of variables. */
 export type Variables = Readonly<Record<string, string>>;
+
+/** What `${…}` may name. A name that is absent reads as empty. */
+export type VariableLookup = Pick<ReadonlyMap<string, string>, 'get'>;
 
 /** Told the variable of an outermost `${…}` and its whole text. */
 export type KeepExpression = (name: string, source: string) => string | undefined;
@@ -56,7 +59,7 @@ export function hasSubstitution(text: string): boolean {
  * Replaces `${…}` in raw text, before it is YAML (pipelines.md 3). Only `${` begins a substitution; `$$`, `\/` and `\\`
  * are escapes. Throws `SubstitutionError`.
  */
-export function substitute(text: string, variables: Variables, options: SubstituteOptions): Substituted {
+export function substitute(text: string, variables: VariableLookup, options: SubstituteOptions): Substituted {
   if (!hasSubstitution(text)) return { text, sourceOffset: (offset) => offset };
   return new Substitution(text, variables, options).run();
 }
@@ -71,12 +74,12 @@ function escapeAt(text: string, at: number): string | undefined {
 
 class Substitution {
   readonly #text: string;
-  readonly #variables: Variables;
+  readonly #variables: VariableLookup;
   readonly #options: SubstituteOptions;
   #at = 0;
   #nesting = 0;
 
-  constructor(text: string, variables: Variables, options: SubstituteOptions) {
+  constructor(text: string, variables: VariableLookup, options: SubstituteOptions) {
     this.#text = text;
     this.#variables = variables;
     this.#options = options;
@@ -195,7 +198,7 @@ class Substitution {
   }
 
   #valueOf(name: string): string {
-    const value = Object.hasOwn(this.#variables, name) ? (this.#variables[name] ?? '') : '';
+    const value = this.#variables.get(name) ?? '';
     return this.#options.quotesNewlines && value.includes('\n') ? goQuote(value) : value;
   }
 

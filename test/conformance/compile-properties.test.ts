@@ -395,7 +395,7 @@ describe('substitute', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         fc.pre(!/[$\\]/.test(text));
-        expect(substitute(text, {}, { quotesNewlines: true }).text).toBe(text);
+        expect(substitute(text, new Map(), { quotesNewlines: true }).text).toBe(text);
       }),
       { numRuns: 1_000 },
     );
@@ -407,7 +407,7 @@ describe('substitute', () => {
         fc.array(fc.constantFrom('a', '\n', '${A}', '${B:-x}', '$$', '\\/', '变'), { maxLength: 30 }),
         (pieces) => {
           const text = pieces.join('');
-          const result = substitute(text, { A: 'value', B: '' }, { quotesNewlines: true });
+          const result = substitute(text, new Map(Object.entries({ A: 'value', B: '' })), { quotesNewlines: true });
           let last = 0;
           for (let offset = 0; offset < result.text.length; offset += 1) {
             const source = result.sourceOffset(offset);
@@ -426,7 +426,9 @@ describe('substitute', () => {
     fc.assert(
       fc.property(anyText, fc.dictionary(fc.constantFrom('A', 'DRONE_BRANCH'), fc.string()), (text, variables) => {
         try {
-          expect(typeof substitute(text, variables, { quotesNewlines: true }).text).toBe('string');
+          expect(typeof substitute(text, new Map(Object.entries(variables)), { quotesNewlines: true }).text).toBe(
+            'string',
+          );
         } catch (error) {
           expect(error).toBeInstanceOf(SubstitutionError);
         }

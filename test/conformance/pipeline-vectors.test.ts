@@ -38,7 +38,8 @@ describe('substitution vectors', () => {
     describe(isStrictDrone08 ? 'strict Drone 0.8' : 'Drone 1.x', () => {
       it.each(rows.map((entry) => [entry.row.in, entry] as const))('%s', (_title, { row, quotesNewlines }) => {
         const error = (isStrictDrone08 ? row.drone08?.error : undefined) ?? row.error;
-        const run = (): string => substitute(row.in, file.env, { quotesNewlines, isStrictDrone08 }).text;
+        const run = (): string =>
+          substitute(row.in, new Map(Object.entries(file.env)), { quotesNewlines, isStrictDrone08 }).text;
         if (error === undefined) expect(run()).toBe(row.out);
         else expect(run).toThrow(SubstitutionError);
       });
