@@ -4,7 +4,7 @@ import type { EngineClient } from '../../container-engine/api/engine-client.ts';
 import type { EngineImages } from '../../container-engine/api/engine-images.ts';
 import type { EngineWatch } from '../../container-engine/api/engine-watch.ts';
 import type { Agent } from './agent.ts';
-import type { EngineKeeping } from './kept-steps.ts';
+import type { EngineKeeping } from './engine-keeping.ts';
 import type { RemovalQueue } from './removal-queue.ts';
 
 /** What all jobs in one engine share. */

@@ -18,10 +18,11 @@ import { gateCommand, gateFolder } from './gate-program.ts';
 import { archive } from './gate-volume.ts';
 import { type Hold, stepRestrictions, strictHomes } from './hardening.ts';
 import { JobNames } from './job-names.ts';
-import { JobVolumes, volumeMount } from './job-volumes.ts';
+import { JobVolumes } from './job-volumes.ts';
 import { KeptSteps } from './kept-steps.ts';
 import { privilegedRequest } from './privileged-request.ts';
 import { addressIn, type Surroundings } from './surroundings.ts';
+import { volumeMount } from './volume-mount.ts';
 
 /** Image in which checkouts are made. */
 const cloneImage = 'base/git';

@@ -8,8 +8,8 @@ import { overlayMount } from '../caches/overlay.ts';
 import { type Agent, agentLabels, agentPrefix } from './agent.ts';
 import { attach, LineConversation } from './container-stream.ts';
 import { pauseRestrictions } from './hardening.ts';
-import { volumeMount } from './job-volumes.ts';
 import type { RemovalQueue } from './removal-queue.ts';
+import { volumeMount } from './volume-mount.ts';
 
 export interface EngineSharingOptions {
   readonly address: EngineAddress;

@@ -5,6 +5,7 @@ import { agentLabels, agentPrefix, labels } from './agent.ts';
 import { attach, LineConversation } from './container-stream.ts';
 import type { DockerHost } from './docker-host.ts';
 import { pauseRestrictions } from './hardening.ts';
+import { volumeMount } from './volume-mount.ts';
 
 /** Of a volume in memory whose file names no size. What is written counts for the memory limit of the step that writes. */
 const defaultMemoryBytes = 1024 * 1024 * 1024;
@@ -103,17 +104,6 @@ export class JobVolumes {
     await client.call('POST', `/containers/${this.#holder}/start`);
     await this.#conversation.ask(undefined, ['ready']);
   }
-}
-
-/** A mount of an engine's volume; what the image has at its place does not come into it. */
-export function volumeMount(source: string, target: string, isReadOnly: boolean): object {
-  return {
-    Type: 'volume',
-    Source: source,
-    Target: target,
-    ReadOnly: isReadOnly,
-    VolumeOptions: { NoCopy: true },
-  };
 }
 
 function memoryOptions({ sizeBytes }: VolumePlan, unit: 'size' | 'nr_blocks'): Record<string, string> {

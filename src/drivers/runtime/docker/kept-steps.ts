@@ -1,24 +1,15 @@
 import { join } from 'node:path';
 import type { EngineImage } from '../../container-engine/api/engine-images.ts';
-import type { CacheHome } from '../caches/cache-home.ts';
 import { CachedStep, type CacheWork } from '../caches/cached-step.ts';
 import { JobCaches } from '../caches/job-caches.ts';
 import { KeptStep, type ResultPlace, TakenStep } from '../caches/result-step.ts';
 import type { JobSpec, ProgramRun, StagedStep, StageSpec } from '../runtime.ts';
 import type { DockerHost } from './docker-host.ts';
 import type { DockerStep } from './docker-step.ts';
+import type { EngineKeeping } from './engine-keeping.ts';
 import { type CacheMount, EngineMounts, type MountUser } from './engine-mounts.ts';
-import type { EngineSharing } from './engine-sharing.ts';
-import type { ImageOccupants } from './image-occupants.ts';
 import { RemountedStep } from './remounted-step.ts';
 import type { Surroundings } from './surroundings.ts';
-
-/** What an engine's jobs have for caches and results of steps. */
-export interface EngineKeeping {
-  readonly home: CacheHome;
-  readonly sharing: EngineSharing;
-  readonly occupants: ImageOccupants;
-}
 
 export interface KeptStepsOptions {
   readonly spec: JobSpec;
