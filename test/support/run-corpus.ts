@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiError } from '../../src/api/client.ts';
 import type { PipelineDetail } from '../../src/api/pipelines.ts';
+import { eventKinds } from '../../src/core/event.ts';
 import { isFinished } from '../../src/core/pipeline.ts';
 import { whyNoConverter } from './converter.ts';
 import { type CorpusEntry, type CorpusRun, corpusFiles, corpusOf, corpusRules } from './corpus.ts';
 import type { GantryProcess } from './gantry-process.ts';
+import { environmentOf, type VectorRun, vectorRuns, vectorSecret } from './vector-runs.ts';
 
 /** Where the corpus is run. */
 export interface CorpusWorld {
@@ -51,7 +53,51 @@ export function describeCorpus(world: CorpusWorld): void {
       if (why) it.skip(`${name} (not here: ${why})`);
       else it.concurrent(name, { timeout: 400_000 }, () => runEntry(gantry, entry, world));
     }
+    for (const run of vectorRuns())
+      it.concurrent(`vectors/${run.name} on ${runtime}`, { timeout: 400_000 }, () =>
+        runVectors(gantry, run, world.patienceMs),
+      );
   });
+}
+
+/** Pushes (and promotes) a pipeline that carries vectors, and compares what its steps have in their environment. */
+async function runVectors(gantry: GantryProcess, run: VectorRun, patienceMs: number): Promise<void> {
+  const project = run.name.replaceAll(/\W+/g, '-');
+  const params = { owner: 'admin', project };
+  await gantry.createProject(project);
+  const { name, value } = vectorSecret;
+  await gantry.client('setSecret', { params: { ...params, name }, body: { value, events: [...eventKinds] } });
+  await gantry.push(project, run.files, run.branch);
+  let pipeline = await gantry.finished(project, 1, patienceMs);
+  if (run.parameters) {
+    const body = { target: 'vectors', parameters: run.parameters };
+    const { number } = await gantry.client('promotePipeline', { params: { ...params, number: 1 }, body });
+    pipeline = await gantry.finished(project, number, patienceMs);
+  }
+  const { number, steps, workflows } = pipeline;
+  expect(pipeline.status, JSON.stringify(pipeline)).toBe('passed');
+  const says = steps.filter((step) => step.name === 'say');
+  if (typeof run.axes === 'number') {
+    expect(workflows).toHaveLength(run.axes);
+    return;
+  }
+  const environments = await Promise.all(
+    says.map(async ({ id }) => environmentOf(await gantry.log(project, number, id))),
+  );
+  if (run.axes) {
+    const names = [...new Set(run.axes.flatMap((axes) => Object.keys(axes)))];
+    const found = environments.map((environment) =>
+      Object.fromEntries(names.flatMap((axis) => (environment.has(axis) ? [[axis, environment.get(axis)]] : []))),
+    );
+    expect(found).toHaveLength(run.axes.length);
+    expect(found).toEqual(expect.arrayContaining([...run.axes]));
+    return;
+  }
+  const differing = run.wanted
+    .map(({ row, variable, value: wanted }) => ({ row, wanted, found: environments[0]?.get(variable) }))
+    .filter(({ wanted, found }) => wanted !== found);
+  expect(differing).toEqual([]);
+  expect(environments).toHaveLength(1);
 }
 
 async function runEntry(gantry: GantryProcess, entry: CorpusEntry, world: CorpusWorld): Promise<void> {
