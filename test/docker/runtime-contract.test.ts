@@ -16,7 +16,7 @@ for (const kind of ['docker', 'podman'] as const) {
       runtime: world.runtime,
       image: 'base/busybox',
       missingImage: 'base/missing',
-      otherImage: 'base/git',
+      otherImage: 'base/gate',
       leftovers: () => world.leftovers(),
       // A job takes an engine half a second and more.
       jobsInARow: kind === 'docker' ? 30 : 10,

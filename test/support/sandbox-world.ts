@@ -82,7 +82,7 @@ export function makeBusyboxLayer(folder: string): void {
 export function testImages(layer: string): Images {
   const image = (reference: string, config: Partial<UnpackedImage['config']>): UnpackedImage => ({
     reference,
-    digest: `sha256:${'0'.repeat(64)}`,
+    digest: `sha256:${(reference === busyboxImage ? '0' : '1').repeat(64)}`,
     layers: [layer],
     config: {
       environment: ['PATH=/bin'],

@@ -118,21 +118,23 @@ export function keptStepsCases(world: KeptStepsWorld): void {
 
   it('begins with the nearest cache that restore names, and saves all of it under the new key, many times over', async (context) => {
     needsCaches(context);
-    const project = access(newProject());
-    const paths = [`${workspace}/modules`];
-    await alone(project, 'echo 0 > modules/f0; echo old > modules/changed', plan('npm-0', { paths }));
+    const job = await world.prepare(undefined, { caches: access(newProject()) });
+    const store = (key: string, restore: readonly string[] = []): Partial<StageSpec> => ({
+      cache: { key, restore, paths: ['/root/.store'] },
+    });
+    await step(job, 'cd /root/.store; echo 0 > f0; echo old > changed', store('npm-0'));
     for (let round = 1; round <= 4; round += 1) {
-      const ran = await alone(
-        project,
-        `test -f modules/f${round - 1} && echo ${round} > modules/f${round} && echo ${round} > modules/changed && rm -f modules/gone; touch modules/gone`,
-        plan(`npm-${round}`, { restore: [`npm-${round - 1}`, 'npm-'], paths }),
+      const ran = await step(
+        job,
+        `cd /root/.store; test -f f${round - 1} && echo ${round} > f${round} && echo ${round} > changed && rm -f gone; touch gone`,
+        store(`npm-${round}`, [`npm-${round - 1}`, 'npm-']),
       );
       expect(ran.outcome, ran.output).toEqual(passed);
       expect(ran.caches).toMatchObject([{ kind: 'restored', from: `npm-${round - 1}` }, { kind: 'saved' }]);
     }
-    const last = await alone(project, 'cat modules/f* modules/changed', plan('npm-4', { paths }));
+    const last = await step(job, 'cd /root/.store; cat f* changed', store('npm-4'));
     expect(last.output).toBe('0\n1\n2\n3\n4\n4\n');
-    const missed = await alone(project, 'true', plan('npm-9', { paths }));
+    const missed = await step(job, 'true', store('npm-9'));
     expect(missed.caches).toMatchObject([
       { kind: 'missed', nearest: expect.stringMatching(/^npm-/) },
       { kind: 'not-saved', why: 'its paths are empty' },
@@ -141,22 +143,23 @@ export function keptStepsCases(world: KeptStepsWorld): void {
 
   it('saves no cache of a step that failed or was cancelled', async (context) => {
     needsCaches(context);
-    const project = access(newProject());
-    expect(kinds(await alone(project, 'touch modules/a; exit 3', plan('k')))).toEqual(['missed']);
-    const job = await world.prepare(undefined, { caches: project });
-    const staged = await job.stage(world.stageSpec({ cache: plan('k') }));
+    const job = await world.prepare(undefined, { caches: access(newProject()) });
+    const cache = plan('k', { paths: ['/root/.store'] });
+    const failed = await step(job, 'touch /root/.store/a; exit 3', { cache });
+    expect(failed).toMatchObject({ outcome: { exitCode: 3 }, caches: [{ kind: 'missed' }] });
+    const staged = await job.stage(world.stageSpec({ cache }));
     const began = Promise.withResolvers<void>();
-    const running = begin(staged, 'touch modules/a; echo began; exec sleep 3600', { onOutput: () => began.resolve() });
+    const script = 'touch /root/.store/a; echo began; exec sleep 3600';
+    const running = begin(staged, script, { onOutput: () => began.resolve() });
     await began.promise;
     running.cancel('somebody');
     const cancelled = await running.ended;
     expect(cancelled.outcome).toEqual({ kind: 'cancelled', reason: 'somebody' });
     expect(kinds(cancelled)).toEqual(['missed']);
-    await job.destroy();
-    expect(kinds(await alone(project, 'true', plan('k')))).toEqual(['missed', 'not-saved']);
+    expect(kinds(await step(job, 'true', { cache }))).toEqual(['missed', 'not-saved']);
   });
 
-  it('gives no cache of a branch to another one, none of untrusted work to anybody, and none of anybody to untrusted work that is alone', async (context) => {
+  it('gives nobody the cache of a branch, nor of untrusted work, and untrusted work no cache but its own', async (context) => {
     needsCaches(context);
     const project = newProject();
     const fork = access(project, { scope: 'refs/pull/1/head', isAlone: true });
@@ -165,11 +168,9 @@ export function keptStepsCases(world: KeptStepsWorld): void {
     const first = await alone(main, 'ls modules; echo good > modules/a', plan('k', { restore: ['k', 'poison'] }));
     expect(kinds(first)).toEqual(['missed', 'saved']);
     expect(first.output).toBe('');
-    const branch = access(project, { scope: 'refs/heads/other' });
-    expect((await alone(branch, 'cat modules/a; echo bad > modules/a', plan('k'))).output).toBe('good\n');
-    expect((await alone(main, 'cat modules/a', plan('k'))).output).toBe('good\n');
     expect((await alone(fork, 'cat modules/a', plan('k'))).output).toBe('poison\n');
-    expect(kinds(await alone(access(newProject()), 'true', plan('k')))).toEqual(['missed', 'not-saved']);
+    const branch = access(project, { scope: 'refs/heads/other' });
+    expect((await alone(branch, 'cat modules/a', plan('k'))).output).toBe('good\n');
   });
 
   it('shows a cache in the workspace to the steps that come after, also to those that were staged before', async (context) => {
@@ -210,15 +211,13 @@ export function keptStepsCases(world: KeptStepsWorld): void {
     needsCaches(context);
     const image = world.otherImage();
     context.skip(image === undefined, 'there is one image only');
-    const project = access(newProject());
-    const paths = [`${workspace}/modules`];
-    await alone(project, 'echo one > modules/a', plan('k', { paths }));
-    const other = await alone(project, 'ls modules; echo two > modules/a', plan('k', { paths, restore: ['k'] }), {
-      image: image!,
-    });
+    const job = await world.prepare(undefined, { caches: access(newProject()) });
+    const cache = plan('k', { paths: ['/opt/store'], restore: ['k'] });
+    await step(job, 'echo one > /opt/store/a', { cache });
+    const other = await step(job, 'ls /opt/store; echo two > /opt/store/a', { cache, image: image! });
     expect(other).toMatchObject({ output: '', caches: [{ kind: 'missed', otherImage: 7 }, { kind: 'saved' }] });
-    expect((await alone(project, 'cat modules/a', plan('k', { paths }))).output).toBe('one\n');
-    expect((await alone(project, 'cat modules/a', plan('k', { paths }), { image: image! })).output).toBe('two\n');
+    expect((await step(job, 'cat /opt/store/a', { cache })).output).toBe('one\n');
+    expect((await step(job, 'cat /opt/store/a', { cache, image: image! })).output).toBe('two\n');
   });
 
   it('keeps what a step left when it has passed, and puts it back into the workspace of a later job', async (context) => {
