@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Config } from './config.ts';
 import { imageSettings } from './images.ts';
 import { readOutwardSettings } from './outward-settings.ts';
-import { type BuilderSettings, imageReadersPath } from './runner-settings.ts';
+import { type BuilderSettings, imageReadersPath, sandboxFolder } from './runner-settings.ts';
 
 /**
  * The engine that builds images: the one that is named, or (`auto`) that of GANTRY_DOCKER_HOST where its socket is there;
@@ -33,5 +34,7 @@ export function builderSettings(
     network,
     images: imageSettings(config, environment, { caBundle, network }),
     readersPath: imageReadersPath(config),
+    recordsFolder: join(sandboxFolder(config), 'builds'),
+    ecrEndpoint: config.ecrEndpoint,
   };
 }

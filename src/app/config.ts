@@ -163,6 +163,16 @@ export const configRows = {
     description:
       'What builds images: the address of a Docker Engine, auto for that of GANTRY_DOCKER_HOST where its socket is there, or none.',
   }),
+  ecrEndpoint: row({
+    variable: 'GANTRY_ECR_ENDPOINT',
+    type: optionalText.refine(
+      (value) => value === undefined || /^https?:\/\/\S+$/.test(value),
+      'write an address with https://',
+    ),
+    fallback: '',
+    fallbackText: 'that of AWS in the region',
+    description: 'Address that builds ask for a login of an ECR registry, e.g. an endpoint in a private network.',
+  }),
   dockerHost: row({
     variable: 'GANTRY_DOCKER_HOST',
     type: text,

@@ -19,7 +19,7 @@ export async function openBuilder(
     import('../drivers/builder/engine/engine-builder.ts'),
     import('./images.ts'),
   ]);
-  const { engine, images, network, readersPath } = settings;
+  const { ecrEndpoint, engine, images, network, readersPath, recordsFolder } = settings;
   const proxy = Object.entries(proxyVariables(network)).filter(([name]) => proxyArguments.test(name));
   return {
     builder: createEngineBuilder({
@@ -27,6 +27,7 @@ export async function openBuilder(
       composed: createComposedImages(images),
       defaultRegistry: images.defaultRegistry,
       readersPath,
+      recordsFolder,
       timers: systemTimers,
       clock,
       logger,
@@ -34,6 +35,7 @@ export async function openBuilder(
     images: network.images,
     registries: network.registries,
     args: Object.fromEntries(proxy),
+    ecrEndpoint,
   };
 }
 

@@ -37,7 +37,7 @@ export type RuntimeSettings =
   | (OutwardRuntimeSettings & {
       readonly kind: 'sandbox';
       readonly launcher: 'auto' | 'bubblewrap' | 'runc';
-      /** Uppers and checkouts. */
+      /** Uppers, checkouts, caches. */
       readonly folder: string;
       readonly runFolder: string;
       readonly caches: CacheLimits;
@@ -45,6 +45,9 @@ export type RuntimeSettings =
   | (OutwardRuntimeSettings & {
       readonly kind: 'docker';
       readonly engine: string;
+      /** As that of the sandbox: what the one keeps of steps lies beside what the other does. */
+      readonly folder: string;
+      readonly caches: CacheLimits;
       readonly subnets: string;
       /** File that remembers which images were pulled with which logins. */
       readonly readersPath: string;
@@ -56,6 +59,10 @@ export type BuilderSettings = OutwardRuntimeSettings & {
   readonly readersPath: string;
   /** Address of a Docker Engine. */
   readonly engine: string;
+  /** Folder in which builds are recorded while they run. */
+  readonly recordsFolder: string;
+  /** Where AWS is asked for logins; absent = its own address of the region. */
+  readonly ecrEndpoint?: string | undefined;
 };
 
 /** What each runtime of real steps is told of the world outside. */
@@ -91,8 +98,17 @@ export function runtimeSettings(
   if (config.runtime === 'scripted') return [{ kind: 'scripted' }];
   const { caBundle, network } = readOutwardSettings(config);
   const outward = { caBundle, network, images: imageSettings(config, environment, { caBundle, network }) };
+  const kept = {
+    folder: sandboxFolder(config),
+    caches: {
+      entryBytes: config.cacheEntryLimit,
+      projectBytes: config.cacheProjectLimit,
+      totalBytes: config.cacheLimit,
+    },
+  };
   const docker: RuntimeSettings = {
     ...outward,
+    ...kept,
     kind: 'docker',
     engine: config.dockerHost,
     subnets: config.dockerSubnets,
@@ -103,13 +119,8 @@ export function runtimeSettings(
   const sandbox: RuntimeSettings = {
     ...outward,
     kind: 'sandbox',
+    ...kept,
     launcher: config.launcher,
-    folder: sandboxFolder(config),
-    caches: {
-      entryBytes: config.cacheEntryLimit,
-      projectBytes: config.cacheProjectLimit,
-      totalBytes: config.cacheLimit,
-    },
     runFolder: folder,
   };
   return config.runtime === 'auto' ? [sandbox, docker] : [sandbox];

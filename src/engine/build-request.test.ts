@@ -133,6 +133,52 @@ describe('readBuildRequest', () => {
     expect(read({ ...repo, PLUGIN_SECRETS_FROM_ENV: 'npm=ABSENT' })).toMatchObject({ kind: 'refused' });
   });
 
+  it('asks AWS for the login of an ECR, in the region of its registry, and names what it answers', () => {
+    const keys = { PLUGIN_ACCESS_KEY: 'AKID', PLUGIN_SECRET_KEY: 'word' };
+    const asked = requestOf({ ...keys, PLUGIN_REPO: 'shop/app' }, { plugin: 'ecr' });
+    expect(asked.ecr).toEqual([
+      { region: 'us-east-1', keys: { accessKey: 'AKID', secretKey: 'word' }, create: [], scansOnPush: false },
+    ]);
+    const registry = '1.dkr.ecr.cn-north-1.amazonaws.com.cn';
+    const ecrLogins = [{ registry, username: 'AWS', password: 'given' }];
+    const answered = readBuildRequest(
+      { ...plan, plugin: 'ecr' },
+      { ...keys, PLUGIN_REPO: 'shop/app' },
+      { tagsFile: undefined, now, ecrLogins },
+    );
+    expect(answered).toMatchObject({
+      kind: 'build',
+      request: { push: [`${registry}/shop/app:latest`], credentials: ecrLogins },
+    });
+    const full = { ...keys, PLUGIN_REPO: `${registry}/shop/app:1`, PLUGIN_CREATE_REPOSITORY: 'true' };
+    expect(requestOf(full, { plugin: 'ecr' })).toMatchObject({
+      push: [`${registry}/shop/app:1`],
+      ecr: [{ region: 'cn-north-1', registry, create: ['shop/app'] }],
+    });
+    expect(requestOf({ ...full, PLUGIN_DRY_RUN: 'true' }, { plugin: 'ecr' }).ecr).toEqual([]);
+    const logins = JSON.stringify([
+      { registry: `https://${registry}`, aws_access_key_id: 'AKID', aws_secret_access_key: 'word' },
+    ]);
+    expect(requestOf({ ...repo, PLUGIN_LOGINS: logins }, { plugin: 'buildx' })).toMatchObject({
+      credentials: [],
+      ecr: [{ region: 'cn-north-1', registry }],
+    });
+  });
+
+  it.each([
+    [{ PLUGIN_REPO: 'shop/app' }, 'name the "registry", or give "access_key" and "secret_key"'],
+    [
+      { PLUGIN_REPO: 'a/b', PLUGIN_ACCESS_KEY: 'a', PLUGIN_SECRET_KEY: 'b', PLUGIN_REGION: 'evil.example/#' },
+      '"evil.example/#" is no region',
+    ],
+    [{ PLUGIN_REPO: 'r.example/a/b', PLUGIN_TAGS: Array.from({ length: 101 }, (_, i) => i).join(',') }, 'may have 100'],
+  ])('refuses %j of an ECR', (settings, message) => {
+    expect(read(settings as Record<string, string>, { plugin: 'ecr' })).toMatchObject({
+      kind: 'refused',
+      message: expect.stringContaining(message) as string,
+    });
+  });
+
   it.each([
     [{}, '"repo" names no repository'],
     [{ PLUGIN_REPO: 'Shop/App' }, 'lower case'],

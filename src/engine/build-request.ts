@@ -1,6 +1,9 @@
 import type { RegistryCredentials } from '../core/image.ts';
 import type { BuildPlan, BuildPlugin } from '../core/plan.ts';
+import { credentialsOf, dockerHub, ecrRequestsOf, hostOf, registryOf } from './build-logins.ts';
+import { BuildFault, BuildSettings, jsonOf, listOf } from './build-settings.ts';
 import { autoTags } from './build-tags.ts';
+import type { EcrRequest } from './ecr-request.ts';
 
 /** What a build step asks of the builder, once its secrets are known. */
 export interface BuildRequest {
@@ -18,6 +21,8 @@ export interface BuildRequest {
   /** Hosts that are asked for the images of Docker's registry instead of it: the first. */
   readonly mirrors: readonly string[];
   readonly credentials: readonly RegistryCredentials[];
+  /** Logins that AWS has yet to give: with its answers the request is read again. */
+  readonly ecr: readonly EcrRequest[];
   /** By their id. */
   readonly secrets: Readonly<Record<string, string>>;
   /** Full names, with registry and tag; empty = nothing is pushed. */
@@ -32,12 +37,15 @@ export type BuildReading =
   | { readonly kind: 'nothing'; readonly why: string }
   | { readonly kind: 'refused'; readonly message: string };
 
-/** A value that is wrong; its message is for the step's log. */
-class BuildFault extends Error {
-  override readonly name = 'BuildFault';
+/** What is known of a build beside its plan and its variables. */
+export interface BuildKnowledge {
+  /** What the file `.tags` of the workspace says, which some pipelines write in a step before. */
+  readonly tagsFile: string | undefined;
+  /** For the label that says when. */
+  readonly now: Date;
+  /** What AWS has answered to `ecr` of the request; absent = it was not asked yet. */
+  readonly ecrLogins?: readonly RegistryCredentials[] | undefined;
 }
-
-const dockerHub = 'docker.io';
 
 /** Repositories times tags: each is a push, and a line of the step's record. */
 const maxPushedNames = 100;
@@ -56,16 +64,15 @@ const labelsItself: ReadonlySet<BuildPlugin> = new Set(['docker', 'ecr', 'gcr', 
 
 /**
  * Reads the variables of a build step as its plugin would (pipelines.md 8a). `variables` holds its settings as `PLUGIN_…`
- * with their secrets; `tagsFile` is what the file `.tags` of the workspace says, which some pipelines write in a step
- * before. `now` is for the label that says when.
+ * with their secrets.
  */
 export function readBuildRequest(
   plan: BuildPlan,
   variables: Readonly<Record<string, string>>,
-  { tagsFile, now }: { readonly tagsFile: string | undefined; readonly now: Date },
+  knowledge: BuildKnowledge,
 ): BuildReading {
   try {
-    return read(plan, variables, tagsFile, now);
+    return read(plan, variables, knowledge);
   } catch (error) {
     if (error instanceof BuildFault) return { kind: 'refused', message: error.message };
     throw error;
@@ -75,11 +82,10 @@ export function readBuildRequest(
 function read(
   plan: BuildPlan,
   variables: Readonly<Record<string, string>>,
-  tagsFile: string | undefined,
-  now: Date,
+  { tagsFile, now, ecrLogins = [] }: BuildKnowledge,
 ): BuildReading {
   const { plugin } = plan;
-  const settings = new Settings(variables);
+  const settings = new BuildSettings(variables);
   const isDryRun = settings.isOn('DRY_RUN') || settings.isOn('NO_PUSH');
   let tags: readonly string[] = firstOf(settings.list('TAGS'), settings.list('TAG'), listOf(tagsFile ?? ''), [
     'latest',
@@ -95,7 +101,7 @@ function read(
     if (auto.kind === 'no-version') throw new BuildFault(`Cannot tag the image: the tag "${auto.tag}" is no version`);
     tags = auto.tags;
   }
-  const registry = registryOf(settings, plugin);
+  const registry = registryOf(settings, plugin, ecrLogins);
   const names = settings.list('REPO').map((repo) => nameOf(repo, registry, settings, plugin));
   if (names.length === 0 && !isDryRun && plugin !== 'gantry' && plugin !== 'kaniko-script')
     throw new BuildFault('Cannot push the image: "repo" names no repository');
@@ -116,71 +122,13 @@ function read(
       ignoresCache: settings.isOn('NO_CACHE'),
       pullsAlways: plugin !== 'gantry' && (settings.isOn('PULL_IMAGE') || settings.text('PULL_IMAGE') === undefined),
       mirrors: settings.list('MIRROR').map((mirror) => hostOf(mirror)),
-      credentials: credentialsOf(settings, registry, plugin),
+      credentials: [...ecrLogins, ...credentialsOf(settings, registry, plugin)],
+      ecr: isDryRun ? [] : ecrRequestsOf(settings, plugin),
       secrets: secretsOf(settings, variables),
       push,
       remarks: remarksOf(settings),
     },
   };
-}
-
-/** The variables of a step by the names of settings; a text that is empty counts as absent. */
-class Settings {
-  readonly variables: Readonly<Record<string, string>>;
-
-  constructor(variables: Readonly<Record<string, string>>) {
-    this.variables = variables;
-  }
-
-  /** The first that is set. */
-  text(...names: readonly string[]): string | undefined {
-    return this.variable(...names.map((name) => `PLUGIN_${name}`));
-  }
-
-  variable(...names: readonly string[]): string | undefined {
-    for (const name of names) {
-      const value = Object.hasOwn(this.variables, name) ? this.variables[name]!.trim() : '';
-      if (value !== '') return value;
-    }
-    return undefined;
-  }
-
-  list(name: string): readonly string[] {
-    return listOf(this.text(name) ?? '');
-  }
-
-  isOn(name: string): boolean {
-    return /^(?:true|1|t)$/i.test(this.text(name) ?? '');
-  }
-
-  /** `NAME=value` in a list, or a map: both forms occur. A name alone has no value. */
-  pairs(name: string): readonly (readonly [string, string | undefined])[] {
-    const text = this.text(name) ?? '';
-    const map = jsonOf(text);
-    if (typeof map === 'object' && map !== null && !Array.isArray(map))
-      return Object.entries(map).map(([key, value]) => [
-        key,
-        typeof value === 'string' ? value : JSON.stringify(value),
-      ]);
-    return listOf(text).map((item) => {
-      const at = item.indexOf('=');
-      return at < 0 ? [item, undefined] : [item.slice(0, at).trim(), item.slice(at + 1)];
-    });
-  }
-}
-
-function listOf(text: string): readonly string[] {
-  const list = text.startsWith('[') ? jsonOf(text) : undefined;
-  const items = Array.isArray(list) ? list.map(String) : text.split(/[,\n]/);
-  return items.map((item) => item.trim()).filter((item) => item !== '');
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function firstOf(...lists: readonly (readonly string[])[]): readonly string[] {
@@ -191,25 +139,8 @@ function optional<Name extends string>(name: Name, value: string | undefined): {
   return value === undefined ? {} : ({ [name]: value } as { [key in Name]: string });
 }
 
-/** Host and path of an address such as `https://index.docker.io/v1/`. */
-function hostOf(address: string): string {
-  const host = address
-    .replace(/^[a-z]+:\/\//i, '')
-    .replace(/\/v[12]\/?$/, '')
-    .replace(/\/+$/, '');
-  return /^(?:index|registry-1)\.docker\.io$/.test(host) ? dockerHub : host;
-}
-
-function registryOf(settings: Settings, plugin: BuildPlugin): string {
-  const written = settings.text('REGISTRY') ?? settings.variable('DOCKER_REGISTRY');
-  if (written !== undefined) return hostOf(written);
-  if (plugin === 'gcr') return 'gcr.io';
-  const location = settings.text('LOCATION');
-  return plugin === 'gar' && location !== undefined ? `${location}-docker.pkg.dev` : dockerHub;
-}
-
 /** The full name of a repository, always with its registry. */
-function nameOf(repo: string, registry: string, settings: Settings, plugin: BuildPlugin): string {
+function nameOf(repo: string, registry: string, settings: BuildSettings, plugin: BuildPlugin): string {
   const cleaned = repo.replace(/^[a-z]+:\/\//i, '').replace(/\/+$/, '');
   const join = joinsRegistry[plugin] ?? (plugin === 'kaniko' && settings.isOn('EXPAND_REPO') ? 'missing' : undefined);
   const isThere = cleaned === registry || cleaned.startsWith(`${registry}/`);
@@ -234,7 +165,7 @@ function withTag(name: string, tag: string): string {
 }
 
 /** A name without a value takes that of the step's variable. */
-function argsOf(settings: Settings): Record<string, string> {
+function argsOf(settings: BuildSettings): Record<string, string> {
   const args: Record<string, string> = {};
   for (const setting of ['BUILD_ARGS', 'ARGS'])
     for (const [name, value = settings.variable(name)] of settings.pairs(setting))
@@ -246,7 +177,7 @@ function argsOf(settings: Settings): Record<string, string> {
   return args;
 }
 
-function labelsOf(settings: Settings): Record<string, string> {
+function labelsOf(settings: BuildSettings): Record<string, string> {
   const labels: Record<string, string> = {};
   for (const setting of ['LABELS', 'CUSTOM_LABELS'])
     for (const [name, value = ''] of settings.pairs(setting)) if (name !== '') labels[name] = value;
@@ -255,7 +186,7 @@ function labelsOf(settings: Settings): Record<string, string> {
   return labels;
 }
 
-function ownLabels(plan: BuildPlan, settings: Settings, now: Date): Record<string, string> {
+function ownLabels(plan: BuildPlan, settings: BuildSettings, now: Date): Record<string, string> {
   if (settings.text('AUTO_LABEL') !== undefined && !settings.isOn('AUTO_LABEL')) return {};
   return {
     'org.opencontainers.image.created': now.toISOString(),
@@ -266,7 +197,7 @@ function ownLabels(plan: BuildPlan, settings: Settings, now: Date): Record<strin
 }
 
 /** `type=registry,ref=…` is buildx's way to name an image; other kinds of caches are not of an engine. */
-function cacheFromOf(settings: Settings): readonly string[] {
+function cacheFromOf(settings: BuildSettings): readonly string[] {
   const text = settings.text('CACHE_FROM') ?? '';
   const references = [...text.matchAll(/\bref=([^,\s"\]]+)/g)].map((found) => found[1]!);
   return [...(references.length > 0 ? references : listOf(text)), ...settings.list('CACHE_IMAGES')].filter(
@@ -274,33 +205,8 @@ function cacheFromOf(settings: Settings): readonly string[] {
   );
 }
 
-function credentialsOf(settings: Settings, registry: string, plugin: BuildPlugin): readonly RegistryCredentials[] {
-  const logins: RegistryCredentials[] = [];
-  const key = settings.text('JSON_KEY') ?? settings.variable('GCR_JSON_KEY', 'GAR_JSON_KEY', 'GOOGLE_CREDENTIALS');
-  const username = settings.text('USERNAME') ?? settings.variable('DOCKER_USERNAME', 'SERVICE_PRINCIPAL_CLIENT_ID');
-  const password = settings.text('PASSWORD') ?? settings.variable('DOCKER_PASSWORD', 'SERVICE_PRINCIPAL_CLIENT_SECRET');
-  if (username !== undefined && password !== undefined) logins.push({ registry, username, password });
-  else if (key !== undefined && (plugin === 'gcr' || plugin === 'gar' || plugin === 'kaniko'))
-    logins.push({ registry, username: '_json_key', password: key.startsWith('{') ? key : decoded(key) });
-  const list = jsonOf(settings.text('LOGINS') ?? '');
-  for (const each of Array.isArray(list) ? (list as readonly unknown[]) : []) {
-    if (typeof each !== 'object' || each === null)
-      throw new BuildFault('Cannot log in: "logins" must be a list of maps');
-    const { registry: at = dockerHub, username: name, password: word } = each as Record<string, unknown>;
-    if (typeof at !== 'string' || typeof name !== 'string' || typeof word !== 'string')
-      throw new BuildFault('Cannot log in: each of "logins" needs "registry", "username" and "password"');
-    logins.push({ registry: hostOf(at), username: name, password: word });
-  }
-  return logins;
-}
-
-function decoded(text: string): string {
-  const plain = Buffer.from(text, 'base64').toString('utf8');
-  return plain.startsWith('{') ? plain : text;
-}
-
 /** `id=NAME`, `id=…,env=NAME`, or (`.gantry.yml`) a map of values. */
-function secretsOf(settings: Settings, variables: Readonly<Record<string, string>>): Record<string, string> {
+function secretsOf(settings: BuildSettings, variables: Readonly<Record<string, string>>): Record<string, string> {
   const secrets: Record<string, string> = {};
   const map = jsonOf(settings.text('SECRETS') ?? '');
   if (typeof map === 'object' && map !== null && !Array.isArray(map)) {
@@ -328,7 +234,7 @@ function secretsOf(settings: Settings, variables: Readonly<Record<string, string
   return secrets;
 }
 
-function remarksOf(settings: Settings): readonly string[] {
+function remarksOf(settings: BuildSettings): readonly string[] {
   return settings.isOn('INSECURE')
     ? [
         '"insecure": whether a registry may be spoken to without TLS is for the container engine to say (its "insecure-registries")',

@@ -42,10 +42,23 @@ const withoutEffect: Readonly<Record<string, string>> = {
   cache_repo: 'the builder has a cache of its own',
   cache_ttl: 'the builder has a cache of its own',
   skip_tls_verify: 'whether a registry may be spoken to without TLS is for the container engine to say',
-  access_key: 'no login is asked of AWS: give "username: AWS" and "password", or store a login of the registry',
-  secret_key: 'no login is asked of AWS: give "username: AWS" and "password", or store a login of the registry',
-  region: 'no login is asked of AWS: give "username: AWS" and "password", or store a login of the registry',
+  assume_role: 'no role is assumed: the keys themselves must be allowed to push',
+  external_id: 'no role is assumed: the keys themselves must be allowed to push',
+  lifecycle_policy: 'a repository is made without policies',
+  repository_policy: 'a repository is made without policies',
 };
+
+/** What the plugins for ECR have beside those. */
+const ecrSettings: ReadonlySet<string> = new Set([
+  'access_key',
+  'secret_key',
+  'session_token',
+  'region',
+  'create_repository',
+  'scan_on_push',
+]);
+
+const onlyOfEcr = 'AWS is asked for a login by "plugins/ecr" and its like only';
 
 /**
  * Makes steps whose image builds images, and that run nothing of their own, into builds (pipelines.md 8a), and finds what
@@ -119,8 +132,8 @@ function judgeSettings({ name: step, settingNodes }: StepDraft, plugin: BuildPlu
   if (plugin === 'gantry') return;
   for (const { name, at } of settingNodes ?? []) {
     const key = name.toLowerCase().replaceAll(/[-.]/g, '_');
-    if (settings.has(key)) continue;
-    const why = Object.hasOwn(withoutEffect, key) ? withoutEffect[key] : undefined;
+    if (settings.has(key) || (plugin === 'ecr' && ecrSettings.has(key))) continue;
+    const why = ecrSettings.has(key) ? onlyOfEcr : Object.hasOwn(withoutEffect, key) ? withoutEffect[key] : undefined;
     const meant = why === undefined ? didYouMean(key, settings) : undefined;
     report.add(
       'build.setting',

@@ -11,6 +11,7 @@ import { type BuildRequest, readBuildRequest } from '../engine/build-request.ts'
 import type { Clock } from '../lib/clock.ts';
 import type { Timers } from '../lib/timers.ts';
 import { contextScript, filesScript, filteredContext, readBuildFiles, scriptEnvironment } from './build-context.ts';
+import { askEcrLogin, EcrRefusal } from './ecr-login.ts';
 import { readWorkspace, WorkspaceFault } from './read-workspace.ts';
 
 /** What builds images here, and what the installation says of every build. */
@@ -21,6 +22,8 @@ export interface BuildPlace {
   readonly registries: readonly RegistryCredentials[];
   /** Arguments that every build has: the proxy, under the names that builders keep out of an image. */
   readonly args: Readonly<Record<string, string>>;
+  /** Where AWS is asked for logins, instead of its own address of the region. */
+  readonly ecrEndpoint?: string | undefined;
 }
 
 export interface BuildStepOptions {
@@ -82,6 +85,7 @@ export class BuildStep implements StagedStep {
       return await this.#build(release, signal, say, fail);
     } catch (error) {
       if (error instanceof WorkspaceFault) return fail(`Cannot build the image: ${error.message}`);
+      if (error instanceof EcrRefusal) return fail(error.message);
       const message = error instanceof Error ? error.message : String(error);
       if (!signal.aborted) await release.onOutput('stderr', Buffer.from(`${message}\n`));
       if (error instanceof GantryError && error.kind !== 'unavailable') return { kind: 'cannot-start', message };
@@ -101,7 +105,8 @@ export class BuildStep implements StagedStep {
       return { kind: 'cannot-start', message: noBuilder };
     }
     const variables = { ...release.environment, ...release.secrets };
-    const reading = readBuildRequest(plan, variables, { tagsFile: undefined, now: clock.now() });
+    const now = clock.now();
+    const reading = readBuildRequest(plan, variables, { tagsFile: undefined, now });
     const answer = async (other: Exclude<typeof reading, { kind: 'build' }>): Promise<Outcome> => {
       if (other.kind === 'refused') return fail(other.message);
       await say(other.why);
@@ -110,7 +115,8 @@ export class BuildStep implements StagedStep {
     if (reading.kind !== 'build') return answer(reading);
     const files = await readBuildFiles(this.#read('files', filesScript, reading.request, release, signal));
     // What the workspace says of tags counts only where the settings say nothing.
-    const whole = readBuildRequest(plan, variables, { tagsFile: files.tags, now: clock.now() });
+    const ecrLogins = await this.#askEcr(reading.request, place, signal);
+    const whole = readBuildRequest(plan, variables, { tagsFile: files.tags, now, ecrLogins });
     if (whole.kind !== 'build') return answer(whole);
     const { request } = whole;
     for (const remark of request.remarks) await say(remark);
@@ -142,6 +148,15 @@ export class BuildStep implements StagedStep {
       say,
       fail,
     );
+  }
+
+  async #askEcr(
+    { ecr }: BuildRequest,
+    { ecrEndpoint: endpoint }: BuildPlace,
+    signal: AbortSignal,
+  ): Promise<readonly RegistryCredentials[]> {
+    const place = { endpoint, clock: this.#options.clock, signal };
+    return Promise.all(ecr.map((request) => askEcrLogin(request, place)));
   }
 
   async #conclude(

@@ -328,13 +328,14 @@ class ConnectedRunner implements Runner {
   }
 
   async #reap(): Promise<void> {
-    const { logger, timers } = this.#options;
-    try {
-      for (const runtime of this.#runtimes)
-        for (const what of await runtime.reap()) logger.info('Removed what a dead runner left behind', { what });
-    } catch (error) {
-      logger.warn('What dead runners left behind could not be removed', { error });
-    }
+    const { build, logger, timers } = this.#options;
+    // Each by itself: an engine that is away keeps nothing from being cleared up elsewhere.
+    for (const place of [...this.#runtimes, ...(build ? [build.builder] : [])])
+      try {
+        for (const what of await place.reap()) logger.info('Removed what a dead runner left behind', { what });
+      } catch (error) {
+        logger.warn('What dead runners left behind could not be removed', { error });
+      }
     if (!this.#hasLeft)
       this.#takeBackReap = timers.after(reapEveryMs, () => {
         void this.#reap();

@@ -1,4 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BuilderWorld, describeBuilder } from '../../src/drivers/builder/builder.contract.ts';
 import { createEngineBuilder } from '../../src/drivers/builder/engine/engine-builder.ts';
@@ -11,6 +15,59 @@ import { GantryProcess } from '../support/gantry-process.ts';
 
 interface Inspected {
   readonly RepoTags: readonly string[] | null;
+}
+
+/** The part of AWS that gives logins of its registry: here that of the registry of these tests. */
+class AwsRegistry {
+  readonly asked: string[] = [];
+  readonly #server: Server;
+
+  private constructor(registry: string) {
+    const { username, password } = registryLogin;
+    const token = Buffer.from(`${username}:${password}`).toString('base64');
+    const data = [{ authorizationToken: token, proxyEndpoint: `https://${registry}` }];
+    this.#server = createServer((request, response) => {
+      let text = '';
+      request.on('data', (piece: Buffer) => (text += piece.toString()));
+      request.on('end', () => {
+        const action = String(request.headers['x-amz-target']).replace(/^.*\./, '');
+        const { repositoryName = '' } = JSON.parse(text) as { readonly repositoryName?: string };
+        this.asked.push(`${action} ${repositoryName}`.trim());
+        const isSigned = /^AWS4-HMAC-SHA256 Credential=AKID\/\d{8}\/eu-west-1\/ecr\//.test(
+          request.headers.authorization ?? '',
+        );
+        response.writeHead(isSigned ? 200 : 400).end(JSON.stringify(isSigned ? { authorizationData: data } : {}));
+      });
+    });
+  }
+
+  static async start(registry: string): Promise<AwsRegistry> {
+    const aws = new AwsRegistry(registry);
+    await new Promise<void>((resolve) => aws.#server.listen(0, '127.0.0.1', resolve));
+    return aws;
+  }
+
+  get address(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
+
+/** What runs on this machine. */
+function commandLines(): readonly string[] {
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').filter(Boolean).join(' ');
+    } catch {
+      // It has ended meanwhile.
+      return [];
+    }
+  });
 }
 
 const hindrance = findEngineHindrance('docker') ?? findRegistryHindrance();
@@ -74,11 +131,18 @@ else {
 
   describe('steps that build images', () => {
     let gantry: GantryProcess;
+    let aws: AwsRegistry;
+    /** Found among the processes of the machine. */
+    const sleepS = 10_000_000 + randomInt(89_999_999);
     const canary = `canary-${randomBytes(12).toString('hex')}`;
 
     beforeAll(async () => {
-      gantry = await GantryProcess.start({ runtime: 'sandbox', settings: { GANTRY_BUILDER: engine.address } });
-      for (const project of ['shop', 'old', 'wood', 'own', 'wrong', 'long']) {
+      aws = await AwsRegistry.start(registry.host);
+      gantry = await GantryProcess.start({
+        runtime: 'sandbox',
+        settings: { GANTRY_BUILDER: engine.address, GANTRY_ECR_ENDPOINT: aws.address },
+      });
+      for (const project of ['shop', 'old', 'wood', 'own', 'wrong', 'long', 'ecr', 'killed']) {
         await gantry.createProject(project);
         for (const [name, value] of Object.entries({
           docker_username: registryLogin.username,
@@ -89,7 +153,10 @@ else {
           await gantry.client('setSecret', { params: { owner: 'admin', project, name }, body: { value } });
       }
     });
-    afterAll(() => gantry?.dispose());
+    afterAll(async () => {
+      await gantry?.dispose();
+      await aws?.stop();
+    });
 
     const finished = async (project: string, files: Record<string, string>) => {
       await gantry.push(project, files);
@@ -222,6 +289,59 @@ steps:
       expect([status, step.status]).toEqual(['failed', 'failed']);
       expect(log).toMatch(/Cannot push .*(?:denied|unauthorized|authentication|no basic auth)/i);
       expect(log).not.toContain('another-word');
+    });
+
+    it('push to an ECR with the login that AWS gives for their keys', async () => {
+      const { status, step, log } = await finished('ecr', {
+        '.drone.yml': `kind: pipeline
+name: default
+steps:
+- name: image
+  image: plugins/ecr
+  settings:
+    repo: ecr/app
+    region: eu-west-1
+    access_key: AKID
+    secret_key: {from_secret: canary}
+    create_repository: true
+`,
+        Dockerfile: 'FROM base/busybox\nCOPY Dockerfile /\n',
+      });
+      expect(status, log).toBe('passed');
+      expect(step.pushed).toMatchObject([{ name: `${registry.host}/ecr/app:latest` }]);
+      expect(aws.asked).toEqual(['GetAuthorizationToken', 'CreateRepository ecr/app']);
+      expect(log).not.toContain(registryLogin.password);
+    });
+
+    it('of a runner that is killed are ended and taken away, those of living ones are left alone', async () => {
+      await gantry.push('killed', {
+        '.gantry.yml': 'kind: pipeline\nsteps:\n- name: image\n  build: {}\n',
+        Dockerfile: `FROM base/busybox\nRUN sleep ${sleepS}\n`,
+      });
+      await expect.poll(() => commandLines(), { timeout: 60_000 }).toContain(`sleep ${sleepS}`);
+      const names = async (): Promise<readonly string[]> => {
+        const images = await engine.call<readonly Inspected[]>('GET', '/images/json');
+        return images
+          .flatMap(({ RepoTags }) => RepoTags ?? [])
+          .filter((tag) => /^gantry.local\/(?:from|build)/.test(tag));
+      };
+      const left = await names();
+      expect(left).toHaveLength(1);
+      const other = createEngineBuilder({
+        engine: engine.address,
+        composed: composedImages(),
+        recordsFolder: join(gantry.dataFolder, 'runner/builds'),
+        clock: systemClock,
+        timers: systemTimers,
+        logger: silentLogger,
+      });
+      expect(await other.reap()).toEqual([]);
+      await other.close();
+      expect(await names()).toEqual(left);
+      const [pid] = await gantry.runnerPids();
+      process.kill(pid!, 'SIGKILL');
+      await expect.poll(names, { timeout: 60_000 }).toEqual([]);
+      await expect.poll(() => commandLines(), { timeout: 60_000 }).not.toContain(`sleep ${sleepS}`);
     });
 
     it('are nobody’s fault when the engine dies in the middle', async () => {

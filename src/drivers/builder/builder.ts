@@ -16,6 +16,11 @@ export interface Builder {
    * whether the Dockerfile is any good: builder gone, registry silent; and with the signal's reason when that aborts.
    */
   build(spec: BuildSpec): Promise<BuildResult>;
+  /**
+   * Takes away what builds of processes of this installation left that were killed, and ends them where they still run;
+   * those of living processes are left alone. Answers what it removed, in words; rejects where the builder is away.
+   */
+  reap(): Promise<readonly string[]>;
   /** Ends what runs. */
   close(): Promise<void>;
 }

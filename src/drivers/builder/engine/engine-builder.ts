@@ -11,8 +11,10 @@ import { EngineError, EngineUnreachable } from '../../container-engine/api/engin
 import { EngineImages } from '../../container-engine/api/engine-images.ts';
 import { EngineWatch } from '../../container-engine/api/engine-watch.ts';
 import type { Builder, BuilderProbe, BuildResult, BuildSpec } from '../builder.ts';
+import { BuildRecords, type OpenBuildRecord } from './build-records.ts';
 import { prepareDockerfile } from './prepare-dockerfile.ts';
 import { type PushPlace, pushImage } from './push-image.ts';
+import { reapBuild } from './reap-build.ts';
 import { runBuild } from './run-build.ts';
 
 export interface EngineBuilderOptions {
@@ -23,6 +25,8 @@ export interface EngineBuilderOptions {
   readonly defaultRegistry?: string | undefined;
   /** File that remembers which images were pulled with which logins. */
   readonly readersPath?: string | undefined;
+  /** Folder in which builds are recorded while they run, for `reap`; absent = nothing is found again. */
+  readonly recordsFolder?: string | undefined;
   /** How long a silent engine is waited for. */
   readonly enginePatienceMs?: number | undefined;
   readonly clock: Clock;
@@ -52,11 +56,14 @@ class EngineBuilder implements Builder {
   /** Ends of names in the engine that are on their way to a registry: two builds must not push under one at once. */
   readonly #pushing = new Map<string, Promise<unknown>>();
   readonly #closing = new AbortController();
+  readonly #records: BuildRecords | undefined;
 
   constructor(options: EngineBuilderOptions) {
     this.#options = options;
     const { clock, composed, defaultRegistry, logger, readersPath, timers } = options;
     this.#client = new EngineClient(parseEngineAddress(options.engine));
+    this.#records =
+      options.recordsFolder === undefined ? undefined : new BuildRecords(options.recordsFolder, options.engine);
     this.#images = new EngineImages({ client: this.#client, composed, defaultRegistry, readersPath, clock });
     this.#watch = new EngineWatch({
       client: this.#client,
@@ -100,6 +107,15 @@ class EngineBuilder implements Builder {
     }
   }
 
+  async reap(): Promise<readonly string[]> {
+    const removed: string[] = [];
+    for (const record of this.#records?.abandoned() ?? []) {
+      removed.push(...(await reapBuild(this.#client, record)));
+      this.#records?.forget(record.id);
+    }
+    return removed;
+  }
+
   async close(): Promise<void> {
     this.#closing.abort(unavailable('the builder is being closed'));
     this.#client.close();
@@ -115,16 +131,21 @@ class EngineBuilder implements Builder {
     // A name that nobody else uses, or could guess: what is called otherwise might be replaced meanwhile.
     const id = randomBytes(12).toString('hex');
     const made: string[] = [];
+    const record = this.#records?.open(id) ?? noRecord;
+    const onTag = (tag: string): void => {
+      record.noteTag(tag);
+      made.push(tag);
+    };
     try {
       const dockerfile = await prepareDockerfile(spec, {
         id,
         platform: own,
         client: this.#client,
         images: this.#images,
-        onTag: (tag) => made.push(tag),
+        onTag,
       });
       const tag = `gantry.local/build:${id}`;
-      made.push(tag);
+      onTag(tag);
       const built = await runBuild(spec, { id, tag, dockerfile, client: this.#client, clock: this.#options.clock });
       if (built.kind === 'failed') {
         // An engine that is being ended ends what it builds, and calls that a failure of the build.
@@ -134,14 +155,14 @@ class EngineBuilder implements Builder {
       const pushed: PushedImage[] = [];
       for (const name of spec.push) {
         const answer = await this.#alone(name, () =>
-          pushImage({ client: this.#client, imageId: built.imageId, name, spec } satisfies PushPlace),
+          pushImage({ client: this.#client, imageId: built.imageId, name, spec, record } satisfies PushPlace),
         );
         if (answer.kind === 'failed') return { ...answer, ...(pushed.length > 0 ? { pushed } : {}) };
         pushed.push({ name, digest: answer.digest });
       }
       return { kind: 'built', imageId: built.imageId, pushed };
     } finally {
-      await this.#untag(made);
+      record.end(await this.#untag(made));
     }
   }
 
@@ -156,17 +177,23 @@ class EngineBuilder implements Builder {
     }
   }
 
-  /** An image that has lost its last name is gone; its layers stay in the builder's cache. */
-  async #untag(tags: readonly string[]): Promise<void> {
+  /** An image that has lost its last name is gone; its layers stay in the builder's cache. Answers whether all are. */
+  async #untag(tags: readonly string[]): Promise<boolean> {
+    let areGone = true;
     for (const tag of tags)
       try {
         await this.#client.call('DELETE', `/images/${tag}`, { timeoutMs: 30_000 });
       } catch (error) {
         if (error instanceof EngineError && error.status === 404) continue;
+        areGone = false;
         this.#options.logger.warn('An image of a build could not be removed from the engine', { tag, error });
       }
+    return areGone;
   }
 }
+
+/** Where nobody keeps any. */
+const noRecord: OpenBuildRecord = { noteTag() {}, notePush() {}, noteNoPush() {}, end() {} };
 
 function platformOf({ Os = 'linux', Arch = 'amd64' }: VersionAnswer): string {
   return `${Os}/${Arch}`;

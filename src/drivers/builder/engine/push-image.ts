@@ -5,6 +5,7 @@ import { authHeader, splitTag } from '../../container-engine/api/engine-images.t
 import { jsonMessages } from '../../container-engine/api/json-messages.ts';
 import { findCredentials } from '../../container-engine/api/pull-policy.ts';
 import type { BuildSpec } from '../builder.ts';
+import type { OpenBuildRecord } from './build-records.ts';
 
 interface PushMessage {
   readonly status?: string;
@@ -20,6 +21,7 @@ export interface PushPlace {
   /** Full name, with registry and tag. */
   readonly name: string;
   readonly spec: Pick<BuildSpec, 'credentials' | 'onLine' | 'signal'>;
+  readonly record: Pick<OpenBuildRecord, 'notePush' | 'noteNoPush'>;
 }
 
 /** A layer may take long to a slow registry; one that moves nothing for so long is as good as gone. */
@@ -34,6 +36,7 @@ export async function pushImage({
   imageId,
   name,
   spec,
+  record,
 }: PushPlace): Promise<
   { readonly kind: 'pushed'; readonly digest: string } | { readonly kind: 'failed'; readonly message: string }
 > {
@@ -41,6 +44,7 @@ export async function pushImage({
   const before = await findImage(client, name);
   const login = findCredentials(name, spec.credentials);
   await spec.onLine(`pushing ${name}`);
+  record.notePush(name, before);
   await client.call('POST', `/images/${imageId}/tag`, { query: { repo: repository, tag } });
   try {
     const answer = await client.stream('POST', `/images/${repository}/push`, {
@@ -63,7 +67,10 @@ export async function pushImage({
     await spec.onLine(`pushed ${name}@${digest}`);
     return { kind: 'pushed', digest };
   } finally {
-    await giveBack(client, name, before).catch(() => undefined);
+    await giveBack(client, name, before).then(
+      () => record.noteNoPush(name),
+      () => undefined,
+    );
   }
 }
 
@@ -76,7 +83,8 @@ async function findImage(client: EngineClient, name: string): Promise<string | u
   }
 }
 
-async function giveBack(client: EngineClient, name: string, before: string | undefined): Promise<void> {
+/** Gives the name back to the image that had it; without one it goes. */
+export async function giveBack(client: EngineClient, name: string, before: string | undefined): Promise<void> {
   const [repo, tag] = splitTag(name);
   if (before === undefined) await client.call('DELETE', `/images/${name}`);
   else await client.call('POST', `/images/${before}/tag`, { query: { repo, tag } });
