@@ -64,6 +64,7 @@ export interface CheckoutRequest {
   readonly projectId: number;
   /** Whoever caused the run; absent = nobody did, and what all readers of the project may read is there. */
   readonly personId?: number | undefined;
+  readonly personName: string;
   /** Its logins for other hosts may be used. */
   readonly mayUseLogins: boolean;
   readonly plan: CheckoutPlan;

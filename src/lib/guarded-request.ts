@@ -74,7 +74,12 @@ export async function sendGuarded(request: GuardedRequest): Promise<GuardedAnswe
   }
 }
 
-async function judgedAddresses({ url, guard, resolve = addressesOf }: GuardedRequest): Promise<readonly string[]> {
+/** The addresses of a URL's host, if all of them may be reached. Throws NoAnswer. */
+export async function judgedAddresses({
+  url,
+  guard,
+  resolve = addressesOf,
+}: Pick<GuardedRequest, 'url' | 'guard' | 'resolve'>): Promise<readonly string[]> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const addresses = isIP(host) === 0 ? await findAddresses(host, resolve) : [host];
   const refused = addresses.find((address) => !guard.mayReach(address));

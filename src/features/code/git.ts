@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import { GantryError } from '../../core/errors.ts';
 
 /**
- * The one place that starts `git`. No shell, no configuration but the repository's own, no prompt, no transport other
+ * The one place that starts `git`. No configuration but the repository's own, no prompt, no transport other
  * than what is named, never a work tree. Text from people reaches git only behind `--end-of-options` or on standard input.
  */
 export interface GitOptions {
@@ -13,6 +13,8 @@ export interface GitOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Own session and process group: it outlives this process, and is found and ended by the next. */
   readonly isDetached?: boolean;
+  /** The most that one file may have which it writes; absent = no limit. */
+  readonly maxFileBytes?: number;
 }
 
 /** A git that talks over its pipes. */
@@ -48,9 +50,19 @@ function commandLine(args: readonly string[], options: GitOptions): string[] {
   return options.repository === undefined ? [...own, ...args] : [...own, `--git-dir=${options.repository}`, ...args];
 }
 
+/** The kernel ends what writes more into a file. The limit is set by a shell, which sees none of git's words as its own. */
+function limited(command: readonly string[], maxFileBytes: number): readonly [string, string[]] {
+  const script = 'ulimit -f "$0" && exec git "$@"';
+  // POSIX counts in blocks of 512 bytes.
+  return ['/bin/sh', ['-c', script, String(Math.ceil(maxFileBytes / 512)), ...command]];
+}
+
 /** A git that talks over its pipes for as long as it likes; the caller ends it. */
 export function spawnGit(args: readonly string[], options: GitOptions = {}): GitProcess {
-  return spawn('git', commandLine(args, options), {
+  const command = commandLine(args, options);
+  const [program, programArgs] =
+    options.maxFileBytes === undefined ? (['git', command] as const) : limited(command, options.maxFileBytes);
+  return spawn(program, programArgs, {
     cwd: '/',
     env: gitEnvironment(options.environment),
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -1,10 +1,15 @@
 import { join, resolve } from 'node:path';
+import type { CheckoutGatherer } from '../../core/checkout.ts';
 import type { HappeningBus } from '../../core/events.ts';
+import type { GitCredentials } from '../../core/git-login.ts';
 import type { Repository } from '../../core/repository.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
+import { AddressGuard } from '../../lib/address-guard.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { Feature } from '../feature.ts';
+import { ForeignRepositories, type ForeignRepositoriesDeps } from './checkout/foreign-repositories.ts';
+import { createCheckoutGatherer } from './checkout/gather-checkout.ts';
 import { ownerVariable } from './git-process.ts';
 import { GitRepository } from './git-repository.ts';
 import { gitRoutes } from './git-routes.ts';
@@ -36,10 +41,18 @@ export interface CodeFeatureDeps {
   readonly maxPushBytes?: number;
   /** Told when somebody who may push asks what there is: a push follows within a moment, as a rule. */
   readonly onPushBegin?: () => void;
+  /** How repositories of other hosts are fetched, and with which logins of a project; absent = public ones, with none. */
+  readonly foreign?:
+    | (Pick<ForeignRepositoriesDeps, 'guard' | 'caBundle' | 'proxyVariables'> & {
+        readonly logins: (projectId: number) => Promise<readonly GitCredentials[]>;
+      })
+    | undefined;
 }
 
 export interface CodeFeature extends Feature {
   readonly repository: Repository;
+  /** Finds what lies in the checkouts of pipelines. */
+  readonly checkouts: CheckoutGatherer;
   /** Settles pushes that nobody else will, and answers what it found: nothing, in an undisturbed run. */
   reconcile(): Promise<readonly string[]>;
   /** Finds references that moved without a push. */
@@ -77,6 +90,19 @@ export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
   });
   const repository = new GitRepository(folders, refs, objects);
   const pullRequests = new PullRequests({ unitOfWork, clock, repository, folders, refs, locks, gates });
+  const foreign = new ForeignRepositories({
+    guard: new AddressGuard(),
+    ...deps.foreign,
+    root: join(dataFolder, 'foreign-repositories'),
+    owner: folders.root,
+  });
+  const checkouts = createCheckoutGatherer({
+    stores: unitOfWork.read,
+    folders,
+    foreign,
+    publicUrl: deps.publicUrl,
+    logins: deps.foreign?.logins ?? (() => Promise.resolve([])),
+  });
   const timers: NodeJS.Timeout[] = [];
   let background = Promise.resolve();
   let following = Promise.resolve();
@@ -116,6 +142,7 @@ export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
   return {
     name: 'code',
     repository,
+    checkouts,
     operations: {
       ...pullRequestOperations({ unitOfWork, repository, pullRequests }),
       ...codeOperations({
@@ -159,6 +186,11 @@ export function codeFeature(deps: CodeFeatureDeps): CodeFeature {
         lookThrough();
         inBackground('Followed a branch', () => pullRequests.lookThrough());
         inBackground('Tidied', () => tidy().then(() => []));
+        inBackground('Removed a repository', async () => {
+          const removed = await foreign.removeForgotten(clock.now().getTime());
+          if (removed > 0) logger.info('Removed repositories of other hosts that nobody fetches', { removed });
+          return [];
+        });
       };
       timers.push(setInterval(settle, reconcileEveryMs).unref(), setInterval(hourly, lookThroughEveryMs).unref());
       lookThrough();

@@ -2,7 +2,7 @@ import { GantryError } from '../../core/errors.ts';
 import type { Project } from '../../core/project.ts';
 import type { Repository } from '../../core/repository.ts';
 import type { Stores } from '../../core/unit-of-work.ts';
-import { visibilities } from '../../core/visibility.ts';
+import { isReadByAllWhoRead } from '../../core/visibility.ts';
 import { dialectOf } from '../../engine/choose-files.ts';
 import type { PipelineFile } from '../../engine/compile-input.ts';
 import { type IncludedText, type IncludeRequest, readIncludes } from '../../engine/includes.ts';
@@ -44,6 +44,7 @@ async function readIncluded(
   }
   const [owner = '', name = ''] = slug.split('/');
   const project = await store.read.projects.findBySlug(owner, name);
+  // What is included is shown to all who may read the pipelines of a project, so they must be able to read it anyway.
   // Whether there is one that not all may see is not told either.
   if (!project || !isReadByAllWhoRead(project, including))
     return { fault: `there is no project "${slug}" that all who may read this one may read too` };
@@ -60,16 +61,6 @@ async function readIncluded(
       ? `"${ref}" is a branch of ${slug}, which changes: name a tag or a whole commit`
       : `${slug} has no tag "${ref}"`,
   };
-}
-
-/**
- * What is included is shown to all who may read the pipelines of a project: so they must be able to read it anyway. A
- * private project has members of its own, and nothing but itself can know that they are the same.
- */
-function isReadByAllWhoRead(included: Project, including: Project): boolean {
-  if (included.id === including.id) return true;
-  if (included.visibility === 'private') return false;
-  return visibilities.indexOf(included.visibility) >= visibilities.indexOf(including.visibility);
 }
 
 async function readText(
