@@ -678,6 +678,12 @@ describe('gantry pipeline', () => {
       );
     });
 
+    it('says once that it waits for an approval, and how to give it', async () => {
+      const blocked: PipelineDetail = { ...running, status: 'blocked', approval: 'waiting', steps: [] };
+      const { stderr } = await gantry(worldOf([blocked, blocked, detail]), ['pipeline', 'watch', '12', ...inProject]);
+      expect(stderr.match(/It waits for an approval: gantry pipeline approve 12/g)).toHaveLength(1);
+    });
+
     it('ends with 0 when it passed, as lines of JSON', async () => {
       const passed: PipelineDetail = { ...detail, status: 'passed' };
       const { code, stdout } = await gantry(worldOf([running, passed]), [

@@ -67,6 +67,11 @@ export const textsEn = {
     secretList: 'Names of the secrets; values never leave the server',
     secretSet: 'Create or replace a secret, or change who gets it; its value comes from stdin or a question',
     secretUnset: 'Remove a secret',
+    secretEncrypt:
+      'Encrypt a value for the pipeline file: only pipelines of this project open it; the value comes from stdin or a question',
+    secretImportKey:
+      'Bring the key with which Drone has encrypted and signed the files of the project; it comes from stdin or a question',
+    secretForgetKey: 'Forget the key that was brought',
     variable: 'Plain variables of a project or an organisation: no secrets',
     variableList: 'Variables that every step sees',
     variableSet: 'Create or change variables',
@@ -404,6 +409,8 @@ export const textsEn = {
   logLabel: 'log',
   rerunLabel: 'rerun',
   whyLabel: 'why',
+  waitsForApproval: (number: number) =>
+    `It waits for an approval: gantry pipeline approve ${number}, or decline ${number}`,
   stillRunning: (took: string, steps: string) => `still running after ${took}: ${steps}`,
   detaching: (number: number) => `Detaching: pipeline ${number} goes on. Ctrl-C again within 2 s asks to cancel it.`,
   cancelAsked: (number: number) => `Asked to cancel pipeline ${number}`,
@@ -417,6 +424,12 @@ export const textsEn = {
   noPipelineFor: (event: string, ref: string) => `${event} of ${ref}: no pipeline`,
 
   secretSet: (name: string, slug: string) => `Secret ${name} of ${slug} set`,
+  valueEncrypted: (slug: string) =>
+    `Encrypted for ${slug}: put the document into its pipeline file. Pull requests of forks do not get the value unless somebody approves them with secrets.`,
+  importedKey: 'the key of the Drone repository',
+  keyImported: (slug: string) =>
+    `Key brought for ${slug}: values encrypted with it open, and signatures made with it count`,
+  keyForgotten: (slug: string) => `The key that ${slug} brought is forgotten`,
   secretUnset: (name: string, slug: string) => `Secret ${name} of ${slug} removed`,
   variableSet: (name: string, holder: string) => `Variable ${name} of ${holder} set`,
   variableUnset: (name: string, holder: string) => `Variable ${name} of ${holder} removed`,

@@ -122,6 +122,7 @@ class PeopleView implements View {
   readonly #shown = new Map<string, string>();
   #last: PipelineDetail | undefined;
   #hasLiveLine = false;
+  #hasSaidWhatItWaitsFor = false;
 
   constructor(cli: Cli) {
     this.#cli = cli;
@@ -140,7 +141,16 @@ class PeopleView implements View {
       await this.#eraseLiveLine();
       for (const line of this.#lines.step(step, detail)) await out.note(line);
     }
+    await this.#sayWhatItWaitsFor(detail);
     await this.#drawLiveLine();
+  }
+
+  /** Nothing happens until somebody decides: who watches may be the one. */
+  async #sayWhatItWaitsFor({ approval, number }: PipelineDetail): Promise<void> {
+    if (approval !== 'waiting' || this.#hasSaidWhatItWaitsFor) return;
+    this.#hasSaidWhatItWaitsFor = true;
+    await this.#eraseLiveLine();
+    await this.#cli.out.note(this.#cli.texts.waitsForApproval(number));
   }
 
   heartbeat(): void {
