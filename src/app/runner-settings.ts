@@ -56,6 +56,8 @@ export type RuntimeSettings =
 
 /** What builds images, and what that is told of the world outside. */
 export type BuilderSettings = OutwardRuntimeSettings & {
+  /** The CA bundle is not the host's, but one that the settings name. */
+  readonly hasOwnCaBundle: boolean;
   readonly readersPath: string;
   /** Address of a Docker Engine. */
   readonly engine: string;

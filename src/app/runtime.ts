@@ -2,14 +2,15 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { secretsOf } from '../core/network-settings.ts';
 import type { RuntimeName } from '../core/runtime-choice.ts';
-import { debianAddresses, readHostSources } from '../drivers/images/composed/host-debian-sources.ts';
+import type { CacheHome } from '../drivers/runtime/caches/cache-home.ts';
 import type { Generation } from '../drivers/runtime/caches/generation.ts';
 import { type Runtime, type RuntimeProbe, unusable } from '../drivers/runtime/runtime.ts';
-import { caBundlePath, type StepSettings, stepSettings } from '../engine/step-settings.ts';
+import { caBundlePath, stepSettings } from '../engine/step-settings.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { systemTimers } from '../lib/timers.ts';
-import type { OutwardRuntimeSettings, RuntimeSettings } from './runner-settings.ts';
+import { readStepSettingsInput } from './read-step-settings.ts';
+import type { RuntimeSettings } from './runner-settings.ts';
 
 /** A runtime that this host was asked for, and what it said of itself. */
 export interface ExaminedRuntime {
@@ -21,6 +22,7 @@ export interface ExaminedRuntime {
 }
 
 type Deps = { readonly clock: Clock; readonly logger: Logger };
+type RuntimeDeps = Deps & { readonly home: CacheHome | undefined };
 
 /**
  * Opens what a runner of these settings can offer. One that is alone is offered whatever it says, for its steps then tell
@@ -31,7 +33,10 @@ export async function openRuntimes(
   generation: Generation,
   deps: Deps,
 ): Promise<readonly ExaminedRuntime[]> {
-  const examined = await Promise.all(settings.map((each) => examine(each, settings.length > 1, generation, deps)));
+  const home = await openHome(settings, generation, deps);
+  const examined = await Promise.all(
+    settings.map((each) => examine(each, settings.length > 1, generation, { ...deps, home })),
+  );
   const hasUsable = examined.some(({ probe }) => probe.isUsable);
   return Promise.all(
     examined.map(async (each, index) => {
@@ -42,11 +47,23 @@ export async function openRuntimes(
   );
 }
 
+/** One for all runtimes of a runner: it counts who has what mounted. */
+async function openHome(
+  settings: readonly RuntimeSettings[],
+  generation: Generation,
+  { logger }: Deps,
+): Promise<CacheHome | undefined> {
+  const kept = settings.find((each) => each.kind !== 'scripted');
+  if (!kept) return undefined;
+  const { openCacheHome } = await import('../drivers/runtime/caches/cache-home.ts');
+  return openCacheHome({ folder: kept.folder, limits: kept.caches, generation, logger });
+}
+
 async function examine(
   settings: RuntimeSettings,
   isOneOfSeveral: boolean,
   generation: Generation,
-  deps: Deps,
+  deps: RuntimeDeps,
 ): Promise<Omit<ExaminedRuntime, 'isOffered'>> {
   // Where there is no socket nobody need load what would call it.
   const socket = settings.kind === 'docker' ? /^unix:\/\/(.+)$/.exec(settings.engine)?.[1] : undefined;
@@ -63,18 +80,14 @@ function absentEngine(socket: string): RuntimeProbe {
 }
 
 /** Opens the runtime that the settings name; what the other one needs is not loaded. */
-async function openRuntime(
-  settings: RuntimeSettings,
-  generation: Generation,
-  deps: { readonly clock: Clock; readonly logger: Logger },
-): Promise<Runtime> {
+async function openRuntime(settings: RuntimeSettings, generation: Generation, deps: RuntimeDeps): Promise<Runtime> {
   if (settings.kind === 'scripted') {
     const { ScriptedRuntime } = await import('../drivers/runtime/scripted/scripted-runtime.ts');
     return new ScriptedRuntime({ clock: deps.clock, timers: systemTimers });
   }
   const [{ RuntimeWithSettings }, { environment, files }] = await Promise.all([
     import('../drivers/runtime/with-settings/runtime-with-settings.ts'),
-    readStepSettings(settings),
+    readStepSettingsInput(settings).then(stepSettings),
   ]);
   const runtime =
     settings.kind === 'docker'
@@ -90,7 +103,7 @@ async function openSandbox(
   settings: Settings<'sandbox'>,
   generation: Generation,
   stepFiles: ReadonlyMap<string, Buffer>,
-  deps: { readonly clock: Clock; readonly logger: Logger },
+  { home, ...deps }: RuntimeDeps,
 ): Promise<Runtime> {
   const [{ createSandboxRuntime }, { createImages }] = await Promise.all([
     import('../drivers/runtime/sandbox/sandbox-runtime.ts'),
@@ -101,6 +114,7 @@ async function openSandbox(
     folder: settings.folder,
     runFolder: settings.runFolder,
     caches: settings.caches,
+    cacheHome: home,
     images: createImages(settings.images),
     generation,
     network: { isEnabled: true },
@@ -114,7 +128,7 @@ async function openDocker(
   settings: Settings<'docker'>,
   generation: Generation,
   stepFiles: ReadonlyMap<string, Buffer>,
-  deps: { readonly clock: Clock; readonly logger: Logger },
+  { home, ...deps }: RuntimeDeps,
 ): Promise<Runtime> {
   const [{ createDockerRuntime }, { createComposedImages }] = await Promise.all([
     import('../drivers/runtime/docker/docker-runtime.ts'),
@@ -129,21 +143,10 @@ async function openDocker(
     subnetRange: subnets,
     privilegedImages,
     readersPath,
+    caches: home,
     // An engine may be elsewhere: what the sandbox mounts from this host goes there as bytes.
     stepFiles: caBundle === undefined ? stepFiles : new Map([...stepFiles, [caBundlePath, await readFile(caBundle)]]),
     timers: systemTimers,
     ...deps,
-  });
-}
-
-/** What every step is given, from the settings and from what this host has. */
-async function readStepSettings({
-  caBundle,
-  network,
-}: Pick<OutwardRuntimeSettings, 'caBundle' | 'network'>): Promise<StepSettings> {
-  return stepSettings({
-    network,
-    caBundle: caBundle === undefined ? undefined : await readFile(caBundle, 'utf8'),
-    debianSources: debianAddresses(await readHostSources(), 'bookworm'),
   });
 }

@@ -91,6 +91,7 @@ export const traceRules = [
   'cache.restored', // key, from, number
   'cache.missed', // key
   'cache.missed-nearest', // key, nearest
+  'cache.missed-image', // key, number
   'reuse.off', // by
   'reuse.taken', // number, workflow, step, stepId
   'reuse.no-checkout', //

@@ -9,7 +9,7 @@ function wordsOf(event: CacheEvent): string {
   switch (event.kind) {
     case 'restored': {
       const what = event.from === event.key ? 'restored' : `missed: no entry for this key; restored ${event.from},`;
-      return `${what} ${sizeText(event.sizeBytes)} from #${event.savedBy} in ${timeText(event.elapsedMs)}`;
+      return `${what} ${sizeText(event.sizeBytes)} from ${runOf(event.savedBy)} in ${timeText(event.elapsedMs)}`;
     }
     case 'missed':
       return `missed: ${missOf(event)}`;
@@ -24,8 +24,13 @@ function wordsOf(event: CacheEvent): string {
   }
 }
 
+/** Runs of the command line have no number. */
+export function runOf(pipeline: number): string {
+  return pipeline === 0 ? 'an earlier run here' : `#${pipeline}`;
+}
+
 function missOf({ nearest, otherImage }: Extract<CacheEvent, { kind: 'missed' }>): string {
-  if (otherImage !== undefined) return `#${otherImage} saved this key in another image`;
+  if (otherImage !== undefined) return `${runOf(otherImage)} saved this key in another image`;
   return `no entry for this key${nearest === undefined ? '' : `; nearest ${nearest}`}`;
 }
 

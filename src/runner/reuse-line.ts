@@ -1,11 +1,12 @@
 import type { ReuseMiss, ReuseReport } from '../core/step-reuse.ts';
 import type { StepResultEvent } from '../drivers/runtime/runtime.ts';
+import { runOf } from './cache-line.ts';
 
 /** What was decided about reusing a step, as a line of its log. */
 export function reuseLine(report: ReuseReport): string {
   if (report.result === 'missed') return `reuse: missed: ${reasonOf(report.miss)}`;
   const { pipeline, workflow, step } = report.from;
-  return `reuse: reused from #${pipeline}, step ${step} of ${workflow}: nothing that it depends on has changed since`;
+  return `reuse: reused from ${runOf(pipeline)}, step ${step} of ${workflow}: nothing that it depends on has changed since`;
 }
 
 /** What became of its result, as a line of its log. */
@@ -20,7 +21,7 @@ function reasonOf(miss: ReuseMiss): string {
     case 'first':
       return 'no result is kept of it that this branch may take';
     case 'changed':
-      return `${miss.part} is not what it was in #${miss.pipeline}`;
+      return `${miss.part} is not what it was in ${runOf(miss.pipeline)}`;
     case 'gone':
       return 'the result that was kept of it is gone';
     case 'upstream':

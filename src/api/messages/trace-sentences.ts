@@ -37,6 +37,15 @@ const reuseWordsZh: Readonly<Record<string, string>> = {
   rule: '判断结果是否相同的规则',
 };
 
+/** A pipeline; 0 is a run of the command line on this machine. */
+function runEn(number: unknown): string {
+  return number === 0 ? 'an earlier run on this machine' : `#${number}`;
+}
+
+function runZh(number: unknown): string {
+  return number === 0 ? '本机先前的一次运行' : ` #${number} `;
+}
+
 /** `input src/app` → the input "src/app". */
 function reusePartEn(part: unknown): string {
   const [kind = '', name] = splitPart(part);
@@ -225,13 +234,13 @@ const en = {
       ? `${s} reuses no results: the settings of the project have switched caches off.`
       : `${s} reuses no results: who started the pipeline asked for none.`,
   'reuse.taken': (v, s) =>
-    `${s} was reused from #${v['number']}, because nothing that it depends on has changed since.`,
+    `${s} was reused from ${runEn(v['number'])}, because nothing that it depends on has changed since.`,
   'reuse.artifacts-gone': (v, s) =>
     `${s} was reused without artifacts that were deleted in this very moment: ${v['artifacts']}.`,
   'reuse.no-checkout': (_, s) => `${s} was left out, because every step of the workflow was reused.`,
   'reuse.missed-first': (_, s) => `${s} ran, because no result is kept of it that it may reuse.`,
   'reuse.missed-changed': (v, s) =>
-    `${s} ran, because ${reusePartEn(v['part'])} is not what it was in #${v['number']}.`,
+    `${s} ran, because ${reusePartEn(v['part'])} is not what it was in ${runEn(v['number'])}.`,
   'reuse.missed-gone': (_, s) => `${s} ran, because the result that was kept of it is gone.`,
   'reuse.missed-upstream': (v, s) =>
     `${s} ran, because it starts from what step ${q(v['step'])} leaves, and nothing tells what that is: it has no "reuse", may fail unnoticed, or runs beside it.`,
@@ -246,6 +255,8 @@ const en = {
     `${s} missed its cache ${q(v['key'])}, because no entry that it may read has this key or begins as "restore" says.`,
   'cache.missed-nearest': (v, s) =>
     `${s} missed its cache ${q(v['key'])}, because no entry has this key; the nearest is ${q(v['nearest'])}, which "restore" does not ask for.`,
+  'cache.missed-image': (v, s) =>
+    `${s} missed its cache ${q(v['key'])}, because ${runEn(v['number'])} saved this key in another image.`,
   'step.early-success': (v, s) =>
     v['step'] === undefined || s.includes(q(v['step']))
       ? `${s} ended the workflow early with success (exit code ${v['exitCode']}).`
@@ -388,11 +399,11 @@ const zh = {
     v['by'] === 'project' ? `${s}未使用缓存：项目设置关闭了缓存。` : `${s}未使用缓存：启动流水线时要求不用缓存。`,
   'reuse.off': (v, s) =>
     v['by'] === 'project' ? `${s} 不复用结果：项目设置关闭了缓存。` : `${s} 不复用结果：启动者要求不复用。`,
-  'reuse.taken': (v, s) => `${s} 复用了 #${v['number']} 的结果，因为它所依赖的内容此后都没有变化。`,
+  'reuse.taken': (v, s) => `${s} 复用了${runZh(v['number'])}的结果，因为它所依赖的内容此后都没有变化。`,
   'reuse.artifacts-gone': (v, s) => `${s} 被复用，但其部分产物恰在此时被删除：${v['artifacts']}。`,
   'reuse.no-checkout': (_, s) => `${s} 没有执行，因为该工作流的所有步骤都复用了已有结果。`,
   'reuse.missed-first': (_, s) => `${s} 已运行，因为没有可供它复用的结果。`,
-  'reuse.missed-changed': (v, s) => `${s} 已运行，因为${reusePartZh(v['part'])}与 #${v['number']} 时不同。`,
+  'reuse.missed-changed': (v, s) => `${s} 已运行，因为${reusePartZh(v['part'])}与${runZh(v['number'])}时不同。`,
   'reuse.missed-gone': (_, s) => `${s} 已运行，因为为它保留的结果已不存在。`,
   'reuse.missed-upstream': (v, s) =>
     `${s} 已运行，因为它的起点取决于步骤 ${z(v['step'])} 留下的内容，而那无从得知：该步骤没有 “reuse”、失败可被忽略，或与它同时运行。`,
@@ -407,6 +418,8 @@ const zh = {
     `${s}未命中缓存${z(v['key'])}，因为它可读取的条目中没有这个键，也没有以 restore 所写前缀开头的键。`,
   'cache.missed-nearest': (v, s) =>
     `${s}未命中缓存${z(v['key'])}，因为没有这个键的条目；最接近的是${z(v['nearest'])}，但 restore 没有写它的前缀。`,
+  'cache.missed-image': (v, s) =>
+    `${s}未命中缓存${z(v['key'])}，因为${runZh(v['number'])}是在另一个镜像中保存这个键的。`,
   'step.early-success': (v, s) =>
     s.includes(z(v['step']))
       ? `${s}提前成功结束了工作流（退出码 ${v['exitCode']}）。`

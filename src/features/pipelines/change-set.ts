@@ -167,7 +167,7 @@ export class ChangeSet {
   /** Counts what became of a step's cache, and says why it was missed. */
   noteCache(workflow: OpenWorkflow, step: OpenStep, report: CacheReport): void {
     const { pipeline } = workflow;
-    const { key, from, nearest, savedBy } = report;
+    const { key, from, nearest, otherImage, savedBy } = report;
     this.#touch(pipeline);
     this.#caches = withOneMore(this.#caches, {
       projectId: pipeline.row.projectId,
@@ -176,9 +176,11 @@ export class ChangeSet {
     });
     const subject = { kind: 'step', workflow: workflow.name, step: step.name } as const;
     const missed: Pick<TraceEntry, 'rule' | 'values'> =
-      nearest === undefined
-        ? { rule: 'cache.missed', values: { key } }
-        : { rule: 'cache.missed-nearest', values: { key, nearest } };
+      otherImage !== undefined
+        ? { rule: 'cache.missed-image', values: { key, number: otherImage } }
+        : nearest === undefined
+          ? { rule: 'cache.missed', values: { key } }
+          : { rule: 'cache.missed-nearest', values: { key, nearest } };
     const told: Pick<TraceEntry, 'rule' | 'values'> =
       from === undefined ? missed : { rule: 'cache.restored', values: { key, from, number: savedBy ?? 0 } };
     this.#traces = withOneMore(this.#traces, {

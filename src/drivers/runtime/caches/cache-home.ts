@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../../../lib/logger.ts';
 import { BackgroundRemoval } from './background-removal.ts';
@@ -17,6 +17,8 @@ export interface CacheHome {
   folder(): string;
   /** Removes what runners of this instance left here that are gone. Answers in words. */
   reap(): readonly string[];
+  /** Waits for what is being saved and removed, and takes the folder of this run away where nobody else has files in it. */
+  close(): Promise<void>;
 }
 
 /** Opens the caches below the data folder of a runner; `undefined` where this host has not the programs for it. */
@@ -58,6 +60,12 @@ export function openCacheHome(options: {
       for (const name of dead) removal.remove(join(generations, name));
       if (existsSync(folder)) removal.sweep();
       return dead.map((name) => `files of the runner ${name}`);
+    },
+    async close() {
+      await store.settled();
+      await removal.idle();
+      const inside = existsSync(own) ? readdirSync(own) : ['nothing'];
+      if (inside.length === 0) rmdirSync(own);
     },
   };
 }

@@ -2,6 +2,7 @@ import { chmodSync, chownSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path';
 import type { CacheAccess, CacheEvent } from '../../../core/cache.ts';
 import type { CachePlan } from '../../../core/plan.ts';
+import { faultWords } from '../../../lib/fault-words.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import { type CacheStore, type LeasedEntry, type Lookup, longestCacheChain } from './cache-store.ts';
 import { measureDiskBytes } from './disk-usage.ts';
@@ -155,7 +156,7 @@ export class StepCache {
       for (const { path, fault } of faults) tell({ kind: 'unused', key, path, why: fault! });
     } catch (error) {
       this.#isToSave = false;
-      tell({ kind: 'unused', key, why: error instanceof Error ? error.message : String(error) });
+      tell({ kind: 'unused', key, why: faultWords(error) });
     }
   }
 
@@ -190,7 +191,7 @@ export class StepCache {
       tell({ kind: 'saved', key, sizeBytes: total, elapsedMs: performance.now() - startedAtMs });
     } catch (error) {
       await this.#unlock(locked);
-      tell({ kind: 'not-saved', key, why: error instanceof Error ? error.message : String(error) });
+      tell({ kind: 'not-saved', key, why: faultWords(error) });
     }
   }
 

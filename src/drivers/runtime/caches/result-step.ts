@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Outcome } from '../../../core/pipeline.ts';
+import { faultWords } from '../../../lib/fault-words.ts';
 import type { ReleaseSpec, RunningStep, StagedStep, StepResultEvent, StepResultUse } from '../runtime.ts';
 import { type CacheStore, defaultCacheLimits } from './cache-store.ts';
 import { type CopyRules, copyIn, copyOut } from './copy-paths.ts';
@@ -38,7 +40,7 @@ export class TakenStep implements StagedStep {
     const restored = this.#restore(release.onResult ?? (() => {})).catch(
       (error: unknown): Outcome => ({
         kind: 'infrastructure',
-        message: `What the step left could not be put back: ${error instanceof Error ? error.message : String(error)}`,
+        message: `What the step left could not be put back: ${faultWords(error)}`,
       }),
     );
     return {
@@ -113,13 +115,14 @@ export class KeptStep implements StagedStep {
     const { store, workspace, folder } = this.#place;
     const startedAtMs = performance.now();
     const refuse = (why: string): void => tell({ kind: 'not-kept', why });
+    const upper = join(folder, 'upper');
+    let isKept = false;
     try {
       if (this.#imageDigest() !== this.#use.imageDigest) return refuse('its image became another one meanwhile');
       for (const path of outputs) {
         const cover = this.#place.findCover?.(path);
         if (cover !== undefined) return refuse(`its output ${path} and the cache at ${cover} are in each other`);
       }
-      const upper = join(folder, 'upper');
       mkdirSync(upper, { recursive: true, mode: 0o700 });
       const rules = rulesOf(this.#place);
       for (const [index, path] of outputs.entries())
@@ -130,9 +133,13 @@ export class KeptStep implements StagedStep {
       const hindrance = store.findHindrance(access, entry, sizeBytes);
       if (hindrance !== undefined) return refuse(hindrance);
       store.save(access, entry, { upper, sizeBytes, base: undefined }).release();
+      isKept = true;
       tell({ kind: 'kept', sizeBytes, elapsedMs: performance.now() - startedAtMs });
     } catch (error) {
-      refuse(error instanceof Error ? error.message : String(error));
+      refuse(faultWords(error));
+    } finally {
+      // Half a copy would keep from the steps after it what they need of the disk.
+      if (!isKept) await rm(upper, { recursive: true, force: true }).catch(() => undefined);
     }
   }
 }

@@ -1,5 +1,6 @@
-import { realpathSync } from 'node:fs';
+import { realpathSync, rmSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { GantryError } from '../../../core/errors.ts';
 import { findHostFolderFault } from '../../../core/host-folder.ts';
 import type { ComposedImages } from '../../../core/image.ts';
@@ -138,8 +139,11 @@ class DockerRuntime implements Runtime {
     await this.#images.provide(image, { pull, ...(credentials ? { credentials } : {}) });
   }
 
-  probe(): Promise<RuntimeProbe> {
-    return probeEngine(this.#client, this.#options.engine);
+  async probe(): Promise<RuntimeProbe> {
+    const probe = await probeEngine(this.#client, this.#options.engine);
+    const hindrance = this.#keeping?.sharing.findPlainHindrance();
+    if (!probe.isUsable || hindrance === undefined) return probe;
+    return { ...probe, findings: [...probe.findings, `Caches and reuse of steps are off: ${hindrance}`] };
   }
 
   prepare(job: JobSpec): Promise<RuntimeJob> {
@@ -244,8 +248,9 @@ class DockerRuntime implements Runtime {
     await this.#removal.finish();
     // Last, since the containers had it mounted.
     if (gate !== undefined) await this.#removal.remove([['volumes', gate]]);
-    await this.#options.caches?.store.settled();
-    await this.#options.caches?.removal.idle();
+    const { caches } = this.#options;
+    if (caches) rmSync(join(caches.folder(), 'engine'), { recursive: true, force: true });
+    await caches?.close();
     this.#client.close();
   }
 }

@@ -30,15 +30,19 @@ export class EngineSharing {
     this.#options = options;
   }
 
-  /** Why caches and results cannot be kept for steps of this engine, as the end of a sentence. */
-  findHindrance(): Promise<string | undefined> {
+  /** What can be told without the engine. */
+  findPlainHindrance(): string | undefined {
     const { address } = this.#options;
     if (address.kind === 'network')
-      return Promise.resolve(
-        `the engine is reached over the network (${address.host}:${address.port}), and caches are folders of the runner's host`,
-      );
-    if (process.getuid?.() !== 0)
-      return Promise.resolve('the runner is not root, and could not look after what containers write');
+      return `the engine is reached over the network (${address.host}:${address.port}), and caches are folders of the runner's host`;
+    if (process.getuid?.() !== 0) return 'the runner is not root, and could not look after what containers write';
+    return undefined;
+  }
+
+  /** Why caches and results cannot be kept for steps of this engine, as the end of a sentence. */
+  findHindrance(): Promise<string | undefined> {
+    const hindrance = this.findPlainHindrance();
+    if (hindrance !== undefined) return Promise.resolve(hindrance);
     if (this.#trying) return this.#trying;
     const trying = this.#try();
     this.#trying = trying;

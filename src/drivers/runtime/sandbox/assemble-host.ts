@@ -6,6 +6,7 @@ import type { Images } from '../../../core/image.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { BackgroundRemoval } from '../caches/background-removal.ts';
+import type { CacheHome } from '../caches/cache-home.ts';
 import { cachesFolder } from '../caches/cache-records.ts';
 import { type CacheLimits, CacheStore, defaultCacheLimits } from '../caches/cache-store.ts';
 import { type Generation, generationName, isOnlyGeneration } from '../caches/generation.ts';
@@ -47,6 +48,8 @@ export interface SandboxRuntimeOptions {
   /** Files that every step has, by absolute path. */
   readonly stepFiles?: ReadonlyMap<string, Buffer> | undefined;
   readonly caches?: CacheLimits | undefined;
+  /** Shared with other runtimes of the runner; absent = one of its own, under `caches`. */
+  readonly cacheHome?: CacheHome | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -124,12 +127,14 @@ export async function assembleHost(options: SandboxRuntimeOptions): Promise<Asse
   const seccompPath = join(runFolder, 'seccomp.bpf');
   writeFileSync(seccompPath, filter);
   const cgroups = isRootless ? undefined : createCgroups(generation);
-  const removal = new BackgroundRemoval({
-    folder: options.folder,
-    rm,
-    chmod: isRootless ? chmod : undefined,
-    logger: options.logger,
-  });
+  const removal =
+    options.cacheHome?.removal ??
+    new BackgroundRemoval({
+      folder: options.folder,
+      rm,
+      chmod: isRootless ? chmod : undefined,
+      logger: options.logger,
+    });
   const skeletons = new Skeletons(join(options.folder, 'skeletons'), await readPerl(perl));
   const system = readHostSystem();
   const caBundle = findCaBundle(options.caBundle);
@@ -206,14 +211,16 @@ export async function assembleHost(options: SandboxRuntimeOptions): Promise<Asse
     isAlone: () => isOnlyGeneration(generationsFolder(options), options.generation),
     logger: options.logger,
   });
-  const caches = new CacheStore({
-    folder: cachesFolder(options.folder),
-    removal,
-    syncProgram: sync,
-    isAlone: () => isOnlyGeneration(generationsFolder(options), options.generation),
-    limits: options.caches ?? defaultCacheLimits,
-    logger: options.logger,
-  });
+  const caches =
+    options.cacheHome?.store ??
+    new CacheStore({
+      folder: cachesFolder(options.folder),
+      removal,
+      syncProgram: sync,
+      isAlone: () => isOnlyGeneration(generationsFolder(options), options.generation),
+      limits: options.caches ?? defaultCacheLimits,
+      logger: options.logger,
+    });
   const host: Omit<SandboxHost, 'forget'> = {
     ...chosen.host,
     cacheStore: caches,
