@@ -4,6 +4,7 @@ import { approvalOperations } from './approvals.ts';
 import { artifactOperations } from './artifacts.ts';
 import { cacheOperations } from './caches.ts';
 import { cronOperations } from './crons.ts';
+import { fileSecretOperations } from './file-secrets.ts';
 import { inspectionOperations } from './inspection.ts';
 import type { Operation } from './operation.ts';
 import { pipelineOperations } from './pipelines.ts';
@@ -18,6 +19,7 @@ export const operations = {
   ...accountOperations,
   ...projectOperations,
   ...secretOperations,
+  ...fileSecretOperations,
   ...settingsOperations,
   ...pipelineOperations,
   ...inspectionOperations,

@@ -194,12 +194,21 @@ async function loadWebhook(): Promise<readonly AddCommand[]> {
 }
 
 async function loadSecret(): Promise<readonly AddCommand[]> {
-  const [list, set, unset] = await Promise.all([
+  const [list, set, unset, encrypt, key] = await Promise.all([
     import('./commands/secret-list.ts'),
     import('./commands/secret-set.ts'),
     import('./commands/secret-unset.ts'),
+    import('./commands/secret-encrypt.ts'),
+    import('./commands/secret-key.ts'),
   ]);
-  return [list.addSecretList, set.addSecretSet, unset.addSecretUnset];
+  return [
+    list.addSecretList,
+    set.addSecretSet,
+    unset.addSecretUnset,
+    encrypt.addSecretEncrypt,
+    key.addSecretImportKey,
+    key.addSecretForgetKey,
+  ];
 }
 
 async function loadVariable(): Promise<readonly AddCommand[]> {

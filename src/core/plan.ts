@@ -1,3 +1,5 @@
+import type { CheckoutPlan } from './checkout.ts';
+import type { EncryptedSecret } from './encrypted-secret.ts';
 import type { RoutingPlan } from './routing.ts';
 import type { RuntimePlan } from './runtime-choice.ts';
 import type { ReusePlan } from './step-reuse.ts';
@@ -10,6 +12,14 @@ export interface PipelinePlan {
   /** Path of the file in the repository. */
   readonly path: string;
   readonly workflows: readonly WorkflowPlan[];
+  /** Every secret whose value stands encrypted in the file, with the place of the value; absent = none. */
+  readonly encryptedSecrets?: readonly PlacedSecret[];
+}
+
+/** An encrypted value with its place in the file, from 1. */
+export interface PlacedSecret extends EncryptedSecret {
+  readonly line: number;
+  readonly column: number;
 }
 
 export type Dialect = 'gantry' | 'drone08' | 'drone1' | 'woodpecker';
@@ -32,7 +42,7 @@ export interface WorkflowPlan {
   /** The axis values of this one, of a matrix. */
   readonly matrix?: Readonly<Record<string, string>>;
   readonly workspace: { readonly base: string; readonly path: string };
-  readonly clone: { readonly isDisabled: boolean; readonly depth: number };
+  readonly clone: CheckoutPlan;
   /** How many workflows of the group may run at once, over all pipelines of the project; absent = any number. */
   readonly concurrency?: ConcurrencyPlan;
   /** What its event gives to every step of it; what a step has of its own wins (`environmentOfStep`). */
@@ -43,6 +53,8 @@ export interface WorkflowPlan {
   readonly volumes?: readonly VolumePlan[];
   /** The first is the checkout, named `clone`, unless it is disabled. Order is that of the file. */
   readonly steps: readonly StepPlan[];
+  /** Secrets that its steps name and whose values stand encrypted in the file; absent = none. */
+  readonly encryptedSecrets?: readonly EncryptedSecret[];
   /** Whose work it is: what runs it goes by that. Absent = `trusted`. */
   readonly trust?: Trust;
   /** On what it may run, and why; absent = whatever its runner has. */

@@ -31,7 +31,7 @@ import type { WorkflowIdentity } from './environment-facts.ts';
 import { ExpressionError } from './expression/expression.ts';
 import { type LinkedArtifacts, linkArtifacts } from './link-artifacts.ts';
 import { linkWorkflows, type PlacedWorkflow, placeWorkflows } from './link-workflows.ts';
-import type { Finding } from './lint-report.ts';
+import type { Finding, LintReport } from './lint-report.ts';
 import { withNativeBuilds } from './native-build.ts';
 import { type OrderedJob, orderJob } from './order-jobs.ts';
 import { artifactsStepName, cloneStepName } from './order-steps.ts';
@@ -41,6 +41,7 @@ import { planCache } from './read-cache.ts';
 import { isPrivilegedPlugin, judgeHostRights } from './read-host-rights.ts';
 import { type PipelineFileDraft, readPipelineFile, refuseTooManySteps, withParameters } from './read-pipeline-file.ts';
 import type { WrittenRetry } from './read-retry.ts';
+import type { WrittenSecret } from './read-secret-document.ts';
 import { hasRunner } from './read-workflow.ts';
 import { reusableEnvironment } from './reuse-environment.ts';
 import { findSkipMarker } from './skip-marker.ts';
@@ -78,6 +79,7 @@ export function compilePipeline(given: CompileInput): CompileResult {
 
   const written = chosen.files.map((file) => readPipelineFile(file, dialect, input));
   refuseTooManySteps(written);
+  for (const { report, secrets } of written) noteStoredSecrets(report, secrets, input.secretNames);
   const files = written.map((file) => ({
     ...file,
     workflows: withNativeBuilds(file.workflows, file.report, input, input.rules ?? {}),
@@ -103,7 +105,22 @@ export function compilePipeline(given: CompileInput): CompileResult {
     });
     return { kind: 'nothing', trace, reads: [...reads] };
   }
-  return { kind: 'planned', plan: { dialect, path, workflows: plans }, trace, reads: [...reads] };
+  const encryptedSecrets = written.flatMap(({ secrets }) =>
+    secrets.map(({ at: { line, column }, ...secret }) => ({ ...secret, line, column })),
+  );
+  const plan = { dialect, path, workflows: plans, ...(encryptedSecrets.length === 0 ? {} : { encryptedSecrets }) };
+  return { kind: 'planned', plan, trace, reads: [...reads] };
+}
+
+/** Whoever encrypts a value anew would wait for it in vain. */
+function noteStoredSecrets(report: LintReport, secrets: readonly WrittenSecret[], stored: readonly string[]): void {
+  for (const { name, at } of secrets)
+    if (stored.includes(name))
+      report.add(
+        'secret.stored',
+        at,
+        `the project has a stored secret "${name}" as well, which wins wherever a step may have it`,
+      );
 }
 
 function refuseEvent({ event }: CompileInput): TraceEntry | undefined {
@@ -325,7 +342,7 @@ function planWorkflow(
     const newName = order.names.get(step);
     const named = newName === undefined ? step : { ...step, name: newName };
     steps.push({
-      ...planStep(planning, name, named, judgements.get(step)!),
+      ...planStep(planning, workflow, named, judgements.get(step)!),
       ...(step.cache && !input.rules?.ignoresCaches
         ? { cache: planCache(step.cache, input.blobs, workflow.file.report) }
         : {}),
@@ -390,6 +407,7 @@ function planWorkflow(
     ...(draft.concurrency ? { concurrency: draft.concurrency } : {}),
     ...(draft.volumes.length === 0 ? {} : { volumes: draft.volumes }),
     steps,
+    ...encryptedSecretsOf(workflow.file, steps),
     ...(input.event.trust === 'untrusted' ? { trust: 'untrusted' } : {}),
     ...(runtime ? { runtime } : {}),
     ...(draft.routing ? { routing: draft.routing } : {}),
@@ -441,6 +459,22 @@ function findReuseHindrance({ host, kind }: StepDraft, runOn: RunOn): string | u
   if (runOn.failure) return 'it runs after a failure, which no key tells of';
   if (kind === 'build') return 'it builds an image, whose layers have a cache of their own';
   return host ? 'it asks for rights on its host, which no key tells of' : undefined;
+}
+
+/** Those that a step of the workflow asks for, be it within another value. */
+function encryptedSecretsOf(
+  { secrets }: PipelineFileDraft,
+  steps: readonly StepPlan[],
+): Pick<WorkflowPlan, 'encryptedSecrets'> {
+  const named = new Set(
+    steps.flatMap((step) => step.secrets.flatMap(({ secret, parts = [] }) => [secret, ...parts.flatMap(secretsIn)])),
+  );
+  const needed = secrets.filter(({ name }) => named.has(name)).map(({ name, data }) => ({ name, data }));
+  return needed.length === 0 ? {} : { encryptedSecrets: needed };
+}
+
+function secretsIn(part: string | { readonly secret: string }): readonly string[] {
+  return typeof part === 'string' ? [] : [part.secret];
 }
 
 /** It runs nothing of the file: it only stands in an image that the workflow needs anyway. */
@@ -507,7 +541,7 @@ function hostOf(step: StepDraft, { event, rules }: CompileInput): Pick<StepPlan,
 
 function planStep(
   { input, trace }: Planning,
-  workflow: string,
+  { name: workflow, file }: PlacedWorkflow,
   step: StepDraft,
   { mismatch, runOn }: Judgement,
 ): Omit<StepPlan, 'environment' | 'dependsOn'> {
@@ -522,7 +556,7 @@ function planStep(
   if (step.build && !skipped)
     trace.push({ subject, rule: 'step.native-build', verdict: 'noted', values: { image: step.image } });
   for (const secret of new Set(step.secrets.map((reference) => reference.secret))) {
-    if (skipped || input.secretNames.includes(secret)) continue;
+    if (skipped || input.secretNames.includes(secret) || file.secrets.some(({ name }) => name === secret)) continue;
     const isRequired = step.secrets.some((reference) => reference.secret === secret && reference.isRequired);
     trace.push({ subject, rule: 'step.secret-missing', verdict: isRequired ? 'failed' : 'noted', values: { secret } });
   }

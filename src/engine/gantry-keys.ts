@@ -245,6 +245,19 @@ export const gantryKeys = {
     no_cache: key('boolean', boolean, 'Nothing that an earlier build made is used; empties the cache mounts too.'),
     dry_run: key('boolean', boolean, 'Builds, and pushes nothing.'),
   },
+  secretDocument: {
+    kind: key('`secret`', { const: 'secret' }, 'What the document is.'),
+    name: key(
+      'text',
+      text,
+      'Name by which steps of this file ask for it (`from_secret`). A stored secret of that name that the step may have wins.',
+    ),
+    data: key(
+      'text',
+      text,
+      'The encrypted value, as `gantry secret encrypt` gives it. It opens in this project alone, and not for pull requests of forks unless somebody approves the commit with secrets.',
+    ),
+  },
   conditions: {
     event: key('constraint', constraint, '`push`, `tag`, `manual`, `promote`, `rollback`, `cron` or `pull_request`.'),
     branch: key(
@@ -433,6 +446,7 @@ export const gantryPlaces: Readonly<Record<GantryPlace, string>> = {
   pipeline: 'A document',
   step: 'A step or service',
   build: '`build` of a step',
+  secretDocument: 'A document with an encrypted secret',
   conditions: 'Conditions: `when` and `trigger`',
   constraint: 'A constraint, when it is no text or list',
   parameter: 'A parameter, by its name below `parameters`',

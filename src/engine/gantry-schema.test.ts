@@ -50,6 +50,8 @@ function documentWith(place: GantryPlace, name: string, value: unknown): Record<
   switch (place) {
     case 'pipeline':
       return { ...base, ...added };
+    case 'secretDocument':
+      return { kind: 'secret', name: 'a', data: 'AAAA', ...added };
     case 'step':
       return { ...base, steps: [{ ...step, ...added }] };
     case 'conditions':
@@ -147,7 +149,8 @@ describe('the schema of .gantry.yml', () => {
 
   it.each([
     ['a step without a name', { kind: 'pipeline', steps: [{ image: 'x' }] }],
-    ['another kind of document', { kind: 'secret' }],
+    ['another kind of document', { kind: 'registry' }],
+    ['a secret without a value', { kind: 'secret', name: 'a' }],
     ['a word that a key does not take', documentWith('step', 'failure', 'maybe')],
     ['a list where a map belongs', documentWith('step', 'environment', ['A=b'])],
     ['a map without from_secret as a variable', documentWith('step', 'environment', { A: { secret: 'b' } })],

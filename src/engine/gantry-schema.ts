@@ -5,6 +5,7 @@ const text: JsonSchema = { type: ['string', 'number', 'boolean', 'null'] };
 
 const required: Readonly<Partial<Record<GantryPlace, readonly string[]>>> = {
   pipeline: ['kind'],
+  secretDocument: ['kind', 'name', 'data'],
   // One with `build` has no image.
   step: ['name'],
   volume: ['name'],
@@ -18,13 +19,13 @@ const required: Readonly<Partial<Record<GantryPlace, readonly string[]>>> = {
 /** JSON Schema of one document of `.gantry.yml`, for editors. What it refuses, `gantry lint` refuses with a line. */
 export function gantrySchema(): JsonSchema & Readonly<Record<string, unknown>> {
   const places = Object.keys(gantryKeys) as GantryPlace[];
-  const { pipeline, constraint, matrix, use, ...others } = Object.fromEntries(
+  const { constraint, matrix, use, ...others } = Object.fromEntries(
     places.map((place) => [place, mapOf(gantryKeys[place], required[place])]),
   ) as Record<GantryPlace, JsonSchema>;
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: '.gantry.yml',
-    ...pipeline,
+    anyOf: [{ $ref: '#/definitions/pipeline' }, { $ref: '#/definitions/secretDocument' }],
     definitions: {
       text,
       texts: { anyOf: [text, { type: 'array', items: text }] },

@@ -66,6 +66,19 @@ export const lintRules = {
     summary: 'A document has steps and no `kind: pipeline`. Drone refuses it; here it is read as one.',
   },
   'document.kind-unsupported': { severity: 'error', summary: 'Gantry does not support this kind of document.' },
+  'secret.value': { severity: 'error', summary: 'A secret in the file has no value, or one that is no text.' },
+  'secret.duplicate': {
+    severity: 'by-dialect',
+    summary: 'Two secrets in the file have the same name. Drone takes the first.',
+  },
+  'secret.stored': {
+    severity: 'warning',
+    summary: 'A secret in the file has the name of one that is stored: the stored one wins where it is given.',
+  },
+  'secret.closed': {
+    severity: 'error',
+    summary: 'A secret in the file does not open with a key of the project. Found by the server, which has the keys.',
+  },
   'document.kind-no-effect': { severity: 'warning', summary: 'A document of this kind has no effect.' },
   'document.shape': { severity: 'error', summary: 'A document is not a map.' },
   'document.unread': {

@@ -6,6 +6,7 @@ import { findCycle } from './find-cycle.ts';
 import { maxStepsOfFile } from './pipeline-file-size.ts';
 import { findParameterFaults, type PipelineParameter, withDefaults } from './pipeline-parameters.ts';
 import { maxTextOfJobs } from './read-matrix.ts';
+import { readSecretDocument, type WrittenSecret } from './read-secret-document.ts';
 import { readWorkflowBody, readWorkflowHeader, type WorkflowHeader } from './read-workflow.ts';
 import { refuseUnknownArtifacts } from './refuse-unknown-artifacts.ts';
 import { type SourceDocument, splitDocuments } from './split-documents.ts';
@@ -19,6 +20,8 @@ const maxDocuments = 200;
 export interface DocumentsDraft {
   readonly workflows: readonly WorkflowDraft[];
   readonly parameters: readonly PipelineParameter[];
+  /** Secrets whose values stand encrypted in it; absent = none. */
+  readonly secrets?: readonly WrittenSecret[];
 }
 
 /** Reads and types every document of a file in the form of Drone 1.x, which `.gantry.yml` has as well. */
@@ -52,6 +55,7 @@ export function readDrone1(
   }
 
   const headers: { readonly document: SourceDocument; readonly root: YamlNode; readonly header: WorkflowHeader }[] = [];
+  const secrets: WrittenSecret[] = [];
   for (const document of documents) {
     const root = file.parsed(document.text, (offset) => file.positionOf(document.offset + offset));
     if (!root) {
@@ -65,6 +69,7 @@ export function readDrone1(
     }
     const fields = reader.fields(root, 'a document');
     if (!fields || !isPipeline(reader, root, fields)) {
+      if (fields && isSecret(fields)) addSecret(reader, root, fields, secrets);
       file.checkSubstitution(document);
       continue;
     }
@@ -85,7 +90,7 @@ export function readDrone1(
     const names = dependsOn.map(({ name }) => name);
     const refuse = (message: string): DocumentsDraft => {
       report.add('workflow.too-many', file.positionOf(document.offset + root.offset), message);
-      return { workflows, parameters };
+      return { workflows, parameters, secrets };
     };
     const identity = { name: header.name, type: header.type, number: index + 1, dependsOn: names };
     let textLength = 0;
@@ -103,7 +108,25 @@ export function readDrone1(
     }
   }
   refuseUnknownArtifacts(report, workflows);
-  return { workflows, parameters };
+  return { workflows, parameters, secrets };
+}
+
+function isSecret(fields: Fields): boolean {
+  const kind = fields.get('kind')?.value;
+  return kind?.kind === 'scalar' && kind.text === 'secret';
+}
+
+/** Of several with one name the first counts, as in Drone. */
+function addSecret(reader: DocumentReader, root: YamlNode, fields: Fields, secrets: WrittenSecret[]): void {
+  const secret = readSecretDocument(reader, root, fields);
+  const before = secret && secrets.find(({ name }) => name === secret.name);
+  if (before)
+    reader.add(
+      'secret.duplicate',
+      root,
+      `a secret named "${before.name}" stands in line ${before.at.line} already: that one counts`,
+    );
+  else if (secret) secrets.push(secret);
 }
 
 /** Each name stands once in a file, and the values of the event are values that they may have. */
@@ -143,15 +166,11 @@ function isPipeline(reader: DocumentReader, root: YamlNode, fields: Fields): boo
     case 'cron':
       reader.add('document.kind-no-effect', entry.value, 'a cron document has no effect, as in Drone');
       return false;
+    case 'secret':
+      // Its value is opened by whoever has the key.
+      return false;
     case 'signature':
       // Checked where the project wants it, and by whoever has its key.
-      return false;
-    case 'secret':
-      reader.add(
-        'document.kind-unsupported',
-        entry.value,
-        'Gantry does not support encrypted secrets in the file: store the secret with "gantry secret set"',
-      );
       return false;
     case 'template':
       reader.add(

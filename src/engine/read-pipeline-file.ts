@@ -11,6 +11,7 @@ import { maxStepsOfFile } from './pipeline-file-size.ts';
 import type { PipelineParameter } from './pipeline-parameters.ts';
 import { type DocumentsDraft, readDrone1 } from './read-drone1.ts';
 import { readDrone08 } from './read-drone08.ts';
+import type { WrittenSecret } from './read-secret-document.ts';
 import { readWoodpecker } from './read-woodpecker.ts';
 import type { KeepExpression, Variables } from './substitute.ts';
 import { watchFacts, watchOf } from './watched-facts.ts';
@@ -22,6 +23,8 @@ export interface PipelineFileDraft {
   readonly workflows: readonly WorkflowDraft[];
   /** What whoever starts it by hand may choose. */
   readonly parameters: readonly PipelineParameter[];
+  /** Secrets whose values stand encrypted in it. */
+  readonly secrets: readonly WrittenSecret[];
   readonly report: LintReport;
   /** A line, counted from 1, as it reads once `${…}` is replaced; `undefined` where nothing in it is. */
   lineAfterSubstitution(line: number): string | undefined;
@@ -45,10 +48,17 @@ export function readPipelineFile(
   if (command !== undefined) {
     const message = `the file is a program that writes pipelines, and nothing here runs it: commit what "${command}" writes`;
     report.add('file.program', { line: 1, column: 1 }, message);
-    return { path, workflows: [], parameters: [], report, lineAfterSubstitution: () => undefined };
+    return { path, workflows: [], parameters: [], secrets: [], report, lineAfterSubstitution: () => undefined };
   }
-  const { workflows, parameters } = readIn(dialect, file, path, facts);
-  return { path, workflows, parameters, report, lineAfterSubstitution: (line) => file.lineAfterSubstitution(line) };
+  const { workflows, parameters, secrets = [] } = readIn(dialect, file, path, facts);
+  return {
+    path,
+    workflows,
+    parameters,
+    secrets,
+    report,
+    lineAfterSubstitution: (line) => file.lineAfterSubstitution(line),
+  };
 }
 
 /** The workflows of a folder may have as many steps together as one file may; one file alone is checked as it is read. */

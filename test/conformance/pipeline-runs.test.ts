@@ -49,6 +49,8 @@ interface RunScenario {
 
 interface RunExpectation {
   readonly verdict: string;
+  /** Of a file that cannot be run: the error's place, and part of its text. */
+  readonly error?: { readonly line?: number; readonly message?: string };
   readonly workflows?: Readonly<Record<string, string>>;
   /** Every step, with its status. */
   readonly steps?: Readonly<Record<string, string>>;
@@ -202,7 +204,10 @@ class Run {
       return workflow ? [{ name: `${workflow.name}/${step.name}`, step }] : [];
     });
     for (const { id, name } of workflows) this.#numbers.set(id, `#${pipeline.number} ${name}`);
-    expect((await pipelines.find(pipeline.id))?.status, JSON.stringify(present)).toBe(wanted.verdict);
+    const now = await pipelines.find(pipeline.id);
+    expect(now?.status, JSON.stringify(present)).toBe(wanted.verdict);
+    if (wanted.error?.line !== undefined) expect(now?.error?.line).toBe(wanted.error.line);
+    if (wanted.error?.message !== undefined) expect(now?.error?.message).toContain(wanted.error.message);
     if (wanted.steps)
       expect(Object.fromEntries(present.map(({ name, step }) => [name, step.status]))).toEqual(wanted.steps);
     if (wanted.workflows)

@@ -60,6 +60,8 @@ const bodies: { readonly [Id in OperationId]?: unknown } = {
   setRegistry: { username: 'x', password: 'x' },
   setOrganisationRegistry: { username: 'x', password: 'x' },
   signPipelineFile: { text: 'x' },
+  encryptValue: { value: 'x' },
+  setImportedKey: { key: 'k'.repeat(32) },
   openPullRequest: { sourceBranch: 'x' },
   updatePullRequest: {},
   decideApproval: { decision: 'approve', head: '0'.repeat(40), configuration: '0'.repeat(64) },

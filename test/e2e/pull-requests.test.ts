@@ -36,7 +36,7 @@ describe('pull requests, with git and a whole server', () => {
     await gantry.client('updateProject', { params, body: { visibility: 'internal' } });
     await gantry.client('setSecret', {
       params: { ...params, name: 'deploy_key' },
-      body: { value: canary, events: ['push', 'pull_request'] },
+      body: { value: canary, events: ['push', 'pull_request'], pullRequests: 'forks' },
     });
     await gantry.push('shop', { '.drone.yml': printing, readme: 'one' });
     [ann, wei, bo] = [

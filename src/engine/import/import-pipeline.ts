@@ -204,7 +204,23 @@ class Importer {
         return importYaml(inOrder(withTrigger), this.#kept);
       });
     });
-    return documents.join('---\n');
+    return [...documents, ...this.#secrets()].join('---\n');
+  }
+
+  /** Encrypted secrets stay as they are: the key that opens them is brought beside. */
+  #secrets(): readonly string[] {
+    const names = new Set<string>();
+    return this.#drafts.flatMap(({ path, secrets }) =>
+      secrets.flatMap(({ name, data, at: { line } }) => {
+        if (names.has(name)) return [];
+        names.add(name);
+        const texts = [
+          'its value opens once "gantry secret import-key" has brought the secret of the Drone repository',
+        ];
+        this.#notes.push({ verdict: 'remark', path, line, subject: `secret "${name}"`, texts });
+        return [importYaml({ kind: 'secret', name, data: data.replace(/\s+/g, '') }, this.#kept)];
+      }),
+    );
   }
 
   notes(): readonly ImportNote[] {

@@ -16,6 +16,7 @@ import { cacheAccessOf } from './cache-access.ts';
 import { ConcurrencyGroups } from './concurrency-groups.ts';
 import type { EngineRecord } from './engine-record.ts';
 import { FairQueue } from './fair-queue.ts';
+import { openFileSecrets } from './file-secrets.ts';
 import { imagesAhead } from './images-ahead.ts';
 import { endForMissingSecret, needsSecrets } from './missing-secret.ts';
 import { mayStart, type OpenPipeline, type OpenStep, type OpenWorkflow, stateOf } from './open-pipelines.ts';
@@ -50,7 +51,10 @@ export interface DispatcherDeps {
 const silentAfterLeases = 2 / 3;
 
 /** The values that steps may have, and all that is to be masked. */
-type SecretValues = readonly [revealed: RevealedSecrets, mask: readonly string[]];
+type SecretValues = readonly [revealed: RevealedSecrets, mask: readonly string[], ofFile: ReadonlyMap<string, string>];
+
+/** The same of those that are stored. */
+type StoredValues = readonly [revealed: RevealedSecrets, mask: readonly string[]];
 
 /** For whom secrets and logins are asked. */
 function useOf({ row, mayHaveSecrets }: OpenPipeline): PipelineUse {
@@ -80,7 +84,7 @@ export class Dispatcher {
   readonly #starts = new FairQueue<PendingStart>();
   readonly #startOf = new Map<number, PendingStart>();
   /** Secrets that were asked for in this tick. */
-  readonly #secretReads = new Map<string, Promise<SecretValues | undefined>>();
+  readonly #secretReads = new Map<string, Promise<StoredValues | undefined>>();
   #startsAsked = 0;
   #isDispatching = false;
   #isWoken = false;
@@ -293,7 +297,7 @@ export class Dispatcher {
     }
     // The values are read while the start is written: neither waits for the other.
     const recorded = record.commit(changes);
-    const reading = this.#secretsFor(workflow);
+    const reading = this.#valuesFor(workflow);
     // Whatever came in between has been told already: a cancel, or that the claim is lost.
     if (!(await recorded)) return;
     const values = await reading;
@@ -304,10 +308,11 @@ export class Dispatcher {
       session.send({ type: 'stale', ...claim });
       return;
     }
-    const [revealed, mask] = values;
+    const [revealed, mask, ofFile] = values;
     const given: Record<string, string> = {};
     const { image, isPlugin = false, secrets } = workflow.plan.steps[step.position]!;
-    const ofStep = revealed.forStep({ image, isPlugin });
+    const stored = revealed.forStep({ image, isPlugin });
+    const ofStep = ofFile.size === 0 ? stored : new Map([...ofFile, ...stored]);
     for (const reference of secrets) {
       const value = secretValue(reference, ofStep);
       if (value !== undefined) given[reference.variable] = value;
@@ -325,8 +330,22 @@ export class Dispatcher {
     });
   }
 
+  /** Those of the file beside those that are stored, masked like these. `undefined` when they cannot be had. */
+  async #valuesFor({ pipeline }: OpenWorkflow): Promise<SecretValues | undefined> {
+    try {
+      const [stored, ofFile] = await Promise.all([
+        this.#secretsFor(pipeline),
+        openFileSecrets(this.#deps.secrets, pipeline),
+      ]);
+      return stored && [stored[0], [...stored[1], ...ofFile.values()], ofFile];
+    } catch (error) {
+      this.#deps.logger.error('Secrets of a file could not be opened', { error, projectId: pipeline.row.projectId });
+      return undefined;
+    }
+  }
+
   /** Read once for all starts of a tick. `undefined` when they cannot be had. */
-  #secretsFor({ pipeline }: OpenWorkflow): Promise<SecretValues | undefined> {
+  #secretsFor(pipeline: OpenPipeline): Promise<StoredValues | undefined> {
     const { projectId } = pipeline.row;
     const use = useOf(pipeline);
     const key = JSON.stringify([projectId, use]);
@@ -338,7 +357,7 @@ export class Dispatcher {
     return reading;
   }
 
-  async #readSecrets(projectId: number, use: PipelineUse): Promise<SecretValues | undefined> {
+  async #readSecrets(projectId: number, use: PipelineUse): Promise<StoredValues | undefined> {
     const { secrets, logger } = this.#deps;
     try {
       return await Promise.all([secrets.reveal(projectId, use), secrets.maskValues(projectId)]);
@@ -470,7 +489,13 @@ export class Dispatcher {
   async #missingSecret(workflow: OpenWorkflow): Promise<WorkflowState | undefined> {
     if (!needsSecrets(workflow)) return undefined;
     const { pipeline } = workflow;
-    const secrets = await this.#deps.secrets.list(pipeline.row.projectId);
-    return endForMissingSecret(stateOf(workflow), { secrets, use: useOf(pipeline) });
+    const [secrets, ofFile] = await Promise.all([
+      this.#deps.secrets.list(pipeline.row.projectId),
+      openFileSecrets(this.#deps.secrets, pipeline),
+    ]);
+    // Of work that may have no secrets they are not opened: they are there all the same, and refused.
+    const written = workflow.plan.encryptedSecrets?.map(({ name }) => name) ?? [];
+    const encrypted = new Set(pipeline.mayHaveSecrets ? ofFile.keys() : written);
+    return endForMissingSecret(stateOf(workflow), { secrets, use: useOf(pipeline), encrypted });
   }
 }

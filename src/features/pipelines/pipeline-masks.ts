@@ -4,6 +4,7 @@ import type { SecretVault } from '../../core/secret-vault.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import { maskOutcome } from '../../engine/masking/mask-outcome.ts';
 import { MaskSet } from '../../engine/masking/masker.ts';
+import { openFileSecrets } from './file-secrets.ts';
 import type { OpenPipeline } from './open-pipelines.ts';
 
 interface Known {
@@ -22,12 +23,12 @@ const tokensOnly: Known = { values: new Set(), set: new MaskSet([]) };
  * has masked them itself; this is for the one that does not, by mistake or by intent.
  */
 export class PipelineMasks {
-  readonly #secrets: Pick<SecretVault, 'maskValues'>;
+  readonly #secrets: Pick<SecretVault, 'maskValues' | 'openEncrypted'>;
   readonly #known = new WeakMap<OpenPipeline, Known>();
   readonly #loading = new WeakMap<OpenPipeline, Promise<MaskSet>>();
   readonly #kept = new Map<number, Known>();
 
-  constructor(secrets: Pick<SecretVault, 'maskValues'>) {
+  constructor(secrets: Pick<SecretVault, 'maskValues' | 'openEncrypted'>) {
     this.#secrets = secrets;
   }
 
@@ -48,9 +49,11 @@ export class PipelineMasks {
   load(pipeline: OpenPipeline): Promise<MaskSet> {
     let loading = this.#loading.get(pipeline);
     if (!loading) {
-      loading = this.#secrets
-        .maskValues(pipeline.row.projectId)
-        .then((values) => this.learn(pipeline, values))
+      loading = Promise.all([
+        this.#secrets.maskValues(pipeline.row.projectId),
+        openFileSecrets(this.#secrets, pipeline),
+      ])
+        .then(([values, ofFile]) => this.learn(pipeline, [...values, ...ofFile.values()]))
         .finally(() => this.#loading.delete(pipeline));
       this.#loading.set(pipeline, loading);
     }

@@ -18,6 +18,7 @@ import { failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { type ApprovalAtBirth, approvalAtBirth, approvalNeedOf } from './approvals/approval-need.ts';
 import { checkSignatures } from './approvals/check-signatures.ts';
+import { refuseClosedSecrets } from './file-secrets.ts';
 import { withIncludes } from './include-files.ts';
 import { type OpenPipeline, openPipeline } from './open-pipelines.ts';
 import { type InstallationRules, projectFacts } from './project-facts.ts';
@@ -38,7 +39,7 @@ export interface PlanEventDeps {
     'resolve' | 'commit' | 'readFile' | 'listFolder' | 'changedPaths' | 'mergeBase'
   >;
   readonly compiler: PipelineCompiler;
-  readonly secrets: Pick<SecretVault, 'list' | 'listLogins' | 'signingKey'>;
+  readonly secrets: Pick<SecretVault, 'importedKey' | 'list' | 'listLogins' | 'openEncrypted' | 'signingKey'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly installation?: InstallationRules | undefined;
@@ -83,7 +84,8 @@ export async function planEvent(deps: PlanEventDeps, eventId: number): Promise<P
     const number = await store.read.pipelines.nextNumber(project.id);
     const createdAt = deps.clock.now();
     const input = compileInput(deps, event, project, facts, { number, createdAt });
-    const compiled = facts.tooLarge ?? (await deps.compiler.compile(input));
+    const compiled =
+      facts.tooLarge ?? (await refuseClosedSecrets(deps.secrets, project.id, await deps.compiler.compile(input)));
     const trace = [...targetFileTrace(event, facts), ...facts.signatures, ...facts.changed.trace, ...compiled.trace];
     const result = withOrigin(event, { ...compiled, trace });
     if (result.kind === 'nothing') return writeNothing(deps, event, result.trace);
@@ -121,6 +123,8 @@ export async function failEvent(deps: PlanEventDeps, eventId: number, message: s
     secrets: {
       list: () => Promise.resolve([]),
       listLogins: () => Promise.resolve([]),
+      importedKey: () => Promise.resolve(undefined),
+      openEncrypted: () => Promise.resolve([]),
       signingKey: () => Promise.resolve(undefined),
     },
     compiler: {

@@ -8,14 +8,21 @@ import { refusalOfOrigin, refusalToPipeline, refusalToStep } from '../../engine/
 export interface SecretFacts {
   readonly secrets: readonly LimitedSecret[];
   readonly use: PipelineUse;
+  /** Names of those whose values stand encrypted in the file, and open. */
+  readonly encrypted?: ReadonlySet<string>;
 }
 
 /** Why a step is not given a secret that it names: there is none, or its limits say so; `undefined` when it is given. */
 export function secretRefusal(
   step: Pick<StepPlan, 'image' | 'isPlugin'>,
   secret: string,
-  { secrets, use }: SecretFacts,
+  { secrets, use, encrypted }: SecretFacts,
 ): Pick<TraceEntry, 'rule' | 'values'> | undefined {
+  // Of a stored one that the step may not have the value in the file takes the place, as in Drone.
+  if (encrypted?.has(secret))
+    return use.isUntrusted
+      ? { rule: 'step.secret-refused', values: { secret, limit: 'trust', value: use.event } }
+      : undefined;
   const found = secrets.find(({ name }) => name === secret);
   if (!found) return { rule: 'step.secret-missing', values: { secret } };
   const refusal =
@@ -24,7 +31,9 @@ export function secretRefusal(
 }
 
 /** What the limits of secrets keep from the steps of a plan: those that are missing the compiler has told of. */
-export function traceRefusedSecrets({ workflows }: PipelinePlan, facts: SecretFacts): readonly TraceEntry[] {
+export function traceRefusedSecrets(plan: PipelinePlan, given: SecretFacts): readonly TraceEntry[] {
+  const { workflows, encryptedSecrets = [] } = plan;
+  const facts = { ...given, encrypted: new Set(encryptedSecrets.map(({ name }) => name)) };
   const trace: TraceEntry[] = [];
   for (const workflow of workflows) {
     for (const step of workflow.steps) {

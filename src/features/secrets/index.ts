@@ -5,6 +5,7 @@ import type { ValueSealer } from '../../core/value-sealer.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Feature } from '../feature.ts';
 import { keyIdSetting } from './deps.ts';
+import { fileSecretOperations } from './file-secret-operations.ts';
 import { type KeyFile, openKeyFile } from './key-file.ts';
 import { registryOperations } from './registry-operations.ts';
 import { seal, unseal } from './seal.ts';
@@ -49,7 +50,12 @@ export function secretsFeature(deps: SecretsDeps): Feature & {
       },
       open: (sealed, owner) => unseal(sealed, owner, keyFile()),
     },
-    operations: { ...secretOperations(sealing), ...registryOperations(sealing), ...signatureOperations(sealing) },
+    operations: {
+      ...secretOperations(sealing),
+      ...registryOperations(sealing),
+      ...signatureOperations(sealing),
+      ...fileSecretOperations(sealing),
+    },
     async start() {
       const expectedKeyId = await store.read.settings.get(keyIdSetting);
       opened = openKeyFile(keyFilePath, { dataFolder, expectedKeyId });

@@ -68,9 +68,13 @@ function inside(root: EditorSchema, schema: EditorSchema, part: string): readonl
 function keysOf(root: EditorSchema, here: readonly EditorSchema[], place: YamlPlace): readonly Suggestion[] {
   const taken = new Set(place.siblings);
   const indent = ' '.repeat(place.column + 2);
-  return here.flatMap(({ properties = {} }) =>
+  // Of several kinds of map it is one that knows what stands there already.
+  const meant = here.filter(({ properties = {} }) => place.siblings.every((name) => name in properties));
+  const seen = new Set<string>();
+  return (meant.length === 0 ? here : meant).flatMap(({ properties = {} }) =>
     Object.entries(properties).flatMap(([label, schema]): readonly Suggestion[] => {
-      if (taken.has(label)) return [];
+      if (taken.has(label) || seen.has(label)) return [];
+      seen.add(label);
       const kind = kindOf(root, schema);
       const begin = kind === 'list' ? `:\n${indent}- ` : kind === 'map' ? `:\n${indent}` : ': ';
       return [{ label, insert: label + begin, kind, description: schema.description }];

@@ -10,7 +10,7 @@ const signedEvents: readonly EventKind[] = ['push', 'tag', 'pull_request'];
 
 /** What is to be said of the signatures on the files that count; nothing in a project that wants none. */
 export async function checkSignatures(
-  secrets: Pick<SecretVault, 'signingKey'>,
+  secrets: Pick<SecretVault, 'importedKey' | 'signingKey'>,
   event: Pick<Event, 'kind'>,
   project: Project,
   files: readonly { readonly path: string; readonly text?: string | undefined }[],
@@ -19,9 +19,10 @@ export async function checkSignatures(
   const readable = files.flatMap(({ path, text }) => (text === undefined ? [] : [{ path, text }]));
   const chosen = chooseFiles(readable, project.pipelines.path);
   if (!chosen) return [];
-  const key = await secrets.signingKey(project.id);
+  const keys = await Promise.all([secrets.signingKey(project.id), secrets.importedKey(project.id)]);
   return chosen.files.map(({ path, text }) => {
-    const found = checkSignature(text, key);
+    const verdicts = keys.map((key) => checkSignature(text, key));
+    const found = verdicts.find((verdict) => verdict === 'valid') ?? verdicts[0] ?? 'missing';
     return {
       subject: { kind: 'file' },
       rule: `signature.${found}`,

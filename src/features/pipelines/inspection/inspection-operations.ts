@@ -1,5 +1,5 @@
 import { GantryError } from '../../../core/errors.ts';
-import type { Dialect } from '../../../core/plan.ts';
+import type { Dialect, PipelinePlan } from '../../../core/plan.ts';
 import type { Project } from '../../../core/project.ts';
 import type { Repository } from '../../../core/repository.ts';
 import type { SecretVault } from '../../../core/secret-vault.ts';
@@ -9,6 +9,7 @@ import { gantrySchema } from '../../../engine/gantry-schema.ts';
 import type { ResolveResult } from '../../../engine/resolved-files.ts';
 import type { Clock } from '../../../lib/clock.ts';
 import type { OperationHandlers, RequestContext } from '../../feature.ts';
+import { findClosedSecrets } from '../file-secrets.ts';
 import { getPipeline, getProject, type ProjectName } from '../find-requested.ts';
 import { withIncludes } from '../include-files.ts';
 import type { PipelineLinter } from '../operations.ts';
@@ -29,7 +30,7 @@ export interface PipelineResolver {
 export interface InspectionDeps extends RecallDeps {
   readonly repository: Pick<Repository, 'resolve' | 'commit' | 'readFile' | 'listFolder'>;
   readonly compiler: PipelineCompiler & PipelineLinter & PipelineResolver;
-  readonly secrets: Pick<SecretVault, 'list'>;
+  readonly secrets: Pick<SecretVault, 'list' | 'openEncrypted'>;
   readonly clock: Clock;
 }
 
@@ -178,7 +179,8 @@ export function inspectionOperations(deps: InspectionDeps) {
         );
       const project = await getProject(store, params);
       const input = await previewInput(project, body, request, params);
-      const preview = await previewPipeline(compiler, input, request.language);
+      const closed = (plan: PipelinePlan) => findClosedSecrets(deps.secrets, project.id, plan);
+      const preview = await previewPipeline(compiler, input, request.language, closed);
       if (await request.may('secret:read', { on: 'project', owner: params.owner, name: params.project }))
         return preview;
       // Whether there is a secret of some name is for those who look after them.

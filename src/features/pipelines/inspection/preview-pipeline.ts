@@ -1,7 +1,7 @@
 import type { FindingView, PipelinePreview } from '../../../api/inspection.ts';
 import type { previewEvents } from '../../../api/preview-events.ts';
 import type { PipelineError } from '../../../core/pipeline.ts';
-import type { Dialect } from '../../../core/plan.ts';
+import type { Dialect, PipelinePlan } from '../../../core/plan.ts';
 import type { GitCommit } from '../../../core/repository.ts';
 import { type ChosenFiles, chooseFiles, dialectOf } from '../../../engine/choose-files.ts';
 import type { CompileInput, CompileResult, PipelineFile } from '../../../engine/compile-input.ts';
@@ -9,6 +9,7 @@ import type { EnvironmentFacts } from '../../../engine/environment-facts.ts';
 import type { IncludedText } from '../../../engine/includes.ts';
 import type { LintResult } from '../../../engine/lint-result.ts';
 import { findingInChinese } from '../../../engine/lint-sentences.zh.ts';
+import type { ClosedSecret } from '../file-secrets.ts';
 import { traceView } from '../pipeline-views.ts';
 import { conditionsOf } from './condition-views.ts';
 
@@ -78,16 +79,21 @@ export async function previewPipeline(
   reader: PreviewReader,
   input: CompileInput,
   language: 'en' | 'zh',
+  findClosed: (plan: PipelinePlan) => Promise<readonly ClosedSecret[]>,
 ): Promise<PipelinePreview> {
   const chosen = chooseFiles(input.files, input.rules?.path);
-  const [result, findings] = await Promise.all([
+  const [result, found] = await Promise.all([
     reader.compile(input),
     chosen ? findAll(reader, chosen, input, language) : [],
   ]);
-  const workflows = result.kind === 'planned' ? result.plan.workflows : [];
+  const closed =
+    result.kind === 'planned' ? closedFindings(result.plan.path, await findClosed(result.plan), language) : [];
+  const findings = [...found, ...closed];
+  const [firstClosed] = closed;
+  const workflows = result.kind === 'planned' && !firstClosed ? result.plan.workflows : [];
   return {
-    outcome: result.kind,
-    error: result.kind === 'failed' ? errorOf(result.error, findings, language) : null,
+    outcome: firstClosed ? 'failed' : result.kind,
+    error: result.kind === 'failed' ? errorOf(result.error, findings, language) : (firstClosed?.message ?? null),
     findings,
     decisions: result.trace
       .filter(({ rule }) => rule !== 'file.warning' && rule !== 'file.invalid')
@@ -108,6 +114,15 @@ export async function previewPipeline(
       })),
     })),
   };
+}
+
+/** Secrets of the file that only the server can tell of: it has the keys. */
+function closedFindings(path: string, closed: readonly ClosedSecret[], language: 'en' | 'zh'): FindingView[] {
+  return closed.map(({ secret: { line, column }, message }) => {
+    const finding = { code: 'secret.closed', severity: 'error', message, line, column } as const;
+    const told = language === 'zh' ? findingInChinese(finding) : finding;
+    return { ...told, path, hint: null, substituted: null };
+  });
 }
 
 /** Why it fails; it is the first error of the files, where that is told in another language. */
