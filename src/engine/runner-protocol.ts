@@ -1,4 +1,5 @@
 import type { CacheAccess, CacheReport } from '../core/cache.ts';
+import type { CheckoutSource, GatheredCheckout } from '../core/checkout.ts';
 import type { RegistryCredentials } from '../core/image.ts';
 import type { CancelCause, FailureExcerpt, Outcome, StepStatus } from '../core/pipeline.ts';
 import type { PullPolicy, WorkflowPlan } from '../core/plan.ts';
@@ -112,6 +113,11 @@ export type ToServer =
       readonly upload: number;
       readonly offset: number;
     })
+  /**
+   * Asks what lies in the checkout of a step `clone` whose plan says that it is gathered. Answered `gathered` or
+   * `gather-refused`, with any number of `gather-note` before.
+   */
+  | (ClaimName & { readonly type: 'gather'; readonly stepId: number; readonly request: number })
   /** Nothing of this claim runs any more and its surroundings are gone. Repeated until `released`. */
   | (ClaimName & { readonly type: 'done' })
   /** A workflow it was given but cannot take (draining): queued again, nothing of it has started. */
@@ -189,6 +195,27 @@ export type ToRunner =
       /** Nobody's verdict on the step. */
       readonly isInfrastructure: boolean;
     })
+  /** A line for the log of the step. */
+  | (ClaimName & {
+      readonly type: 'gather-note';
+      readonly stepId: number;
+      readonly request: number;
+      readonly line: string;
+    })
+  | (ClaimName & {
+      readonly type: 'gathered';
+      readonly stepId: number;
+      readonly request: number;
+      readonly checkout: GatheredCheckout;
+    })
+  /** `message` is a whole sentence; `isInfrastructure`: nobody's verdict on the step. */
+  | (ClaimName & {
+      readonly type: 'gather-refused';
+      readonly stepId: number;
+      readonly request: number;
+      readonly message: string;
+      readonly isInfrastructure: boolean;
+    })
   /** Finish what is there, take nothing new, then leave. */
   | { readonly type: 'drain' };
 
@@ -206,13 +233,7 @@ export interface Assignment {
   readonly runtime?: RuntimeName | undefined;
   readonly projectSlug: string;
   readonly pipelineNumber: number;
-  readonly repository: {
-    readonly folder: string;
-    readonly remoteUrl: string;
-    readonly commit: string;
-    readonly ref: string;
-    readonly branch?: string | undefined;
-  };
+  readonly repository: CheckoutSource;
   readonly logLimitBytes: number;
   /** What its steps may read and save of caches; absent = none. */
   readonly caches?: CacheAccess | undefined;

@@ -1,4 +1,5 @@
 import type { CacheEvent, CacheReport } from '../core/cache.ts';
+import { isGathered } from '../core/checkout.ts';
 import { GantryError } from '../core/errors.ts';
 import { passwordsOf } from '../core/image.ts';
 import { isFinished, type Outcome } from '../core/pipeline.ts';
@@ -6,6 +7,7 @@ import { type BuildPlan, environmentOfStep, type StepPlan } from '../core/plan.t
 import type { TraceEntry } from '../core/trace.ts';
 import type {
   ImageWish,
+  JobSpec,
   RunningStep,
   Runtime,
   RuntimeJob,
@@ -32,6 +34,7 @@ import { type ArtifactPlace, artifactTimeMs, takingStep, withArtifacts } from '.
 import { awaitService, defaultServiceReadyLimitMs } from './await-service.ts';
 import { type BuildPlace, BuildStep } from './build-step.ts';
 import { cacheLine, cacheReportOf } from './cache-line.ts';
+import { CheckoutLine } from './checkout-line.ts';
 import type { OutputBudget } from './output-budget.ts';
 import { resultLine, reuseLine } from './reuse-line.ts';
 import { StepOutput } from './step-output.ts';
@@ -111,6 +114,7 @@ export class Claim {
   #masks = noSecrets;
   readonly #maskValues = new Set<string>();
   readonly #artifacts: ArtifactLine;
+  readonly #checkouts: CheckoutLine;
   #requests = 0;
   #isDisowned = false;
   #isDestroyed = false;
@@ -123,6 +127,7 @@ export class Claim {
     this.name = { workflowId: name.workflowId, attempt: name.attempt, token: name.token };
     this.#deps = deps;
     this.#artifacts = new ArtifactLine(this.name, (message, payload) => this.#send(message, payload));
+    this.#checkouts = new CheckoutLine(this.name, (message) => this.#send(message));
     this.#assignment = assignment;
     this.#state = initialWorkflow(assignment.plan);
     this.#steps = assignment.plan.steps.map((plan, position) => this.#newStep(plan, assignment.stepIds[position]!));
@@ -144,7 +149,7 @@ export class Claim {
     this.#job = this.#deps.runtime.prepare({
       id: this.jobId,
       workspace: wholeWorkspace(assignment.plan.workspace),
-      ...(assignment.plan.clone.isDisabled ? {} : { repository: assignment.repository }),
+      ...this.#repository(),
       ...(assignment.plan.volumes ? { volumes: assignment.plan.volumes } : {}),
       ...(assignment.caches ? { caches: assignment.caches } : {}),
       ...(assignment.plan.runtime?.isStrict ? { isStrict: true } : {}),
@@ -153,6 +158,13 @@ export class Claim {
     // Each step that is staged hears of it; a claim without steps to stage must not bring the process down.
     this.#job.catch(() => undefined);
     return this.#job;
+  }
+
+  #repository(): Pick<JobSpec, 'repository'> {
+    const { plan, repository } = this.#assignment;
+    const { depth, hasTags, isDisabled, path } = plan.clone;
+    if (isDisabled) return {};
+    return { repository: { ...repository, depth, hasTags, path, isGathered: isGathered(plan.clone) } };
   }
 
   get jobId(): string {
@@ -241,6 +253,7 @@ export class Claim {
     this.#isDisowned = true;
     for (const step of this.#steps) step.output.drop();
     this.#artifacts.close();
+    this.#checkouts.close();
     this.#deps.logger.warn('A claim is not ours any more', { ...this.name });
     void this.#destroy();
   }
@@ -279,6 +292,9 @@ export class Claim {
         step.output.writeLine(cacheLine(event));
       },
       onResult: (event: StepResultEvent) => step.output.writeLine(resultLine(event)),
+      ...(plan.kind === 'clone' && isGathered(this.#assignment.plan.clone)
+        ? { gather: (note: (line: string) => void) => this.#checkouts.ask(step.id, note) }
+        : {}),
       onOutput: (stream: 'stdout' | 'stderr', bytes: Buffer) => step.output.write(stream, bytes),
     };
     const decision = this.#reuse.steps.get(position);
@@ -323,6 +339,10 @@ export class Claim {
     this.#artifacts.hear(message, payload);
   }
 
+  noteCheckout(message: Extract<ToRunner, { type: 'gather-note' | 'gathered' | 'gather-refused' }>): void {
+    this.#checkouts.hear(message);
+  }
+
   noteOutcomeStored(stepId: number): void {
     const step = this.#find(stepId);
     if (step) step.outcome = undefined;
@@ -336,6 +356,7 @@ export class Claim {
   /** The line is new: says again all that the server has not answered, in the order in which it happened. */
   resend(): void {
     this.#artifacts.resend();
+    this.#checkouts.resend();
     for (const [position, step] of this.#steps.entries()) {
       if (step.asked !== undefined) this.#send({ type: 'start', ...this.name, stepId: step.id, request: step.asked });
       const { silence } = this.#state.steps[position]!;
@@ -365,7 +386,7 @@ export class Claim {
 
   #whyNoCache(key: string): string {
     const why = this.#deps.runtime.keepsCaches
-      ? 'a run of the command line has none'
+      ? 'it could not be told whose it is'
       : `the runtime ${this.#deps.runtime.name} has none`;
     return cacheLine({ kind: 'unused', key, why });
   }

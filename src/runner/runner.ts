@@ -221,6 +221,11 @@ class ConnectedRunner implements Runner {
       case 'artifact-refused':
         claim.noteArtifact(message, payload);
         return;
+      case 'gather-note':
+      case 'gathered':
+      case 'gather-refused':
+        claim.noteCheckout(message);
+        return;
       case 'outcome-stored':
         claim.noteOutcomeStored(message.stepId);
         return;

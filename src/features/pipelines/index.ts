@@ -1,4 +1,5 @@
 import type { ArtifactLimits } from '../../core/artifact.ts';
+import type { CheckoutGatherer } from '../../core/checkout.ts';
 import type { HappeningBus, LogBus } from '../../core/events.ts';
 import type { Repository } from '../../core/repository.ts';
 import type { SecretVault } from '../../core/secret-vault.ts';
@@ -12,6 +13,7 @@ import type { Feature } from '../feature.ts';
 import { approvalOperations } from './approvals/approval-operations.ts';
 import { ArtifactDesk } from './artifacts/artifact-desk.ts';
 import { badgeRoutes } from './badge/badge-routes.ts';
+import { CheckoutDesk } from './checkout-desk.ts';
 import { cronOperations } from './crons/cron-operations.ts';
 import { CronScheduler } from './crons/cron-scheduler.ts';
 import { Engine, type EngineConfig } from './engine.ts';
@@ -37,6 +39,8 @@ export interface PipelinesFeatureDeps {
     Repository,
     'resolve' | 'commit' | 'readFile' | 'listFolder' | 'changedPaths' | 'mergeBase' | 'diffOf' | 'folder'
   >;
+  /** Finds what lies in checkouts beyond the commit of their event; absent = those that have more fail. */
+  readonly checkouts?: CheckoutGatherer | undefined;
   /** The process that reads pipeline files under the limits of R5. */
   readonly compiler: PipelineCompiler & PipelineLinter & PipelineResolver;
   readonly secrets: SecretVault;
@@ -103,11 +107,13 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
   const crons = new CronScheduler({ store, repository: deps.repository, planner, clock, timers, logger });
   const retries = new Retries({ store, engine, clock, timers, logger });
   const ready = Promise.withResolvers<void>();
+  const checkouts = new CheckoutDesk({ gatherer: deps.checkouts, store, place: deps, logger });
   const desk = new RunnerDesk({
     engine,
     store,
     logs,
     masks,
+    checkouts,
     artifacts: new ArtifactDesk({ store, blobs: deps.blobs, limits: config.artifacts, clock, logger }),
     clock,
     logger,
@@ -218,6 +224,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
 
     async stop() {
       isStopped = true;
+      checkouts.stop();
       for (const stop of stopping.splice(0)) stop();
       await crons.stop();
       await planner.settled();

@@ -8,6 +8,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
 import type { ArtifactDesk } from './artifacts/artifact-desk.ts';
 import type { ChangeSet } from './change-set.ts';
+import type { CheckoutDesk } from './checkout-desk.ts';
 import type { Engine } from './engine.ts';
 import { findStep, loadPipeline, mayStart, type OpenStep, type OpenWorkflow } from './open-pipelines.ts';
 import { maskCacheReport, maskReport, type PipelineMasks } from './pipeline-masks.ts';
@@ -21,6 +22,7 @@ export interface RunnerDeskDeps {
   readonly logs: StepLogs;
   readonly masks: PipelineMasks;
   readonly artifacts: ArtifactDesk;
+  readonly checkouts: CheckoutDesk;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly leaseMs: number;
@@ -251,6 +253,10 @@ export class RunnerDesk {
       case 'artifact-end':
       case 'artifact-read':
         return this.#deps.artifacts.hear(session, workflow, message, payload);
+      case 'gather':
+        // It may take minutes: what else is said on the line does not wait for it.
+        void this.#deps.checkouts.hear(session, workflow, message);
+        return undefined;
       case 'done':
         return this.#onDone(session, workflow, message);
       case 'returned':
