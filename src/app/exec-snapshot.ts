@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
   copyFileSync,
   existsSync,
@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { GantryError } from '../core/errors.ts';
+import type { GitEntry } from '../core/repository.ts';
 import { isFileOf } from '../engine/choose-files.ts';
 import { pipelineFilePaths } from '../engine/compile-input.ts';
 
@@ -32,6 +33,8 @@ export interface Snapshot extends CommitFacts {
   readonly files: readonly { readonly path: string; readonly text: string }[];
   /** A file of the commit; `undefined` when it has none of that name. */
   readonly readFile: (path: string) => Promise<string | undefined>;
+  /** What the commit has in a folder of it (`` is the top); `undefined` when that is none. */
+  readonly listFolder: (path: string) => Promise<readonly GitEntry[] | undefined>;
   /** The top folder of the working tree. */
   readonly folder: string;
   /** Lets the commit be collected. */
@@ -78,7 +81,7 @@ export async function takeSnapshot(request: SnapshotRequest): Promise<Snapshot> 
       request.revision === undefined
         ? await commitOfTree({ git, folder, scratch, head })
         : { commit: await resolveRevision(git, request.revision), objects: undefined };
-    const ref = `refs/exec/${process.pid}-${Date.now()}`;
+    const ref = `refs/exec/${process.pid}-${randomUUID()}`;
     await bring({ git, repository, scratch, commit, objects, ref, environment: request.environment });
 
     const own = gitIn(repository, request.environment);
@@ -103,6 +106,7 @@ export async function takeSnapshot(request: SnapshotRequest): Promise<Snapshot> 
       changedPaths: before === undefined ? undefined : await changedPaths(own, before, commit),
       files: await readFiles(own, commit, request.pipelinePath),
       readFile: (path) => find(own, ['cat-file', 'blob', `${commit}:${path}`]),
+      listFolder: (path) => listFolder(own, commit, path),
       folder,
       release: async () => {
         // Whoever comes next fetches what differs from this one only; another run may be doing the same.
@@ -326,6 +330,22 @@ async function readFiles(
           : `${await own(['cat-file', 'blob', object])}\n`,
     })),
   );
+}
+
+/** A folder without files is one that git does not have. */
+async function listFolder(own: Git, commit: string, path: string): Promise<readonly GitEntry[] | undefined> {
+  const listed = await find(own, ['ls-tree', '-z', '--full-tree', `${commit}:${path}`]);
+  return listed?.split('\0').flatMap((line) => {
+    const [, mode, object, name] = /^(\d+) \w+ ([0-9a-f]+)\t(.+)$/s.exec(line) ?? [];
+    return mode && object && name ? [{ name, kind: kindOf(mode), mode, object }] : [];
+  });
+}
+
+/** gitformat-index(5): the four kinds of entries that a tree has. */
+function kindOf(mode: string): GitEntry['kind'] {
+  if (mode.startsWith('04')) return 'folder';
+  if (mode.startsWith('12')) return 'link';
+  return mode.startsWith('16') ? 'submodule' : 'file';
 }
 
 function firstLine(error: unknown): string {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -121,7 +121,7 @@ export class ComposedSource implements ImageSource {
     const work = join(
       this.#options.folder,
       'composing',
-      `${recipe.name.replaceAll('/', '-')}-${process.pid}-${Date.now()}`,
+      `${recipe.name.replaceAll('/', '-')}-${process.pid}-${randomUUID()}`,
     );
     const root = join(work, 'root');
     try {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GantryError } from '../../../core/errors.ts';
@@ -67,7 +68,7 @@ export class DebianArchive {
     const missing = wanted.filter((found) => !present.has(fileOf(found)));
     if (missing.length > 0) {
       // Into a folder of its own first: what stands in debs/ is complete and was checked.
-      const incoming = join(this.#folder, `incoming-${process.pid}-${Date.now()}`);
+      const incoming = join(this.#folder, `incoming-${process.pid}-${randomUUID()}`);
       await mkdir(incoming);
       try {
         const names = missing.map((found) => `${found.name}=${found.version}`);

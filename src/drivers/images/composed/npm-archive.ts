@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GantryError } from '../../../core/errors.ts';
@@ -17,7 +17,7 @@ export async function fetchNpmPackage(
   const kept = join(folder, `${name.replaceAll('/', '-')}-${part.version}.tgz`);
   if (await hasIntegrity(kept, part.integrity[architecture])) return kept;
 
-  const incoming = join(folder, `incoming-${process.pid}-${Date.now()}`);
+  const incoming = join(folder, `incoming-${process.pid}-${randomUUID()}`);
   await mkdir(incoming, { recursive: true });
   try {
     await runProgram('npm', ['pack', `${name}@${part.version}`, '--silent', '--ignore-scripts'], {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GantryError } from '../../../core/errors.ts';
@@ -130,7 +130,7 @@ export class ImageStore implements Images {
   ): Promise<void> {
     const folder = this.#layerFolder(layer.diffId);
     if (await stat(folder).catch(() => undefined)) return;
-    const incoming = `${folder}.incoming-${process.pid}-${Date.now()}`;
+    const incoming = `${folder}.incoming-${process.pid}-${randomUUID()}`;
     await mkdir(incoming, { mode: 0o755 });
     try {
       const tar = await source.openLayer(image, layer, request);
@@ -161,7 +161,7 @@ export class ImageStore implements Images {
   async #writeRecord(record: ImageRecord, credentials: Credentials): Promise<void> {
     const file = this.#recordFile(record.reference, credentials);
     await mkdir(join(this.#options.folder, 'images'), { recursive: true });
-    const incoming = `${file}.${process.pid}-${Date.now()}`;
+    const incoming = `${file}.${process.pid}-${randomUUID()}`;
     await writeFile(incoming, JSON.stringify(record));
     await rename(incoming, file);
   }
