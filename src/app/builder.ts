@@ -31,6 +31,7 @@ export function builderSettings(
   return {
     engine,
     caBundle,
+    hasOwnCaBundle: config.caBundle !== undefined,
     network,
     images: imageSettings(config, environment, { caBundle, network }),
     readersPath: imageReadersPath(config),

@@ -1,9 +1,11 @@
 import type { BuilderProbe } from '../drivers/builder/builder.ts';
+import { buildNetwork } from '../engine/build-network.ts';
 import { proxyVariables } from '../engine/step-settings.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
 import { systemTimers } from '../lib/timers.ts';
 import type { BuildPlace } from '../runner/build-step.ts';
+import { readStepSettingsInput } from './read-step-settings.ts';
 import type { BuilderSettings } from './runner-settings.ts';
 
 /** What builders take for the proxy by themselves, and keep out of images. */
@@ -19,7 +21,8 @@ export async function openBuilder(
     import('../drivers/builder/engine/engine-builder.ts'),
     import('./images.ts'),
   ]);
-  const { ecrEndpoint, engine, images, network, readersPath, recordsFolder } = settings;
+  const { ecrEndpoint, engine, hasOwnCaBundle, images, network, readersPath, recordsFolder } = settings;
+  const input = await readStepSettingsInput(settings);
   const proxy = Object.entries(proxyVariables(network)).filter(([name]) => proxyArguments.test(name));
   return {
     builder: createEngineBuilder({
@@ -35,6 +38,7 @@ export async function openBuilder(
     images: network.images,
     registries: network.registries,
     args: Object.fromEntries(proxy),
+    network: buildNetwork({ ...input, hasOwnCaBundle }),
     ecrEndpoint,
   };
 }

@@ -25,7 +25,7 @@ const npmrcPath = `${folder}/npmrc`;
 const aptFolder = `${folder}/apt`;
 
 /** Variables by which the usual tools find a CA bundle. */
-const caBundleVariables = [
+export const caBundleVariables = [
   'SSL_CERT_FILE',
   'NODE_EXTRA_CA_CERTS',
   'PIP_CERT',

@@ -105,6 +105,46 @@ export function imageUses(file: Dockerfile, args: Readonly<Record<string, string
   return uses;
 }
 
+/** A RUN, and the image that its stage is built on. */
+export interface RunInstruction {
+  /** With its flags, as written. */
+  readonly text: string;
+  readonly line: number;
+  /** Where in the file the first flag would stand: right behind the word. */
+  readonly offset: number;
+  /** After replacing arguments, through all stages; `scratch` too. */
+  readonly base: string;
+}
+
+/** Every RUN instruction. */
+export function runInstructions(file: Dockerfile, args: Readonly<Record<string, string>>): readonly RunInstruction[] {
+  const runs: RunInstruction[] = [];
+  const globals = new Map<string, string>();
+  const bases = new Map<string, string>();
+  let stages = 0;
+  let base: string | undefined;
+  for (const instruction of file.instructions) {
+    const { name, offset, line, text } = instruction;
+    if (name === 'ARG' && base === undefined) readArgument(instruction, globals, args);
+    else if (name === 'FROM') {
+      const found = readFrom(instruction, globals);
+      base = bases.get(found?.reference.toLowerCase() ?? '') ?? found?.reference ?? '';
+      bases.set(String(stages), base);
+      stages += 1;
+      if (found?.stage !== undefined) bases.set(found.stage.toLowerCase(), base);
+    } else if (name === 'RUN' && base !== undefined)
+      runs.push({ text, line, offset: offset + (/^\s*RUN/i.exec(text)?.[0].length ?? 0), base });
+  }
+  return runs;
+}
+
+/** The names that ARG declares for instructions of a stage; those before the first FROM are for FROM alone. */
+export function declaredArguments({ instructions }: Dockerfile): ReadonlySet<string> {
+  const first = instructions.findIndex(({ name }) => name === 'FROM');
+  const inStages = instructions.filter(({ name }, index) => name === 'ARG' && index > first);
+  return new Set(inStages.flatMap((instruction) => [...argumentsOf(instruction)].map((found) => found[1]!)));
+}
+
 /** The ids of cache mounts, and where in the file one stands or belongs. */
 export interface CacheMount {
   /** Its own id, or else its target: what the builder takes for its id. */
@@ -202,12 +242,17 @@ function skipHeredocs(lines: readonly string[], begin: number, end: number): num
   return at;
 }
 
+/** Each name, and its default as written. */
+function argumentsOf({ text }: Pick<DockerInstruction, 'text'>): IterableIterator<RegExpExecArray> {
+  return text.replace(/^\s*ARG\s+/i, '').matchAll(/([A-Za-z_]\w*)(?:=("[^"]*"|'[^']*'|\S*))?/g);
+}
+
 function readArgument(
   { text }: DockerInstruction,
   globals: Map<string, string>,
   args: Readonly<Record<string, string>>,
 ): void {
-  for (const found of text.replace(/^\s*ARG\s+/i, '').matchAll(/([A-Za-z_]\w*)(?:=("[^"]*"|'[^']*'|\S*))?/g)) {
+  for (const found of argumentsOf({ text })) {
     const name = found[1]!;
     const value = Object.hasOwn(args, name) ? args[name]! : found[2] && expand(unquoted(found[2]), globals);
     if (value !== undefined) globals.set(name, value);

@@ -7,8 +7,10 @@ import type { BuildPlan } from '../core/plan.ts';
 import type { PushedImage } from '../core/pushed-image.ts';
 import type { Builder, BuildResult, RewrittenBase } from '../drivers/builder/builder.ts';
 import type { ReleaseSpec, RunningStep, RuntimeJob, StagedStep, StepLimits } from '../drivers/runtime/runtime.ts';
+import { type BuildNetwork, looksForFiles, networkShare } from '../engine/build-network.ts';
 import { type BuildRequest, readBuildRequest } from '../engine/build-request.ts';
 import type { Clock } from '../lib/clock.ts';
+import { readDockerfile } from '../lib/dockerfile.ts';
 import type { Timers } from '../lib/timers.ts';
 import { contextScript, filesScript, filteredContext, readBuildFiles, scriptEnvironment } from './build-context.ts';
 import { askEcrLogin, EcrRefusal } from './ecr-login.ts';
@@ -22,6 +24,8 @@ export interface BuildPlace {
   readonly registries: readonly RegistryCredentials[];
   /** Arguments that every build has: the proxy, under the names that builders keep out of an image. */
   readonly args: Readonly<Record<string, string>>;
+  /** CA bundle and mirrors; absent = the installation has none. */
+  readonly network?: BuildNetwork | undefined;
   /** Where AWS is asked for logins, instead of its own address of the region. */
   readonly ecrEndpoint?: string | undefined;
 }
@@ -119,7 +123,8 @@ export class BuildStep implements StagedStep {
     const whole = readBuildRequest(plan, variables, { tagsFile: files.tags, now, ecrLogins });
     if (whole.kind !== 'build') return answer(whole);
     const { request } = whole;
-    for (const remark of request.remarks) await say(remark);
+    const share = place.network && networkShare(place.network, readDockerfile(files.dockerfile), request);
+    for (const remark of [...request.remarks, ...(share?.remarks ?? [])]) await say(remark);
     const platforms = [...new Set(request.platforms)];
     if (platforms.length > 1)
       return fail(`Cannot build for ${platforms.join(' and ')}: the builder makes images for one platform, its own`);
@@ -130,7 +135,7 @@ export class BuildStep implements StagedStep {
         dockerfilePath: request.dockerfile,
         context: filteredContext(written, files.ignore),
         target: request.target,
-        args: { ...place.args, ...request.args },
+        args: { ...place.args, ...share?.args, ...request.args },
         labels: request.labels,
         platform: platforms[0],
         cacheFrom: request.cacheFrom,
@@ -138,7 +143,8 @@ export class BuildStep implements StagedStep {
         pull: request.pullsAlways ? 'always' : 'default',
         rewrite: (reference) => rewritten(reference, place, request),
         credentials: [...request.credentials, ...this.#options.credentials],
-        secrets: request.secrets,
+        secrets: { ...share?.secrets, ...request.secrets },
+        ...(place.network ? { baseFiles: { isFor: looksForFiles, files: place.network.files } } : {}),
         cacheScope: this.#options.cacheScope,
         push: request.push,
         onLine: say,

@@ -1,8 +1,9 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BuilderWorld, describeBuilder } from '../../src/drivers/builder/builder.contract.ts';
 import { createEngineBuilder } from '../../src/drivers/builder/engine/engine-builder.ts';
@@ -132,17 +133,35 @@ else {
   describe('steps that build images', () => {
     let gantry: GantryProcess;
     let aws: AwsRegistry;
+    let networkFile: string | undefined;
     /** Found among the processes of the machine. */
     const sleepS = 10_000_000 + randomInt(89_999_999);
     const canary = `canary-${randomBytes(12).toString('hex')}`;
 
     beforeAll(async () => {
       aws = await AwsRegistry.start(registry.host);
+      networkFile = join(mkdtempSync(join(tmpdir(), 'gantry-network-')), 'mirrors.yml');
+      writeFileSync(
+        networkFile,
+        JSON.stringify({
+          proxy: { http: 'http://proxy.example:3128', no_proxy: ['127.0.0.1'] },
+          mirrors: {
+            pypi: 'http://mirror.example/pypi',
+            go: 'http://robot:hidden-word@mirror.example/go',
+            cargo: 'sparse+http://mirror.example/cargo/',
+          },
+          images: ['written.example/team/* -> base/*'],
+        }),
+      );
       gantry = await GantryProcess.start({
         runtime: 'sandbox',
-        settings: { GANTRY_BUILDER: engine.address, GANTRY_ECR_ENDPOINT: aws.address },
+        settings: {
+          GANTRY_BUILDER: engine.address,
+          GANTRY_ECR_ENDPOINT: aws.address,
+          GANTRY_MIRRORS: networkFile,
+        },
       });
-      for (const project of ['shop', 'old', 'wood', 'own', 'wrong', 'long', 'ecr', 'killed']) {
+      for (const project of ['shop', 'old', 'wood', 'own', 'wrong', 'long', 'ecr', 'killed', 'net']) {
         await gantry.createProject(project);
         for (const [name, value] of Object.entries({
           docker_username: registryLogin.username,
@@ -156,6 +175,7 @@ else {
     afterAll(async () => {
       await gantry?.dispose();
       await aws?.stop();
+      if (networkFile !== undefined) rmSync(dirname(networkFile), { recursive: true });
     });
 
     const finished = async (project: string, files: Record<string, string>) => {
@@ -289,6 +309,27 @@ steps:
       expect([status, step.status]).toEqual(['failed', 'failed']);
       expect(log).toMatch(/Cannot push .*(?:denied|unauthorized|authentication|no basic auth)/i);
       expect(log).not.toContain('another-word');
+    });
+
+    it('have FROM by the rules of the installation, and of its mirrors what the Dockerfile asks for', async () => {
+      const { status, log } = await finished('net', {
+        '.gantry.yml': 'kind: pipeline\nsteps:\n- {name: image, build: {}}\n',
+        Dockerfile: [
+          'FROM written.example/team/busybox:1 AS first',
+          'ARG PIP_INDEX_URL',
+          'RUN echo "index $PIP_INDEX_URL"; echo "proxy $http_proxy"',
+          'RUN --mount=type=secret,id=gantry-env . /run/secrets/gantry-env; echo "go $GOPROXY"',
+          'RUN true || cargo build',
+          '',
+        ].join('\n'),
+      });
+      expect(status, log).toBe('passed');
+      expect(log).toContain('image written.example/team/busybox:1 → base/busybox:1');
+      expect(log).toContain('FROM written.example/team/busybox:1');
+      expect(log).toMatch(/^#\d+ index http:\/\/mirror.example\/pypi$/m);
+      expect(log).toMatch(/^#\d+ proxy http:\/\/proxy.example:3128$/m);
+      expect(log).toMatch(/^#\d+ go http:\/\/\*+@mirror.example\/go$/m);
+      expect(log).toContain("Dockerfile:5: the installation's mirror for cargo does not reach RUN");
     });
 
     it('push to an ECR with the login that AWS gives for their keys', async () => {

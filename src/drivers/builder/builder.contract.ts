@@ -97,6 +97,36 @@ export function describeBuilder(name: string, open: () => Promise<BuilderWorld>)
       expect(await world.describe(push[0]!)).not.toContain(secret);
     });
 
+    it('shows files to what runs on the images that look for them, in any stage and in no layer', async () => {
+      const push = [`${world.registry}/team/files:1`];
+      const { result, log } = await build(
+        'ARG BASE=base/busybox\nFROM $BASE AS first\nRUN cat /etc/servers\nFROM first\nRUN cat /etc/servers; ls -l /etc/servers; \\\n  exit 4\n',
+        { baseFiles: { isFor: (image) => image === 'base/busybox', files: { '/etc/servers': 'server.example\n' } } },
+      );
+      expect(result).toMatchObject({ kind: 'failed', message: expect.stringContaining('Dockerfile:5: ') as string });
+      expect(log.match(/^#\d+ server.example$/gm)).toHaveLength(2);
+      expect(log).toContain('-r--r--r--');
+      expect(log).not.toContain('--mount');
+      const other = await build('FROM base/busybox\nRUN ! cat /etc/servers\n', {
+        baseFiles: { isFor: () => false, files: { '/etc/servers': 'server.example\n' } },
+      });
+      expect(other.result.kind, other.log).toBe('built');
+      const { result: pushed } = await build('FROM base/busybox\nRUN test -s /etc/servers\n', {
+        baseFiles: { isFor: () => true, files: { '/etc/servers': 'server.example\n' } },
+        credentials: [{ registry: world.registry, ...world.login }],
+        push,
+      });
+      expect(pushed.kind).toBe('built');
+      expect(
+        (
+          await build(`FROM ${push[0]}\nRUN ! test -e /etc/servers\n`, {
+            credentials: [{ registry: world.registry, ...world.login }],
+          })
+        ).result.kind,
+      ).toBe('built');
+      expect(await world.describe(push[0]!)).not.toContain('servers,');
+    });
+
     it('pushes under each name with the login that fits, and tells the digest', async () => {
       const push = ['1', 'two'].map((tag) => `${world.registry}/team/app:${tag}`);
       const { result, log } = await build('FROM base/busybox\nCOPY hello.txt /\n', {

@@ -56,6 +56,11 @@ export interface BuildSpec {
   readonly credentials: readonly RegistryCredentials[];
   /** For `RUN --mount=type=secret,id=…`: in no layer, no history and no cache. */
   readonly secrets: Readonly<Record<string, string>>;
+  /**
+   * Files that some base images look for at fixed paths, such as the servers of apt. Whoever runs on such an image (by
+   * the name that it is pulled by) sees them, in no layer.
+   */
+  readonly baseFiles?: BaseFiles | undefined;
   /** Builds share cache mounts (`RUN --mount=type=cache`) with those of the same scope and with no others. */
   readonly cacheScope: string;
   /** Full names, with registry and tag. Empty = the image is built and thrown away. */
@@ -63,6 +68,12 @@ export interface BuildSpec {
   /** Whole lines for the step's log; while the promise is pending nothing more is read. */
   readonly onLine: (line: string) => void | Promise<void>;
   readonly signal: AbortSignal;
+}
+
+export interface BaseFiles {
+  isFor(image: string): boolean;
+  /** Content by absolute path. */
+  readonly files: Readonly<Record<string, string>>;
 }
 
 export interface RewrittenBase {

@@ -1,5 +1,12 @@
 import { GantryError } from '../../../core/errors.ts';
-import { cacheMounts, type Dockerfile, imageUses, readDockerfile, replaced } from '../../../lib/dockerfile.ts';
+import {
+  cacheMounts,
+  type Dockerfile,
+  imageUses,
+  readDockerfile,
+  replaced,
+  runInstructions,
+} from '../../../lib/dockerfile.ts';
 import type { EngineClient } from '../../container-engine/api/engine-client.ts';
 import type { EngineImages } from '../../container-engine/api/engine-images.ts';
 import type { BuildSpec } from '../builder.ts';
@@ -8,6 +15,8 @@ export interface PreparedDockerfile {
   readonly written: Dockerfile;
   /** What the builder gets: the same lines. */
   readonly text: string;
+  /** Secrets that it asks for beside those of the build. */
+  readonly secrets: Readonly<Record<string, string>>;
   /** Gives what the builder says back the names that the file has. */
   readonly rename: (text: string) => string;
 }
@@ -56,6 +65,14 @@ export async function prepareDockerfile(spec: BuildSpec, preparation: Preparatio
     if (isNew) scopes.set(`,id=${scoped}`, '');
     else scopes.set(`id=${scoped}`, `id=${id}`);
   }
+  const { files = {}, isFor } = spec.baseFiles ?? {};
+  const secrets = Object.fromEntries(Object.entries(files).map(([path, content]) => [`gantry-file${path}`, content]));
+  const flags = Object.keys(files)
+    .map((path) => ` --mount=type=secret,id=gantry-file${path},target=${path},mode=0444`)
+    .join('');
+  for (const { base, offset } of flags === '' ? [] : runInstructions(written, spec.args))
+    if (isFor?.(spec.rewrite?.(base)?.reference ?? base)) changes.push({ offset, length: 0, by: flags });
+  if (flags !== '') scopes.set(flags, '');
   if (written.syntaxLine !== undefined) {
     await spec.onLine(
       `${spec.dockerfilePath}:${written.syntaxLine}: "# syntax=" has no effect: the builder's own is used`,
@@ -66,6 +83,7 @@ export async function prepareDockerfile(spec: BuildSpec, preparation: Preparatio
   }
   return {
     written,
+    secrets,
     text: replaced(written.text, changes),
     rename: (text) => {
       let renamed = text;

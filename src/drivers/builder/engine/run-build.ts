@@ -37,8 +37,9 @@ export async function runBuild(
 ): Promise<
   { readonly kind: 'built'; readonly imageId: string } | { readonly kind: 'failed'; readonly message: string }
 > {
-  const asksBack = Object.keys(spec.secrets).length > 0 || spec.credentials.length > 0;
-  const session = asksBack ? await openBuildSession(client, spec) : undefined;
+  const secrets = { ...spec.secrets, ...dockerfile.secrets };
+  const asksBack = Object.keys(secrets).length > 0 || spec.credentials.length > 0;
+  const session = asksBack ? await openBuildSession(client, { secrets, credentials: spec.credentials }) : undefined;
   const fileName = `.gantry-${id}.Dockerfile`;
   const trace = new BuildTrace({ nowMs: () => clock.monotonicMs(), rename: dockerfile.rename });
   // The engine goes on with a build whose caller has gone.
