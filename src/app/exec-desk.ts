@@ -25,6 +25,7 @@ import {
   type ToServer,
 } from '../engine/runner-protocol.ts';
 import { secretValue } from '../engine/secret-value.ts';
+import { reuseEntry } from '../features/pipelines/reuse-entry.ts';
 import type { Clock } from '../lib/clock.ts';
 import { pairedConnection } from '../lib/paired-connection.ts';
 import type { ExecArtifacts } from './exec-artifacts.ts';
@@ -62,6 +63,8 @@ export interface ExecListener {
 
 export interface ExecDeskOptions {
   readonly plan: PipelinePlan;
+  /** What each workflow of the plan has of caches and results. */
+  readonly kept: readonly Pick<Assignment, 'caches' | 'reuse'>[];
   readonly repository: Assignment['repository'];
   readonly projectSlug: string;
   readonly logLimitBytes: number;
@@ -217,7 +220,9 @@ export class ExecDesk {
     const waiting = this.#waitingStarts.findIndex((start) => start.step === step);
     if (waiting >= 0) this.#waitingStarts.splice(waiting, 1);
     if (!isFinished(step.status)) {
-      const { status, outcome, reason, failure } = message;
+      const { status, outcome, failure, reuse } = message;
+      const subject = { kind: 'step', workflow: step.workflow, step: step.plan.name } as const;
+      const reason = reuse?.result === 'reused' ? reuseEntry(subject, reuse) : message.reason;
       this.#setStep(step, { status, outcome, reason, failure });
       if (status === 'failed' && step.plan.onFailure === 'cancel-pipeline')
         this.cancel(step.plan.name, { kind: 'step-failed', workflow: step.workflow, step: step.plan.name });
@@ -282,6 +287,7 @@ export class ExecDesk {
         pipelineNumber: 0,
         repository,
         logLimitBytes,
+        ...this.#options.kept[workflow.id - 1],
       };
       this.#send({ type: 'assign', ...claimOf(workflow), assignment });
     }

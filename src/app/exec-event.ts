@@ -1,4 +1,5 @@
 import { architectureName } from '../engine/architecture.ts';
+import type { BlobIds } from '../engine/cache-key.ts';
 import type { CompileInput, CompileRules, EventFacts, FileEvent, PipelineFile } from '../engine/compile-input.ts';
 import { systemClock } from '../lib/clock.ts';
 
@@ -41,6 +42,8 @@ export interface LocalInput {
   /** Lower-case names of the secrets that there are. */
   readonly secretNames: readonly string[];
   readonly stepTimeoutMs: number;
+  /** Of the files whose checksums the pipeline files ask for; absent = they are not looked up. */
+  readonly blobs?: BlobIds;
   readonly rules?: CompileRules | undefined;
   /** What the server says of the project; absent = it was not asked. */
   readonly known?:
@@ -75,6 +78,7 @@ export function localInput(local: LocalInput): CompileInput {
     secretNames: local.secretNames,
     ...(local.known ? { variables: local.known.variables } : {}),
     stepTimeoutMs: local.stepTimeoutMs,
+    ...(local.blobs ? { blobs: local.blobs } : {}),
     ...(local.rules ? { rules: local.rules } : {}),
   };
 }

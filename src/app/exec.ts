@@ -8,6 +8,7 @@ import type { PipelinePlan, WorkflowPlan } from '../core/plan.ts';
 import { unmetRouting } from '../core/routing.ts';
 import { chooseRuntime, type RuntimeName } from '../core/runtime-choice.ts';
 import type { CompileInput, CompileResult, CompileRules } from '../engine/compile-input.ts';
+import { readBlobIds } from '../features/pipelines/read-blob-ids.ts';
 import { type Clock, systemClock } from '../lib/clock.ts';
 import { jsonLogger } from '../lib/logger.ts';
 import { ownIdentity } from '../lib/process-identity.ts';
@@ -18,6 +19,7 @@ import type { Config } from './config.ts';
 import { ExecArtifacts } from './exec-artifacts.ts';
 import { ExecDesk, type ExecListener } from './exec-desk.ts';
 import { type ExecEvent, type LocalInput, localInput } from './exec-event.ts';
+import { execKeeping } from './exec-keeping.ts';
 import { type Snapshot, takeSnapshot } from './exec-snapshot.ts';
 import { knownLabels } from './known-labels.ts';
 import { localCompiler } from './local-compiler.ts';
@@ -40,6 +42,10 @@ export interface ExecRequest {
   readonly project?: { readonly url: string; readonly slug: string } | undefined;
   /** Lower-case names of the secrets that there are. */
   readonly secretNames: readonly string[];
+  /** Steps run without caches, and so without results of earlier ones. */
+  readonly ignoresCaches?: boolean;
+  /** Steps run although earlier results could stand for them. */
+  readonly ignoresReuse?: boolean;
   /** What the server says of the project; absent = it was not asked, and this host's own limits count. */
   readonly known?:
     | (NonNullable<LocalInput['known']> & {
@@ -75,8 +81,13 @@ export async function prepareExec(request: ExecRequest): Promise<PreparedExec> {
     pipelinePath: known?.rules.path,
   });
   try {
+    const files = await withLocalIncludes(
+      file === undefined ? snapshot.files : [readFile(folder, file)],
+      snapshot.readFile,
+    );
     const input = localInput({
-      files: await withLocalIncludes(file === undefined ? snapshot.files : [readFile(folder, file)], snapshot.readFile),
+      files,
+      blobs: await readBlobIds({ listFolder: (_, __, path) => snapshot.listFolder(path) }, 0, snapshot.commit, files),
       event,
       commit: snapshot,
       personName: environment['USER'] ?? snapshot.authorName,
@@ -91,6 +102,8 @@ export async function prepareExec(request: ExecRequest): Promise<PreparedExec> {
         trusts: hostTrusts,
         privilegedImages: config.privilegedImages,
         hasNoBuilder: builderAddress(config) === undefined,
+        ...(request.ignoresCaches ? { ignoresCaches: 'start' } : {}),
+        ...(request.ignoresReuse ? { ignoresReuse: 'start' } : {}),
       },
     });
     return { snapshot, input, result: await localCompiler().compile(input) };
@@ -158,12 +171,14 @@ export async function runExec(request: RunExecRequest): Promise<ExecRun> {
   }
   const { event, project } = input;
   const artifacts = new ExecArtifacts();
+  const plan = placed(
+    request.plan,
+    runtimes.map(({ name }) => name as RuntimeName),
+    config.runnerLabels,
+  );
   const desk = new ExecDesk({
-    plan: placed(
-      request.plan,
-      runtimes.map(({ name }) => name as RuntimeName),
-      config.runnerLabels,
-    ),
+    plan,
+    kept: await Promise.all(plan.workflows.map((workflow) => execKeeping(prepared, workflow))),
     repository: {
       folder: snapshot.repository,
       remoteUrl: project.cloneUrl,

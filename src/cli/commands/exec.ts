@@ -26,6 +26,9 @@ interface ExecOptions extends JsonOption, ProjectOption, EventOptions {
   readonly file?: string;
   readonly runtime?: string;
   readonly like?: string;
+  /** Commander's form of `--no-cache` and `--no-reuse`. */
+  readonly cache: boolean;
+  readonly reuse: boolean;
 }
 
 const maxSecretFileBytes = 2 ** 20;
@@ -45,6 +48,8 @@ export function addExec(parent: Command, cli: Cli): void {
     .option('--file <path>', texts.options.execFile)
     .option('--runtime <name>', texts.options.execRuntime)
     .option('--like <number>', texts.options.execLike)
+    .option('--no-cache', texts.options.noCache)
+    .option('--no-reuse', texts.options.noReuse)
     .addHelpText(
       'before',
       `${texts.examples}\n  gantry exec\n  gantry exec unit --secret-file .env\n  gantry exec --target production -P VERSION=1.4\n  gantry exec --event tag --branch v1.4.0\n  gantry exec --like 4127\n`,
@@ -67,6 +72,8 @@ export function addExec(parent: Command, cli: Cli): void {
         file: options.file,
         project: clone && { url: clone.url, slug: options.project ?? clone.slug },
         secretNames: [...secrets.keys()],
+        ignoresCaches: !options.cache,
+        ignoresReuse: !options.reuse,
         known,
       };
       const prepared = await exec.prepareExec(request);
