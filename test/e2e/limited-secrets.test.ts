@@ -1,5 +1,9 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PipelineDetail } from '../../src/api/pipelines.ts';
+import { encryptValue } from '../../src/engine/encrypted-value.ts';
+import { signatureOf, withSignature } from '../../src/engine/signature.ts';
 import { GantryProcess } from '../support/gantry-process.ts';
 import { findSandboxHindrance } from '../support/sandbox-world.ts';
 
@@ -70,6 +74,55 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
     const log = await logOf(await gantry.finished('vault', 1));
     expect(log).toMatch(/^REGION=file$/m);
     expect(log).toMatch(/^STAGE=dev$/m);
+  });
+
+  it('a value that stands encrypted in the file is opened for its step, masked, and stored nowhere in the clear', async () => {
+    const value = 'canary-of-the-file-2603';
+    await writeFile(join(gantry.folder, 'value'), value);
+    const encrypt = ['secret', 'encrypt', 'file_key', '--from', 'value', '--project', 'admin/vault'];
+    const { stdout, stderr } = await gantry.command(...encrypt);
+    expect(stdout).toMatch(/^---\nkind: secret\nname: file_key\ndata: [A-Za-z0-9+/]+=*\n$/);
+    expect(stderr).toContain('Encrypted for admin/vault');
+    const file = `${printing.replace('deploy_key', 'file_key')}${stdout}`;
+    await gantry.push('vault', { '.drone.yml': file }, 'encrypted');
+    const pipeline = await gantry.finished('vault', 3);
+    expect(pipeline.status, JSON.stringify(pipeline)).toBe('passed');
+    const log = await logOf(pipeline);
+    expect(log).toContain('length 23');
+    expect(log).toContain(`reversed ${[...value].reverse().join('')}`);
+    expect(log).toMatch(/^KEY=\*{6}$/m);
+
+    // In another project the same file does not run, and the error names the line of the value.
+    await gantry.createProject('elsewhere');
+    await gantry.push('elsewhere', { '.drone.yml': file });
+    const refused = await gantry.finished('elsewhere', 1);
+    const line = file.split('\n').findIndex((text) => text.startsWith('data: ')) + 1;
+    expect(refused).toMatchObject({ status: 'failed', error: { line } });
+    expect(refused.error?.message).toContain('gantry secret import-key');
+    for (const name of await readdir(gantry.dataFolder, { recursive: true, withFileTypes: true })) {
+      if (!name.isFile()) continue;
+      const path = join(name.parentPath, name.name);
+      expect((await readFile(path)).includes(value), path).toBe(false);
+    }
+  });
+
+  it('a file of Drone runs as it is once the key of its repository was brought: its value opens and its signature counts', async () => {
+    const key = 'd7oneRepositorySecret0fThirtyTwo';
+    const plain = `${printing.replace('deploy_key', 'drone_key')}---\nkind: secret\nname: drone_key\ndata: ${encryptValue('canary-from-drone', key)}\n`;
+    const file = withSignature(plain, signatureOf(plain, key));
+    const settings = { params: { owner: 'admin', project: 'elsewhere' } };
+    await gantry.client('updatePipelineSettings', { ...settings, body: { requiresSignature: true } });
+    await writeFile(join(gantry.folder, 'key'), `${key}\n`);
+    const { stderr } = await gantry.command('secret', 'import-key', '--from', 'key', '--project', 'admin/elsewhere');
+    expect(stderr).toContain('Key brought for admin/elsewhere');
+    await gantry.push('elsewhere', { '.drone.yml': file });
+    const pipeline = await gantry.finished('elsewhere', 2);
+    expect(pipeline.status, JSON.stringify(pipeline)).toBe('passed');
+    const log = await gantry.log('elsewhere', 2, pipeline.steps.find(({ name }) => name === 'look')!.id);
+    expect(log).toContain('length 17');
+    await gantry.command('secret', 'forget-key', '--project', 'admin/elsewhere');
+    await gantry.push('elsewhere', { readme: 'again' });
+    expect(await gantry.finished('elsewhere', 3)).toMatchObject({ status: 'failed' });
   });
 
   it('an event that is switched off starts nothing, and the file may be elsewhere', async () => {
