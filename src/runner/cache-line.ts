@@ -30,7 +30,7 @@ export function runOf(pipeline: number): string {
 }
 
 function missOf({ nearest, otherImage }: Extract<CacheEvent, { kind: 'missed' }>): string {
-  if (otherImage !== undefined) return `${runOf(otherImage)} saved this key in another image`;
+  if (otherImage !== undefined) return `${runOf(otherImage)} saved this key in an image with another digest`;
   return `no entry for this key${nearest === undefined ? '' : `; nearest ${nearest}`}`;
 }
 

@@ -256,7 +256,7 @@ const en = {
   'cache.missed-nearest': (v, s) =>
     `${s} missed its cache ${q(v['key'])}, because no entry has this key; the nearest is ${q(v['nearest'])}, which "restore" does not ask for.`,
   'cache.missed-image': (v, s) =>
-    `${s} missed its cache ${q(v['key'])}, because ${runEn(v['number'])} saved this key in another image.`,
+    `${s} missed its cache ${q(v['key'])}, because ${runEn(v['number'])} saved this key in an image with another digest.`,
   'step.early-success': (v, s) =>
     v['step'] === undefined || s.includes(q(v['step']))
       ? `${s} ended the workflow early with success (exit code ${v['exitCode']}).`
@@ -419,7 +419,7 @@ const zh = {
   'cache.missed-nearest': (v, s) =>
     `${s}未命中缓存${z(v['key'])}，因为没有这个键的条目；最接近的是${z(v['nearest'])}，但 restore 没有写它的前缀。`,
   'cache.missed-image': (v, s) =>
-    `${s}未命中缓存${z(v['key'])}，因为${runZh(v['number'])}是在另一个镜像中保存这个键的。`,
+    `${s}未命中缓存${z(v['key'])}，因为${runZh(v['number'])}是在摘要不同的镜像中保存这个键的。`,
   'step.early-success': (v, s) =>
     s.includes(z(v['step']))
       ? `${s}提前成功结束了工作流（退出码 ${v['exitCode']}）。`
