@@ -69,6 +69,17 @@ const RegistryBody = z.object({
 });
 export type RegistryBody = z.infer<typeof RegistryBody>;
 
+export const GitLoginView = z
+  .object({ host: z.string(), username: z.string(), updatedAt: instant, updatedBy: z.string() })
+  .meta({ id: 'GitLogin' });
+export type GitLoginView = z.infer<typeof GitLoginView>;
+
+export const GitLoginBody = z
+  .object({ username: z.string().min(1).max(256), password: z.string().min(1).max(16_384) })
+  .meta({ id: 'GitLoginBody' });
+export type GitLoginBody = z.infer<typeof GitLoginBody>;
+
+const gitHost = { host: z.string().min(1).max(260) };
 const secretName = { name: z.string().min(1).max(100) };
 const registryName = { registry: z.string().min(1).max(260) };
 
@@ -203,5 +214,66 @@ export const secretOperations = {
     params: OrganisationPath.extend(registryName),
     status: 204,
     errors: ['ORGANISATION_NOT_FOUND', 'REGISTRY_NOT_FOUND'],
+  },
+  listGitLogins: {
+    method: 'get',
+    path: '/api/v1/projects/{owner}/{project}/git-logins',
+    summary: 'Git hosts with a login for checkouts; passwords never leave the server',
+    action: 'secret:read',
+    params: ProjectPath,
+    status: 200,
+    ok: listOf(GitLoginView),
+    errors: ['PROJECT_NOT_FOUND'],
+  },
+  setGitLogin: {
+    method: 'put',
+    path: '/api/v1/projects/{owner}/{project}/git-logins/{host}',
+    summary: 'Keep a login with which checkouts fetch submodules from a git host',
+    action: 'secret:write',
+    params: ProjectPath.extend(gitHost),
+    body: GitLoginBody,
+    status: 200,
+    ok: GitLoginView,
+    errors: ['PROJECT_NOT_FOUND'],
+  },
+  removeGitLogin: {
+    method: 'delete',
+    path: '/api/v1/projects/{owner}/{project}/git-logins/{host}',
+    summary: 'Forget the login for a git host',
+    action: 'secret:write',
+    params: ProjectPath.extend(gitHost),
+    status: 204,
+    errors: ['PROJECT_NOT_FOUND', 'GIT_LOGIN_NOT_FOUND'],
+  },
+  listOrganisationGitLogins: {
+    method: 'get',
+    path: '/api/v1/organisations/{owner}/git-logins',
+    summary:
+      'Git hosts with a login for checkouts, for all projects of an organisation; passwords never leave the server',
+    action: 'organisation-secret:read',
+    params: OrganisationPath,
+    status: 200,
+    ok: listOf(GitLoginView),
+    errors: ['ORGANISATION_NOT_FOUND'],
+  },
+  setOrganisationGitLogin: {
+    method: 'put',
+    path: '/api/v1/organisations/{owner}/git-logins/{host}',
+    summary: 'Keep a login with which checkouts fetch submodules from a git host, for all projects of an organisation',
+    action: 'organisation-secret:write',
+    params: OrganisationPath.extend(gitHost),
+    body: GitLoginBody,
+    status: 200,
+    ok: GitLoginView,
+    errors: ['ORGANISATION_NOT_FOUND'],
+  },
+  removeOrganisationGitLogin: {
+    method: 'delete',
+    path: '/api/v1/organisations/{owner}/git-logins/{host}',
+    summary: 'Forget the login for a git host, for all projects of an organisation',
+    action: 'organisation-secret:write',
+    params: OrganisationPath.extend(gitHost),
+    status: 204,
+    errors: ['ORGANISATION_NOT_FOUND', 'GIT_LOGIN_NOT_FOUND'],
   },
 } as const satisfies Record<string, Operation>;

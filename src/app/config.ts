@@ -325,6 +325,13 @@ export const configRows = {
     description:
       'Addresses or networks, separated by commas, to which webhooks may be sent although they are not public, e.g. 10.0.0.0/8.',
   }),
+  gitAllow: row({
+    variable: 'GANTRY_GIT_ALLOW',
+    type: networks,
+    fallback: '',
+    description:
+      'Addresses or networks, separated by commas, from which checkouts may fetch submodules and other repositories although they are not public, e.g. 10.0.0.0/8.',
+  }),
   failpoints: row({
     variable: 'GANTRY_FAILPOINTS',
     type: optionalText,

@@ -12,6 +12,7 @@ import { CompileProcess } from '../engine/compile-process.ts';
 import { ConvertingCompiler } from '../engine/convert/converting-compiler.ts';
 import { ProgramConverter } from '../engine/convert/program-converter.ts';
 import { sampleFacts } from '../engine/sample-facts.ts';
+import { proxyVariables } from '../engine/step-settings.ts';
 import { accountsFeature, createPasswords } from '../features/accounts/index.ts';
 import { cachesFeature } from '../features/caches/index.ts';
 import { type CodeFeature, codeFeature } from '../features/code/index.ts';
@@ -31,7 +32,7 @@ import { housekeeping } from '../server/housekeeping.ts';
 import type { Store } from '../store/open-store.ts';
 import { builderAddress } from './builder.ts';
 import type { Config } from './config.ts';
-import { readNetworkFile } from './network-file.ts';
+import { readOutwardSettings } from './outward-settings.ts';
 import { rootFolder } from './root-folder.ts';
 import { runtimePolicy, sandboxFolder } from './runner-settings.ts';
 
@@ -58,6 +59,7 @@ export function createFeatures(deps: {
   const { config, store, logs, clock, publicUrl } = deps;
   const logger = (feature: string): Logger => deps.logger.child({ feature });
   const compiler = new CompileProcess();
+  const outward = readOutwardSettings(config);
   const blobs = new FilesystemBlobs(join(config.dataFolder, 'blobs'));
   const accounts = accountsFeature({ store, clock, passwords: createPasswords(), publicUrl, version: deps.version });
   const secrets = secretsFeature({
@@ -75,14 +77,21 @@ export function createFeatures(deps: {
     dataFolder: config.dataFolder,
     publicUrl: () => publicUrl,
     onPushBegin: () => compiler.warm(),
+    foreign: {
+      guard: new AddressGuard(config.gitAllow),
+      caBundle: outward.caBundle,
+      proxyVariables: proxyVariables(outward.network),
+      logins: (projectId) => secrets.vault.gitLogins(projectId),
+    },
   });
   const converter = new ProgramConverter({ wasmPath: join(rootFolder, 'dist/convert/convert.wasm') });
   const pipelines = pipelinesFeature({
     unitOfWork: store,
     happenings: store.happenings,
     repository: code.repository,
+    checkouts: code.checkouts,
     compiler: new CachedCompiler(new ConvertingCompiler(compiler, converter, sampleFacts)),
-    secrets: maskingAlways(secrets.vault, secretsOf(readNetworkFile(config.mirrors))),
+    secrets: maskingAlways(secrets.vault, secretsOf(outward.network)),
     logs,
     blobs,
     clock,

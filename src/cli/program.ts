@@ -34,6 +34,7 @@ const entries: Readonly<Record<string, Entry>> = {
   secret: { text: 'secret', isGroup: true, load: loadSecret },
   variable: { text: 'variable', isGroup: true, load: loadVariable },
   registry: { text: 'registry', isGroup: true, load: loadRegistry },
+  'git-login': { text: 'gitLogin', isGroup: true, load: loadGitLogin },
   exec: { text: 'exec', load: async () => [(await import('./commands/exec.ts')).addExec] },
   import: { text: 'import', load: async () => [(await import('./commands/import.ts')).addImport] },
   schema: { text: 'schema', load: async () => [(await import('./commands/schema.ts')).addSchema] },
@@ -214,6 +215,11 @@ async function loadSecret(): Promise<readonly AddCommand[]> {
 async function loadVariable(): Promise<readonly AddCommand[]> {
   const variable = await import('./commands/variable.ts');
   return [variable.addVariableList, variable.addVariableSet, variable.addVariableUnset];
+}
+
+async function loadGitLogin(): Promise<readonly AddCommand[]> {
+  const login = await import('./commands/git-login.ts');
+  return [login.addGitLoginList, login.addGitLoginSet, login.addGitLoginUnset];
 }
 
 async function loadRegistry(): Promise<readonly AddCommand[]> {

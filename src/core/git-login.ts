@@ -21,6 +21,12 @@ export interface GitCredentials {
   readonly password: string;
 }
 
+/** What checkouts may ask of logins; the feature that keeps them implements it. */
+export interface GitLoginVault {
+  /** Those that count for a project. Throws SECRET_KEY_WRONG when the key file does not fit. */
+  gitLogins(projectId: number): Promise<readonly GitCredentials[]>;
+}
+
 export interface GitLoginStore {
   list(holder: Holder): Promise<readonly GitLogin[]>;
   /** All that count for a project: its own, and those of its organisation for hosts that are left. */

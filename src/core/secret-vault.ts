@@ -45,7 +45,7 @@ export interface SecretVault {
   list(projectId: number): Promise<readonly LimitedSecret[]>;
   /** Values that the limits allow. Throws SECRET_KEY_WRONG when the key file does not fit. */
   reveal(projectId: number, use: PipelineUse): Promise<RevealedSecrets>;
-  /** Every value that counts for the project, whoever may have it, passwords of registries too: what logs are masked with. */
+  /** Every value that counts for the project, whoever may have it, passwords of logins too: what logs are masked with. */
   maskValues(projectId: number): Promise<readonly string[]>;
   /** The key that pipeline files of the project are signed with; `undefined` when none was ever signed. */
   signingKey(projectId: number): Promise<string | undefined>;
@@ -53,6 +53,8 @@ export interface SecretVault {
   importedKey(projectId: number): Promise<string | undefined>;
   /** Values that stand encrypted in pipeline files, opened with the keys of the project, in the order of the texts. */
   openEncrypted(projectId: number, texts: readonly string[]): Promise<readonly OpenedValue[]>;
+  /** A key for one purpose, derived from the key of the file: the same after a restart. */
+  keyFor(purpose: string): Buffer;
   /** Logins of registries that there are for a project, its own before its organisation's, without passwords. */
   listLogins(projectId: number): Promise<readonly LimitedLogin[]>;
   /** Logins of registries that the pipeline may have, for a runner that is about to pull images. */

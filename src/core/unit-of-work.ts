@@ -6,6 +6,7 @@ import type { CronStore } from './cron.ts';
 import type { DeviceLoginStore } from './device-login.ts';
 import type { EventStore } from './event.ts';
 import type { HappeningStore } from './events.ts';
+import type { GitLoginStore } from './git-login.ts';
 import type { IdempotencyStore, SettingStore } from './idempotency.ts';
 import type { IncomingWebhookStore } from './incoming-webhook.ts';
 import type { OrganisationStore } from './organisation.ts';
@@ -44,6 +45,7 @@ export interface Stores {
   readonly secrets: SecretStore;
   readonly variables: VariableStore;
   readonly registryLogins: RegistryLoginStore;
+  readonly gitLogins: GitLoginStore;
   readonly webhooks: WebhookStore;
   readonly incomingWebhooks: IncomingWebhookStore;
   readonly happenings: HappeningStore;

@@ -4,7 +4,14 @@ import type { Stores } from './unit-of-work.ts';
 
 /** What a sealed value belongs to: moved to another table, row, holder or name it does not open. */
 export interface SealedFor {
-  readonly kind?: 'secret' | 'registry password' | 'webhook' | 'incoming webhook' | 'signing key' | 'imported key';
+  readonly kind?:
+    | 'secret'
+    | 'registry password'
+    | 'git password'
+    | 'webhook'
+    | 'incoming webhook'
+    | 'signing key'
+    | 'imported key';
   readonly id: number;
   readonly holder: Holder;
   readonly name: string;

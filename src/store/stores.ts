@@ -8,6 +8,7 @@ import type { Connection } from './connection.ts';
 import { createCronStore } from './cron-store.ts';
 import { createDeviceLoginStore } from './device-login-store.ts';
 import { createEventStore } from './event-store.ts';
+import { createGitLoginStore } from './git-login-store.ts';
 import { createHappeningStore } from './happening-store.ts';
 import { createIdempotencyStore } from './idempotency-store.ts';
 import { createIncomingWebhookStore } from './incoming-webhook-store.ts';
@@ -53,6 +54,7 @@ export function createStores(
     secrets: createSecretStore(connection),
     variables: createVariableStore(connection),
     registryLogins: createRegistryLoginStore(connection),
+    gitLogins: createGitLoginStore(connection),
     webhooks: createWebhookStore(connection),
     incomingWebhooks: createIncomingWebhookStore(connection),
     happenings: createHappeningStore(connection, options.remember),

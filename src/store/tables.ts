@@ -323,6 +323,19 @@ export interface Tables {
     updated_at: Instant;
     updated_by: string;
   };
+  git_login: {
+    id: Generated<number>;
+    project_id: MaybeNumber;
+    owner_id: MaybeNumber;
+    host: string;
+    username: string;
+    updated_at: Instant;
+    updated_by: string;
+    key_id: MaybeText;
+    wrapped_key: Buffer | null;
+    nonce: Buffer | null;
+    ciphertext: Buffer | null;
+  };
   registry_login: {
     id: Generated<number>;
     project_id: MaybeNumber;

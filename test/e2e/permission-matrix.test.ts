@@ -59,6 +59,8 @@ const bodies: { readonly [Id in OperationId]?: unknown } = {
   setOrganisationSecret: { value: 'x' },
   setRegistry: { username: 'x', password: 'x' },
   setOrganisationRegistry: { username: 'x', password: 'x' },
+  setGitLogin: { username: 'x', password: 'x' },
+  setOrganisationGitLogin: { username: 'x', password: 'x' },
   signPipelineFile: { text: 'x' },
   encryptValue: { value: 'x' },
   setImportedKey: { key: 'k'.repeat(32) },

@@ -310,6 +310,9 @@ export const uiEn = {
     'project:create': 'created the project',
     'project:create:refused': 'create a project',
     'refusals:suppressed': 'left out refusals that were too many',
+    'git-login:create': 'added a login for a git host',
+    'git-login:remove': 'removed a login for a git host',
+    'git-login:replace': 'replaced a login for a git host',
     'registry:create': 'added the login of a registry',
     'registry:remove': 'removed the login of a registry',
     'registry:replace': 'replaced the login of a registry',
@@ -867,6 +870,43 @@ export const uiEn = {
   variableRemoved: (p: { name: string }) => `${p.name} was removed`,
   removeVariable: (p: { name: string }) => `Remove ${p.name}?`,
   removeVariableHint: 'Pipelines that start from now on do not have it.',
+  // Logins for git hosts
+  gitLogins: 'Git logins',
+  addGitLogin: 'Add login',
+  changeGitLogin: (p: { name: string }) => `Change the login for ${p.name}`,
+  gitHost: 'Host',
+  gitHostHint: 'A host, with its port where it has one: git.example.com',
+  noGitLogins: 'No logins yet',
+  gitLoginsHint: 'Checkouts fetch private submodules of other hosts with the login for that host. Steps never see it.',
+  gitLoginsNote:
+    'Passwords are sealed like secrets and masked in logs. Work that is not trusted is not given them. Those of the project win over those of its organisation.',
+  gitLoginSaved: (p: { name: string }) => `The login for ${p.name} is saved`,
+  gitLoginRemoved: (p: { name: string }) => `The login for ${p.name} was removed`,
+  removeGitLogin: (p: { name: string }) => `Remove the login for ${p.name}?`,
+  removeGitLoginHint: 'Private submodules from there cannot be fetched any more.',
+
+  // Secrets in the pipeline file
+  fileSecrets: 'Secrets in the pipeline file',
+  fileSecretsHint:
+    'A value that is encrypted with the key of the project may stand in its file, in a document “kind: secret”. It opens in pipelines of this project alone; pull requests of forks get it only when somebody approves the commit with secrets.',
+  encryptValue: 'Encrypt a value for the file',
+  encryptValueHint:
+    'The value is encrypted on the server, which does not keep it. Whoever may push can have a step print it.',
+  encrypt: 'Encrypt',
+  encryptedTitle: 'Put this into the pipeline file',
+  encryptedHint:
+    'Steps get it by “from_secret” and the name. A stored secret of that name wins where a step may have it.',
+  importedKey: 'Key of the Drone repository',
+  noImportedKey: 'None. Bring it to run a file of Drone as it is: its encrypted values open, and its signature counts.',
+  importKey: 'Bring the key',
+  importKeyHint:
+    'The secret of the repository in Drone, 32 characters, as its administrators find it in the database (repo_secret). It goes in and never comes out.',
+  replaceKey: 'Replace the key',
+  forgetKey: 'Forget the key',
+  forgetKeyTitle: 'Forget the key of the Drone repository?',
+  forgetKeyHint: 'Pipelines whose file has values that were encrypted with it fail from then on.',
+  keyImported: 'The key was brought',
+  keyForgotten: 'The key is forgotten',
   // Logins of registries
   registries: 'Registries',
   addRegistry: 'Add login',

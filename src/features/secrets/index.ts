@@ -1,4 +1,5 @@
 import { GantryError } from '../../core/errors.ts';
+import type { GitLoginVault } from '../../core/git-login.ts';
 import type { SecretVault } from '../../core/secret-vault.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import type { ValueSealer } from '../../core/value-sealer.ts';
@@ -6,6 +7,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { Feature } from '../feature.ts';
 import { keyIdSetting } from './deps.ts';
 import { fileSecretOperations } from './file-secret-operations.ts';
+import { gitLoginOperations } from './git-login-operations.ts';
 import { type KeyFile, openKeyFile } from './key-file.ts';
 import { registryOperations } from './registry-operations.ts';
 import { seal, unseal } from './seal.ts';
@@ -22,11 +24,11 @@ export interface SecretsDeps {
 }
 
 /**
- * Secrets of projects and organisations, and logins of registries: sealed in the database, listed by name, given out by
+ * Secrets of projects and organisations, logins of registries and for git hosts: sealed in the database, listed by name, given out by
  * the vault. `start` opens the key file, and so refuses to go on without the key that stored values need.
  */
 export function secretsFeature(deps: SecretsDeps): Feature & {
-  readonly vault: SecretVault;
+  readonly vault: SecretVault & GitLoginVault;
   readonly sealer: ValueSealer;
 } {
   const { store, clock, keyFilePath, dataFolder } = deps;
@@ -53,6 +55,7 @@ export function secretsFeature(deps: SecretsDeps): Feature & {
     operations: {
       ...secretOperations(sealing),
       ...registryOperations(sealing),
+      ...gitLoginOperations(sealing),
       ...signatureOperations(sealing),
       ...fileSecretOperations(sealing),
     },

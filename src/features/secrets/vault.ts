@@ -1,3 +1,5 @@
+import { createHmac } from 'node:crypto';
+import type { GitLoginVault, StoredGitLogin } from '../../core/git-login.ts';
 import { passwordsOf, type RegistryCredentials } from '../../core/image.ts';
 import type { StoredRegistryLogin } from '../../core/registry-login.ts';
 import type { StoredSecret } from '../../core/secret-record.ts';
@@ -11,7 +13,7 @@ import { unseal } from './seal.ts';
 import { findImportedKey, findSigningKey } from './signing-key.ts';
 
 /** Opens secrets for steps. `keyFile` is asked when one is opened: the server reads it while it starts. */
-export function createVault({ read }: UnitOfWork, keyFile: () => KeyFile): SecretVault {
+export function createVault({ read }: UnitOfWork, keyFile: () => KeyFile): SecretVault & GitLoginVault {
   const open = (secret: StoredSecret): string => unseal(secret.sealed, secret, keyFile());
   const openLogin = (login: StoredRegistryLogin): string => unseal(login.sealed, sealedForRegistry(login), keyFile());
 
@@ -20,6 +22,8 @@ export function createVault({ read }: UnitOfWork, keyFile: () => KeyFile): Secre
     username: login.username,
     password: openLogin(login),
   });
+
+  const openGitLogin = (login: StoredGitLogin): string => unseal(login.sealed, sealedForGit(login), keyFile());
 
   return {
     async list(projectId) {
@@ -39,11 +43,12 @@ export function createVault({ read }: UnitOfWork, keyFile: () => KeyFile): Secre
       return revealed(secrets, new Map(secrets.map((secret) => [secret.name, open(secret)])));
     },
     async maskValues(projectId) {
-      const [secrets, logins] = await Promise.all([
+      const [secrets, logins, gitLogins] = await Promise.all([
         read.secrets.listFor(projectId),
         read.registryLogins.listFor(projectId),
+        read.gitLogins.listFor(projectId),
       ]);
-      return [...secrets.map(open), ...passwordsOf(logins.map(credentialsOf))];
+      return [...secrets.map(open), ...passwordsOf(logins.map(credentialsOf)), ...gitLogins.map(openGitLogin)];
     },
     signingKey: (projectId) => findSigningKey(read, keyFile, projectId),
     importedKey: (projectId) => findImportedKey(read, keyFile, projectId),
@@ -56,6 +61,7 @@ export function createVault({ read }: UnitOfWork, keyFile: () => KeyFile): Secre
       const keys = [own, imported].filter((key) => key !== undefined);
       return texts.map((text) => openValue(text, keys));
     },
+    keyFor: (purpose) => createHmac('sha256', keyFile().key).update(`key for ${purpose}`).digest(),
     async listLogins(projectId) {
       const logins = await read.registryLogins.listFor(projectId);
       return logins.map(({ registry, pullRequests }) => ({ registry, pullRequests }));
@@ -63,6 +69,10 @@ export function createVault({ read }: UnitOfWork, keyFile: () => KeyFile): Secre
     async registries(projectId, use) {
       const logins = await read.registryLogins.listFor(projectId);
       return logins.filter(({ pullRequests }) => !refusalOfOrigin(pullRequests, use)).map(credentialsOf);
+    },
+    async gitLogins(projectId) {
+      const logins = await read.gitLogins.listFor(projectId);
+      return logins.map((login) => ({ host: login.host, username: login.username, password: openGitLogin(login) }));
     },
   };
 }
@@ -74,6 +84,11 @@ export function sealedForRegistry({
   registry,
 }: Pick<StoredRegistryLogin, 'id' | 'holder' | 'registry'>): SealedFor {
   return { kind: 'registry password', id, holder, name: registry };
+}
+
+/** What the password for a git host is sealed for. */
+export function sealedForGit({ id, holder, host }: Pick<StoredGitLogin, 'id' | 'holder' | 'host'>): SealedFor {
+  return { kind: 'git password', id, holder, name: host };
 }
 
 function revealed(secrets: readonly StoredSecret[], values: ReadonlyMap<string, string>): RevealedSecrets {

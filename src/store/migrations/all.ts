@@ -12,6 +12,7 @@ import { stepReuse } from './0011-step-reuse.ts';
 import { artifacts } from './0012-artifacts.ts';
 import { pullRequests } from './0013-pull-requests.ts';
 import { cancelsAndRetries } from './0015-cancels-and-retries.ts';
+import { gitLogins } from './0016-git-logins.ts';
 import { secretsOfFiles } from './0017-secrets-of-files.ts';
 import type { Migration } from './migration.ts';
 
@@ -31,5 +32,6 @@ export const migrations: readonly Migration[] = [
   artifacts,
   pullRequests,
   cancelsAndRetries,
+  gitLogins,
   secretsOfFiles,
 ];

@@ -144,6 +144,7 @@ export class SimulatedStore {
       secrets: absent('secrets'),
       variables: { ...absentMethods<VariableStore>(), valuesFor: () => Promise.resolve({}) },
       registryLogins: absent('registryLogins'),
+      gitLogins: absent('gitLogins'),
       idempotency: absent('idempotency'),
       settings: absent('settings'),
       projects: this.#projectStore(),

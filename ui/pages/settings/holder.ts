@@ -1,4 +1,11 @@
-import type { RegistryBody, RegistryView, SecretBody, SecretView } from '../../../src/api/secrets.ts';
+import type {
+  GitLoginBody,
+  GitLoginView,
+  RegistryBody,
+  RegistryView,
+  SecretBody,
+  SecretView,
+} from '../../../src/api/secrets.ts';
 import type { VariableView } from '../../../src/api/settings.ts';
 import { call, refresh } from '../../api.ts';
 
@@ -16,7 +23,7 @@ export function holderOption({ owner, project }: HolderName): string {
 }
 
 /** Key under which a list is kept, for a holder. */
-export const listKey = (list: 'secrets' | 'variables' | 'registries', { owner, project }: HolderName) =>
+export const listKey = (list: 'secrets' | 'variables' | 'registries' | 'gitLogins', { owner, project }: HolderName) =>
   [
     project === undefined
       ? (
@@ -24,9 +31,17 @@ export const listKey = (list: 'secrets' | 'variables' | 'registries', { owner, p
             secrets: 'listOrganisationSecrets',
             variables: 'listOrganisationVariables',
             registries: 'listOrganisationRegistries',
+            gitLogins: 'listOrganisationGitLogins',
           } as const
         )[list]
-      : ({ secrets: 'listSecrets', variables: 'listVariables', registries: 'listRegistries' } as const)[list],
+      : (
+          {
+            secrets: 'listSecrets',
+            variables: 'listVariables',
+            registries: 'listRegistries',
+            gitLogins: 'listGitLogins',
+          } as const
+        )[list],
     { owner, project },
   ] as const;
 
@@ -86,4 +101,22 @@ export async function removeRegistry({ owner, project }: HolderName, registry: s
   if (project === undefined) await call('removeOrganisationRegistry', { params: { owner, registry } });
   else await call('removeRegistry', { params: { owner, project, registry } });
   await refresh('listRegistries', 'listOrganisationRegistries');
+}
+
+export function listGitLogins({ owner, project }: HolderName, signal: AbortSignal): List<GitLoginView> {
+  return project === undefined
+    ? call('listOrganisationGitLogins', { params: { owner }, signal })
+    : call('listGitLogins', { params: { owner, project }, signal });
+}
+
+export async function setGitLogin({ owner, project }: HolderName, host: string, body: GitLoginBody): Promise<void> {
+  if (project === undefined) await call('setOrganisationGitLogin', { params: { owner, host }, body });
+  else await call('setGitLogin', { params: { owner, project, host }, body });
+  await refresh('listGitLogins', 'listOrganisationGitLogins');
+}
+
+export async function removeGitLogin({ owner, project }: HolderName, host: string): Promise<void> {
+  if (project === undefined) await call('removeOrganisationGitLogin', { params: { owner, host } });
+  else await call('removeGitLogin', { params: { owner, project, host } });
+  await refresh('listGitLogins', 'listOrganisationGitLogins');
 }

@@ -3,6 +3,7 @@ import { useMessages } from '../../language.ts';
 import { usePageTitle } from '../../page-state.ts';
 import { Breadcrumb } from '../../parts/breadcrumb.tsx';
 import { Link } from '../../router.tsx';
+import { GitLoginSettings } from './git-login-settings.tsx';
 import { RegistrySettings } from './registry-settings.tsx';
 import { SecretSettings } from './secret-settings.tsx';
 import { VariableSettings } from './variable-settings.tsx';
@@ -40,6 +41,7 @@ export function OrganisationSettingsPage({ owner, tab }: { owner: string; tab: s
         <>
           <SecretSettings holder={{ owner }} />
           <RegistrySettings holder={{ owner }} />
+          <GitLoginSettings holder={{ owner }} />
         </>
       )}
     </div>

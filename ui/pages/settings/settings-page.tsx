@@ -11,7 +11,9 @@ import { isAtLeast } from '../../session.ts';
 import { AuditSettings } from './audit-settings.tsx';
 import { CacheSettings } from './cache-settings.tsx';
 import { CronSettings } from './cron-settings.tsx';
+import { FileSecretSettings } from './file-secret-settings.tsx';
 import { GeneralSettings } from './general-settings.tsx';
+import { GitLoginSettings } from './git-login-settings.tsx';
 import { IncomingWebhookSettings } from './incoming-webhook-settings.tsx';
 import { MemberSettings } from './member-settings.tsx';
 import { PipelineSettings } from './pipeline-settings.tsx';
@@ -86,7 +88,9 @@ export function SettingsPage({ owner, project, tab }: { owner: string; project: 
             return (
               <>
                 <SecretSettings holder={name} />
+                <FileSecretSettings name={name} mayImport={isAtLeast(role, 'admin')} />
                 <RegistrySettings holder={name} />
+                <GitLoginSettings holder={name} />
               </>
             );
           if (current === 'variables')
