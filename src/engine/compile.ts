@@ -46,7 +46,7 @@ import { hasRunner } from './read-workflow.ts';
 import { reusableEnvironment } from './reuse-environment.ts';
 import { findSkipMarker } from './skip-marker.ts';
 import { type WatchedInput, watchFacts } from './watched-facts.ts';
-import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
+import { placeOf, type StepDraft, type WorkflowDraft } from './workflow-draft.ts';
 
 /**
  * Says what a pipeline file asks for at an event: the first of the files is read whole, typed, and only then judged by
@@ -336,7 +336,7 @@ function planWorkflow(
   const judgements = new Map(
     draft.steps.map((step) => [step, planning.judge(step.when, facts, workflow.file, step.line)]),
   );
-  if (draft.uses) steps.push(takingStep(draft, takes, input.stepTimeoutMs));
+  if (draft.uses) steps.push({ ...takingStep(draft, takes, input.stepTimeoutMs), ...retryPlan(draft.retry, input) });
   const order = orderOf(planning, workflow, new Set(draft.steps.filter((step) => !judgements.get(step)?.mismatch)));
   for (const step of draft.steps) {
     const newName = order.names.get(step);
@@ -448,7 +448,7 @@ function planReuse({ input }: Planning, { file }: PlacedWorkflow, step: StepDraf
   if (obstacle)
     file.report.add(
       'reuse.not-possible',
-      { line: step.line, column: 1 },
+      placeOf(step),
       `step "${step.name}" cannot be reused: ${obstacle}`,
     );
   const off = input.rules?.ignoresCaches ?? input.rules?.ignoresReuse;

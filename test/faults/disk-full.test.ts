@@ -1,11 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ApiError } from '../../src/api/client.ts';
 import { GantryProcess } from '../support/gantry-process.ts';
 import { dataIsWhole, everyPushHasOnePipeline, everythingDecided } from '../support/nothing-lost.ts';
+import { findSmallDiskHindrance, SmallDisk } from '../support/small-disk.ts';
 
 const quick = `kind: pipeline
 name: default
@@ -29,58 +27,7 @@ steps:
 `;
 const params = { owner: 'admin', project: 'shop' };
 
-function findHindrance(): string | undefined {
-  if (process.getuid?.() !== 0) return 'a file system can be mounted by root only';
-  const folder = mkdtempSync(join(tmpdir(), 'gantry-mount-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], { stdio: 'pipe' });
-    execFileSync('umount', [folder]);
-    return undefined;
-  } catch (error) {
-    return `no file system can be mounted here: ${error instanceof Error ? error.message : String(error)}`;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** A small disk of its own. */
-class SmallDisk {
-  readonly folder = mkdtempSync(join(tmpdir(), 'gantry-small-'));
-  readonly #ballast = join(this.folder, 'ballast');
-
-  constructor(sizeMiB: number) {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeMiB}m`, 'tmpfs', this.folder]);
-  }
-
-  get freeBytes(): number {
-    const { bavail, bsize } = statfsSync(this.folder);
-    return bavail * bsize;
-  }
-
-  /** Takes all that is free. */
-  fill(): void {
-    const file = openSync(this.#ballast, 'a');
-    const piece = Buffer.alloc(4_096, 1);
-    try {
-      while (writeSync(file, piece) > 0);
-    } catch (error) {
-      expect((error as NodeJS.ErrnoException).code).toBe('ENOSPC');
-    } finally {
-      closeSync(file);
-    }
-  }
-
-  relieve(): void {
-    rmSync(this.#ballast, { force: true });
-  }
-
-  remove(): void {
-    execFileSync('umount', ['-l', this.folder]);
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-}
-
-const hindrance = findHindrance();
+const hindrance = findSmallDiskHindrance();
 const title = 'a server whose disk is full';
 
 describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : title, () => {

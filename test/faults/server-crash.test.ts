@@ -49,8 +49,8 @@ describe.each(['SQLite', 'PostgreSQL'])('a server that is killed (%s)', (databas
 
   // A transaction has no name of its own: some of the first ones of a start, and some in the middle of the work.
   const anywhere = [3, 8, 13, 17].flatMap((n) => [`commit.before=kill@${n}`, `commit.after=kill@${n}`]);
-  // Those of webhooks have a test of their own, with somebody whom they are sent to; so have those of pull requests.
-  const isNamed = (name: string): boolean => !/^(?:commit|webhook|pullRequest|approval)\./.test(name);
+  // Those of webhooks have a test of their own, with somebody whom they are sent to; so have pull requests and artifacts.
+  const isNamed = (name: string): boolean => !/^(?:commit|webhook|pullRequest|approval|artifact)\./.test(name);
   const named = failpoints.filter(isNamed).map((name) => `${name}=kill`);
 
   it.each([...named, ...anywhere])('loses nothing at %s', async (point) => {

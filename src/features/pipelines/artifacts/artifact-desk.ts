@@ -6,6 +6,7 @@ import type { UnitOfWork } from '../../../core/unit-of-work.ts';
 import type { BlobStorage, BlobWriter } from '../../../drivers/blobs/blobs.ts';
 import type { ToRunner, ToServer } from '../../../engine/runner-protocol.ts';
 import type { Clock } from '../../../lib/clock.ts';
+import { failpoint } from '../../../lib/failpoint.ts';
 import type { Logger } from '../../../lib/logger.ts';
 import { findStep, type OpenWorkflow } from '../open-pipelines.ts';
 
@@ -96,6 +97,7 @@ export class ArtifactDesk {
     const fault = findArtifactFault(message.offset + payload.length, upload.used, this.#deps.limits);
     if (fault !== undefined) throw new Refusal(fault, false);
     await upload.writer.write(payload);
+    await failpoint('artifact.afterPiece');
     this.#answer(sender, message, { type: 'artifact-written', offset: upload.writer.sizeBytes });
   }
 
@@ -119,6 +121,7 @@ export class ArtifactDesk {
     await blobs.exclusively(digest, async () => {
       const wasThere = (await blobs.find(digest)) !== undefined;
       await writer.commit();
+      await failpoint('artifact.beforeRecord');
       try {
         const now = clock.now();
         await store.write(async (stores) => {
@@ -149,6 +152,7 @@ export class ArtifactDesk {
         throw error;
       }
     });
+    await failpoint('artifact.afterRecord');
     await this.#discard(sender, message);
     this.#answer(sender, message, { type: 'artifact-stored', offset: message.sizeBytes });
   }
@@ -164,6 +168,7 @@ export class ArtifactDesk {
     // A rerun that did not make it anew has not made it, whatever is left of the attempt before.
     if (!row || !maker || row.workflowId !== maker.id || row.attempt !== maker.attempt)
       throw new Refusal(whyNotMade(taken.workflow, maker), false);
+    await failpoint('artifact.beforePart');
     const bytes = await this.#blobs.read(row.digest, message.offset, pieceBytes);
     if (!bytes) throw new Refusal('its bytes are not on the disk of the server any more', true);
     this.#answer(sender, message, { type: 'artifact-part', offset: message.offset, sizeBytes: row.sizeBytes }, bytes);
