@@ -37,8 +37,10 @@ export interface CorpusRun {
     | { readonly cron: string };
   /** The code of the refusal: there is no pipeline. */
   readonly refused?: string;
-  /** It is cancelled once this step runs (`workflow/step`), or once this workflow says a part of why it waits. */
-  readonly cancelOnce?: { readonly runs: string } | { readonly workflow: string; readonly waitsFor: string };
+  /** It is cancelled once this step runs (`workflow/step`), or once one workflow has ended and another says why it waits. */
+  readonly cancelOnce?:
+    | { readonly runs: string }
+    | { readonly ended: string; readonly workflow: string; readonly waitsFor: string };
   readonly status?: string;
   /** `workflow/step status`, in the order of the file; `reused` where an earlier result stood for running it. */
   readonly steps?: readonly string[];
@@ -98,6 +100,28 @@ export function corpusOf(dialect: string): CorpusEntry[] {
       expectation,
     };
   });
+}
+
+/** A machine without the internet that has the tools: what a file names is what a base image holds. */
+export const toolRules = `images:
+  - golang:1.22* -> base/golang:1.22
+  - node:20* -> base/node:20
+  - python:3.11* -> base/python:3.11
+  - maven:3-*-17 -> base/maven:3
+  - rust:1* -> base/rust:1
+  - docker.io/library/debian:12* -> base/debian:12
+  - alpine:* -> base/busybox:latest
+`;
+
+/** One file of each system that builds and tests the same small program in each language with the tools themselves. */
+export function toolEntries(): CorpusEntry[] {
+  const programs = filesBelow(join(root, 'programs'));
+  return Object.entries(corpusFiles).map(([dialect, path]) => ({
+    name: `tools/${dialect}`,
+    dialect,
+    files: { ...programs, [path]: readFileSync(join(root, 'tools', `${dialect}.yml`), 'utf8') },
+    expectation: readExpectation(join(root, 'tools', `${dialect}.expect.json`)),
+  }));
 }
 
 /** Every file below a folder, by its path from there. */
