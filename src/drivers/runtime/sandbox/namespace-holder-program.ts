@@ -17,16 +17,15 @@
  *     cache-show <number> <flags of openat> <path by slash> <over what is there|''>    shows it in the workspace too
  *     cache-lock <number> <1|''>    makes it read-only, which fails while files are open for writing; or writable again
  *     cache-drop <number>
- *     launch <id> <fifo> <cgroup files by newline> <overlay options> <links by newline> <seccomp file|''> <own process namespace|''>
+ *     launch <id> <pipes> <cgroup files by newline> <overlay options> <links by newline> <seccomp file|''> <own process namespace|''>
  *            <visible cgroup folders by newline> <file name|''> <file text> <options by NUL|''> <arguments…>
  *     kill <id>
- *     fifos <n>
  *
- *     ready · fifo <n> · workspace-ok · workspace-failed <why> · objects-ok · objects-failed <why> · volume-<number>-ok · volume-<number>-failed <why> · cache…-<number>-ok · cache…-<number>-failed <why> · opened <id> · refused <id> <why> · exited <id> <wait status>
+ *     ready · pipes <n> <out> <err> <gate> <status> · workspace-ok · workspace-failed <why> · objects-ok · objects-failed <why> · volume-<number>-ok · volume-<number>-failed <why> · cache…-<number>-ok · cache…-<number>-failed <why> · opened <id> · refused <id> <why> · exited <id> <wait status>
  */
 export const namespaceHolderProgram = String.raw`
 use strict;
-my ($mountPoint, $fifoFolder, $runnerPid, $isRootless, @numbers) = @ARGV;
+my ($mountPoint, $runnerPid, $isRootless, @numbers) = @ARGV;
 my %nr = map { split /=/, $_, 2 } @numbers;
 $_ = 0 + $_ for values %nr;
 
@@ -93,19 +92,19 @@ put('/proc/sys/net/ipv6/conf/default/disable_ipv6', '1');
 put('/proc/self/oom_score_adj', '0');
 
 my (%pidOf, %idOf, %watch);
-my $nextFifo = 0;
+my (%endsOf, $nextPipes);
 my $umask = umask 0077;
-sub make_fifos {
+# The step's ends of pipes: the runner opens its own by /proc/<pid>/fd, so that no file system is asked for anything.
+sub make_pipes {
   for (1 .. $_[0]) {
-    my $folder = "$fifoFolder/" . $nextFifo;
-    mkdir $folder, 0700 or fail('fifo folder');
+    my @ends;
     for my $name (qw(out err gate status)) {
-      my $path = "$folder/$name";
-      # AT_FDCWD, S_IFIFO | 0600
-      syscall($nr{mknodat}, -100, $path, 0010600, 0) == 0 or fail('fifo');
+      pipe(my $from, my $to) or fail('pipe');
+      push @ends, $name eq 'gate' ? $from : $to;
     }
-    syswrite(STDOUT, "fifo $nextFifo\n");
-    $nextFifo += 1;
+    $nextPipes += 1;
+    $endsOf{$nextPipes} = \@ends;
+    syswrite(STDOUT, "pipes $nextPipes " . join(' ', map { fileno $_ } @ends) . "\n");
   }
 }
 
@@ -200,27 +199,13 @@ sub show_folder {
     && mount($draft, "$mountPoint/$name", '', MS_BIND, '');
 }
 
-# A FIFO whose other end the runner holds opens at once; without the runner it is refused instead of waited for.
-sub open_fifo {
-  my ($path, $mode) = @_;
-  sysopen(my $end, $path, $mode | 2048) or return undef;
-  fcntl($end, 4, $mode);
-  return $end;
-}
-
 sub launch {
-  my ($id, $fifo, $cgroups, $overlay, $links, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, @command) = @_;
-  my $folder = "$fifoFolder/$fifo";
-  my @ends = (open_fifo("$folder/out", 1), open_fifo("$folder/err", 1), open_fifo("$folder/gate", 0), open_fifo("$folder/status", 1));
-  my $why = "$!";
-  unlink map { "$folder/$_" } qw(out err gate status);
-  rmdir $folder;
-  if (grep { !defined } @ends) { syswrite(STDOUT, "refused $id pipes: $why\n"); return }
-
+  my ($id, $pipes, $cgroups, $overlay, $links, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, @command) = @_;
+  my $ends = delete $endsOf{$pipes};
   if ($ownPids) { syscall($nr{unshare}, NEWPID) == 0 or return syswrite(STDOUT, "refused $id process namespace: $!\n") }
   my $pid = fork();
   my $forkError = "$!";
-  if (defined $pid && $pid == 0) { run_launcher($id, \@ends, $cgroups, $overlay, $links, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, @command) }
+  if (defined $pid && $pid == 0) { run_launcher($id, $ends, $cgroups, $overlay, $links, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, @command) }
   if ($ownPids) {
     # Later children belong to the job's own process namespace again.
     open(my $own, '<', '/proc/self/ns/pid') or fail('own process namespace');
@@ -231,11 +216,13 @@ sub launch {
   if ($handle < 0) { kill 'KILL', $pid; waitpid($pid, 0); syswrite(STDOUT, "refused $id pidfd: $!\n"); return }
   $pidOf{$id} = $pid; $idOf{$pid} = $id; $watch{$pid} = $handle;
   syswrite(STDOUT, "opened $id\n");
-  make_fifos(1);
+  make_pipes(1);
 }
 
 sub run_launcher {
   my ($id, $ends, $cgroups, $overlay, $links, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, @command) = @_;
+  # Those of other steps would not end as long as they are held here.
+  %endsOf = ();
   # Standard error is the step's from here on: what is said before the gate opens is the launcher's own message.
   my @high = map { my $copy = fcntl($_, 0, 40); defined $copy ? 0 + $copy : exit 125 } @$ends;
   open(my $null, '<', '/dev/null');
@@ -316,7 +303,7 @@ sub cgroup_mounts {
   return @found;
 }
 
-make_fifos(4);
+make_pipes(4);
 syswrite(STDOUT, "ready\n");
 
 my $buffer = '';
@@ -355,7 +342,6 @@ while (1) {
       elsif ($command eq 'cache-lock') { lock_cache(@fields) }
       elsif ($command eq 'cache-drop') { report("cache-drop-$fields[0]", syscall($nr{umount2}, "$mountPoint/caches/$fields[0]", 2) == 0) }
       elsif ($command eq 'kill') { kill 'KILL', $pidOf{$fields[0]} if $pidOf{$fields[0]} }
-      elsif ($command eq 'fifos') { make_fifos($fields[0]) }
     }
   }
 }
@@ -376,7 +362,6 @@ export const namespaceHolderCalls = [
   'unshare',
   'setns',
   'prctl',
-  'mknodat',
   'mkdirat',
   'openat',
   'pidfd_open',

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GantryError } from '../../../core/errors.ts';
 import type { OverlayMount } from '../caches/overlay.ts';
@@ -9,7 +8,7 @@ import { namespaceHolderCalls, namespaceHolderProgram } from './namespace-holder
 import { syscallArguments } from './system-calls.ts';
 
 export interface HolderOptions {
-  /** Unique in the run folder; labels the holder's FIFOs. */
+  /** Unique among the holders of a runner. */
   readonly name: string;
   readonly runFolder: string;
   readonly perl: string;
@@ -60,9 +59,8 @@ export class NamespaceHolder {
   /** Settles when the holder is gone, whatever ended it. */
   readonly died: Promise<void>;
   readonly #child: ChildProcess;
-  readonly #fifoFolder: string;
-  readonly #fifos: number[];
-  readonly #fifoWaiters: ((fifo: number) => void)[] = [];
+  readonly #pipes: StepEnds[];
+  readonly #pipesWanted: ((ends: StepEnds) => void)[] = [];
   readonly #opened = new Map<string, { resolve: () => void; reject: (error: Error) => void }>();
   readonly #exits = new Map<string, (status: number | undefined) => void>();
   /** Mounts that were asked for, by name: `workspace`, `objects`, `volume-1`. */
@@ -73,15 +71,14 @@ export class NamespaceHolder {
   private constructor(
     options: HolderOptions,
     child: ChildProcess,
-    started: { pid: number; fifos: number[] },
+    started: { pid: number; pipes: StepEnds[] },
     lines: { listener: (line: string) => void },
   ) {
     this.name = options.name;
     this.pid = started.pid;
     this.mountPoint = mountPointOf(options.runFolder);
     this.#child = child;
-    this.#fifos = started.fifos;
-    this.#fifoFolder = fifoFolderOf(options);
+    this.#pipes = started.pipes;
     lines.listener = (line) => this.#hear(line);
     this.died = new Promise((resolve) => {
       child.once('exit', () => {
@@ -100,14 +97,12 @@ export class NamespaceHolder {
   /** Starts a holder; its mounts and namespaces are ready when the promise resolves. */
   static async start(options: HolderOptions): Promise<NamespaceHolder> {
     mkdirSync(mountPointOf(options.runFolder), { recursive: true, mode: 0o700 });
-    mkdirSync(fifoFolderOf(options), { recursive: true, mode: 0o700 });
     const child = spawn(
       options.perl,
       [
         '-e',
         namespaceHolderProgram,
         mountPointOf(options.runFolder),
-        fifoFolderOf(options),
         String(process.pid),
         options.isRootless ? '1' : '',
         ...syscallArguments(namespaceHolderCalls),
@@ -123,8 +118,8 @@ export class NamespaceHolder {
     child.stdin!.on('error', () => {
       // The holder is gone: its exit tells everyone who waits.
     });
-    const started = await new Promise<{ pid: number; fifos: number[] }>((resolve, reject) => {
-      const fifos: number[] = [];
+    const started = await new Promise<{ pid: number; pipes: StepEnds[] }>((resolve, reject) => {
+      const pipes: StepEnds[] = [];
       let pid = 0;
       let isReady = false;
       const refuse = (why: string): void =>
@@ -134,11 +129,11 @@ export class NamespaceHolder {
       lines.listener = (line) => {
         const [word, ...rest] = line.split(' ');
         if (word === 'pid') pid = Number(rest[0]);
-        else if (word === 'fifo') fifos.push(Number(rest[0]));
+        else if (word === 'pipes') pipes.push(endsOf(rest));
         else if (word === 'failed') refuse(rest.join(' '));
         else if (word === 'ready') isReady = true;
         // Two processes say the two: either may come first.
-        if (isReady && pid > 0) resolve({ pid, fifos });
+        if (isReady && pid > 0) resolve({ pid, pipes });
       };
     });
     return new NamespaceHolder(options, child, started, lines);
@@ -214,8 +209,8 @@ export class NamespaceHolder {
   /** Starts a launcher with fresh pipes. Resolves when both ends of them are open. */
   async launch(spec: LaunchSpec): Promise<Launched> {
     if (this.#isDead) throw this.#gone();
-    const fifo = this.#fifos.shift() ?? (await new Promise<number>((resolve) => this.#fifoWaiters.push(resolve)));
-    const pipes = openPipes(join(this.#fifoFolder, String(fifo)));
+    const ends = this.#pipes.shift() ?? (await new Promise<StepEnds>((resolve) => this.#pipesWanted.push(resolve)));
+    const pipes = openPipes(this.pid, ends);
     this.#launches += 1;
     const id = String(this.#launches);
     const exited = new Promise<number | undefined>((resolve) => this.#exits.set(id, resolve));
@@ -226,7 +221,7 @@ export class NamespaceHolder {
         this.#send([
           'launch',
           id,
-          String(fifo),
+          ends.number,
           spec.cgroupFiles.join('\n'),
           spec.overlay.options,
           spec.overlay.links.join('\n'),
@@ -251,7 +246,6 @@ export class NamespaceHolder {
   async close(): Promise<void> {
     if (!this.#isDead) this.#child.kill('SIGKILL');
     await this.died;
-    await rm(this.#fifoFolder, { recursive: true, force: true });
   }
 
   async #mount(what: string, fields: readonly string[], command = what): Promise<void> {
@@ -269,10 +263,11 @@ export class NamespaceHolder {
   #hear(line: string): void {
     const [word, ...rest] = line.split(' ');
     const id = rest[0] ?? '';
-    if (word === 'fifo') {
-      const waiter = this.#fifoWaiters.shift();
-      if (waiter) waiter(Number(id));
-      else this.#fifos.push(Number(id));
+    if (word === 'pipes') {
+      const ends = endsOf(rest);
+      const waiter = this.#pipesWanted.shift();
+      if (waiter) waiter(ends);
+      else this.#pipes.push(ends);
     } else if (word === 'opened') {
       this.#opened.get(id)?.resolve();
       this.#opened.delete(id);
@@ -304,26 +299,30 @@ function mountPointOf(runFolder: string): string {
   return join(runFolder, 'm');
 }
 
-function fifoFolderOf(options: HolderOptions): string {
-  return join(options.runFolder, 'f', options.name);
+/** Descriptors of pipes that the holder keeps for the next step; the runner's ends are not open yet. */
+interface StepEnds extends LaunchPipes {
+  readonly number: string;
 }
 
-/** Our ends are opened first: then the holder's open at once, and a read before that would look like the end. */
-function openPipes(folder: string): LaunchPipes {
-  const read = constants.O_RDONLY | constants.O_NONBLOCK;
+function endsOf([number, ...descriptors]: readonly string[]): StepEnds {
+  const [out, err, gate, status] = descriptors.map(Number) as [number, number, number, number];
+  return { number: number!, out, err, gate, status };
+}
+
+/** Opens the other ends of pipes by the descriptors of the holder, which keeps its own until the step has them. */
+function openPipes(pid: number, ends: StepEnds): LaunchPipes {
   const opened: number[] = [];
-  const open = (name: string, flags: number): number => {
-    const fd = openSync(join(folder, name), flags);
+  const open = (descriptor: number, mode: number): number => {
+    const fd = openSync(`/proc/${pid}/fd/${descriptor}`, mode | constants.O_NONBLOCK);
     opened.push(fd);
     return fd;
   };
   try {
     return {
-      out: open('out', read),
-      err: open('err', read),
-      // A FIFO without a reader can be opened for writing only together with reading.
-      gate: open('gate', constants.O_RDWR | constants.O_NONBLOCK),
-      status: open('status', read),
+      out: open(ends.out, constants.O_RDONLY),
+      err: open(ends.err, constants.O_RDONLY),
+      gate: open(ends.gate, constants.O_WRONLY),
+      status: open(ends.status, constants.O_RDONLY),
     };
   } catch (error) {
     for (const fd of opened) closeSync(fd);

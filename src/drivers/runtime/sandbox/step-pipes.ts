@@ -1,3 +1,4 @@
+import { closeSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { LaunchPipes } from './namespace-holder.ts';
 
@@ -14,7 +15,7 @@ export class StepPipes {
   #waitingForListener = 0;
   #readCount = 0;
   readonly #streams: readonly Socket[];
-  readonly #gate: Socket;
+  readonly #gate: GatePipe;
   readonly #status: Socket;
   #listener: Listener | undefined;
   #complaint = '';
@@ -27,8 +28,7 @@ export class StepPipes {
     const out = new Socket({ fd: pipes.out, readable: true, writable: false });
     const err = new Socket({ fd: pipes.err, readable: true, writable: false });
     this.#streams = [out, err];
-    this.#gate = new Socket({ fd: pipes.gate, readable: false, writable: true });
-    this.#gate.on('error', () => this.#gate.destroy());
+    this.#gate = new GatePipe(pipes.gate);
     this.#status = new Socket({ fd: pipes.status, readable: true, writable: false });
     this.#outputEnded = Promise.all([this.#read(out, 'stdout'), this.#read(err, 'stderr')]).then(() => undefined);
     this.#statusEnded = endOf(this.#status);
@@ -89,11 +89,12 @@ export class StepPipes {
 
   /** Asks the gate to send SIGTERM to everything in the sandbox. */
   terminate(): void {
-    if (!this.#gate.destroyed) this.#gate.write('T');
+    this.#gate.write(Buffer.from('T'));
   }
 
   close(): void {
-    for (const socket of [...this.#streams, this.#gate, this.#status]) socket.destroy();
+    for (const socket of [...this.#streams, this.#status]) socket.destroy();
+    this.#gate.close();
   }
 
   #hear(bytes: Buffer): void {
@@ -127,6 +128,48 @@ export class StepPipes {
     });
     await endOf(socket);
     await pending;
+  }
+}
+
+/** Writes to a gate. Nearly all that is ever written fits the pipe: then no stream is made for it. */
+class GatePipe {
+  readonly #fd: number;
+  #stream: Socket | undefined;
+  #isClosed = false;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  /** Whoever does not read any more is not told: how the step ended is said elsewhere. */
+  write(bytes: Buffer): void {
+    if (this.#isClosed) return;
+    if (this.#stream) {
+      this.#stream.write(bytes);
+      return;
+    }
+    const written = this.#writeNow(bytes);
+    if (written === bytes.length) return;
+    this.#stream = new Socket({ fd: this.#fd, readable: false, writable: true });
+    this.#stream.on('error', () => this.#stream?.destroy());
+    this.#stream.write(bytes.subarray(written));
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (this.#stream) this.#stream.destroy();
+    else closeSync(this.#fd);
+  }
+
+  /** How much the pipe took at once; the descriptor does not wait. */
+  #writeNow(bytes: Buffer): number {
+    try {
+      return writeSync(this.#fd, bytes);
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'EAGAIN') return 0;
+      return bytes.length;
+    }
   }
 }
 
