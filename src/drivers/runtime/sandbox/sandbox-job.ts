@@ -45,8 +45,11 @@ const inputMountPoint = '/gantry-input';
 /** As many steps are staged at once when a job begins. */
 const kindsForeseen = 3;
 
-/** To launch is work for processors: with more at once the first step would wait for those that come after it. */
-const launchesAtOnce = Math.max(1, Math.floor(availableParallelism() / 2));
+/**
+ * To launch is work for processors, and half of it is waiting for the kernel: with more at once than there are processors
+ * the first step would wait for those that come after it, with fewer they would idle.
+ */
+const launchesAtOnce = availableParallelism();
 
 /** One attempt of one workflow: a workspace, a network and steps that come and go in sandboxes of their own. */
 export class SandboxJob implements RuntimeJob {
