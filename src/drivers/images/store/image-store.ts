@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { GantryError } from '../../../core/errors.ts';
 import type { Images, UnpackedImage } from '../../../core/image.ts';
 import type { ImageRequest, ImageSource, LayerDescriptor, ResolvedImage } from '../images.ts';
@@ -96,7 +97,6 @@ export class ImageStore implements Images {
 
   async #fetch(source: ImageSource, reference: string, request: ImageRequest): Promise<UnpackedImage> {
     const resolved = await source.resolve(reference, request);
-    await mkdir(join(this.#options.folder, 'layers'), { recursive: true });
     // All of them end before the first fault is told: nothing goes on writing behind the caller's back.
     const unpacked = await Promise.allSettled(
       resolved.layers.map((layer) => this.#unpackOnce(source, resolved, layer, request)),
@@ -129,8 +129,10 @@ export class ImageStore implements Images {
     request: ImageRequest,
   ): Promise<void> {
     const folder = this.#layerFolder(layer.diffId);
-    if (await stat(folder).catch(() => undefined)) return;
+    // Asked before each step, nearly always answered yes: at once, and not by way of another thread.
+    if (existsSync(folder)) return;
     const incoming = `${folder}.incoming-${process.pid}-${randomUUID()}`;
+    await mkdir(dirname(incoming), { recursive: true });
     await mkdir(incoming, { mode: 0o755 });
     try {
       const tar = await source.openLayer(image, layer, request);

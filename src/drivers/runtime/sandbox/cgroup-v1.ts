@@ -24,7 +24,7 @@ export function createCgroupsV1(options: CgroupsOptions): Cgroups {
   // `cpu` and `cpuacct` are often one hierarchy under two names.
   const folders = new Map(present.map((name) => [name as string, join(options.root, name)]));
   const roots = [...folders.values(), join(options.root, 'devices')];
-  const folderOf = (controller: string, path: string): string => join(folders.get(controller)!, path);
+  const folderOf = (controller: string, path: string): string => `${folders.get(controller)!}/${path}`;
 
   const make = (name: string, limits: StepLimits): StepCgroup => {
     const path = `${options.generation}/${name}`;
@@ -42,7 +42,7 @@ export function createCgroupsV1(options: CgroupsOptions): Cgroups {
     const pids = (): readonly number[] => (present[0] ? readPids(folderOf(present[0], path)) : []);
     return {
       // A thread that moves itself waits for nobody; `cgroup.procs` waits for all processors, up to 10 ms.
-      joinFiles: present.map((controller) => join(folderOf(controller, path), 'tasks')),
+      joinFiles: present.map((controller) => `${folderOf(controller, path)}/tasks`),
       oomKills,
       pids,
       kill() {

@@ -38,18 +38,22 @@ export function encodeRelease(options: {
 }): Buffer {
   const { step, release, image, workspace } = options;
   const environment = new Map<string, string>([['PATH', defaultPath]]);
-  for (const [name, value] of Object.entries(options.defaults)) environment.set(name, value);
+  const add = (values: Readonly<Record<string, string>>): void => {
+    for (const name of Object.keys(values)) environment.set(name, values[name]!);
+  };
+  add(options.defaults);
   for (const entry of image.environment) {
     const cut = entry.indexOf('=');
     if (cut > 0) environment.set(entry.slice(0, cut), entry.slice(cut + 1));
   }
-  for (const values of [release.environment, release.secrets]) {
-    for (const [name, value] of Object.entries(values)) environment.set(name, value);
-  }
-  const variables = [...environment].filter(([name]) => name !== '' && !name.includes('='));
-  const holed = variables.find(([name, value]) => name.includes('\0') || value.includes('\0'));
-  if (holed) {
-    throw new GantryError('REQUEST_INVALID', `Cannot start step "${step.name}": variable ${holed[0]} has a NUL byte`);
+  add(release.environment);
+  add(release.secrets);
+  const variables: string[] = [];
+  for (const [name, value] of environment) {
+    if (name === '' || name.includes('=')) continue;
+    if (name.includes('\0') || value.includes('\0'))
+      throw new GantryError('REQUEST_INVALID', `Cannot start step "${step.name}": variable ${name} has a NUL byte`);
+    variables.push(name, value);
   }
   const script = step.kind === 'commands' ? release.script : undefined;
   const command =
@@ -65,8 +69,8 @@ export function encodeRelease(options: {
     options.hostNames.map((name) => `127.0.0.1 ${name}\n`).join(''),
     script ?? '',
     script === undefined ? '' : '1',
-    String(variables.length),
-    ...variables.flat(),
+    String(variables.length / 2),
+    ...variables,
     ...command,
   ]);
   if (frame.length > releaseLimitBytes) {

@@ -71,20 +71,21 @@ export class Skeletons {
 
   /** Folder of the layer. Throws RUNTIME_UNAVAILABLE when it cannot be written. */
   provide(content: SkeletonContent): Promise<string> {
-    const key = createHash('sha256')
-      .update(JSON.stringify([{ ...content, files: content.files?.digest }, gateProgram, this.#perl.identity]))
-      .digest('hex')
-      .slice(0, 24);
-    let made = this.#made.get(key);
+    const asked = JSON.stringify({ ...content, files: content.files?.digest });
+    let made = this.#made.get(asked);
     if (!made) {
-      made = this.#make(key, content);
-      this.#made.set(key, made);
-      made.catch(() => this.#made.delete(key));
+      made = this.#make(content, asked);
+      this.#made.set(asked, made);
+      made.catch(() => this.#made.delete(asked));
     }
     return made;
   }
 
-  async #make(key: string, content: SkeletonContent): Promise<string> {
+  async #make(content: SkeletonContent, asked: string): Promise<string> {
+    const key = createHash('sha256')
+      .update(JSON.stringify([asked, gateProgram, this.#perl.identity]))
+      .digest('hex')
+      .slice(0, 24);
     const target = join(this.#folder, key);
     if (existsSync(target)) return target;
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });

@@ -158,8 +158,10 @@ class StepWithSettings implements StagedStep {
 
   release(release: ReleaseSpec): RunningStep {
     // HTTP_PROXY is http_proxy to most tools: who sets the one means the other too.
+    const given = Object.entries(this.#settings.environment);
+    if (given.length === 0) return this.#staged.release(release);
     const own = new Set([...Object.keys(release.environment), ...Object.keys(release.secrets)].map(lowerCase));
-    const ours = Object.entries(this.#settings.environment).filter(([name]) => !own.has(lowerCase(name)));
+    const ours = given.filter(([name]) => !own.has(lowerCase(name)));
     const isSecret = ([, value]: [string, string]): boolean =>
       this.#settings.secrets.some((secret) => value.includes(secret));
     return this.#staged.release({
