@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Logger } from '../../../lib/logger.ts';
 
 /** What is removed in so much time is deleted by one program: a start of it costs more than the deleting does. */
-const gatherMs = 50;
+const gatherMs = 250;
 
 /**
  * Removes folders that steps have written, off everybody's path: renamed at once, deleted by `rm`, which walks by
