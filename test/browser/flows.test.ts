@@ -245,10 +245,38 @@ describe('the web UI', () => {
     await entry.getByRole('button', { name: 'Change' }).click();
     await page.getByLabel('Only on these branches').fill('main\n\n hotfix/* ');
     await page.getByLabel('Only for plugins').uncheck();
+    await page.getByRole('radio', { name: 'Of the project itself' }).check();
     await page.getByRole('button', { name: 'Save secret' }).click();
     await page.getByText('deploy_key is saved').waitFor();
     await expect.poll(() => entry.locator('.tag').allTextContents()).not.toContain('plugins only');
-    expect((await entry.locator('.tag').allTextContents()).join()).toContain('hotfix/*');
+    const tags = (await entry.locator('.tag').allTextContents()).join();
+    expect(tags).toContain('hotfix/*');
+    expect(tags).toContain('pull requests of the project');
+    expect(server.world.secrets.find(({ name }) => name === 'deploy_key')).toMatchObject({
+      pullRequests: 'project',
+      events: expect.arrayContaining(['tag', 'pull_request']),
+    });
+  });
+
+  it('encrypts a value for the pipeline file, and takes the key of a Drone repository in', async () => {
+    const { page } = await open('/shop/storefront/settings/secrets');
+    await page.getByRole('button', { name: 'Encrypt a value for the file' }).click();
+    await page.getByRole('dialog').getByLabel('Name').fill('npm_token');
+    await page.getByRole('dialog').getByLabel('Value').fill('canary-of-the-page');
+    await page.getByRole('button', { name: 'Encrypt', exact: true }).click();
+    const notice = page.getByRole('dialog', { name: 'Put this into the pipeline file' });
+    await notice.getByText('kind: secret').waitFor();
+    expect(await notice.locator('pre').textContent()).toMatch(/^---\nkind: secret\nname: npm_token\ndata: \S+\n$/);
+    await expect.poll(() => page.content()).not.toContain('canary-of-the-page');
+    await page.keyboard.press('Escape');
+    await notice.waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Bring the key' }).click();
+    await page.getByRole('dialog').getByLabel('Key of the Drone repository').fill('k'.repeat(32));
+    await page.getByRole('button', { name: 'Save', exact: true }).click();
+    await page.getByText('The key was brought').waitFor();
+    await page.getByRole('button', { name: 'Forget the key' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Forget the key' }).click();
+    await page.getByText('None. Bring it to run').waitFor();
   });
 
   it('changes how pipelines are run, and says which rule of promotions it cannot read', async () => {
