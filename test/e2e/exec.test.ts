@@ -129,6 +129,54 @@ steps:
     expect(existsSync(join(work, 'out'))).toBe(false);
   });
 
+  it('has caches and reuses steps from one run to the next, by what is in the working tree', {
+    timeout: 120_000,
+  }, async () => {
+    writeFileSync(
+      join(work, '.gantry.yml'),
+      `kind: pipeline
+name: build
+steps:
+  - name: install
+    image: base/busybox
+    depends_on: [clone]
+    commands: [mkdir -p modules, 'test -f modules/a && echo had it || echo fetched > modules/a']
+    cache: {key: 'npm-{{ checksum "lock" }}', restore: [npm-], paths: [modules]}
+  - name: compile
+    image: base/busybox
+    depends_on: [clone]
+    commands: [mkdir dist, cat src/a > dist/a]
+    reuse: {inputs: [src], outputs: [dist]}
+  - name: look
+    image: base/busybox
+    depends_on: [install, compile]
+    commands: [cat modules/a dist/a]
+`,
+    );
+    mkdirSync(join(work, 'src'));
+    writeFileSync(join(work, 'src/a'), 'one\n');
+    writeFileSync(join(work, 'lock'), '1\n');
+    const first = await exec([]);
+    expect([first.code, first.stdout]).toEqual([0, expect.stringMatching(/cache npm-[0-9a-f]{16}: saved/)]);
+    expect(first.stdout).toContain('reuse: kept its result');
+
+    writeFileSync(join(work, 'note'), 'nothing reads it\n');
+    const second = await exec([]);
+    expect(second.stdout).toMatch(/cache npm-\S+: restored \d+ KiB from an earlier run here/);
+    expect(second.stdout).toContain('reuse: reused from an earlier run here, step compile of build');
+    expect(second.stdout).toContain('look    │ fetched\nlook    │ one\n');
+    expect(second.stderr).toMatch(/✓ compile .*was reused from an earlier run on this machine/);
+
+    writeFileSync(join(work, 'src/a'), 'two\n');
+    const third = await exec(['--no-cache']);
+    expect(third.stdout).not.toMatch(/cache npm|reuse:/);
+    expect(third.stdout).toContain('look    │ two\n');
+    const fourth = await exec(['--no-reuse']);
+    expect(fourth.stdout).toMatch(/cache npm-\S+: restored/);
+    expect(fourth.stdout).not.toContain('reuse:');
+    expect(fourth.code).toBe(0);
+  });
+
   it('ends the step at Ctrl-C and leaves nothing behind', { timeout: 120_000 }, async () => {
     const word = `w${process.pid}x${Date.now()}`;
     writeFileSync(join(work, '.gantry.yml'), long(word));
