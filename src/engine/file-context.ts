@@ -8,6 +8,7 @@ import type { SourceDocument } from './split-documents.ts';
 import {
   hasSubstitution,
   type KeepExpression,
+  type Replacement,
   type Substituted,
   SubstitutionError,
   substitute,
@@ -25,6 +26,7 @@ export type Locate = (offset: number) => Position;
 
 export interface SubstitutedDocument {
   readonly text: string;
+  readonly replacements: readonly Replacement[];
   /** Where a place of `text` stands in the file. */
   readonly locate: Locate;
 }
@@ -123,6 +125,7 @@ export class FileContext {
     this.#onText?.(document, result);
     return {
       text: result.text,
+      replacements: result.replacements,
       locate: (offset) => this.positionOf(document.offset + result.sourceOffset(offset)),
     };
   }

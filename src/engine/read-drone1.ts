@@ -1,7 +1,7 @@
 import type { EventFacts } from './compile-input.ts';
 import type { DocumentReader, Fields } from './document-reader.ts';
 import type { WorkflowIdentity } from './environment-facts.ts';
-import type { FileContext } from './file-context.ts';
+import type { FileContext, Locate, SubstitutedDocument } from './file-context.ts';
 import { findCycle } from './find-cycle.ts';
 import { maxStepsOfFile } from './pipeline-file-size.ts';
 import { findParameterFaults, type PipelineParameter, withDefaults } from './pipeline-parameters.ts';
@@ -11,6 +11,7 @@ import { readWorkflowBody, readWorkflowHeader, type WorkflowHeader } from './rea
 import { refuseUnknownArtifacts } from './refuse-unknown-artifacts.ts';
 import { type SourceDocument, splitDocuments } from './split-documents.ts';
 import type { VariableLookup, Variables } from './substitute.ts';
+import { substituteTree } from './substitute-tree.ts';
 import type { Dependency, WorkflowDraft } from './workflow-draft.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 
@@ -94,9 +95,10 @@ export function readDrone1(
     };
     const identity = { name: header.name, type: header.type, number: index + 1, dependsOn: names };
     let textLength = 0;
-    let last: ReadText = { text: document.text, root };
+    const raw: ReadText = { text: document.text, root, locate: (offset) => file.positionOf(document.offset + offset) };
+    let last = raw;
     for (const matrix of header.matrix.length === 0 ? [{}] : header.matrix) {
-      const read = readBody(file, document, header, () => variablesOf({ ...identity, matrix }, values), last);
+      const read = readBody(file, document, header, () => variablesOf({ ...identity, matrix }, values), raw, last);
       if (!read) break;
       last = read;
       workflows.push({ ...read.body, dependsOn, matrix });
@@ -153,6 +155,7 @@ function checkParameters(
 interface ReadText {
   readonly text: string;
   readonly root: YamlNode;
+  readonly locate: Locate;
 }
 
 /** Whether a document is a pipeline; anything else is noted, or refused. */
@@ -266,15 +269,26 @@ function readBody(
   document: SourceDocument,
   header: WorkflowHeader,
   variablesOf: () => VariableLookup,
+  raw: ReadText,
   last: ReadText,
 ): (ReadText & { readonly body: Omit<WorkflowDraft, 'dependsOn' | 'matrix'> }) | undefined {
   const substituted = file.substituted(document, variablesOf);
   if (!substituted) return undefined;
-  const { text, locate } = substituted;
   // Most sets of a matrix, and most documents, change no more than a variable.
-  const root = text === last.text ? last.root : file.parsed(text, locate);
-  if (!root) return undefined;
-  const reader = file.readerAt(locate);
-  const fields = reader.fields(root, 'a document');
-  return fields && { text, root, body: readWorkflowBody(reader, fields, header) };
+  const read = substituted.text === last.text ? last : readSubstituted(file, raw, substituted);
+  if (!read) return undefined;
+  const reader = file.readerAt(read.locate);
+  const fields = reader.fields(read.root, 'a document');
+  return fields && { ...read, body: readWorkflowBody(reader, fields, header) };
+}
+
+function readSubstituted(
+  file: FileContext,
+  raw: ReadText,
+  { text, replacements, locate }: SubstitutedDocument,
+): ReadText | undefined {
+  const known = substituteTree(raw, replacements);
+  if (known) return { text, root: known, locate: raw.locate };
+  const root = file.parsed(text, locate);
+  return root && { text, root, locate };
 }

@@ -28,8 +28,16 @@ export interface VariableUse {
   readonly hasDefault: boolean;
 }
 
+/** One `${…}` or escape of a text, and what stands in its place. */
+export interface Replacement {
+  readonly source: string;
+  readonly value: string;
+}
+
 export interface Substituted {
   readonly text: string;
+  /** In their order. */
+  readonly replacements: readonly Replacement[];
   /** Where in the source a place of `text` comes from: places inside a value come from its `$`. */
   sourceOffset(offset: number): number;
 }
@@ -60,7 +68,7 @@ export function hasSubstitution(text: string): boolean {
  * are escapes. Throws `SubstitutionError`.
  */
 export function substitute(text: string, variables: VariableLookup, options: SubstituteOptions): Substituted {
-  if (!hasSubstitution(text)) return { text, sourceOffset: (offset) => offset };
+  if (!hasSubstitution(text)) return { text, replacements: [], sourceOffset: (offset) => offset };
   return new Substitution(text, variables, options).run();
 }
 
@@ -88,6 +96,7 @@ class Substitution {
   run(): Substituted {
     const text = this.#text;
     const pieces: string[] = [];
+    const replacements: Replacement[] = [];
     // Each pair: from this place of the result on, the source is at that place.
     const resultOffsets: number[] = [0];
     const sourceOffsets: number[] = [0];
@@ -95,6 +104,7 @@ class Substitution {
     let length = 0;
     let plainStart = 0;
     const push = (piece: string, from: number, value: boolean): void => {
+      if (value) replacements.push({ source: text.slice(from, this.#at), value: piece });
       if (piece === '') return;
       length += piece.length;
       if (length > maxSubstitutedLength) {
@@ -115,8 +125,8 @@ class Substitution {
       const escaped = escapeAt(text, this.#at);
       if (escaped !== undefined) {
         push(text.slice(plainStart, this.#at), plainStart, false);
-        push(escaped, this.#at, true);
         this.#at += 2;
+        push(escaped, this.#at - 2, true);
         plainStart = this.#at;
       } else if (text.startsWith('${', this.#at)) {
         push(text.slice(plainStart, this.#at), plainStart, false);
@@ -131,6 +141,7 @@ class Substitution {
 
     return {
       text: pieces.join(''),
+      replacements,
       sourceOffset: (offset) => {
         let low = 0;
         let high = resultOffsets.length - 1;
