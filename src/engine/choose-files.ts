@@ -56,8 +56,8 @@ export function dialectOf({ path, text }: PipelineFile): Dialect {
   if (renderingCommand(path) !== undefined) return 'drone1';
   if (!/(^|\/)(\.drone|\.?drone(\/[^/]+)?\.ya?ml)$/.test(path)) return 'gantry';
   // "kind" at the top of any document is the newer form, whatever else there is.
-  if (hasTopKey(text, 'kind')) return 'drone1';
-  return hasTopKey(text, 'pipeline') ? 'drone08' : 'drone1';
+  if (topKeys.kind.test(text)) return 'drone1';
+  return topKeys.pipeline.test(text) ? 'drone08' : 'drone1';
 }
 
 /** The dialect of a file under a name of somebody's own: what the name says, and else what only one dialect has. */
@@ -66,12 +66,14 @@ function configuredDialect(file: PipelineFile): Dialect {
   if (/woodpecker/i.test(path)) return 'woodpecker';
   const name = path.slice(path.lastIndexOf('/') + 1);
   if (/drone/i.test(name) || renderingCommand(path) !== undefined) return dialectOf({ ...file, path: '.drone.yml' });
-  if (/gantry/i.test(name) || hasTopKey(text, 'kind')) return 'gantry';
-  if (hasTopKey(text, 'pipeline')) return 'drone08';
-  return hasTopKey(text, 'steps') ? 'woodpecker' : 'gantry';
+  if (/gantry/i.test(name) || topKeys.kind.test(text)) return 'gantry';
+  if (topKeys.pipeline.test(text)) return 'drone08';
+  return topKeys.steps.test(text) ? 'woodpecker' : 'gantry';
 }
 
 /** Whether a line, or the brace at its beginning, begins with this key; in a block or a list it would be indented. */
-function hasTopKey(text: string, key: string): boolean {
-  return new RegExp(`^(?:\\{\\s*)?["']?${key}["']?\\s*:`, 'm').test(text);
-}
+const topKeys = {
+  kind: /^(?:\{\s*)?["']?kind["']?\s*:/m,
+  pipeline: /^(?:\{\s*)?["']?pipeline["']?\s*:/m,
+  steps: /^(?:\{\s*)?["']?steps["']?\s*:/m,
+};

@@ -194,30 +194,7 @@ class Planning {
   };
 
   factsOf(workflow: PlacedWorkflow): ConditionFacts {
-    const { draft } = workflow;
-    const { event, rules: given } = this.input;
-    const { dialect } = this.rules;
-    const isChange = event.kind === 'push' || event.kind === 'pull_request';
-    const countsPaths =
-      dialect === 'woodpecker' ? isChange : dialect !== 'drone1' || given?.evaluatesDronePaths === true;
-
-    const expressionFacts = (): ConditionFacts['variables'] =>
-      dialect === 'woodpecker' ? expressionVariables(this.input, this.identityOf(workflow)) : {};
-    return {
-      values: this.#values,
-      get changedPaths() {
-        return countsPaths ? event.changedPaths : undefined;
-      },
-      get message() {
-        return event.message;
-      },
-      matrix: draft.matrix,
-      isLocal: false,
-      // Few files have an expression: only these are worth the hundred variables.
-      get variables() {
-        return expressionFacts();
-      },
-    };
+    return new WorkflowFacts(this, workflow, this.#values);
   }
 
   /** Under the name that the file gives: those of one matrix share it. */
@@ -249,6 +226,45 @@ class Planning {
       file.report.add('condition.expression', { line, column: 1 }, `an expression has no answer: ${error.message}`);
       return { mismatch: undefined, runOn: { success: true, failure: false } };
     }
+  }
+}
+
+/** What conditions of a workflow are judged by; what is not asked for the plan does not depend on. */
+class WorkflowFacts implements ConditionFacts {
+  readonly values: ConditionFacts['values'];
+  readonly isLocal = false;
+  readonly #planning: Planning;
+  readonly #workflow: PlacedWorkflow;
+
+  constructor(planning: Planning, workflow: PlacedWorkflow, values: ConditionFacts['values']) {
+    this.#planning = planning;
+    this.#workflow = workflow;
+    this.values = values;
+  }
+
+  get changedPaths(): ConditionFacts['changedPaths'] {
+    const { input, rules } = this.#planning;
+    const { kind } = input.event;
+    const isChange = kind === 'push' || kind === 'pull_request';
+    const countsPaths =
+      rules.dialect === 'woodpecker'
+        ? isChange
+        : rules.dialect !== 'drone1' || input.rules?.evaluatesDronePaths === true;
+    return countsPaths ? input.event.changedPaths : undefined;
+  }
+
+  get message(): string {
+    return this.#planning.input.event.message;
+  }
+
+  get matrix(): ConditionFacts['matrix'] {
+    return this.#workflow.draft.matrix;
+  }
+
+  /** Few files have an expression: only these are worth the hundred variables. */
+  get variables(): ConditionFacts['variables'] {
+    const { input, rules } = this.#planning;
+    return rules.dialect === 'woodpecker' ? expressionVariables(input, this.#planning.identityOf(this.#workflow)) : {};
   }
 }
 

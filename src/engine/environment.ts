@@ -26,7 +26,9 @@ export interface Workspace {
 
 /** Folder in which steps start. */
 export function workspaceFolder(workspace: Workspace): string {
-  return workspace.path === '' ? workspace.base : `${workspace.base}/${workspace.path}`.replaceAll(/\/{2,}/g, '/');
+  if (workspace.path === '') return workspace.base;
+  const folder = `${workspace.base}/${workspace.path}`;
+  return folder.includes('//') ? folder.replaceAll(/\/{2,}/g, '/') : folder;
 }
 
 /** The release of Drone whose variables these are; scripts compare with it. */

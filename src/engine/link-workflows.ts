@@ -112,6 +112,7 @@ function vanish(placed: readonly PlacedWorkflow[], matched: Set<PlacedWorkflow>,
 }
 
 function refuseCycle(placed: readonly PlacedWorkflow[]): void {
+  if (placed.every(({ draft }) => draft.dependsOn.length === 0)) return;
   const graph = new Map(placed.map(({ draft }) => [draft.name, draft.dependsOn.map(({ name }) => name)]));
   const cycle = findCycle(graph);
   const first = cycle && placed.find(({ draft }) => draft.name === cycle[0]);

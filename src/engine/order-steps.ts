@@ -63,7 +63,8 @@ export function orderSteps(
     return { ...rest, dependsOn, needs: undefined, group: '' };
   });
 
-  const cycle = findCycle(dependencies);
+  // Steps that follow each other in the order of the file have no circle.
+  const cycle = isGraph ? findCycle(dependencies) : undefined;
   if (cycle) {
     const first = written.find((step) => step.name === cycle[0]);
     const message = `steps wait for each other: ${[...cycle, cycle[0]].map((name) => `"${name}"`).join(' → ')}; take one "depends_on" away`;

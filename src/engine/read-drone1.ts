@@ -231,6 +231,7 @@ function readDependencies(
       byName.set(header.name, header);
     }
   }
+  if (headers.every(({ header }) => header.dependsOn.length === 0)) return dependencies;
   for (const { document, header } of headers) {
     const known: Dependency[] = [];
     for (const { name, node } of header.dependsOn) {

@@ -166,6 +166,7 @@ function readRunsOn(reader: DocumentReader, node: YamlNode | undefined): Workflo
 
 /** What no event can mend: steps that need one which is nowhere, and steps that wait for each other. */
 function refuseNeeds(reader: DocumentReader, steps: readonly StepDraft[]): void {
+  if (steps.every(({ needs }) => needs === undefined)) return;
   const graph = new Map<string, string[]>();
   const places = new Map<string, Dependency['at']>();
   for (const { name, needs = [] } of steps) {

@@ -13,20 +13,28 @@ export function passingFactOf({ event, pipeline }: CompileInput, name: PassingFa
 
 /** The same input, in which what is absent is watched as well; whoever copies its event as a whole has read all of it. */
 export function watchFacts(given: CompileInput, reads = new Set<PassingFact>()): WatchedInput {
-  const event = { ...given.event };
-  const input = { ...given, event };
-  for (const name of passingFacts) {
-    const value = passingFactOf(given, name);
-    Object.defineProperty(name === 'pipeline' ? input : event, name, {
-      enumerable: true,
-      get: () => {
-        reads.add(name);
-        return value;
-      },
-    });
-  }
+  const event = new Proxy(given.event, {
+    get: (facts, name) => {
+      if (isPassing(name)) reads.add(name);
+      return Reflect.get(facts, name);
+    },
+  });
+  const input: CompileInput = {
+    ...given,
+    event,
+    get pipeline() {
+      reads.add('pipeline');
+      return given.pipeline;
+    },
+  };
   watches.set(input, { given, reads });
   return { input, reads };
+}
+
+const passing: ReadonlySet<string | symbol> = new Set(passingFacts);
+
+function isPassing(name: string | symbol): name is PassingFact {
+  return passing.has(name);
 }
 
 const watches = new WeakMap<object, { readonly given: CompileInput; readonly reads: Set<PassingFact> }>();

@@ -4,6 +4,8 @@ import type { YamlNode, YamlScalar } from './yaml-node.ts';
 export type BooleanWords = 'yaml-1.1' | 'yaml-1.2';
 
 const nullWords = new Set(['', '~', 'null', 'Null', 'NULL']);
+/** Whoever is longer need not be looked up. */
+const longestNull = 4;
 const trueWords = new Set(['true', 'True', 'TRUE']);
 const falseWords = new Set(['false', 'False', 'FALSE']);
 const oldTrueWords = new Set(['y', 'Y', 'yes', 'Yes', 'YES', 'on', 'On', 'ON']);
@@ -13,7 +15,7 @@ const oldFalseWords = new Set(['n', 'N', 'no', 'No', 'NO', 'off', 'Off', 'OFF'])
 export function isNull(node: YamlNode): boolean {
   if (node.kind !== 'scalar') return false;
   if (node.tag !== undefined) return node.tag === '!!null';
-  return node.isPlain && nullWords.has(node.text);
+  return node.isPlain && node.text.length <= longestNull && nullWords.has(node.text);
 }
 
 /** The boolean that a plain scalar is, or `undefined` when it is none. */
