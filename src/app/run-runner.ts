@@ -14,6 +14,7 @@ import { openBuilder } from './open-builder.ts';
 import type { RunnerRecord } from './runner-record.ts';
 import type { RunnerSettings } from './runner-settings.ts';
 import { openRuntimes } from './runtime.ts';
+import { watchRuntimes, withheldOf } from './watch-runtimes.ts';
 
 /**
  * Is the runner process of this host, until it leaves. It outlives the server that started it: steps go on while a server is restarted or
@@ -42,6 +43,7 @@ export async function runRunner(settings: RunnerSettings): Promise<void> {
     connect: () => callServer(settings.socketPath, logger),
     runtime,
     furtherRuntimes,
+    withheld: withheldOf(examined),
     slots: settings.slots,
     runnerId: settings.runnerId,
     generation,
@@ -58,6 +60,8 @@ export async function runRunner(settings: RunnerSettings): Promise<void> {
     onWelcome: heartbeat.useLease,
   });
 
+  const stopWatching = watchRuntimes({ examined, offer: runner.offer.bind(runner), timers: systemTimers, logger });
+
   let isDraining = false;
   process.on('SIGUSR2', () => runner.drain());
   process.on('SIGTERM', () => {
@@ -71,6 +75,7 @@ export async function runRunner(settings: RunnerSettings): Promise<void> {
   // Between two calls to a server that is away nothing else would keep the process.
   const stay = setInterval(() => undefined, 2 ** 30);
   await runner.left;
+  stopWatching();
   clearInterval(stay);
   await heartbeat.stop();
 }

@@ -19,6 +19,8 @@ export interface ExaminedRuntime {
   readonly probe: RuntimeProbe;
   /** Open only where it is offered. */
   readonly runtime: Runtime | undefined;
+  /** Looks once more at one that is not open; open then where it is usable. */
+  readonly lookAgain: () => Promise<{ readonly probe: RuntimeProbe; readonly runtime: Runtime | undefined }>;
 }
 
 type Deps = { readonly clock: Clock; readonly logger: Logger };
@@ -42,7 +44,13 @@ export async function openRuntimes(
     examined.map(async (each, index) => {
       const isOffered = each.runtime !== undefined && (each.probe.isUsable || (!hasUsable && index === 0));
       if (!isOffered) await each.runtime?.close();
-      return { ...each, isOffered, runtime: isOffered ? each.runtime : undefined };
+      const runtime = isOffered ? each.runtime : undefined;
+      const lookAgain = async (): ReturnType<ExaminedRuntime['lookAgain']> => {
+        const now = await examine(settings[index]!, settings.length > 1, generation, { ...deps, home });
+        if (!now.probe.isUsable) await now.runtime?.close();
+        return { probe: now.probe, runtime: now.probe.isUsable ? now.runtime : undefined };
+      };
+      return { ...each, isOffered, runtime, lookAgain };
     }),
   );
 }
@@ -64,7 +72,7 @@ async function examine(
   isOneOfSeveral: boolean,
   generation: Generation,
   deps: RuntimeDeps,
-): Promise<Omit<ExaminedRuntime, 'isOffered'>> {
+): Promise<Omit<ExaminedRuntime, 'isOffered' | 'lookAgain'>> {
   // Where there is no socket nobody need load what would call it.
   const socket = settings.kind === 'docker' ? /^unix:\/\/(.+)$/.exec(settings.engine)?.[1] : undefined;
   if (isOneOfSeveral && socket !== undefined && !existsSync(socket))

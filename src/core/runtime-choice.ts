@@ -3,6 +3,13 @@ import type { Trust } from './trust.ts';
 /** What steps can run on. `scripted` runs nothing, and takes whatever a demonstration or a test gives it. */
 export type RuntimeName = 'sandbox' | 'docker' | 'scripted';
 
+/** What a runner was asked to run steps on and cannot at the moment. */
+export interface WithheldRuntime {
+  readonly name: RuntimeName;
+  /** A sentence without its full stop. */
+  readonly why: string;
+}
+
 /** What the installation lets steps run on; `auto` = the sandbox where it may be, else a container engine. */
 export type RuntimePolicy = 'auto' | 'sandbox' | 'docker';
 

@@ -62,7 +62,7 @@ export const traceRules = [
   'workflow.dependency-vanished', // workflow
   'workflow.no-runner', // type
   'workflow.waits-for-runner', // wanted
-  'workflow.no-runtime', // runtime, reason, offered
+  'workflow.no-runtime', // runtime, reason, offered, why
   'workflow.unavailable', // wanted, waitedMs
   'workflow.waits-for-slot', // running, limit, ahead
   'workflow.waits-for-concurrency', // group, running, limit, by

@@ -4,7 +4,7 @@ import type { RegistryCredentials } from '../core/image.ts';
 import type { CancelCause, FailureExcerpt, Outcome, StepStatus } from '../core/pipeline.ts';
 import type { PullPolicy, WorkflowPlan } from '../core/plan.ts';
 import type { RunnerLabels } from '../core/routing.ts';
-import type { RuntimeName } from '../core/runtime-choice.ts';
+import type { RuntimeName, WithheldRuntime } from '../core/runtime-choice.ts';
 import type { ReuseOffer, ReuseReport } from '../core/step-reuse.ts';
 import type { TraceEntry } from '../core/trace.ts';
 
@@ -40,6 +40,8 @@ export type ToServer =
       readonly runtime: string;
       /** All that it can run steps on; absent = `runtime` alone. */
       readonly runtimes?: readonly RuntimeName[] | undefined;
+      /** What it was asked to run steps on and cannot at the moment. */
+      readonly withheld?: readonly WithheldRuntime[] | undefined;
       /** What it still has: the server re-attaches, answers what it missed, or disowns it. */
       readonly holds: readonly ClaimName[];
     }

@@ -1,5 +1,5 @@
 import { GantryError } from '../core/errors.ts';
-import type { RuntimeName } from '../core/runtime-choice.ts';
+import type { RuntimeName, WithheldRuntime } from '../core/runtime-choice.ts';
 import type { Runtime, StepLimits } from '../drivers/runtime/runtime.ts';
 import {
   type Assignment,
@@ -25,6 +25,8 @@ export interface RunnerOptions {
   readonly runtime: Runtime;
   /** Further ones, by name; a workflow runs on the one that the server names, `runtime` where it names none. */
   readonly furtherRuntimes?: readonly Runtime[];
+  /** What it was asked to run steps on and cannot for now; `offer` says so later. */
+  readonly withheld?: readonly WithheldRuntime[];
   /** Steps that may run at once. */
   readonly slots: number;
   readonly runnerId: string;
@@ -55,6 +57,11 @@ export interface RunnerOptions {
 export interface Runner {
   /** Takes nothing new, finishes what it has, then leaves. */
   drain(): void;
+  /**
+   * Runs steps on these from now on, the first one where nothing else is said, and tells its server. What runs goes on
+   * where it is. It closes all that it was ever given when it leaves.
+   */
+  offer(runtimes: readonly [Runtime, ...Runtime[]], withheld: readonly WithheldRuntime[]): void;
   /** Ends everything now and leaves. What ran is reported by nobody: its server finds it lost. */
   stop(): Promise<void>;
   /** Resolves when it has left. */
@@ -81,6 +88,10 @@ class ConnectedRunner implements Runner {
   readonly #budget: OutputBudget;
   readonly #claims = new Map<string, Claim>();
   readonly #fetcher: ImageFetcher;
+  #runtimes: readonly [Runtime, ...Runtime[]];
+  #withheld: readonly WithheldRuntime[];
+  /** Those that are not offered any more too: jobs may still be there. */
+  readonly #everOffered = new Set<Runtime>();
   /** Workflows that are given back before long. */
   readonly #returns = new Set<() => void>();
   #connection: ServerConnection | undefined;
@@ -97,6 +108,9 @@ class ConnectedRunner implements Runner {
     this.#options = options;
     this.#budget = new OutputBudget(options.outputLimits);
     this.#fetcher = new ImageFetcher(options.logger);
+    this.#runtimes = [options.runtime, ...(options.furtherRuntimes ?? [])];
+    this.#withheld = options.withheld ?? [];
+    for (const runtime of this.#runtimes) this.#everOffered.add(runtime);
     this.left = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -119,6 +133,14 @@ class ConnectedRunner implements Runner {
   drain(): void {
     this.#isDraining = true;
     this.#leaveIfDone();
+  }
+
+  offer(runtimes: readonly [Runtime, ...Runtime[]], withheld: readonly WithheldRuntime[]): void {
+    this.#runtimes = runtimes;
+    this.#withheld = withheld;
+    for (const runtime of runtimes) this.#everOffered.add(runtime);
+    // The greeting says what there is: it calls again, as after any break of the line.
+    this.#connection?.close();
   }
 
   async stop(): Promise<void> {
@@ -148,7 +170,7 @@ class ConnectedRunner implements Runner {
   }
 
   #use(connection: ServerConnection): void {
-    const { furtherRuntimes = [], generation, labels, ownLabels = {}, runnerId, runtime, slots } = this.#options;
+    const { generation, labels, ownLabels = {}, runnerId, slots } = this.#options;
     this.#connection = connection;
     this.#isWelcome = false;
     connection.onMessage((message, payload) => {
@@ -179,8 +201,9 @@ class ConnectedRunner implements Runner {
       ...(this.#isDraining ? { isDraining: true } : {}),
       labels: labels ?? {},
       ownLabels,
-      runtime: runtime.name,
-      runtimes: [runtime, ...furtherRuntimes].map(({ name }) => name as RuntimeName),
+      runtime: this.#runtimes[0].name,
+      runtimes: this.#runtimes.map(({ name }) => name as RuntimeName),
+      ...(this.#withheld.length > 0 ? { withheld: this.#withheld } : {}),
       holds: this.claims,
     });
   }
@@ -248,18 +271,14 @@ class ConnectedRunner implements Runner {
     for (const claim of this.#claims.values()) claim.resend();
   }
 
-  get #runtimes(): readonly Runtime[] {
-    return [this.#options.runtime, ...(this.#options.furtherRuntimes ?? [])];
-  }
-
   /** Never another than the one that was named: what may not run there does not run here instead. */
   #runtimeOf({ runtime: name }: Assignment): Runtime {
-    if (name === undefined) return this.#options.runtime;
+    if (name === undefined) return this.#runtimes[0];
     return this.#runtimes.find((runtime) => runtime.name === name) ?? missingRuntime(name);
   }
 
   #fetchAhead({ images, registries, runtime: name }: Extract<ToRunner, { type: 'fetch-images' }>): void {
-    const runtime = name === undefined ? this.#options.runtime : this.#runtimes.find((each) => each.name === name);
+    const runtime = name === undefined ? this.#runtimes[0] : this.#runtimes.find((each) => each.name === name);
     if (runtime && !this.#isDraining)
       this.#fetcher.fetch(
         runtime,
@@ -335,7 +354,7 @@ class ConnectedRunner implements Runner {
   async #reap(): Promise<void> {
     const { build, logger, timers } = this.#options;
     // Each by itself: an engine that is away keeps nothing from being cleared up elsewhere.
-    for (const place of [...this.#runtimes, ...(build ? [build.builder] : [])])
+    for (const place of [...this.#everOffered, ...(build ? [build.builder] : [])])
       try {
         for (const what of await place.reap()) logger.info('Removed what a dead runner left behind', { what });
       } catch (error) {
@@ -357,7 +376,7 @@ class ConnectedRunner implements Runner {
     this.#fetcher.stop();
     try {
       await this.#options.build?.builder.close();
-      await Promise.all(this.#runtimes.map((runtime) => runtime.close()));
+      await Promise.all([...this.#everOffered].map((runtime) => runtime.close()));
     } catch (error) {
       this.#options.logger.warn('The runtime could not be closed', { error });
     }

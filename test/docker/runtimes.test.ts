@@ -1,3 +1,4 @@
+import { rmSync, symlinkSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -130,10 +131,45 @@ steps:
     expect(refused.status).toBe('infrastructure');
     expect(refused.steps.map(({ status }) => status)).toEqual(['infrastructure', 'skipped']);
     expect(await told(refused, 'workflow.no-runtime')).toMatchObject([
-      { values: { runtime: 'docker', reason: 'project', offered: 'sandbox' } },
+      {
+        values: {
+          runtime: 'docker',
+          reason: 'project',
+          offered: 'sandbox',
+          why: expect.stringContaining('nothing.sock') as string,
+        },
+      },
     ]);
     await gantry.client('updatePipelineSettings', { params: project, body: { forbidsSandbox: false } });
     const pipeline = await run({ 'more.txt': 'still more' });
     expect(await output(pipeline, 'plain', 'where')).toContain('\nin a sandbox');
   });
+
+  it('is offered an engine that appears, and not one that is away, without a restart of anything', async () => {
+    await gantry.client('updatePipelineSettings', { params: project, body: { forbidsSandbox: true } });
+    const runners = await gantry.runnerPids();
+    symlinkSync(engine.socketPath, join(gantry.folder, 'nothing.sock'));
+    const found = await runUntil(({ status }) => status === 'passed');
+    expect(await output(found, 'plain', 'where')).toContain('\nin a container');
+    rmSync(join(gantry.folder, 'nothing.sock'));
+    const refused = await runUntil(({ steps }) =>
+      steps.some(({ reason }) => reason?.includes('no runner has a runtime')),
+    );
+    expect(await told(refused, 'workflow.no-runtime')).toMatchObject([
+      { values: { why: expect.stringContaining('No container engine at') as string } },
+    ]);
+    expect(await gantry.runnerPids()).toEqual(runners);
+    await gantry.client('updatePipelineSettings', { params: project, body: { forbidsSandbox: false } });
+  });
+
+  /** Pipelines, one after the other, until one comes to what is awaited. */
+  async function runUntil(isIt: (pipeline: PipelineDetail) => boolean): Promise<PipelineDetail> {
+    const giveUpAt = performance.now() + 90_000;
+    for (;;) {
+      const pipeline = await run({ 'more.txt': `push ${pushes}` });
+      if (isIt(pipeline)) return pipeline;
+      if (performance.now() > giveUpAt) throw new Error(`Not even the last is as awaited: ${JSON.stringify(pipeline)}`);
+      await gantry.pause();
+    }
+  }
 });

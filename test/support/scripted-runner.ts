@@ -1,6 +1,6 @@
 import { isFinished, type Outcome } from '../../src/core/pipeline.ts';
 import type { RunnerLabels } from '../../src/core/routing.ts';
-import type { RuntimeName } from '../../src/core/runtime-choice.ts';
+import type { RuntimeName, WithheldRuntime } from '../../src/core/runtime-choice.ts';
 import { advance, type Effect, endedSteps, type Occurrence } from '../../src/engine/advance.ts';
 import { initialWorkflow, type WorkflowState } from '../../src/engine/advance-state.ts';
 import {
@@ -68,6 +68,7 @@ export class ScriptedRunner {
   #isDraining: boolean;
   #tellsOfDraining = false;
   readonly #runtimes: readonly RuntimeName[];
+  readonly #withheld: readonly WithheldRuntime[];
   readonly #labels: RunnerLabels;
   readonly #isHasty: boolean;
   readonly #waitsToRise: boolean;
@@ -91,6 +92,8 @@ export class ScriptedRunner {
       isDraining?: boolean;
       /** What it says that it runs steps on; whatever it is, they follow the script. */
       runtimes?: readonly RuntimeName[];
+      /** What it says that it cannot run steps on for now. */
+      withheld?: readonly WithheldRuntime[];
       labels?: RunnerLabels;
       /** A runner with a mistake: it opens the gate without being told that the start is recorded. */
       isHasty?: boolean;
@@ -109,6 +112,7 @@ export class ScriptedRunner {
     this.#script = options.script ?? (() => passed);
     this.#isDraining = options.isDraining ?? false;
     this.#runtimes = options.runtimes ?? ['scripted'];
+    this.#withheld = options.withheld ?? [];
     this.#labels = options.labels ?? { known: {}, own: {} };
     this.#isHasty = options.isHasty ?? false;
     this.#waitsToRise = options.waitsToRise ?? false;
@@ -176,6 +180,7 @@ export class ScriptedRunner {
       ownLabels: this.#labels.own,
       runtime: this.#runtimes[0] ?? 'scripted',
       runtimes: this.#runtimes,
+      ...(this.#withheld.length > 0 ? { withheld: this.#withheld } : {}),
       holds: this.holds,
     });
   }

@@ -183,7 +183,7 @@ const en = {
   'workflow.no-runner': (v, s) => `${s} is blocked: no runner can take it (${v['type']}).`,
   'workflow.waits-for-runner': (v, s) => `${s} waits for a runner: no connected one has ${v['wanted']}.`,
   'workflow.no-runtime': (v, s) =>
-    `${s} did not run: ${reasonsEn[String(v['reason'])] ?? v['reason']}, and no runner has a runtime that may run it (wanted: ${v['runtime']}; there: ${v['offered']}).`,
+    `${s} did not run: ${reasonsEn[String(v['reason'])] ?? v['reason']}, and no runner has a runtime that may run it (wanted: ${v['runtime']}; there: ${v['offered']}).${v['why'] ? ` ${v['why']}` : ''}`,
   'workflow.unavailable': (v, s) =>
     v['waitedMs'] === 0
       ? `${s} was skipped: no runner can take it (${v['wanted']}), and the project does not wait for one.`
@@ -358,7 +358,7 @@ const zh = {
   'workflow.dependency-vanished': (v, s) => `${s}已省略：它依赖的${z(v['workflow'])}此次不运行。`,
   'workflow.waits-for-runner': (v, s) => `${s}在等待运行器：已连接的运行器都没有 ${v['wanted']}。`,
   'workflow.no-runtime': (v, s) =>
-    `${s}没有运行：${reasonsZh[String(v['reason'])] ?? v['reason']}，而没有运行器提供可用的运行时（需要：${v['runtime']}；现有：${v['offered']}）。`,
+    `${s}没有运行：${reasonsZh[String(v['reason'])] ?? v['reason']}，而没有运行器提供可用的运行时（需要：${v['runtime']}；现有：${v['offered']}）。${v['why'] ? `运行器说明：${v['why']}` : ''}`,
   'workflow.unavailable': (v, s) =>
     v['waitedMs'] === 0
       ? `${s}被跳过：没有运行器可以接手（${v['wanted']}），且项目设置为不等待。`

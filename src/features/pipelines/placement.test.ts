@@ -78,10 +78,31 @@ describe('the runtime of a workflow', () => {
     await comesTo(pipeline, 'infrastructure', 'skipped');
     expect(runner.assignments).toEqual([]);
     expect(await told(pipeline, 'workflow.no-runtime')).toEqual([
-      { runtime: 'docker', reason: 'project', offered: 'sandbox' },
+      { runtime: 'docker', reason: 'project', offered: 'sandbox', why: '' },
     ]);
     const [step] = await world.store.read.pipelines.steps(pipeline.id);
     expect(step).toMatchObject({ status: 'infrastructure', reason: { rule: 'workflow.no-runtime' } });
+  });
+
+  it('says why the runner does not offer the other one, and is taken once it does', async () => {
+    await withFile(['name: a'], { forbidsSandbox: true });
+    const withheld = [{ name: 'docker', why: 'There is no container engine at /run/engine.sock' }] as const;
+    const before = world.connect(new ScriptedRunner({ runtimes: ['sandbox'], labels: linux, withheld }));
+    const refused = await world.pushed();
+    await comesTo(refused, 'infrastructure');
+    expect(await told(refused, 'workflow.no-runtime')).toEqual([
+      {
+        runtime: 'docker',
+        reason: 'project',
+        offered: 'sandbox',
+        why: 'There is no container engine at /run/engine.sock.',
+      },
+    ]);
+    // The same process, on a new line.
+    before.disconnect();
+    const now = world.connect(new ScriptedRunner({ runtimes: ['sandbox', 'docker'], labels: linux }));
+    await comesTo(await world.pushed(), 'passed');
+    expect(now.assignments[0]).toMatchObject({ runtime: 'docker' });
   });
 
   it('is not judged while no runner is there: one with an engine may be on its way', async () => {

@@ -1,6 +1,6 @@
 import { isFinished } from '../../core/pipeline.ts';
 import { unmetRouting } from '../../core/routing.ts';
-import { chooseRuntime } from '../../core/runtime-choice.ts';
+import { chooseRuntime, type RuntimeName } from '../../core/runtime-choice.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { StepState, WorkflowState } from '../../engine/advance-state.ts';
 import type { OpenWorkflow } from './open-pipelines.ts';
@@ -11,7 +11,12 @@ export interface MissingRuntime extends Readonly<Record<string, string>> {
   readonly runtime: string;
   readonly reason: string;
   readonly offered: string;
+  /** What keeps runners that have one from offering it: sentences, or nothing. */
+  readonly why: string;
 }
+
+/** Of what runners say of themselves, so much is told. */
+const longestWhy = 400;
 
 /**
  * Says which runner may take which workflow, and keeps those that none of the connected ones may: they are not in the way
@@ -85,6 +90,7 @@ export class Placement {
       runtime: plan.runtime.allowed.join(', '),
       reason: plan.runtime.reason,
       offered: [...offered].join(', ') || '-',
+      why: whyWithheld(labelled, plan.runtime.allowed),
     };
   }
 
@@ -93,6 +99,11 @@ export class Placement {
     for (const session of this.#sessions.values()) if (session.connection && !session.isDraining) present.push(session);
     return present;
   }
+}
+
+function whyWithheld(sessions: readonly RunnerSession[], wanted: readonly RuntimeName[]): string {
+  const withheld = sessions.flatMap((session) => session.withheld).filter(({ name }) => wanted.includes(name));
+  return [...new Set(withheld.map(({ why }) => `${why}.`))].join(' ').slice(0, longestWhy);
 }
 
 function hasLabels({ labels }: RunnerSession, routing: OpenWorkflow['plan']['routing']): boolean {

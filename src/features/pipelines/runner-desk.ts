@@ -135,6 +135,7 @@ export class RunnerDesk {
     session.slots = slots;
     session.isDraining = hello.isDraining ?? false;
     session.runtimes = hello.runtimes ?? [hello.runtime as RuntimeName];
+    session.withheld = hello.withheld ?? [];
     session.labels = { known: hello.labels, own: hello.ownLabels ?? {} };
     const replaced = session.connection;
     session.connection = undefined;

@@ -1,5 +1,5 @@
 import type { RunnerLabels } from '../../core/routing.ts';
-import type { RuntimeName } from '../../core/runtime-choice.ts';
+import type { RuntimeName, WithheldRuntime } from '../../core/runtime-choice.ts';
 import type { ClaimName, Connection, ToRunner, ToServer } from '../../engine/runner-protocol.ts';
 import { type OpenWorkflow, type SlotHolder, slotsTaken } from './open-pipelines.ts';
 
@@ -16,6 +16,8 @@ export class RunnerSession implements SlotHolder {
   isDraining = false;
   /** All that it can run steps on, the first one where nothing else is said. */
   runtimes: readonly RuntimeName[] = [];
+  /** What it would offer as well, were it not for something. */
+  withheld: readonly WithheldRuntime[] = [];
   labels: RunnerLabels = { known: {}, own: {} };
   connection: RunnerConnection | undefined;
   /** The line over which it called last: a greeting that was overtaken by another one is void. */
