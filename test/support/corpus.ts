@@ -108,7 +108,6 @@ export const toolRules = `images:
   - node:20* -> base/node:20
   - python:3.11* -> base/python:3.11
   - maven:3-*-17 -> base/maven:3
-  - rust:1* -> base/rust:1
   - docker.io/library/debian:12* -> base/debian:12
   - alpine:* -> base/busybox:latest
 `;

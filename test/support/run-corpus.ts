@@ -52,7 +52,7 @@ export function describeCorpus(world: CorpusWorld): void {
 
 /** Runs the files that need the tools of languages. */
 export function describeTools(world: CorpusWorld): void {
-  const title = 'programs in five languages, built and tested by files of each system, unmodified';
+  const title = 'programs in four languages, built and tested by files of each system, unmodified';
   describeEntries(world, { title, rules: toolRules, entries: toolEntries() });
 }
 
