@@ -30,7 +30,7 @@ export function FileSecretSettings({ name, mayImport }: { name: ProjectName; may
           {t.encryptValue}
         </button>
       </div>
-      <p className="box-note">{t.fileSecretsHint}</p>
+      <p className="box-note quiet">{t.fileSecretsHint}</p>
       <Answer query={found}>
         {({ updatedAt, updatedBy }) => (
           <ul className="entries">
