@@ -38,6 +38,7 @@ import { artifactsStepName, cloneStepName } from './order-steps.ts';
 import { refuseLargeFile } from './pipeline-file-size.ts';
 import { type PipelineParameter, withDefaults } from './pipeline-parameters.ts';
 import { planCache } from './read-cache.ts';
+import { type CheckoutDraft, checkoutPlan } from './read-checkout.ts';
 import { isPrivilegedPlugin, judgeHostRights } from './read-host-rights.ts';
 import { type PipelineFileDraft, readPipelineFile, refuseTooManySteps, withParameters } from './read-pipeline-file.ts';
 import type { WrittenRetry } from './read-retry.ts';
@@ -85,8 +86,8 @@ export function compilePipeline(given: CompileInput): CompileResult {
     workflows: withNativeBuilds(file.workflows, file.report, input, input.rules ?? {}),
   }));
   for (const { report, workflows } of files)
-    for (const { steps } of workflows)
-      judgeHostRights(report, steps, input.rules ?? {}, input.event.trust === 'untrusted');
+    for (const { clone, steps } of workflows)
+      judgeHostRights(report, [...steps, checkoutRequest(clone)], input.rules ?? {}, input.event.trust === 'untrusted');
   const decisions: TraceEntry[] = [];
   const plans = files.some(({ report }) => report.hasError)
     ? []
@@ -149,7 +150,13 @@ function failure({ path, report }: PipelineFileDraft, trace: readonly TraceEntry
   return {
     kind: 'failed',
     path,
-    error: { message: `Cannot run ${path}: ${error.message}`, path, line: error.line, column: error.column },
+    error: {
+      message: `Cannot run ${path}: ${error.message}`,
+      path,
+      line: error.line,
+      column: error.column,
+      ...(error.included ? { included: error.included } : {}),
+    },
     trace,
   };
 }
@@ -419,7 +426,13 @@ function planWorkflow(
     workspace: draft.workspace,
     environment: ofSteps,
     ...(hasPlugins ? { pluginEnvironment: ofPlugins } : {}),
-    clone: { isDisabled: draft.clone.isDisabled, depth: draft.clone.depth },
+    clone: {
+      ...checkoutPlan(draft.clone, {
+        hasTagsByDefault: rules.dialect === 'woodpecker' && input.event.kind === 'tag',
+        isMerged: false,
+      }),
+      isDisabled: draft.clone.isDisabled && !steps.some(({ kind, skipped }) => kind === 'clone' && !skipped),
+    },
     ...(draft.concurrency ? { concurrency: draft.concurrency } : {}),
     ...(draft.volumes.length === 0 ? {} : { volumes: draft.volumes }),
     steps,
@@ -462,11 +475,7 @@ function environmentOf(
 function planReuse({ input }: Planning, { file }: PlacedWorkflow, step: StepDraft, { runOn }: Judgement): ReusePlan {
   const obstacle = findReuseHindrance(step, runOn);
   if (obstacle)
-    file.report.add(
-      'reuse.not-possible',
-      placeOf(step),
-      `step "${step.name}" cannot be reused: ${obstacle}`,
-    );
+    file.report.add('reuse.not-possible', placeOf(step), `step "${step.name}" cannot be reused: ${obstacle}`);
   const off = input.rules?.ignoresCaches ?? input.rules?.ignoresReuse;
   return { ...step.reuse!, ...(off ? { off } : {}) };
 }
@@ -578,14 +587,14 @@ function planStep(
   }
   return {
     name: step.name,
-    kind: step.kind,
+    kind: step.isCheckout ? 'clone' : step.kind,
     ...(step.build ? { build: step.build } : {}),
-    image: step.image,
+    image: step.isCheckout ? '' : step.image,
     pull: step.pull,
     commands: step.commands,
     ...(step.entrypoint === undefined ? {} : { entrypoint: step.entrypoint }),
     ...(step.command === undefined ? {} : { command: step.command }),
-    secrets: step.secrets,
+    secrets: step.isCheckout ? [] : step.secrets,
     runOn,
     ...(step.background ? backgroundPlan(step) : { onFailure: step.onFailure }),
     ...retryPlan(step.retry, input),
@@ -597,6 +606,11 @@ function planStep(
     ...(step.workingDirectory === undefined ? {} : { workingDirectory: step.workingDirectory }),
     line: step.line,
   };
+}
+
+/** What a checkout asks of the host, as a step would. */
+function checkoutRequest({ requests = [] }: CheckoutDraft): Pick<StepDraft, 'name' | 'hostRequests'> {
+  return { name: cloneStepName, hostRequests: requests };
 }
 
 /** How often its workflow may run; where the file does not say so, what reaches a target runs once. */

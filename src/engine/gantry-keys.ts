@@ -245,6 +245,23 @@ export const gantryKeys = {
     no_cache: key('boolean', boolean, 'Nothing that an earlier build made is used; empties the cache mounts too.'),
     dry_run: key('boolean', boolean, 'Builds, and pushes nothing.'),
   },
+  includeDocument: {
+    kind: key(
+      '`include`',
+      { anyOf: [{ const: 'include' }, { type: 'null' }] },
+      'What the document is; may be left out.',
+    ),
+    include: key(
+      'text, map or list',
+      oneOrMore('include'),
+      'Files whose documents stand in place of this one: a path in this repository at the same commit, or a file of another project at a tag or commit. Up to 50 files, 3 deep.',
+    ),
+  },
+  include: {
+    file: key('text', text, 'Path from the top of the repository; written out, without `${…}`.'),
+    project: key('text', text, '`owner/name` of another project, which all who may read this one may read too.'),
+    ref: key('text', text, 'Tag or whole commit of the other project; no branch, since it changes.'),
+  },
   secretDocument: {
     kind: key('`secret`', { const: 'secret' }, 'What the document is.'),
     name: key(
@@ -328,10 +345,34 @@ export const gantryKeys = {
     depth: key(
       'number',
       { type: ['integer', 'null'], minimum: 0 },
-      'Has no effect: the checkout has the whole history, and costs no more for it.',
+      'How many commits the checkout has from its tip; 0, the default, for all of them, which costs no more. Above 10,000 it is all of them.',
     ),
-    retries: key('number', {}, 'Has no effect: the checkout uses no network.'),
-    skip_verify: key('boolean', {}, 'Has no effect: the checkout uses no network.'),
+    tags: key('boolean', boolean, 'The tags of the repository are there too.'),
+    recursive: key(
+      'boolean',
+      boolean,
+      'Submodules are there, and those in them: projects of this Gantry by the rights of whoever caused the run, and repositories of other hosts over HTTP or HTTPS.',
+    ),
+    submodule_override: key(
+      'map',
+      { type: ['object', 'null'], additionalProperties: { type: 'string' } },
+      'URLs of submodules by their name, in place of those in `.gitmodules`.',
+    ),
+    lfs: key('boolean', boolean, 'Fails where files are pointers of LFS, whose content Gantry does not have.'),
+    branch: key('text', text, 'Name of the branch that HEAD is on; of another `remote` also what is checked out.'),
+    ref: key(
+      'text',
+      text,
+      'Branch, whole reference or whole commit that is checked out in place of the commit of the event.',
+    ),
+    path: key('text', text, 'Folder of the workspace that the checkout lies in.'),
+    remote: key('text', text, 'URL of another repository that is checked out in place of the own one.'),
+    skip_verify: key(
+      'boolean',
+      boolean,
+      'Certificates of other hosts are not checked; only in a project that is trusted with `security`.',
+    ),
+    retries: key('number', {}, 'Has no effect: what is fetched is kept, and asked for again by the next run.'),
     trace: key('boolean', {}, 'Has no effect: the checkout uses no network.'),
   },
   volume: {
@@ -446,6 +487,8 @@ export const gantryPlaces: Readonly<Record<GantryPlace, string>> = {
   pipeline: 'A document',
   step: 'A step or service',
   build: '`build` of a step',
+  includeDocument: 'A document with `include`, in place of those of other files',
+  include: 'An item of `include`, when it is no text',
   secretDocument: 'A document with an encrypted secret',
   conditions: 'Conditions: `when` and `trigger`',
   constraint: 'A constraint, when it is no text or list',
@@ -474,6 +517,7 @@ export function keysAt(place: GantryPlace): ReadonlySet<string> {
 /** Keys of `.gantry.yml` that Drone 1.x, whose form it shares, does not know. */
 const beyondDrone = {
   pipeline: new Set(['cache', 'matrix', 'parameters', 'retry', 'use']),
+  clone: new Set(['branch', 'lfs', 'path', 'recursive', 'ref', 'remote', 'submodule_override', 'tags']),
   step: new Set(['artifacts', 'build', 'cache', 'retry', 'reuse', 'timeout']),
 } as const satisfies Partial<Record<GantryPlace, ReadonlySet<string>>>;
 

@@ -355,7 +355,11 @@ export const lintRules = {
   'file.other-document': { severity: 'warning', summary: 'Woodpecker reads only the first document of a file.' },
   'clone.submodules': {
     severity: 'warning',
-    summary: 'The checkout has no submodules, although its plugin is told to fetch them.',
+    summary: '`submodule_override` of a checkout that fetches no submodules.',
+  },
+  'clone.refused': {
+    severity: 'error',
+    summary: 'A setting of the checkout leads out of the workspace, or to what is not fetched over HTTP.',
   },
   'condition.not-evaluated': { severity: 'warning', summary: 'Drone does not look at this condition here.' },
 } as const satisfies Record<string, LintRule>;

@@ -1,5 +1,5 @@
 import { lintHints } from './lint-hints.ts';
-import type { Finding } from './lint-report.ts';
+import { type Finding, placeText } from './lint-report.ts';
 import type { LintCode } from './lint-rules.ts';
 
 /** Each rule as a sentence without its end point; the names that a finding is about follow it. */
@@ -100,7 +100,8 @@ const sentences: Readonly<Record<LintCode, string>> = {
   'condition.paths': 'Drone 不看“paths”，因此它不起作用；在 .gantry.yml 中才起作用',
   'condition.expression': '“evaluate”的表达式无法解析，或没有结果',
   'condition.no-event': '条件没有写明事件，因此匹配所有事件，包括合并请求和标签',
-  'clone.submodules': '检出插件要求获取子模块，而这里的检出不包含子模块。',
+  'clone.submodules': '检出时没有获取子模块，“submodule_override”不起作用。',
+  'clone.refused': '检出设置指向工作区之外，或指向无法通过 HTTP 获取的位置。',
   'condition.not-evaluated': 'Drone 在这里不看此条件',
   'matrix.axis-ignored': '矩阵的轴没有值',
   'matrix.axis-type': '矩阵的轴不是列表，或没有可用的名称',
@@ -194,8 +195,12 @@ const explained: ReadonlySet<LintCode> = new Set([
 const maxNames = 6;
 
 /** The finding as people read it in Chinese: its rule and what it is about. Codes and places stay. */
-export function findingInChinese<Found extends Pick<Finding, 'code' | 'message' | 'hint'>>(finding: Found): Found {
-  const { code, message, hint } = finding;
+export function findingInChinese<Found extends Pick<Finding, 'code' | 'message' | 'hint' | 'included'>>(
+  finding: Found,
+): Found {
+  const { code, hint, included } = finding;
+  const place = placeText(included);
+  const message = finding.message.slice(place.length);
   const names = [...new Set(message.matchAll(/"([^"]+)"/g).map(([, name]) => name ?? ''))];
   const about = explained.has(code)
     ? `（${message}）`
@@ -207,7 +212,7 @@ export function findingInChinese<Found extends Pick<Finding, 'code' | 'message' 
     meant !== undefined ? `是否想写“${meant}”？` : hint === lintHints[code] ? (hints[code] ?? hint) : hint;
   return {
     ...finding,
-    message: `${sentences[code]}${about}`,
+    message: `${place}${sentences[code]}${about}`,
     ...(translated !== undefined && { hint: translated }),
   };
 }

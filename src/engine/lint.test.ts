@@ -168,8 +168,13 @@ const samples: Readonly<Record<LintCode, readonly [text: string, line: number, p
     'kind: pipeline\nsteps:\n- name: s\n  image: plugins/docker\n  settings:\n    repo: a/b\n    storage_driver: vfs\n',
     7,
   ],
+  'clone.refused': [
+    'when: {event: push}\nclone:\n  git:\n    image: woodpeckerci/plugin-git\n    settings:\n      path: ../out\nsteps: {s: {image: x, commands: [ls]}}\n',
+    6,
+    '.woodpecker.yml',
+  ],
   'clone.submodules': [
-    'when: {event: push}\nclone:\n  git:\n    image: woodpeckerci/plugin-git\n    settings:\n      recursive: true\nsteps: {s: {image: x, commands: [ls]}}\n',
+    'when: {event: push}\nclone:\n  git:\n    image: woodpeckerci/plugin-git\n    settings:\n      submodule_override: {a: ../b.git}\nsteps: {s: {image: x, commands: [ls]}}\n',
     6,
     '.woodpecker.yml',
   ],

@@ -1,13 +1,13 @@
 import { asksForNothing } from './asks-for-nothing.ts';
 import type { DocumentReader } from './document-reader.ts';
+import { type CheckoutDraft, isCheckoutSetting, readCheckout } from './read-checkout.ts';
 import { containerEntries } from './read-containers-file.ts';
 import { isClonePlugin } from './well-known-plugins.ts';
-import type { WorkflowDraft } from './workflow-draft.ts';
 import { isNull } from './yaml/scalar-type.ts';
 import type { YamlEntry } from './yaml/yaml-node.ts';
 
-/** Settings of a checkout plugin that change nothing here: the checkout is complete, and uses no network. */
-const withoutEffect = new Set(['image', 'name', 'pull', 'tags', 'skip_verify', 'partial', 'fetch_tags', 'when']);
+/** Keys of a container that say nothing of its checkout. */
+const ofContainers = new Set(['image', 'name', 'pull', 'when', 'settings']);
 
 /**
  * The checkout of Drone 0.8 and Woodpecker: `clone:` may name a container, and the well-known ones run natively
@@ -16,11 +16,11 @@ const withoutEffect = new Set(['image', 'name', 'pull', 'tags', 'skip_verify', '
 export function readCloneContainers(
   reader: DocumentReader,
   entry: YamlEntry | undefined,
-  isDisabled: boolean,
-  documentLine: number,
-): WorkflowDraft['clone'] {
-  const clone = { isDisabled, depth: 0, line: entry ? reader.positionOf(entry.key).line : documentLine };
-  if (!entry || isNull(entry.value) || isDisabled) return clone;
+  { isDisabled, line, workspace }: { readonly isDisabled: boolean; readonly line: number; readonly workspace: string },
+): CheckoutDraft {
+  const beginning = { isDisabled, line: entry ? reader.positionOf(entry.key).line : line };
+  if (!entry || isNull(entry.value) || isDisabled) return { ...beginning, depth: 0 };
+  let clone: CheckoutDraft = { ...beginning, depth: 0 };
   for (const { name, key, value } of containerEntries(reader, entry.value, '"clone"')) {
     const fields = reader.fields(value, `the checkout "${name}"`);
     const image = reader.text(fields?.get('image')?.value, `"image" of the checkout "${name}"`) ?? '';
@@ -29,18 +29,11 @@ export function readCloneContainers(
       continue;
     }
     const settings = reader.fields(fields?.get('settings')?.value, `"settings" of the checkout "${name}"`);
-    for (const [setting, { key: settingKey, value: settingValue }] of [...(fields ?? []), ...(settings ?? [])]) {
-      if (setting === 'depth') clone.depth = Math.max(0, reader.integer(settingValue, '"depth" of the checkout') ?? 0);
-      else if (withoutEffect.has(setting) || asksForNothing(settingValue)) continue;
-      else if (setting === 'recursive')
-        reader.add(
-          'clone.submodules',
-          settingKey,
-          '"recursive" of the checkout has no effect: submodules are not fetched, so a step has to do it ("git submodule update --init")',
-        );
-      else if (setting !== 'settings')
+    const given = new Map([...(fields ?? []), ...(settings ?? [])]);
+    for (const [setting, { key: settingKey, value: settingValue }] of given)
+      if (!ofContainers.has(setting) && !isCheckoutSetting(setting) && !asksForNothing(settingValue))
         reader.add('key.unsupported', settingKey, `Gantry does not support "${setting}" of the checkout`);
-    }
+    clone = readCheckout(reader, given, beginning, workspace);
   }
   return clone;
 }

@@ -91,7 +91,11 @@ function readJob(job: JobDocument, facts: EnvironmentFacts): WorkflowDraft {
     trigger: readTrigger(reader, fields, facts),
     dependsOn: [],
     workspace,
-    clone: readCloneContainers(reader, fields.get('clone'), false, line),
+    clone: readCloneContainers(reader, fields.get('clone'), {
+      isDisabled: false,
+      line,
+      workspace: wholeWorkspace(workspace),
+    }),
     environment: {},
     steps,
     volumes: namedVolumes(steps),

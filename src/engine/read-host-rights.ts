@@ -122,7 +122,7 @@ function readNetworkMode(
  */
 export function judgeHostRights(
   report: LintReport,
-  steps: readonly StepDraft[],
+  steps: readonly (StepDraft | Pick<StepDraft, 'name' | 'hostRequests'>)[],
   rules: Pick<CompileRules, 'trusts' | 'privilegedImages'> | undefined,
   isUntrusted: boolean,
 ): void {
@@ -148,7 +148,7 @@ export function judgeHostRights(
         );
     }
     const at = step.hostRequests?.find(({ need }) => need === 'security')?.at;
-    if (!rules?.privilegedImages || isUntrusted || !at || !step.host?.isPrivileged) continue;
+    if (!rules?.privilegedImages || isUntrusted || !at || !('host' in step) || !step.host?.isPrivileged) continue;
     if (!rules.trusts?.includes('security')) continue;
     const fault = findPrivilegedFault(requestOf(step), rules.privilegedImages);
     if (fault !== undefined) report.add('step.privileged', at, fault.charAt(0).toLowerCase() + fault.slice(1));

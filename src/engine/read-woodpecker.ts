@@ -121,7 +121,11 @@ function readJob(job: JobDocument, name: string, facts: EnvironmentFacts): Workf
     trigger,
     dependsOn: readNeeds(reader, fields.get('depends_on')?.value, '"depends_on" of a workflow') ?? [],
     workspace,
-    clone: readCloneContainers(reader, fields.get('clone'), skipClone, line),
+    clone: readCloneContainers(reader, fields.get('clone'), {
+      isDisabled: skipClone,
+      line,
+      workspace: wholeWorkspace(workspace),
+    }),
     environment: {},
     steps: [...services, ...steps],
     volumes: namedVolumes([...services, ...steps]),

@@ -1,3 +1,5 @@
+import type { IncludedPlace } from '../core/included-place.ts';
+import { asksForNothing } from './asks-for-nothing.ts';
 import type { Conditions } from './conditions.ts';
 import type { DocumentReader, Fields } from './document-reader.ts';
 import type { Workspace } from './environment.ts';
@@ -7,6 +9,7 @@ import { orderSteps } from './order-steps.ts';
 import type { PipelineParameter } from './pipeline-parameters.ts';
 import { readUses } from './read-artifacts.ts';
 import { readCache, refuseCachesAtVolumes } from './read-cache.ts';
+import { type CheckoutDraft, isCheckoutSetting, readCheckout } from './read-checkout.ts';
 import { readConcurrency } from './read-concurrency.ts';
 import { readConditions } from './read-conditions.ts';
 import { readGantryMatrix } from './read-gantry-matrix.ts';
@@ -16,16 +19,19 @@ import { readRetry } from './read-retry.ts';
 import { readNodeRouting } from './read-routing.ts';
 import { isGoodName, isVariableName, readStep, readVariable } from './read-step.ts';
 import { readVolumes, refuseMountsInWorkspace } from './read-volumes.ts';
-import type { WorkflowDraft } from './workflow-draft.ts';
+import { isClonePlugin } from './well-known-plugins.ts';
+import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
 import { isGoodWorkspace, plainFolder, wholeWorkspace } from './workspace-folder.ts';
 import { isNull } from './yaml/scalar-type.ts';
-import type { YamlNode } from './yaml/yaml-node.ts';
+import type { YamlEntry, YamlNode } from './yaml/yaml-node.ts';
 
 /** What is read from the raw text of a document, before substitution (pipelines.md 2). */
 export interface WorkflowHeader {
   readonly name: string;
   readonly type: string;
   readonly line: number;
+  /** Its place in an included file. */
+  readonly within?: IncludedPlace | undefined;
   readonly trigger: Conditions;
   readonly dependsOn: readonly { readonly name: string; readonly node: YamlNode }[];
   /** Sets of axis values, a workflow each; none = there is no matrix. */
@@ -93,7 +99,7 @@ export function readWorkflowHeader(reader: DocumentReader, root: YamlNode, field
   return {
     name: name === '' ? 'default' : name,
     type,
-    line: reader.positionOf(root).line,
+    ...reader.lineOf(root),
     trigger: readConditions(reader, fields.get('trigger')?.value, 'trigger'),
     dependsOn: reader
       .texts(fields.get('depends_on')?.value, '"depends_on" of a pipeline')
@@ -121,7 +127,6 @@ export function readWorkflowBody(
   fields: Fields,
   header: WorkflowHeader,
 ): Omit<WorkflowDraft, 'dependsOn' | 'matrix'> {
-  const clone = readClone(reader, fields, header.line);
   const nodes = reader.items(fields.get('steps')?.value, '"steps"');
   const stepsKey = fields.get('steps')?.key;
   if (nodes.length === 0) {
@@ -139,6 +144,8 @@ export function readWorkflowBody(
   const { volumes, names, hostFolders } = readVolumes(reader, fields.get('volumes')?.value);
   const workspace = readWorkspace(reader, fields.get('workspace')?.value);
   const folder = wholeWorkspace(workspace);
+  const clone = readClone(reader, fields, header.line, folder);
+  const checkoutStep = readCheckoutStep(reader, clone, nodes[0], folder);
   const cacheNode = reader.rules.dialect === 'gantry' ? fields.get('cache')?.value : undefined;
   const cache = readCache(reader, cacheNode, 'the pipeline', folder);
   const retryNode = reader.rules.dialect === 'gantry' ? fields.get('retry')?.value : undefined;
@@ -164,15 +171,16 @@ export function readWorkflowBody(
     );
   refuseMountsInWorkspace(reader.report, written, folder);
   refuseCachesAtVolumes(reader.report, written);
+  const ordered = orderSteps(reader, written, !clone.isDisabled, uses.length > 0);
   return {
     name: header.name,
     type: header.type,
     line: header.line,
     trigger: header.trigger,
     workspace,
-    clone,
+    clone: checkoutStep ?? clone,
     environment: readEnvironment(reader, fields.get('environment')?.value),
-    steps: orderSteps(reader, written, !clone.isDisabled, uses.length > 0),
+    steps: checkoutStep ? withCheckout(ordered) : ordered,
     ...(uses.length === 0 ? {} : { uses }),
     volumes,
     retry,
@@ -184,32 +192,60 @@ export function readWorkflowBody(
   };
 }
 
-function readClone(reader: DocumentReader, fields: Fields, documentLine: number): WorkflowDraft['clone'] {
+function readClone(reader: DocumentReader, fields: Fields, documentLine: number, workspace: string): CheckoutDraft {
   const entry = fields.get('clone');
   const clone = reader.fields(entry?.value, '"clone"');
+  const isGantry = reader.rules.dialect === 'gantry';
+  const known = isGantry ? keysAt('clone') : droneKeysAt('clone');
+  /** Of requests that a checkout of Drone alone never makes. */
+  const withoutEffect = new Set(['retries', 'trace', ...(isGantry ? [] : ['skip_verify'])]);
   let isDisabled = false;
-  let depth = 0;
   for (const [name, { key, value }] of clone ?? []) {
-    switch (name) {
-      case 'disable':
-        isDisabled = reader.boolean(value, '"clone.disable"') ?? false;
-        break;
-      case 'depth': {
-        const given = reader.integer(value, '"clone.depth"');
-        if (given !== undefined && given < 0) reader.add('value.type', value, '"clone.depth" may not be negative');
-        depth = Math.max(0, given ?? 0);
-        break;
-      }
-      case 'retries':
-      case 'skip_verify':
-      case 'trace':
-        reader.add('key.no-effect', key, `"clone.${name}" has no effect: the checkout uses no network`);
-        break;
-      default:
-        reader.unknownKey(key, '"clone"', ['disable', 'depth']);
-    }
+    if (name === 'disable') isDisabled = reader.boolean(value, '"clone.disable"') ?? false;
+    else if (withoutEffect.has(name))
+      reader.add('key.no-effect', key, `"clone.${name}" has no effect: the checkout uses no network`);
+    else if (!known.has(name)) reader.unknownKey(key, '"clone"', known);
   }
-  return { isDisabled, depth, line: entry ? reader.positionOf(entry.key).line : documentLine };
+  const settings = new Map([...(clone ?? [])].filter(([name]) => known.has(name) && !withoutEffect.has(name)));
+  const line = entry ? reader.positionOf(entry.key).line : documentLine;
+  return isDisabled ? { isDisabled, depth: 0, line } : readCheckout(reader, settings, { isDisabled, line }, workspace);
+}
+
+/**
+ * Where the checkout is switched off, a first step of a well-known plugin makes it: natively, by its settings, and under
+ * the name that it has (pipelines.md 8a).
+ */
+function readCheckoutStep(
+  reader: DocumentReader,
+  clone: CheckoutDraft,
+  first: YamlNode | undefined,
+  workspace: string,
+): CheckoutDraft | undefined {
+  if (!clone.isDisabled || first?.kind !== 'map') return undefined;
+  const get = (key: string): YamlEntry | undefined => first.entries.find((entry) => isKey(entry, key));
+  const image = get('image')?.value;
+  if (image?.kind !== 'scalar' || !isClonePlugin(image.text)) return undefined;
+  if (['commands', 'entrypoint', 'command', 'detach', 'depends_on'].some((key) => get(key))) return undefined;
+  const settings = reader.fields(get('settings')?.value, '"settings" of the checkout');
+  for (const [name, { key, value }] of settings ?? [])
+    if (!isCheckoutSetting(name) && !asksForNothing(value))
+      reader.add('key.unsupported', key, `Gantry does not support "${name}" of the checkout`);
+  return readCheckout(
+    reader,
+    settings ?? new Map(),
+    { isDisabled: true, line: reader.positionOf(first).line },
+    workspace,
+  );
+}
+
+function isKey({ key }: YamlEntry, name: string): boolean {
+  return key.kind === 'scalar' && key.text === name;
+}
+
+/** The first of the steps, once they are in their order. */
+function withCheckout(steps: readonly StepDraft[]): readonly StepDraft[] {
+  const first = steps.find(({ background }) => background === undefined);
+  return steps.map((step) => (step === first ? { ...step, isCheckout: true } : step));
 }
 
 function readWorkspace(reader: DocumentReader, node: YamlNode | undefined): Workspace {

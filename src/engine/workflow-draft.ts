@@ -1,3 +1,4 @@
+import type { IncludedPlace } from '../core/included-place.ts';
 import type {
   BuildPlan,
   ConcurrencyPlan,
@@ -16,6 +17,7 @@ import type { Workspace } from './environment.ts';
 import type { HostRequest } from './host-request.ts';
 import type { WrittenArtifact, WrittenUse } from './read-artifacts.ts';
 import type { WrittenCache } from './read-cache.ts';
+import type { CheckoutDraft } from './read-checkout.ts';
 import type { WrittenRetry } from './read-retry.ts';
 import type { WrittenSetting } from './read-settings.ts';
 import type { Position } from './source-position.ts';
@@ -30,7 +32,7 @@ export interface WorkflowDraft {
   /** Names of other workflows. */
   readonly dependsOn: readonly Dependency[];
   readonly workspace: Workspace;
-  readonly clone: { readonly isDisabled: boolean; readonly depth: number; readonly line: number };
+  readonly clone: CheckoutDraft;
   readonly environment: Readonly<Record<string, string>>;
   /** Services first, then steps, each in the order of the file; the checkout is not among them. */
   readonly steps: readonly StepDraft[];
@@ -80,6 +82,8 @@ export interface StepDraft {
   readonly settings: Readonly<Record<string, string>>;
   /** Where each setting stands. */
   readonly settingNodes?: readonly WrittenSetting[];
+  /** It makes the checkout, natively, in place of the one that the file has switched off. */
+  readonly isCheckout?: true;
   /** Its settings are those of `build` in `.gantry.yml`. */
   readonly hasBuild?: boolean;
   /** Of `kind: build`. */
@@ -115,4 +119,11 @@ export interface StepDraft {
   /** In `stages` and `levels`: neighbours with the same one run together. Empty = none. */
   readonly group: string;
   readonly line: number;
+  /** Its place in an included file. */
+  readonly within?: IncludedPlace | undefined;
+}
+
+/** Where a step, or what is like one, stands. */
+export function placeOf({ line, within }: Pick<StepDraft, 'line' | 'within'>): Position {
+  return { line, column: 1, within };
 }
