@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { instant, type Operation } from './operation.ts';
-import { TraceView } from './pipelines.ts';
+import { IncludedPlaceView, TraceView } from './pipelines.ts';
 import { previewEvents } from './preview-events.ts';
 
 const ProjectPath = z.object({ owner: z.string(), project: z.string() });
@@ -96,6 +96,9 @@ export const FindingView = z
     column: z.int(),
     hint: z.string().nullable(),
     substituted: z.string().nullable(),
+    included: IncludedPlaceView.optional().meta({
+      description: 'Its place where that is in an included file; line and column are those of the include then',
+    }),
   })
   .meta({ id: 'PipelineFileFinding' });
 export type FindingView = z.infer<typeof FindingView>;

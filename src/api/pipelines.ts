@@ -23,6 +23,19 @@ export const TraceView = z
   .meta({ id: 'TraceEntry' });
 export type TraceView = z.infer<typeof TraceView>;
 
+export const IncludedPlaceView = z
+  .object({
+    path: z.string().meta({ description: 'The included file; of another project owner/name@ref:path' }),
+    line: z.int(),
+    column: z.int(),
+    text: z.string().meta({ description: 'The line itself' }),
+    chain: z
+      .array(z.object({ path: z.string().optional(), line: z.int() }))
+      .meta({ description: 'Each include on the way to it; one without a path stands in the pipeline file itself' }),
+  })
+  .meta({ id: 'IncludedPlace' });
+export type IncludedPlaceView = z.infer<typeof IncludedPlaceView>;
+
 export const PipelineView = z
   .object({
     number: z.int(),
@@ -45,6 +58,7 @@ export const PipelineView = z
         path: z.string().nullable(),
         line: z.int().nullable(),
         column: z.int().nullable(),
+        included: IncludedPlaceView.optional(),
       })
       .nullable()
       .meta({ description: 'Why the pipeline file did not compile' }),
@@ -419,6 +433,7 @@ export const pipelineOperations = {
             .string()
             .optional()
             .meta({ description: 'The line as it reads once ${…} is replaced, where that differs' }),
+          included: IncludedPlaceView.optional().meta({ description: 'Its place where that is in an included file' }),
         }),
       ),
       workflows: z.array(z.object({ name: z.string(), steps: z.array(z.string()) })),

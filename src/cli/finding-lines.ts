@@ -1,4 +1,5 @@
-import type { Finding } from '../engine/lint-report.ts';
+import type { IncludedPlace } from '../core/included-place.ts';
+import { type Finding, placeText } from '../engine/lint-report.ts';
 import { findingInChinese } from '../engine/lint-sentences.zh.ts';
 import type { Cli } from './cli.ts';
 import { printable, textWidth } from './text-width.ts';
@@ -17,11 +18,14 @@ export function findingLines(
   text: string,
   finding: Finding,
 ): readonly string[] {
-  const { line, column, severity, code, message, hint, substituted } =
-    language === 'zh' ? findingInChinese(finding) : finding;
+  const told = language === 'zh' ? findingInChinese(finding) : finding;
+  const { severity, code, hint, substituted, included } = told;
+  // The place stands before the message already.
+  const message = told.message.slice(placeText(included).length);
+  const { line, column } = included ?? told;
   const word = severity === 'error' ? out.paint('red', texts.lintError) : out.paint('yellow', texts.lintWarning);
-  const head = `${path}:${line}:${column}: ${word} ${printable(message)}  ${out.paint('dim', `[${code}]`)}`;
-  const source = lineOf(text, line);
+  const head = `${included ? printable(included.path) : path}:${line}:${column}: ${word} ${printable(message)}  ${out.paint('dim', `[${code}]`)}`;
+  const source = included ? included.text : lineOf(text, line);
   const margin = ' '.repeat(String(line).length);
   const bar = out.paint('dim', '│');
   const note = (label: string, value: string): string =>
@@ -34,10 +38,16 @@ export function findingLines(
       `  ${margin} ${bar} ${' '.repeat(caretColumn)}${out.paint(severity === 'error' ? 'red' : 'yellow', '^')}`,
     );
   }
+  if (included) lines.push(note(texts.lintIncluded, printable(chainText(path, included))));
   for (const [index, part] of (substituted ?? '').split('\n').entries())
     if (substituted !== undefined) lines.push(note(index === 0 ? texts.lintReads : '…', plain(part)));
   if (hint !== undefined) lines.push(note(texts.lintHint, printable(hint)));
   return lines;
+}
+
+/** `.gantry.yml:6 → ci/a.yml:2` */
+function chainText(path: string, { chain }: IncludedPlace): string {
+  return chain.map((step) => `${step.path ?? path}:${step.line}`).join(' → ');
 }
 
 function lineOf(text: string, line: number): string {

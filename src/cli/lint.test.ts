@@ -121,6 +121,39 @@ steps:
   });
 });
 
+describe('gantry lint of a file with include', () => {
+  it('shows what is wrong at the line of the included file, and how one gets there', async () => {
+    mkdirSync(join(folder, 'ci'));
+    writeFileSync(join(folder, 'ci/a.yml'), 'include:\n- ci/b.yml\n');
+    writeFileSync(join(folder, 'ci/b.yml'), 'kind: pipeline\nsteps:\n  - {name: unit, image: x, comands: [a]}\n');
+    const text = 'kind: pipeline\nname: own\nsteps:\n- {name: s, image: x, commands: [ls]}\n---\ninclude: ci/a.yml\n';
+    const { code, stdout } = await lint(text);
+    expect(code).toBe(1);
+    expect(stdout).toContain(
+      [
+        'ci/b.yml:3:28: error a step has no key "comands"  [key.unknown]',
+        '  3 │   - {name: unit, image: x, comands: [a]}',
+        '    │                            ^',
+        '    = included by: .gantry.yml:6 → ci/a.yml:2',
+        '    = hint: did you mean "commands"?',
+      ].join('\n'),
+    );
+    const { stdout: json } = await lint(text, ['--json']);
+    expect(JSON.parse(json)).toMatchObject({
+      items: [
+        {
+          findings: [
+            {
+              line: 6,
+              included: { path: 'ci/b.yml', line: 3, column: 28, chain: [{ line: 6 }, { path: 'ci/a.yml', line: 2 }] },
+            },
+          ],
+        },
+      ],
+    });
+  });
+});
+
 describe('gantry lint beside a server', () => {
   const project = '/api/v1/projects/shop/web';
   const settings = {

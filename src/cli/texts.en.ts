@@ -468,6 +468,7 @@ export const textsEn = {
   lintWarning: 'warning',
   importVerdicts: { carried: 'carried', remark: 'carried, with a remark', lost: 'not carried' },
   lintReads: 'reads',
+  lintIncluded: 'included by',
   lintHint: 'hint',
   lintRuns: (workflow: string, steps: string) => `${workflow}: ${steps}`,
 

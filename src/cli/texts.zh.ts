@@ -461,6 +461,7 @@ export const textsZh: Texts = {
   lintWarning: '警告',
   importVerdicts: { carried: '已转换', remark: '已转换，有说明', lost: '未转换' },
   lintReads: '实为',
+  lintIncluded: '由此引入',
   lintHint: '提示',
   lintRuns: (workflow, steps) => `${workflow}：${steps}`,
 

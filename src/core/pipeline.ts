@@ -1,5 +1,6 @@
 import type { ApprovalState } from './approval.ts';
 import type { EventKind } from './event.ts';
+import type { IncludedPlace } from './included-place.ts';
 import type { Page, PageRequest } from './paging.ts';
 import type { HostTrust } from './pipeline-settings.ts';
 import type { PipelinePlan, WorkflowPlan } from './plan.ts';
@@ -88,6 +89,8 @@ export interface PipelineError {
   readonly path?: string | undefined;
   readonly line?: number | undefined;
   readonly column?: number | undefined;
+  /** Its place in an included file: `line` and `column` are those of the `include` then. */
+  readonly included?: IncludedPlace | undefined;
 }
 
 export interface Pipeline {

@@ -2,7 +2,7 @@ import type { DialectRules } from './dialect-rules.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { LintReport } from './lint-report.ts';
 import type { LintCode } from './lint-rules.ts';
-import type { Position } from './source-position.ts';
+import { lineText, type Position } from './source-position.ts';
 import { resolveScalar } from './yaml/resolve-scalar.ts';
 import { booleanOf, isNull } from './yaml/scalar-type.ts';
 import type { YamlEntry, YamlMap, YamlNode } from './yaml/yaml-node.ts';
@@ -27,6 +27,12 @@ export class DocumentReader {
 
   positionOf(node: YamlNode): Position {
     return this.#locate(node.offset);
+  }
+
+  /** The same without its column. */
+  lineOf(node: YamlNode): Pick<Position, 'line' | 'within'> {
+    const { line, within } = this.positionOf(node);
+    return { line, ...(within ? { within } : {}) };
   }
 
   add(code: LintCode, node: YamlNode, message: string): void {
@@ -59,7 +65,7 @@ export class DocumentReader {
         this.add(
           'yaml.duplicate-key',
           entry.key,
-          `the key "${name}" stands here and in line ${this.positionOf(before.key).line}${
+          `the key "${name}" stands here and in ${lineText(this.positionOf(before.key))}${
             this.rules.dialect === 'drone1' ? ': this one, the last, counts' : ''
           }`,
         );

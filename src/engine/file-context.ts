@@ -69,8 +69,14 @@ export class FileContext {
   positionOf(offset: number): Position {
     const at = this.#lines.at(offset);
     if (this.#included.length === 0) return at;
-    const { line, name } = placeOfLine(this.#included, at.line);
-    return name === undefined ? { line, column: at.column } : { line, column: 1, within: name };
+    const { line, within } = placeOfLine(this.#included, at.line);
+    if (!within) return { line, column: at.column };
+    const text = this.text.slice(this.#lines.startOf(at.line), this.#lines.startOf(at.line + 1));
+    return {
+      line,
+      column: 1,
+      within: { ...within, column: at.column, text: text.replace(/\r?\n$/, '').slice(0, maxShownLength) },
+    };
   }
 
   /** A line, counted from 1, as it reads once `${…}` is replaced; `undefined` where nothing in it is. */

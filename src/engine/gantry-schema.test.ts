@@ -52,6 +52,10 @@ function documentWith(place: GantryPlace, name: string, value: unknown): Record<
       return { ...base, ...added };
     case 'secretDocument':
       return { kind: 'secret', name: 'a', data: 'AAAA', ...added };
+    case 'includeDocument':
+      return { include: 'a.yml', ...added };
+    case 'include':
+      return { include: { file: 'a.yml', ...added } };
     case 'step':
       return { ...base, steps: [{ ...step, ...added }] };
     case 'conditions':
@@ -95,6 +99,16 @@ function documentWith(place: GantryPlace, name: string, value: unknown): Record<
   }
 }
 
+/** Includes are read by lines: a key each. */
+function textOf(document: Record<string, unknown>): string {
+  const { include, ...others } = document;
+  if (include === undefined) return JSON.stringify(document);
+  const items = typeof include === 'object' && include !== null ? Object.entries(include) : [];
+  const lines = items.map(([name, value]) => `  ${name}: ${value ?? ''}`);
+  const head = typeof include === 'string' ? `include: ${include}` : 'include:';
+  return [head, ...lines, ...Object.entries(others).map(([name, value]) => `${name}: ${String(value)}`)].join('\n');
+}
+
 const places = Object.keys(gantryKeys) as GantryPlace[];
 
 /** All words that any dialect has for a key. */
@@ -135,13 +149,20 @@ describe('the schema of .gantry.yml', () => {
     'knows at "%s" what the reader knows there, and nothing else',
     (place) => {
       for (const word of words) {
-        const text = JSON.stringify(documentWith(place, word, null));
-        const codes = lintPipelineFile('.gantry.yml', text).findings.map(({ code }) => code);
-        const isRefused = codes.some((code) => ['key.unknown', 'key.unsupported'].includes(code));
-        if (keysAt(place).has(word)) expect([word, isRefused]).toEqual([word, false]);
+        const isKnown = keysAt(place).has(word);
         // An unsupported key without a value asks for nothing.
-        else if (word === 'zzz') expect([word, isRefused]).toEqual([word, true]);
-        expect([word, word in gantryKeys[place]]).toEqual([word, keysAt(place).has(word)]);
+        const text = textOf(documentWith(place, word, isKnown ? null : 'x'));
+        const { findings } = lintPipelineFile('.gantry.yml', text, undefined, [
+          { name: 'a.yml', text: 'kind: pipeline\nsteps: [{name: s, image: x, commands: [ls]}]\n' },
+        ]);
+        const told = ['key.unknown', 'key.unsupported', ...(isKnown ? [] : ['key.no-effect'])];
+        const isRefused = findings.some(
+          ({ code, message }) =>
+            told.includes(code) ||
+            (code === 'include.failed' && (!isKnown || /^"[^"]+" (?:is nothing that|cannot stand in)/.test(message))),
+        );
+        expect([word, isRefused]).toEqual([word, !isKnown]);
+        expect([word, word in gantryKeys[place]]).toEqual([word, isKnown]);
       }
       expect(schema.safeParse(documentWith(place, 'zzz', 'x')).success).toBe(false);
     },
@@ -150,6 +171,7 @@ describe('the schema of .gantry.yml', () => {
   it.each([
     ['a step without a name', { kind: 'pipeline', steps: [{ image: 'x' }] }],
     ['another kind of document', { kind: 'registry' }],
+    ['an include that names no file', { include: { project: 'a/b', ref: 'v1' } }],
     ['a secret without a value', { kind: 'secret', name: 'a' }],
     ['a word that a key does not take', documentWith('step', 'failure', 'maybe')],
     ['a list where a map belongs', documentWith('step', 'environment', ['A=b'])],

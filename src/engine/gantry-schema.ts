@@ -5,6 +5,8 @@ const text: JsonSchema = { type: ['string', 'number', 'boolean', 'null'] };
 
 const required: Readonly<Partial<Record<GantryPlace, readonly string[]>>> = {
   pipeline: ['kind'],
+  includeDocument: ['include'],
+  include: ['file'],
   secretDocument: ['kind', 'name', 'data'],
   // One with `build` has no image.
   step: ['name'],
@@ -19,13 +21,17 @@ const required: Readonly<Partial<Record<GantryPlace, readonly string[]>>> = {
 /** JSON Schema of one document of `.gantry.yml`, for editors. What it refuses, `gantry lint` refuses with a line. */
 export function gantrySchema(): JsonSchema & Readonly<Record<string, unknown>> {
   const places = Object.keys(gantryKeys) as GantryPlace[];
-  const { constraint, matrix, use, ...others } = Object.fromEntries(
+  const { constraint, include, matrix, use, ...others } = Object.fromEntries(
     places.map((place) => [place, mapOf(gantryKeys[place], required[place])]),
   ) as Record<GantryPlace, JsonSchema>;
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: '.gantry.yml',
-    anyOf: [{ $ref: '#/definitions/pipeline' }, { $ref: '#/definitions/secretDocument' }],
+    anyOf: [
+      { $ref: '#/definitions/pipeline' },
+      { $ref: '#/definitions/includeDocument' },
+      { $ref: '#/definitions/secretDocument' },
+    ],
     definitions: {
       text,
       texts: { anyOf: [text, { type: 'array', items: text }] },
@@ -50,6 +56,7 @@ export function gantrySchema(): JsonSchema & Readonly<Record<string, unknown>> {
       ports: { anyOf: [text, { type: 'array', items: text }] },
       constraint: { anyOf: [{ $ref: '#/definitions/texts' }, constraint] },
       use: { anyOf: [text, use] },
+      include: { anyOf: [text, include] },
       matrix: { ...matrix, additionalProperties: { $ref: '#/definitions/texts' } },
       ...others,
     },

@@ -51,13 +51,75 @@ include: ci/d.yml
     expect(expanded.text.match(/^name: .*$/gm)).toEqual(['name: own', 'name: a']);
     const [own, other] = ['name: own', 'name: a'].map((line) => expanded.text.split('\n').indexOf(line) + 1);
     expect(placeOfLine(expanded.lines, own!)).toEqual({ line: 2 });
-    expect(placeOfLine(expanded.lines, other!)).toEqual({ line: 6, name: 'a.yml' });
+    expect(placeOfLine(expanded.lines, other!)).toEqual({
+      line: 6,
+      within: { path: 'a.yml', line: 2, chain: [{ line: 6 }] },
+    });
     const includes = [{ name: 'a.yml', text: pipeline('a').replace('image: x', 'imag: x') }];
     const { findings } = lintPipelineFile('.gantry.yml', text, undefined, includes);
-    expect(findings.map(({ line, message }) => [line, message.split(':')[0]])).toEqual([
-      [6, 'a.yml'],
-      [6, 'a.yml'],
+    expect(findings.map(({ line, message, included }) => [line, message.split(': ')[0], included])).toEqual(
+      [2, 3].map((column) => [
+        6,
+        'a.yml:4',
+        {
+          path: 'a.yml',
+          line: 4,
+          column: column === 2 ? 3 : 13,
+          text: '- {name: s, imag: x, commands: [ls]}',
+          chain: [{ line: 6 }],
+        },
+      ]),
+    );
+  });
+
+  it('tells each include on the way to what is wrong, in files of other projects too', () => {
+    const includes = [
+      { name: 'a.yml', text: `# first\n\ninclude:\n  project: t/c\n  ref: v1\n  file: b.yml\n---\n${pipeline('a')}` },
+      { name: 't/c@v1:b.yml', text: `${pipeline('b')}---\ninclude: c.yml\n` },
+      { name: 't/c@v1:c.yml', text: pipeline('c').replace('name: s', 'name: s, depends_on: [nothing]') },
+    ];
+    const { findings } = lintPipelineFile('.gantry.yml', 'include: a.yml\n', undefined, includes);
+    expect(findings).toMatchObject([
+      {
+        code: 'step.dependency-unknown',
+        line: 1,
+        included: {
+          path: 't/c@v1:c.yml',
+          line: 4,
+          chain: [{ line: 1 }, { path: 'a.yml', line: 4 }, { path: 't/c@v1:b.yml', line: 6 }],
+        },
+      },
     ]);
+    const missing = lintPipelineFile('.gantry.yml', 'include: a.yml\n', undefined, [
+      { name: 'a.yml', text: `${pipeline('a')}---\ninclude:\n- none.yml\n- {file: b.yml, when: push}\n` },
+      { name: 'none.yml', fault: 'there is no such file' },
+    ]);
+    expect(missing.findings.map(({ line, message, included }) => [line, message, included?.text])).toEqual([
+      [1, 'a.yml:7: "none.yml" cannot be included: there is no such file', '- none.yml'],
+      [1, 'a.yml:8: "when: push" is nothing that an include has: project, ref, file', '- {file: b.yml, when: push}'],
+      [
+        1,
+        'a.yml:8: "b.yml" cannot be included: it is looked up where the project is known: run "gantry lint" in the clone, or push',
+        '- {file: b.yml, when: push}',
+      ],
+    ]);
+  });
+
+  it('tells the file of what is found only when all is read: a name that stands twice, a build, a parameter', () => {
+    const text = `kind: pipeline\nname: own\nsteps:\n- {name: s, image: x, commands: [ls]}\n---\ninclude: a.yml\n`;
+    const a = `kind: pipeline\nname: own\nsteps:\n- {name: i, image: plugins/heroku}\n`;
+    const { findings } = lintPipelineFile('.gantry.yml', text, undefined, [{ name: 'a.yml', text: a }]);
+    expect(findings.map(({ code, included }) => [code, included?.line])).toEqual([
+      ['workflow.name-duplicate', 1],
+      ['key.unsupported', 4],
+    ]);
+    const { findings: twice } = lintPipelineFile('.gantry.yml', 'include: a.yml\n', undefined, [
+      {
+        name: 'a.yml',
+        text: 'kind: pipeline\nsteps:\n- {name: s, image: x, commands: [ls]}\n- {name: s, image: x, commands: [ls]}\n',
+      },
+    ]);
+    expect(twice[0]?.message).toBe('a.yml:4: a step named "s" stands in line 3 of a.yml already');
   });
 
   it('keeps the lines of the file itself behind an include', () => {

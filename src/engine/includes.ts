@@ -1,3 +1,5 @@
+import type { IncludedPlace, IncludeStep } from '../core/included-place.ts';
+import { keysAt } from './gantry-keys.ts';
 import { splitDocuments } from './split-documents.ts';
 
 /** A file whose documents are put in place of an `include` of `.gantry.yml`. */
@@ -34,7 +36,7 @@ export interface FoundIncludes {
 /** Reliability R5: size of a file with all that it includes, how deep, and how many. */
 export const includeLimits = { bytes: 1024 * 1024, depth: 3, files: 50 } as const;
 
-const itemKeys = new Set(['project', 'ref', 'file']);
+const itemKeys = keysAt('include');
 
 /**
  * Finds documents that begin with `include:`. They are read by lines and not as YAML, so that whoever fetches the files
@@ -50,6 +52,7 @@ export function findIncludes(text: string): FoundIncludes {
       continue;
     const first = text.slice(0, document.offset).split('\n').length;
     const items: IncludeRequest[] = [];
+    let isHeadBare = false;
     let open: { line: number; values: Map<string, string> } | undefined;
     const fault = (line: number, message: string): void => void faults.push({ line, message });
     const close = (): void => {
@@ -72,8 +75,11 @@ export function findIncludes(text: string): FoundIncludes {
       const dash = /^[ \t]*-[ \t]+(.*)$/.exec(content);
       const rest = head ? head[1]! : dash ? dash[1]! : content.trim();
       if (head || dash) close();
-      if (head && rest === '') continue;
-      if (!head && !dash && !open) {
+      // What comes below is a list, or the keys of one map.
+      const isBelowHead = isHeadBare;
+      isHeadBare = head !== null && rest === '';
+      if (isHeadBare) continue;
+      if (!head && !dash && !open && !(isBelowHead && /^[ \t]/.test(content))) {
         fault(line, `"${rest.slice(0, 40)}" cannot stand in a document with "include"`);
         continue;
       }
@@ -138,104 +144,184 @@ export interface IncludedLines {
   /** Of the `include` in the file itself; for lines of the file itself, that line less `from`. */
   readonly line: number;
   /** Absent = lines of the file itself. */
-  readonly name?: string | undefined;
+  readonly source?: IncludedSource | undefined;
+}
+
+/** Where lines of an included file stand in it, and how one gets there. */
+export interface IncludedSource {
+  readonly name: string;
+  /** Its line that is the first of these. */
+  readonly firstLine: number;
+  readonly chain: readonly IncludeStep[];
+}
+
+export interface IncludeFault {
+  /** Of the `include` in the file itself. */
+  readonly line: number;
+  readonly message: string;
+  /** The place in an included file, where what is wrong is there. */
+  readonly within?: IncludedPlace | undefined;
 }
 
 export interface ExpandedText {
   readonly text: string;
   /** In order, without gaps. */
   readonly lines: readonly IncludedLines[];
-  readonly faults: readonly { readonly line: number; readonly message: string }[];
+  readonly faults: readonly IncludeFault[];
 }
 
 /** Puts the documents of included files in place of each `include`; `undefined` where there is none. Pure. */
 export function expandIncludes(text: string, included: readonly IncludedText[]): ExpandedText | undefined {
   const top = findIncludes(text);
-  if (top.documents.length === 0) return undefined;
-  const byName = new Map(included.map((one) => [one.name, one]));
-  const faults: { line: number; message: string }[] = [...top.faults];
-  const lines: IncludedLines[] = [];
-  let whole = '';
-  let at = 0;
-  let bytes = 0;
-  let files = 0;
-  const lineOf = (): number => countLines(whole) + 1;
-  const own = (piece: string): void => {
-    if (piece === '') return;
-    const from = lineOf();
-    const line = countLines(text.slice(0, at)) + 1;
-    whole += piece;
-    lines.push({ from, to: lineOf(), line: line - from });
-  };
-  /** Appends a file with all that it includes; the place of what is wrong is the include in the file itself. */
-  const append = (request: IncludeRequest, from: string | undefined, path: readonly string[], line: number): void => {
-    const name = includeName(request, from);
-    const found = byName.get(name);
-    const refuse = (message: string): void =>
-      void faults.push({ line, message: `"${name}" cannot be included: ${message}` });
-    files += 1;
-    if (path.includes(name)) return refuse('it includes itself');
-    if (path.length >= includeLimits.depth)
+  return top.documents.length === 0 ? undefined : new Expansion(text, included).expand(top);
+}
+
+/** An `include`, and the file in which it stands. */
+interface Inclusion {
+  readonly request: IncludeRequest;
+  /** Absent = the file itself. */
+  readonly from?: { readonly name: string; readonly text: string } | undefined;
+  /** Up to this `include`. */
+  readonly chain: readonly IncludeStep[];
+}
+
+class Expansion {
+  readonly #text: string;
+  readonly #included: ReadonlyMap<string, IncludedText>;
+  readonly #faults: IncludeFault[] = [];
+  readonly #lines: IncludedLines[] = [];
+  #whole = '';
+  #bytes = 0;
+  #files = 0;
+
+  constructor(text: string, included: readonly IncludedText[]) {
+    this.#text = text;
+    this.#included = new Map(included.map((one) => [one.name, one]));
+  }
+
+  expand({ documents, faults }: FoundIncludes): ExpandedText {
+    this.#faults.push(...faults);
+    let at = 0;
+    for (const { offset, length, items } of documents) {
+      this.#appendOwn(at, offset);
+      for (const request of items) {
+        const name = includeName(request);
+        const source = { name, firstLine: 1, chain: [{ line: request.line }] };
+        this.#separate(request.line, source);
+        const commit = this.#included.get(name)?.commit;
+        this.#add(`# ${name}${commit === undefined ? '' : ` (${commit})`}\n`, request.line, source);
+        this.#append({ request, chain: source.chain });
+      }
+      at = offset + length;
+    }
+    this.#appendOwn(at, this.#text.length);
+    return { text: this.#whole, lines: this.#lines, faults: this.#faults };
+  }
+
+  #appendOwn(from: number, to: number): void {
+    if (from === to) return;
+    const line = countLines(this.#text.slice(0, from)) + 1;
+    const first = this.#nextLine();
+    this.#whole += this.#text.slice(from, to);
+    this.#lines.push({ from: first, to: this.#nextLine(), line: line - first });
+  }
+
+  /** Appends a file with all that it includes. */
+  #append(inclusion: Inclusion): void {
+    const { request, from, chain } = inclusion;
+    const name = includeName(request, from?.name);
+    const text = this.#textOf(name, inclusion);
+    if (text === undefined) return;
+    const [{ line }] = chain as readonly [IncludeStep];
+    const nested = findIncludes(text);
+    for (const fault of nested.faults)
+      this.#faults.push({
+        line,
+        message: fault.message,
+        within: { path: name, line: fault.line, column: 1, text: lineOf(text, fault.line), chain },
+      });
+    let start = 0;
+    const appendPart = (to: number): void => {
+      const part = text.slice(start, to);
+      const firstLine = countLines(text.slice(0, start)) + 1;
+      if (part.trim() !== '') this.#add(part.endsWith('\n') ? part : `${part}\n`, line, { name, firstLine, chain });
+    };
+    for (const { offset, length, items } of nested.documents) {
+      appendPart(offset);
+      for (const item of items) {
+        this.#separate(line, { name, firstLine: item.line, chain });
+        this.#append({ request: item, from: { name, text }, chain: [...chain, { path: name, line: item.line }] });
+      }
+      start = offset + length;
+      this.#separate(line, { name, firstLine: countLines(text.slice(0, start)) + 1, chain });
+    }
+    appendPart(text.length);
+  }
+
+  /** What is read of a file; `undefined` with a fault where it cannot be included. */
+  #textOf(name: string, { request, from, chain }: Inclusion): string | undefined {
+    const found = this.#included.get(name);
+    const refuse = (message: string): undefined => {
+      const [{ line }] = chain as readonly [IncludeStep];
+      const within = from && {
+        path: from.name,
+        line: request.line,
+        column: 1,
+        text: lineOf(from.text, request.line),
+        chain: chain.slice(0, -1),
+      };
+      this.#faults.push({ line, message: `"${name}" cannot be included: ${message}`, ...(within ? { within } : {}) });
+      return undefined;
+    };
+    this.#files += 1;
+    if (chain.some(({ path }) => path === name)) return refuse('it includes itself');
+    if (chain.length > includeLimits.depth)
       return refuse(`files include each other more than ${includeLimits.depth} deep`);
-    if (files > includeLimits.files) return refuse(`a file may include ${includeLimits.files} files`);
+    if (this.#files > includeLimits.files) return refuse(`a file may include ${includeLimits.files} files`);
     if (found?.text === undefined)
       return refuse(
         found?.fault ?? 'it is looked up where the project is known: run "gantry lint" in the clone, or push',
       );
-    bytes += Buffer.byteLength(found.text);
-    if (bytes > includeLimits.bytes)
+    this.#bytes += Buffer.byteLength(found.text);
+    if (this.#bytes > includeLimits.bytes)
       return refuse(`a file may have ${includeLimits.bytes} bytes with all that it includes`);
-    const inner = found.text.replace(/^\uFEFF/, '').replace(/^\.\.\.[^]*$/m, '');
-    const nested = findIncludes(inner);
-    for (const fault of nested.faults) refuse(`line ${fault.line}: ${fault.message}`);
-    let start = 0;
-    const piece = (to: number): void => {
-      const part = inner.slice(start, to);
-      if (part.trim() === '') return;
-      const first = lineOf();
-      whole += part.endsWith('\n') ? part : `${part}\n`;
-      lines.push({ from: first, to: lineOf() - 1, line, name });
-    };
-    for (const document of nested.documents) {
-      piece(document.offset);
-      for (const item of document.items) {
-        separate(line, name);
-        append(item, name, [...path, name], line);
-      }
-      separate(line, name);
-      start = document.offset + document.length;
-    }
-    piece(inner.length);
-  };
-  const separate = (line: number, name: string | undefined): void => {
-    const first = lineOf();
-    whole += `${whole === '' || whole.endsWith('\n') ? '' : '\n'}---\n`;
-    lines.push({ from: first, to: lineOf() - 1, line, name });
-  };
-  for (const { offset, length, items } of top.documents) {
-    own(text.slice(at, offset));
-    for (const item of items) {
-      const name = includeName(item);
-      separate(item.line, name);
-      const first = lineOf();
-      whole += `# ${name}${byName.get(name)?.commit === undefined ? '' : ` (${byName.get(name)!.commit})`}\n`;
-      lines.push({ from: first, to: first, line: item.line, name });
-      append(item, undefined, [], item.line);
-    }
-    at = offset + length;
+    return found.text.replace(/^\uFEFF/, '').replace(/^\.\.\.[^]*$/m, '');
   }
-  own(text.slice(at));
-  return { text: whole, lines, faults };
+
+  #separate(line: number, source: IncludedSource): void {
+    if (this.#whole !== '' && !this.#whole.endsWith('\n')) this.#add('\n', line, source);
+    this.#add('---\n', line, source);
+  }
+
+  /** Whole lines of an included file. */
+  #add(text: string, line: number, source: IncludedSource): void {
+    const from = this.#nextLine();
+    this.#whole += text;
+    this.#lines.push({ from, to: this.#nextLine() - 1, line, source });
+  }
+
+  #nextLine(): number {
+    return countLines(this.#whole) + 1;
+  }
 }
 
-/** Where a line of an expanded text stands for whoever wrote the file. */
+/** Where a line of an expanded text stands for whoever wrote the file, and in which included file it is. */
 export function placeOfLine(
   lines: readonly IncludedLines[],
   line: number,
-): { readonly line: number; readonly name?: string | undefined } {
+): { readonly line: number; readonly within?: Omit<IncludedPlace, 'column' | 'text'> | undefined } {
   const found = lines.findLast(({ from, to }) => from <= line && line <= to);
   if (!found) return { line };
-  return found.name === undefined ? { line: line + found.line } : { line: found.line, name: found.name };
+  const { source } = found;
+  if (!source) return { line: line + found.line };
+  const within = { path: source.name, line: source.firstLine + line - found.from, chain: source.chain };
+  return { line: found.line, within };
+}
+
+const maxShownLength = 500;
+
+function lineOf(text: string, line: number): string {
+  return (text.split('\n', line)[line - 1] ?? '').replace(/\r$/, '').slice(0, maxShownLength);
 }
 
 function countLines(text: string): number {

@@ -1,3 +1,4 @@
+import type { IncludedPlace } from '../core/included-place.ts';
 import type { Dialect } from '../core/plan.ts';
 import { lintHints } from './lint-hints.ts';
 import { type LintCode, type LintRule, lintRules, type Severity } from './lint-rules.ts';
@@ -13,8 +14,15 @@ export interface Finding {
   readonly column: number;
   /** What to write instead, without its end point. */
   readonly hint?: string;
+  /** Its place where that is in an included file: `line` and `column` are those of the `include` then. */
+  readonly included?: IncludedPlace;
   /** The line as it reads once `${…}` is replaced, where that differs; it may have become several lines. */
   readonly substituted?: string;
+}
+
+/** What a message begins with that is about a place in an included file. */
+export function placeText(included: IncludedPlace | undefined): string {
+  return included ? `${included.path}:${included.line}: ` : '';
 }
 
 /** How many findings one file may have: a hostile one has thousands, and nobody reads past a page. */
@@ -34,8 +42,9 @@ export class LintReport {
   /** Notes a finding; the same one twice (raw text and substituted text are both read) counts once. */
   add(code: LintCode, at: Position, text: string, hint = lintHints[code]): void {
     const severity = this.#severityOf(lintRules[code]);
-    const message = at.within === undefined ? text : `${at.within}: ${text}`;
-    const key = `${code}:${at.line}:${at.column}:${message}`;
+    const { within } = at;
+    const message = `${placeText(within)}${text}`;
+    const key = `${code}:${at.line}:${at.column}:${within?.column ?? 0}:${message}`;
     if (this.#seen.has(key)) return;
     // Errors are never left out for warnings: the first error decides what becomes of the file.
     if (this.#findings.length >= maxFindings && (severity === 'warning' || this.hasError)) {
@@ -50,6 +59,7 @@ export class LintReport {
       line: at.line,
       column: at.column,
       ...(hint !== undefined && { hint }),
+      ...(within && { included: within }),
     });
   }
 
@@ -69,7 +79,7 @@ export class LintReport {
 
   /** In the order of the file; the last one says how many are not shown. */
   get findings(): readonly Finding[] {
-    const sorted = this.#findings.toSorted((a, b) => a.line - b.line || a.column - b.column);
+    const sorted = this.#findings.toSorted((a, b) => a.line - b.line || a.column - b.column || compareIncluded(a, b));
     const last = sorted.at(-1);
     if (this.#leftOut === 0 || !last) return sorted;
     const message = `${this.#leftOut} more findings are not shown`;
@@ -78,4 +88,16 @@ export class LintReport {
       { severity: 'warning', code: 'file.findings-cut', message, line: last.line, column: last.column },
     ];
   }
+}
+
+/** By each `include` on the way, then by the place in the file. */
+function compareIncluded(a: Finding, b: Finding): number {
+  const [left, right] = [a, b].map(({ included }) =>
+    included ? [...included.chain.map(({ line }) => line), included.line, included.column] : [],
+  ) as [number[], number[]];
+  for (const [index, line] of left.entries()) {
+    const difference = line - (right[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return left.length - right.length;
 }

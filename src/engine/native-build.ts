@@ -4,7 +4,7 @@ import { didYouMean } from './did-you-mean.ts';
 import type { EnvironmentFacts } from './environment-facts.ts';
 import type { LintReport } from './lint-report.ts';
 import { buildPluginOf, isForeignBuilder } from './well-known-plugins.ts';
-import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
+import { placeOf, type StepDraft, type WorkflowDraft } from './workflow-draft.ts';
 
 /** What of the facts a build goes by. */
 export type BuildFacts = Pick<EnvironmentFacts, 'event' | 'project' | 'architecture'>;
@@ -84,7 +84,7 @@ function isBuilder({ kind, image, entrypoint, background, hasBuild }: StepDraft)
 
 function nativeStep(step: StepDraft, report: LintReport, facts: BuildFacts, rules: BuildRules | undefined): StepDraft {
   if (!isBuilder(step)) return step;
-  const at = { line: step.line, column: 1 };
+  const at = placeOf(step);
   const plugin = step.hasBuild ? 'gantry' : buildPluginOf(step.image);
   if (step.background) {
     report.add(
@@ -146,17 +146,14 @@ function judgeSettings({ name: step, settingNodes }: StepDraft, plugin: BuildPlu
   }
 }
 
-function judgePlatforms(
-  { name: step, settings: values, settingNodes, line }: StepDraft,
-  report: LintReport,
-  facts: BuildFacts,
-): void {
+function judgePlatforms(draft: StepDraft, report: LintReport, facts: BuildFacts): void {
+  const { name: step, settings: values, settingNodes } = draft;
   const own = `linux/${facts.architecture ?? 'amd64'}`;
   for (const key of ['platform', 'platforms']) {
     const written = (values[`PLUGIN_${key.toUpperCase()}`] ?? '').split(',').map((each) => each.trim());
     const foreign = written.find((platform) => platform !== '' && platform !== own);
     if (foreign === undefined) continue;
-    const at = settingNodes?.find(({ name }) => name.toLowerCase() === key)?.at ?? { line, column: 1 };
+    const at = settingNodes?.find(({ name }) => name.toLowerCase() === key)?.at ?? placeOf(draft);
     report.add(
       'build.platform',
       at,

@@ -1,6 +1,7 @@
 import type { DocumentReader } from './document-reader.ts';
 import { findCycle } from './find-cycle.ts';
 import type { WrittenStep } from './read-step.ts';
+import { lineText } from './source-position.ts';
 import type { StepDraft } from './workflow-draft.ts';
 
 /** Name of the checkout, the first step of every workflow that has one. */
@@ -36,8 +37,8 @@ export function orderSteps(
     }
     const before = positions.get(step.name);
     if (before !== undefined) {
-      const line = written[before]?.line ?? 0;
-      reader.add('step.name-duplicate', nameNode, `a step named "${step.name}" stands in line ${line} already`);
+      const where = lineText(written[before] ?? { line: 0 });
+      reader.add('step.name-duplicate', nameNode, `a step named "${step.name}" stands in ${where} already`);
       continue;
     }
     positions.set(step.name, index);

@@ -1,3 +1,4 @@
+import type { IncludedPlace } from '../core/included-place.ts';
 import type { FileEvent } from './compile-input.ts';
 import { LinearRegexp } from './expression/linear-regexp.ts';
 
@@ -19,6 +20,8 @@ export interface PipelineParameter {
   /** Regular expression that the whole of a text must match. */
   readonly pattern?: string;
   readonly line: number;
+  /** Its place in an included file. */
+  readonly within?: IncludedPlace | undefined;
 }
 
 /** Why a parameter may not have a value; `name` is that of the parameter. */

@@ -9,10 +9,11 @@ import { maxTextOfJobs } from './read-matrix.ts';
 import { readSecretDocument, type WrittenSecret } from './read-secret-document.ts';
 import { readWorkflowBody, readWorkflowHeader, type WorkflowHeader } from './read-workflow.ts';
 import { refuseUnknownArtifacts } from './refuse-unknown-artifacts.ts';
+import { lineText } from './source-position.ts';
 import { type SourceDocument, splitDocuments } from './split-documents.ts';
 import type { VariableLookup, Variables } from './substitute.ts';
 import { substituteTree } from './substitute-tree.ts';
-import type { Dependency, WorkflowDraft } from './workflow-draft.ts';
+import { type Dependency, placeOf, type WorkflowDraft } from './workflow-draft.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 
 const maxDocuments = 200;
@@ -126,7 +127,7 @@ function addSecret(reader: DocumentReader, root: YamlNode, fields: Fields, secre
     reader.add(
       'secret.duplicate',
       root,
-      `a secret named "${before.name}" stands in line ${before.at.line} already: that one counts`,
+      `a secret named "${before.name}" stands in ${lineText(before.at)} already: that one counts`,
     );
   else if (secret) secrets.push(secret);
 }
@@ -137,18 +138,19 @@ function checkParameters(
   parameters: readonly PipelineParameter[],
   event: Pick<EventFacts, 'kind' | 'parameters'>,
 ): void {
-  const lines = new Map<string, number>();
-  for (const { name, line } of parameters) {
-    const before = lines.get(name);
-    if (before === undefined) lines.set(name, line);
+  const byName = new Map<string, PipelineParameter>();
+  for (const parameter of parameters) {
+    const { name } = parameter;
+    const before = byName.get(name);
+    if (before === undefined) byName.set(name, parameter);
     else {
-      const message = `a parameter named "${name}" stands in line ${before} already`;
-      report.add('parameter.name-duplicate', { line, column: 1 }, message);
+      const message = `a parameter named "${name}" stands in ${lineText(before)} already`;
+      report.add('parameter.name-duplicate', placeOf(parameter), message);
     }
   }
-  const first = parameters[0]?.line ?? 1;
+  const first = parameters[0] ?? { line: 1 };
   for (const { name, message } of findParameterFaults(parameters, event.parameters, event.kind))
-    report.add('parameter.value', { line: lines.get(name) ?? first, column: 1 }, message);
+    report.add('parameter.value', placeOf(byName.get(name) ?? first), message);
 }
 
 /** The text of a document and its tree. */
@@ -225,7 +227,7 @@ function readDependencies(
       file.report.add(
         'workflow.name-duplicate',
         at,
-        `a pipeline named "${header.name}" stands in line ${before.line} already: give this one another "name"`,
+        `a pipeline named "${header.name}" stands in ${lineText(before)} already: give this one another "name"`,
       );
     } else {
       byName.set(header.name, header);

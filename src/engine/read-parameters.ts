@@ -52,7 +52,7 @@ function readParameter(
   node: YamlNode,
   name: string,
 ): readonly PipelineParameter[] {
-  const { line } = reader.positionOf(key);
+  const { line, within } = reader.positionOf(key);
   const plain: PipelineParameter = {
     name,
     type: 'string',
@@ -61,6 +61,7 @@ function readParameter(
     options: [],
     description: '',
     line,
+    ...(within ? { within } : {}),
   };
   if (isNull(node)) return [plain];
   const what = `the parameter "${name}"`;

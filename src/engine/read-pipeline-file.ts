@@ -41,7 +41,8 @@ export function readPipelineFile(
   const report = new LintReport(dialect);
   const own = text.replace(/^\uFEFF/, '');
   const expanded = dialect === 'gantry' ? expandIncludes(own, includes) : undefined;
-  for (const { line, message } of expanded?.faults ?? []) report.add('include.failed', { line, column: 1 }, message);
+  for (const { line, message, within } of expanded?.faults ?? [])
+    report.add('include.failed', { line, column: 1, within }, message);
   const rules = dialectRules[dialect];
   const file = new FileContext(expanded?.text ?? own, rules, report, onText, keep, expanded?.lines);
   const command = isConverted ? undefined : renderingCommand(path);

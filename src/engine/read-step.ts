@@ -129,7 +129,7 @@ export function readStep(
     dependsOn: reader
       .texts(get('depends_on'), `"depends_on" of step "${name}"`)
       .map((item) => ({ name: item.text, node: item.node })),
-    line: reader.positionOf(node).line,
+    ...reader.lineOf(node),
   };
 }
 

@@ -4,6 +4,7 @@ import { asksForNothing } from './asks-for-nothing.ts';
 import { type DocumentReader, type Fields, nounOf } from './document-reader.ts';
 import type { WrittenHostVolume } from './host-request.ts';
 import { readSizeBytes } from './read-size.ts';
+import { placeOf, type StepDraft } from './workflow-draft.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 
 /** Names that Drone keeps for itself (pipelines.md 10.5). */
@@ -209,15 +210,15 @@ export function namedVolumes(
 /** Finds mounts that would lie in the workspace or hide it: its files are shared between the steps anyway. */
 export function refuseMountsInWorkspace(
   report: Pick<DocumentReader, 'report'>['report'],
-  steps: readonly { readonly name: string; readonly line: number; readonly volumes: readonly VolumeMountPlan[] }[],
+  steps: readonly Pick<StepDraft, 'name' | 'line' | 'within' | 'volumes'>[],
   workspace: string,
 ): void {
-  for (const { name, line, volumes } of steps)
+  for (const { name, volumes, ...place } of steps)
     for (const { target } of volumes)
       if (isWithin(target, workspace) || isWithin(workspace, target))
         report.add(
           'volume.path',
-          { line, column: 1 },
+          placeOf(place),
           `step "${name}" cannot have a volume at "${target}": the workspace is at "${workspace}"`,
         );
 }

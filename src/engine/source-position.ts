@@ -1,9 +1,16 @@
+import type { IncludedPlace } from '../core/included-place.ts';
+
 /** A place in a file, as people count: both from 1. Columns count characters of the line. */
 export interface Position {
   readonly line: number;
   readonly column: number;
-  /** The included file, and the line of it, whose place this stands for. */
-  readonly within?: string | undefined;
+  /** The place in an included file that this one, that of its `include`, stands for. */
+  readonly within?: IncludedPlace | undefined;
+}
+
+/** A line as a sentence names it: `line 3`, or `line 3 of ci/test.yml`. */
+export function lineText({ line, within }: Pick<Position, 'line' | 'within'>): string {
+  return within ? `line ${within.line} of ${within.path}` : `line ${line}`;
 }
 
 /** Tells line and column of offsets in one text. */

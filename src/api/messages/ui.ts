@@ -568,6 +568,7 @@ export const uiEn = {
     `${p.errors === 1 ? '1 error' : `${number(p.errors)} errors`}, ${p.warnings === 1 ? '1 warning' : `${number(p.warnings)} warnings`}`,
   findingLine: (p: { line: number }) => `line ${number(p.line)}`,
   findingReads: 'reads',
+  includedBy: 'included by',
   wouldRun: 'What would run',
   branchName: 'Branch',
   tagName: 'Name of the tag',

@@ -550,6 +550,7 @@ export const uiZh = {
   findingsCount: (p) => `${number(p.errors)} 个错误，${number(p.warnings)} 个警告`,
   findingLine: (p) => `第 ${number(p.line)} 行`,
   findingReads: '替换后为',
+  includedBy: '由此引入',
   wouldRun: '将会运行什么',
   branchName: '分支',
   tagName: '标签名',

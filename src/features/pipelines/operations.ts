@@ -1,4 +1,4 @@
-import { pipelineView } from '../../api/views/pipeline-view.ts';
+import { includedPlaceView, pipelineView } from '../../api/views/pipeline-view.ts';
 import { GantryError } from '../../core/errors.ts';
 import type { Pipeline, Step, Workflow } from '../../core/pipeline.ts';
 import { projectSlug } from '../../core/project.ts';
@@ -201,7 +201,10 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
       const { isValid, findings, workflows } = await deps.linter.lint(path, body.text);
       return {
         isValid,
-        findings: language === 'zh' ? findings.map(findingInChinese) : [...findings],
+        findings: (language === 'zh' ? findings.map(findingInChinese) : findings).map(({ included, ...finding }) => ({
+          ...finding,
+          ...(included ? { included: includedPlaceView(included) } : {}),
+        })),
         workflows: workflows.map(({ name, steps }) => ({ name, steps: [...steps] })),
       };
     },

@@ -5,6 +5,7 @@ import { CopyButton } from '../../parts/copy.tsx';
 import { StatusIcon } from '../../parts/status.tsx';
 import { Link } from '../../router.tsx';
 import { plainText, segments } from './ansi.ts';
+import { IncludedPlace } from './included-place.tsx';
 
 interface Props {
   readonly name: ProjectName;
@@ -86,6 +87,7 @@ export function CompileErrorCard({ name, pipeline }: { name: ProjectName; pipeli
       <pre tabIndex={0} role="group" aria-label={t.failureLines}>
         {error.message}
       </pre>
+      {error.included && <IncludedPlace path={path} place={error.included} />}
       <div className="failure-facts">
         {path !== '' && (
           <Link

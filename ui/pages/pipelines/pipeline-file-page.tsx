@@ -16,6 +16,7 @@ import { toast } from '../../parts/toast.tsx';
 import { go, useSearch } from '../../router.tsx';
 import { isAtLeast } from '../../session.ts';
 import { CommitDialog } from './commit-dialog.tsx';
+import { IncludedPlace } from './included-place.tsx';
 import { goToLine, PipelineEditor } from './pipeline-editor.tsx';
 import { PreviewView } from './preview-view.tsx';
 
@@ -297,6 +298,7 @@ function FindingList({ findings, onShow }: FindingListProps) {
                 {t.findingLine({ line: finding.line })}
               </button>{' '}
               <bdi>{finding.message}</bdi> <code className="rule">{finding.code}</code>
+              {finding.included && <IncludedPlace path={finding.path} place={finding.included} />}
               {finding.hint !== null && (
                 <p className="quiet">
                   <bdi>{finding.hint}</bdi>

@@ -1,5 +1,6 @@
 import type { FindingView, PipelinePreview } from '../../../api/inspection.ts';
 import type { previewEvents } from '../../../api/preview-events.ts';
+import { includedPlaceView } from '../../../api/views/pipeline-view.ts';
 import type { PipelineError } from '../../../core/pipeline.ts';
 import type { Dialect, PipelinePlan } from '../../../core/plan.ts';
 import type { GitCommit } from '../../../core/repository.ts';
@@ -142,7 +143,7 @@ async function findAll(
   for (const file of files) {
     const { findings } = await reader.lint(lintPath(file, dialect), file.text, facts, file.includes);
     const told = language === 'zh' ? findings.map(findingInChinese) : findings;
-    for (const { severity, code, message, line, column, hint, substituted } of told)
+    for (const { severity, code, message, line, column, hint, substituted, included } of told)
       all.push({
         path: file.path,
         severity,
@@ -152,6 +153,7 @@ async function findAll(
         column,
         hint: hint ?? null,
         substituted: substituted ?? null,
+        ...(included ? { included: includedPlaceView(included) } : {}),
       });
   }
   return all;
