@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type CacheAccess, readableScopes } from '../../../core/cache.ts';
 import { GantryError } from '../../../core/errors.ts';
 import type { CachePlan } from '../../../core/plan.ts';
@@ -25,6 +26,8 @@ export const defaultCacheLimits: CacheLimits = {
 /** Layers over each other that an entry may have: beyond that its content is copied into one. */
 export const longestCacheChain = 4;
 const syncTimeoutMs = 600_000;
+/** Whoever waits for the entry goes on first: a program that writes to the disk would be in its way. */
+const sealAfterMs = 50;
 /** Results of steps that a project may have, and how long one stays that nobody takes. */
 const maxResults = 500;
 const resultRetentionMs = 30 * 24 * 3_600_000;
@@ -199,7 +202,9 @@ export class CacheStore {
     renameSync(content.upper, join(records.layersFolder, layer.id));
     this.#unsealed.set(nameOf(access.projectId, record.id), record);
     const entry = this.#lease(records, record, true);
-    const sealing = this.#seal(records, access.projectId, record).finally(() => this.#sealing.delete(sealing));
+    const sealing = delay(sealAfterMs)
+      .then(() => this.#seal(records, access.projectId, record))
+      .finally(() => this.#sealing.delete(sealing));
     this.#sealing.add(sealing);
     return entry;
   }

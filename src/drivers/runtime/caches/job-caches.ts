@@ -110,17 +110,25 @@ export class StepCache {
     return this.#places.filter(({ inWorkspace, fault }) => inWorkspace === undefined && fault === undefined);
   }
 
+  /** Places in the workspace that nobody has mounted yet. */
+  get sharedPlaces(): readonly CachePlace[] {
+    return this.#places.filter(
+      ({ inWorkspace, fault, path }) =>
+        inWorkspace !== undefined && fault === undefined && !this.#job.mounted.has(path),
+    );
+  }
+
   /** Where the step's writes go: their size counts for its disk limit. */
   get folder(): string {
     return this.#folder;
   }
 
-  /** Mounts the step's own places as `restore` would at this moment: where it finds the same then, it is done. */
-  async foresee(): Promise<void> {
+  /** Mounts these of its places as `restore` would at this moment: where it finds the same then, it is done. */
+  async foresee(places: readonly CachePlace[]): Promise<void> {
     const found = this.#find();
     try {
       for (const [index, place] of this.#places.entries())
-        if (place.inWorkspace === undefined && place.fault === undefined) await this.#mountAt(place, index);
+        if (places.includes(place)) await this.#mountAt(place, index);
     } finally {
       if (found.kind === 'found') this.#entry = undefined;
     }
@@ -175,16 +183,20 @@ export class StepCache {
       const refuse = (why: string): void => tell({ kind: 'not-saved', key, why });
       if (!this.#entry && this.#places.every((_, index) => readdirSync(join(this.#upper, String(index))).length === 0))
         return refuse('its paths are empty');
-      const ownBytes = await measureDiskBytes(du, [this.#upper]);
-      if (ownBytes === undefined) return refuse('its size could not be measured');
       const below = this.#entry?.record.layers ?? [];
-      const sizeBytes = ownBytes + below.reduce((sum, layer) => sum + layer.sizeBytes, 0);
-      const hindrance = store.findHindrance(access, this.#name, sizeBytes);
-      if (hindrance !== undefined) return refuse(hindrance);
+      const sizeBelow = below.reduce((sum, layer) => sum + layer.sizeBytes, 0);
+      const known = store.findHindrance(access, this.#name, sizeBelow);
+      if (known !== undefined) return refuse(known);
+      // To walk through thousands of files takes as long as all the rest: done meanwhile.
+      const measuring = measureDiskBytes(du, [this.#upper]);
       for (const place of this.#places) {
         await mounts.lock(place.number, place.path);
         locked.push(place);
       }
+      const ownBytes = await measuring;
+      if (ownBytes === undefined) throw new Error('its size could not be measured');
+      const hindrance = store.findHindrance(access, this.#name, sizeBelow + ownBytes);
+      if (hindrance !== undefined) throw new Error(hindrance);
       const saved = below.length < longestCacheChain ? await this.#saveUpper(ownBytes) : await this.#saveCopy(locked);
       this.#job.keep(saved);
       const total = saved.record.layers.reduce((sum, layer) => sum + layer.sizeBytes, 0);
