@@ -79,6 +79,7 @@ export async function serve({
     const setupKey = await ensureSetupKey({ store });
     app = createServer({
       features: features.all,
+      findJob: features.pipelines.findJob,
       store,
       happenings: store.happenings,
       logs: features.pipelines.logBus,

@@ -1,15 +1,27 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { randomBase62 } from '../lib/ids.ts';
+import { base62, randomBase62 } from '../lib/ids.ts';
 
 const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
-/** Where a credential comes from: `pat` is made by a person, `ses` is the cookie of a browser, `dev` waits for a person. */
-export type CredentialKind = 'pat' | 'ses' | 'dev';
+/**
+ * Where a credential comes from: `pat` is made by a person, `ses` is the cookie of a browser, `dev` waits for a person, `job`
+ * is given to the steps of a workflow.
+ */
+export type CredentialKind = 'pat' | 'ses' | 'dev' | 'job';
 
 /** `gty_<kind>_<43 base62 digits = 256 bits>_<checksum>`: recognised by secret scanners, and a slip of the hand by anyone. */
 export function newCredential(kind: CredentialKind): string {
-  const body = `gty_${kind}_${randomBase62()}`;
+  return written(kind, randomBase62());
+}
+
+/** The credential of 256 bits that nobody can guess, such as an HMAC: the same bits make the same one. */
+export function credentialOf(kind: CredentialKind, bits: Buffer): string {
+  return written(kind, base62(bits));
+}
+
+function written(kind: CredentialKind, digits: string): string {
+  const body = `gty_${kind}_${digits}`;
   return `${body}_${checksum(body)}`;
 }
 

@@ -51,6 +51,11 @@ export function rewriteImage(written: string, rules: readonly ImageRule[]): Rewr
   return undefined;
 }
 
+/** The whole name that a written one means, without tag and digest: `golang:1` → `docker.io/library/golang`. */
+export function fullImageName(written: string): string {
+  return fullName(partsOf(written).name);
+}
+
 /** The host of the registry that a written image name means; `undefined` for what Gantry composes. */
 export function registryOf(written: string): string | undefined {
   const [host, ...rest] = fullName(partsOf(written).name).split('/');

@@ -49,6 +49,20 @@ const verdict = (who: Actor, action: Action, on: Resource): string => {
 const projectActions = (Object.keys(actions) as Action[]).filter((action) => actions[action].on === 'project');
 
 describe('can', () => {
+  it('lets a job read the code of its own project, whatever its visibility, and else what anybody may', () => {
+    const job: Actor = { kind: 'job', projectId: 7, pipelineNumber: 12 };
+    const other: Actor = { kind: 'job', projectId: 8, pipelineNumber: 12 };
+    expect(projectActions.filter((action) => verdict(job, action, project('private')) === 'yes')).toEqual([
+      'code:read',
+    ]);
+    expect(projectActions.filter((action) => verdict(other, action, project('internal')) === 'yes')).toEqual([]);
+    expect(verdict(other, 'code:read', project('public'))).toBe('yes');
+    expect(verdict(job, 'code:write', project('public'))).toBe('sign-in');
+    expect(verdict(job, 'account:read', { on: 'self' })).toBe('sign-in');
+    expect(verdict(job, 'site:administer', { on: 'site' })).toBe('sign-in');
+    expect(verdict(job, 'project:list', { on: 'anyone' })).toBe('yes');
+  });
+
   it.each([
     // visibility, role, action, anonymous, signed in
     ['public', undefined, 'code:read', 'yes', 'yes'],

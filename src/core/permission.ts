@@ -83,6 +83,12 @@ export type Actor =
       readonly scopes: readonly Scope[];
       /** Ids of the projects the token is limited to: a name may be given anew. Absent = all. */
       readonly projectIds?: readonly number[] | undefined;
+    }
+  | {
+      /** A step of a pipeline that runs: it may read the code of its own project, and what everybody may. */
+      readonly kind: 'job';
+      readonly projectId: number;
+      readonly pipelineNumber: number;
     };
 
 /** What is asked about, with the role that the actor has there (looked up by the caller, highest of all grants). */
@@ -136,6 +142,10 @@ export function can(actor: Actor, action: Action, resource: Resource): Decision 
     needs,
   });
 
+  if (actor.kind === 'job') {
+    const isOwnCode = action === 'code:read' && resource.on === 'project' && resource.id === actor.projectId;
+    return isOwnCode ? { allowed: true } : can({ kind: 'anonymous' }, action, resource);
+  }
   if (actor.kind === 'person' && actor.person.disabledAt) return no('disabled', 'an account that is not disabled');
 
   if (resource.on === 'project') {

@@ -23,7 +23,8 @@ export function commandScript(commands: readonly string[], dialect: Dialect): st
     '  (',
     '    umask 077',
     `    printf 'machine %s\\nlogin %s\\npassword %s\\n' "$DRONE_NETRC_MACHINE" "\${DRONE_NETRC_USERNAME:-}" "\${DRONE_NETRC_PASSWORD:-}" >"\${HOME:-/root}/.netrc"`,
-    '  )',
+    // Where nobody may write there, the step does without.
+    '  ) 2>/dev/null || :',
     'fi',
     `unset ${[...netrcVariables, ...scriptVariables[dialect]].join(' ')}`,
     'set -e',

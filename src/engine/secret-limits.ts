@@ -1,3 +1,4 @@
+import { fullImageName } from '../core/image-rule.ts';
 import type { PullRequestOrigin } from '../core/pull-request-origin.ts';
 import type { SecretLimits } from '../core/secret-record.ts';
 import type { PipelineUse, StepUse } from '../core/secret-vault.ts';
@@ -33,14 +34,17 @@ export function refusalOfOrigin(
 
 /** Why a step of a pipeline that may have the secret is not given it; `undefined` when it is. */
 export function refusalToStep(limits: SecretLimits, { image, isPlugin }: StepUse): SecretRefusal | undefined {
-  if (limits.images.length > 0 && !matchesAny(limits.images, repositoryOf(image)))
+  if (limits.images.length > 0 && !limits.images.some((pattern) => isImage(pattern, image)))
     return { limit: 'image', value: image };
   return limits.isForPluginsOnly && !isPlugin ? { limit: 'plugin', value: image } : undefined;
 }
 
-/** The written name without tag and digest; a port belongs to the host. */
-function repositoryOf(image: string): string {
-  return image.replace(/@.*$/s, '').replace(/:[^:/]*$/, '');
+/** Whether the pattern means the image, as it is written or by its whole name: `golang` is `docker.io/library/golang` (pipelines.md 9.2). */
+function isImage(pattern: string, image: string): boolean {
+  return (
+    matchesAny([pattern], image.replace(/@.*$/s, '').replace(/:[^:/]*$/, '')) ||
+    matchesAny([fullImageName(pattern)], fullImageName(image))
+  );
 }
 
 function matchesAny(patterns: readonly string[], value: string): boolean {

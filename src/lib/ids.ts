@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const base62Digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const crockford = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
 /** `prefix_01JD…`: 48 bits of time and 80 random bits, so that ids sort by the time they were made. */
@@ -17,10 +17,15 @@ export function sortableId(prefix: string, at: Date = new Date()): string {
 
 /** 256 random bits as 43 base62 digits. */
 export function randomBase62(bytes = 32): string {
-  let value = BigInt(`0x${randomBytes(bytes).toString('hex')}`);
+  return base62(randomBytes(bytes));
+}
+
+/** Bytes as base62 digits, always as many for as many bytes. */
+export function base62(bytes: Buffer): string {
+  let value = BigInt(`0x${bytes.toString('hex')}`);
   let text = '';
-  for (let i = 0; i < Math.ceil((bytes * 8) / Math.log2(62)); i += 1) {
-    text = base62[Number(value % 62n)] + text;
+  for (let i = 0; i < Math.ceil((bytes.length * 8) / Math.log2(62)); i += 1) {
+    text = base62Digits[Number(value % 62n)] + text;
     value /= 62n;
   }
   return text;

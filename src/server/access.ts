@@ -19,14 +19,14 @@ export const anonymous: Actor = { kind: 'anonymous' };
 
 /** A credential that was shown and is valid. */
 export interface Identity {
-  readonly actor: Extract<Actor, { kind: 'person' }>;
+  readonly actor: Exclude<Actor, { kind: 'anonymous' }>;
   /** SHA-256 of the credential, by which it is found again. */
   readonly hash: string;
   readonly expiresAt: Date | undefined;
 }
 
 export interface Access {
-  /** The person behind a token. Throws TOKEN_INVALID, with the same words whatever is wrong with it. */
+  /** The person, or the running workflow, behind a token. Throws TOKEN_INVALID, with the same words whatever is wrong with it. */
   identifyToken(secret: string): Promise<Identity>;
   /** The person behind a session's cookie; `undefined` when it has ended. */
   identifySession(secret: string): Promise<Identity | undefined>;
@@ -39,14 +39,18 @@ export interface Access {
   mayInProject(actor: Actor, action: Action, projectId: number): Promise<boolean>;
 }
 
+/** Knows the credentials of workflows that run, by their hash. */
+export type FindJob = (hash: string) => Extract<Actor, { kind: 'job' }> | undefined;
+
 interface AccessDeps {
   readonly store: UnitOfWork;
+  readonly findJob: FindJob;
   readonly happenings: HappeningBus;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-export function createAccess({ store, happenings, clock, logger }: AccessDeps): Access {
+export function createAccess({ store, findJob, happenings, clock, logger }: AccessDeps): Access {
   const identities = new Believed<Identity>(clock);
   const projects = new Believed<Project>(clock);
   const roles = new Believed<{ readonly role: Role | undefined }>(clock);
@@ -83,6 +87,11 @@ export function createAccess({ store, happenings, clock, logger }: AccessDeps): 
       };
     });
     return identity?.expiresAt && identity.expiresAt <= clock.now() ? undefined : identity;
+  }
+
+  function identifyJob(hash: string): Identity | undefined {
+    const actor = findJob(hash);
+    return actor && { actor, hash, expiresAt: undefined };
   }
 
   async function findToken(hash: string) {
@@ -123,7 +132,7 @@ export function createAccess({ store, happenings, clock, logger }: AccessDeps): 
       visibility: project.visibility,
       isArchived: project.archivedAt !== undefined,
       role:
-        actor.kind === 'anonymous'
+        actor.kind !== 'person'
           ? undefined
           : await roleIn(`project:${project.id}:${actor.person.id}`, () =>
               store.read.projects.roleOf(project.id, actor.person.id),
@@ -138,7 +147,7 @@ export function createAccess({ store, happenings, clock, logger }: AccessDeps): 
       return project && resourceOfProject(actor, project);
     }
     if (name.on !== 'owner') return name;
-    if (actor.kind === 'anonymous') return { on: 'owner', name: name.name, role: undefined };
+    if (actor.kind !== 'person') return { on: 'owner', name: name.name, role: undefined };
     const owner =
       (await store.read.organisations.findByName(name.name)) ?? (await store.read.people.findByName(name.name));
     return (
@@ -159,9 +168,12 @@ export function createAccess({ store, happenings, clock, logger }: AccessDeps): 
 
   return {
     async identifyToken(secret) {
-      const identity = isWellFormedCredential(secret, 'pat')
-        ? await identify(hashOfCredential(secret), 'token')
-        : undefined;
+      const hash = hashOfCredential(secret);
+      const identity = isWellFormedCredential(secret, 'job')
+        ? identifyJob(hash)
+        : isWellFormedCredential(secret, 'pat')
+          ? await identify(hash, 'token')
+          : undefined;
       if (!identity)
         throw new GantryError('TOKEN_INVALID', 'Cannot sign in with this token: it is mistyped, expired or revoked');
       return identity;
@@ -169,7 +181,7 @@ export function createAccess({ store, happenings, clock, logger }: AccessDeps): 
     async identifySession(secret) {
       return isWellFormedCredential(secret, 'ses') ? identify(hashOfCredential(secret), 'session') : undefined;
     },
-    renew: ({ actor, hash }) => identify(hash, actor.via),
+    renew: async ({ actor, hash }) => (actor.kind === 'job' ? identifyJob(hash) : identify(hash, actor.via)),
     async authorize(actor, action, name) {
       const decision = await decide(actor, action, name);
       if (!decision.allowed) throw refusal(decision, action, name);

@@ -82,7 +82,8 @@ export function createEventStream(deps: EventStreamDeps): ShellRoute {
     // A stream of nothing helps nobody: say why instead.
     if (watched.length === 0 && reason) throw reason;
     if (stopping?.aborted) throw new GantryError('SERVER_BUSY', 'Cannot open the stream: the server is stopping');
-    const owner = identity ? `person ${identity.actor.person.id}` : `network ${networkOf(address)}`;
+    const owner =
+      identity?.actor.kind === 'person' ? `person ${identity.actor.person.id}` : `network ${networkOf(address)}`;
     if (viewers.all.size >= limitStreams || viewers.countOf(owner) >= limitStreamsPerViewer)
       throw new GantryError('RATE_LIMITED', 'Cannot open the stream: too many are open already', {
         details: { retryAfterMs: 5_000 },
@@ -122,7 +123,11 @@ export function createEventStream(deps: EventStreamDeps): ShellRoute {
     async handle(context, _request, identity) {
       const header = (name: string): string | undefined => context.req.header(name);
       const { host, address } = context.var.incoming.peer;
-      if (identity?.actor.via === 'session' && isCrossSite(header, host, deps.config.publicUrl))
+      if (
+        identity?.actor.kind === 'person' &&
+        identity.actor.via === 'session' &&
+        isCrossSite(header, host, deps.config.publicUrl)
+      )
         throw new GantryError('CROSS_SITE_REQUEST', 'Cannot open the stream: a page of another site asks for it');
       const url = new URL(context.req.url);
       const viewer = await open(readTopics(url), readAfter(url, header('last-event-id')), identity, address);

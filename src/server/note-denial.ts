@@ -24,13 +24,13 @@ interface Denial {
 }
 
 /**
- * Records that a signed-in person or a token was refused something that changes or discloses what matters: whatever
+ * Records that a signed-in person or a token of theirs was refused something that changes or discloses what matters: whatever
  * rights forbade, as something forbidden or as something that is not there. Who may do it and names what does not exist
  * was not refused.
  */
 export async function noteDenial({ error, action, resource, request, details, deps }: Denial): Promise<void> {
   const { actor, remoteAddress, requestId } = request;
-  if (actor.kind === 'anonymous' || !(error instanceof GantryError) || !isDenial(error)) return;
+  if (actor.kind !== 'person' || !(error instanceof GantryError) || !isDenial(error)) return;
   const project =
     resource.on === 'project' ? await deps.store.read.projects.findBySlug(resource.owner, resource.name) : undefined;
   await deps.refusals.note({

@@ -149,7 +149,8 @@ async function once(call: Call, input: Input, request: RequestContext): Promise<
     status: operation.status,
     ...stripped(operation, await handle(input, request)),
   });
-  if (!operation.isIdempotent || request.idempotencyKey === undefined || !identity) return run();
+  if (!operation.isIdempotent || request.idempotencyKey === undefined || identity?.actor.kind !== 'person')
+    return run();
   if (!/^[\x21-\x7e]{1,255}$/.test(request.idempotencyKey))
     throw new InvalidRequest([{ pointer: 'Idempotency-Key', message: 'must have 1 to 255 printable characters' }]);
 

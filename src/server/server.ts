@@ -8,7 +8,7 @@ import type { Clock } from '../lib/clock.ts';
 import { sortableId } from '../lib/ids.ts';
 import type { Logger } from '../lib/logger.ts';
 import { networkOf } from '../lib/network-of.ts';
-import { createAccess, type Identity } from './access.ts';
+import { createAccess, type FindJob, type Identity } from './access.ts';
 import { isCrossSite } from './cross-site.ts';
 import { createEventStream } from './event-stream.ts';
 import { identify, mayBeForged, type ServerEnv } from './incoming.ts';
@@ -34,6 +34,7 @@ export interface ServerConfig {
 
 export interface ServerDeps {
   readonly features: readonly Feature[];
+  readonly findJob: FindJob;
   readonly store: UnitOfWork;
   readonly happenings: HappeningBus;
   /** Absent where no step runs: log topics then wait in silence. */
@@ -62,8 +63,8 @@ const wrongTokensBucket = { capacity: 50, perSecond: 0.5 };
  * the web interface. Throws a sentence when an operation has no handler or a route no policy: such a server never starts.
  */
 export function createServer(deps: ServerDeps): Hono<ServerEnv> {
-  const { features, store, happenings, config, clock, logger, stopping } = deps;
-  const access = createAccess({ store, happenings, clock, logger });
+  const { features, store, findJob, happenings, config, clock, logger, stopping } = deps;
+  const access = createAccess({ store, findJob, happenings, clock, logger });
   const trusted = trustedProxyList(config.trustedProxies);
   const metrics = new Metrics(deps.gauges);
   const changes = new RateLimiter(clock, changesPerHour);

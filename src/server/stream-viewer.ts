@@ -100,7 +100,8 @@ export class StreamViewer {
     this.#sent = options.after;
     this.#isBehind = options.after !== undefined;
     this.watched = options.watched;
-    this.personId = options.identity?.actor.person.id;
+    const actor = options.identity?.actor;
+    this.personId = actor?.kind === 'person' ? actor.person.id : undefined;
     this.#lastWriteMs = deps.clock.monotonicMs();
     this.body = new ReadableStream<Uint8Array>(
       {

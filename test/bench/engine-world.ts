@@ -59,6 +59,7 @@ export class EngineWorld {
       secrets: {
         list: () => Promise.resolve([]),
         reveal: () => Promise.resolve({ forStep: () => new Map() }),
+        keyFor: (purpose) => Buffer.from(purpose),
         signingKey: () => Promise.resolve(undefined),
         importedKey: () => Promise.resolve(undefined),
         openEncrypted: () => Promise.resolve([]),

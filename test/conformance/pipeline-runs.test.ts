@@ -9,7 +9,9 @@ import { defaultPipelineSettings, type PipelineSettings } from '../../src/core/p
 import { environmentOfStep } from '../../src/core/plan.ts';
 import type { PullRequestOrigin } from '../../src/core/pull-request-origin.ts';
 import type { SecretLimits } from '../../src/core/secret-record.ts';
+import type { Visibility } from '../../src/core/visibility.ts';
 import { commandScript } from '../../src/engine/command-script.ts';
+import { MaskSet } from '../../src/engine/masking/masker.ts';
 import { PipelinesWorld } from '../support/pipelines-world.ts';
 import { passed, ScriptedRunner } from '../support/scripted-runner.ts';
 
@@ -28,6 +30,8 @@ interface RunScenario {
     readonly limits?: Readonly<Record<string, Partial<SecretLimits>>>;
     /** Registries that there is a login for, with the pull requests that may have it. */
     readonly registries?: Readonly<Record<string, PullRequestOrigin>>;
+    /** Of the project; absent = private. */
+    readonly visibility?: Visibility;
     /** Keys that values in the files are encrypted with. */
     readonly keys?: readonly string[];
   };
@@ -42,7 +46,7 @@ interface RunScenario {
     readonly registries?: readonly string[];
     /** Every start, in its order; of several pipelines with their numbers in front. */
     readonly order?: readonly string[];
-    /** `workflow/step` → what its commands print in a real shell, and their exit code. */
+    /** `workflow/step` → what its log shows when its commands run in a real shell, and their exit code. */
     readonly commands?: Readonly<Record<string, { readonly exitCode: number; readonly lines: readonly string[] }>>;
   };
 }
@@ -116,7 +120,14 @@ class Run {
     const world = await PipelinesWorld.create(undefined, { leaseMs: 600_000 });
     const texts = Object.entries(scenario.files).map(([path, lines]) => [path, lines.join('\n')] as const);
     world.files.set(world.project.id, Object.fromEntries(texts));
-    const { secrets = {}, limits = {}, registries = {}, keys = [], ...more } = scenario.settings ?? {};
+    const {
+      secrets = {},
+      limits = {},
+      registries = {},
+      keys = [],
+      visibility = 'private',
+      ...more
+    } = scenario.settings ?? {};
     for (const [name, value] of Object.entries(secrets)) world.secrets.set(name, value);
     for (const [name, limit] of Object.entries(limits)) world.secretLimits.set(name, limit);
     for (const [registry, origin] of Object.entries(registries)) {
@@ -125,7 +136,7 @@ class Run {
     }
     world.fileKeys = keys;
     const pipelines = { ...defaultPipelineSettings, ...more, ...settings };
-    await world.store.write(({ projects }) => projects.update({ ...world.project, pipelines }));
+    await world.store.write(({ projects }) => projects.update({ ...world.project, visibility, pipelines }));
     return new Run(world, scenario);
   }
 
@@ -234,12 +245,18 @@ class Run {
     }
   }
 
-  /** The script of the step, in a shell of this machine and an empty folder. */
+  /** The script of the step, in a shell of this machine and an empty folder; what it prints as its log shows it. */
   #checkCommands(name: string, wanted: { readonly exitCode: number; readonly lines: readonly string[] }): void {
     const [workflow, stepName] = name.split('/');
     const plan = this.runner.assignments.find((one) => one.plan.name === workflow)?.plan;
     const step = plan?.steps.find((one) => one.name === stepName);
-    const environment = plan && step ? environmentOfStep(plan, step) : {};
+    const started = this.runner.started.find((one) => one.step === stepName);
+    const environment = {
+      ...(plan && step ? environmentOfStep(plan, step) : {}),
+      ...started?.environment,
+      ...started?.secrets,
+    };
+    const masks = new MaskSet([...(started?.mask ?? []), ...Object.values(started?.secrets ?? {})]);
     const home = mkdtempSync(join(tmpdir(), 'gantry-commands-'));
     const script = `exec 2>&1\n${commandScript(step?.commands ?? [], 'gantry')}`;
     let ended: { readonly exitCode: number; readonly output: string };
@@ -252,7 +269,7 @@ class Run {
       ended = { exitCode: status ?? -1, output: stdout ?? '' };
     }
     rmSync(home, { recursive: true });
-    const lines = ended.output.replaceAll(home, '~').trimEnd().split('\n');
+    const lines = masks.maskText(ended.output).replaceAll(home, '~').trimEnd().split('\n');
     expect({ exitCode: ended.exitCode, lines }).toEqual(wanted);
   }
 

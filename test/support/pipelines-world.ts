@@ -292,6 +292,7 @@ export class PipelinesWorld {
           forStep: (step) => new Map(given.filter(([name]) => !refusalToStep(this.limitsOf(name), step))),
         });
       },
+      keyFor: (purpose) => Buffer.from(purpose),
       signingKey: () => Promise.resolve(undefined),
       importedKey: () => Promise.resolve(undefined),
       openEncrypted: (_, texts) => Promise.resolve(texts.map((text) => openValue(text, this.fileKeys))),

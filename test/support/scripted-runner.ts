@@ -46,6 +46,11 @@ export interface Started {
   readonly mask: readonly string[];
 }
 
+/** The secrets that a step's file names: without what every step may fetch its own project with. */
+export function namedSecrets({ secrets }: Pick<Started, 'secrets'>): Record<string, string> {
+  return Object.fromEntries(Object.entries(secrets).filter(([name]) => !name.startsWith('DRONE_NETRC_')));
+}
+
 export const passed: Outcome = { kind: 'exited', exitCode: 0 };
 export const failed: Outcome = { kind: 'exited', exitCode: 1 };
 

@@ -106,6 +106,7 @@ export async function openServerWorld(
     readonly handlers?: OperationHandlers;
     /** The probe answers every operation: what a test asks is who may, not what happens. */
     readonly isProbeOnly?: boolean;
+    readonly findJob?: ServerDeps['findJob'];
   } = {},
 ): Promise<ServerWorld> {
   const clock = options.clock ?? heldClock();
@@ -152,6 +153,7 @@ export async function openServerWorld(
     await secrets.start?.();
     app = createServer({
       features: [...real, probe, { name: 'given', operations: given }],
+      findJob: options.findJob ?? (() => undefined),
       store,
       happenings: store.happenings,
       logs,

@@ -21,6 +21,6 @@ export type SignedIn = Extract<Actor, { kind: 'person' }>;
 
 /** The one who asks, where the route has let in only who is signed in. */
 export function getSignedIn(actor: Actor): SignedIn {
-  if (actor.kind === 'anonymous') throw new GantryError('SIGN_IN_REQUIRED', 'Cannot do this: nobody is signed in');
+  if (actor.kind !== 'person') throw new GantryError('SIGN_IN_REQUIRED', 'Cannot do this: nobody is signed in');
   return actor;
 }

@@ -61,6 +61,6 @@ export async function projectView(
 
 /** The role that the actor has beyond what all have; a site admin is owner everywhere. */
 export async function roleOf(unitOfWork: UnitOfWork, projectId: number, actor: Actor): Promise<Role | undefined> {
-  if (actor.kind === 'anonymous') return undefined;
+  if (actor.kind !== 'person') return undefined;
   return actor.person.isSiteAdmin ? 'owner' : unitOfWork.read.projects.roleOf(projectId, actor.person.id);
 }

@@ -18,7 +18,9 @@ import type { EngineRecord } from './engine-record.ts';
 import { FairQueue } from './fair-queue.ts';
 import { openFileSecrets } from './file-secrets.ts';
 import { imagesAhead } from './images-ahead.ts';
+import type { JobCredentials } from './job-credentials.ts';
 import { endForMissingSecret, needsSecrets } from './missing-secret.ts';
+import { type Netrc, netrcOf, noNetrc } from './netrc.ts';
 import { mayStart, type OpenPipeline, type OpenStep, type OpenWorkflow, stateOf } from './open-pipelines.ts';
 import type { PipelineMasks } from './pipeline-masks.ts';
 import { endBeforeStart, Placement } from './placement.ts';
@@ -32,6 +34,7 @@ export interface DispatcherDeps {
   readonly repository: Pick<Repository, 'folder' | 'listFolder'>;
   readonly secrets: SecretVault;
   readonly masks: PipelineMasks;
+  readonly jobs: JobCredentials;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly config: {
@@ -297,10 +300,10 @@ export class Dispatcher {
     }
     // The values are read while the start is written: neither waits for the other.
     const recorded = record.commit(changes);
-    const reading = this.#valuesFor(workflow);
+    const reading = Promise.all([this.#valuesFor(workflow), this.#netrcFor(workflow, step)]);
     // Whatever came in between has been told already: a cancel, or that the claim is lost.
     if (!(await recorded)) return;
-    const values = await reading;
+    const [values, netrc] = await reading;
     if (!session.holds(workflow) || !mayStart(workflow, step)) return;
     if (!values) {
       const claim = claimOf(workflow);
@@ -317,17 +320,35 @@ export class Dispatcher {
       const value = secretValue(reference, ofStep);
       if (value !== undefined) given[reference.variable] = value;
     }
+    const masked = [...mask, ...Object.values(netrc.secrets)];
     // Before anybody is told a secret it is known here what to mask.
-    this.#deps.masks.learn(workflow.pipeline, mask);
+    this.#deps.masks.learn(workflow.pipeline, masked);
     session.send({
       type: 'started',
       ...claimOf(workflow),
       stepId: step.id,
       request,
-      environment: startEnvironment(workflow, step, session.runnerId, clock.now()),
-      secrets: given,
-      mask,
+      environment: { ...startEnvironment(workflow, step, session.runnerId, clock.now()), ...netrc.environment },
+      secrets: { ...netrc.secrets, ...given },
+      mask: masked,
     });
+  }
+
+  /** Without it steps run all the same. */
+  async #netrcFor(workflow: OpenWorkflow, { position }: OpenStep): Promise<Netrc> {
+    const { plan, pipeline } = workflow;
+    const { store, publicUrl, jobs, logger } = this.#deps;
+    try {
+      const project = await store.read.projects.find(pipeline.row.projectId);
+      return netrcOf(plan, plan.steps[position]!, {
+        visibility: project?.visibility,
+        publicUrl: publicUrl(),
+        credential: () => jobs.of(workflow),
+      });
+    } catch (error) {
+      logger.error('A step got no login for its own project', { error, projectId: pipeline.row.projectId });
+      return noNetrc;
+    }
   }
 
   /** Those of the file beside those that are stored, masked like these. `undefined` when they cannot be had. */

@@ -8,6 +8,7 @@ import type { Logger } from '../../lib/logger.ts';
 import { ChangeSet } from './change-set.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { EngineRecord } from './engine-record.ts';
+import { JobCredentials } from './job-credentials.ts';
 import { Losses } from './losses.ts';
 import { advanceOpen, loadPipeline, mayStart, type OpenPipeline, type OpenWorkflow } from './open-pipelines.ts';
 import type { PipelineMasks } from './pipeline-masks.ts';
@@ -48,6 +49,8 @@ export class Engine implements EngineRecord {
   readonly dispatcher: Dispatcher;
   readonly losses: Losses;
   readonly sessions = new Map<string, RunnerSession>();
+  /** With which steps fetch the code of their own project. */
+  readonly jobs: JobCredentials;
   readonly #deps: EngineDeps;
   readonly #open = new Map<number, OpenPipeline>();
   /** Pipelines that are being written and on their way here: who wants one of them waits for it. */
@@ -64,9 +67,14 @@ export class Engine implements EngineRecord {
       onRecorded: (changes) => this.#forgetFinished(changes),
       onFailure: (failed, error) => this.#recover(failed, error),
     });
+    this.jobs = new JobCredentials({
+      key: () => deps.secrets.keyFor('job credentials'),
+      workflows: () => this.openWorkflows(),
+    });
     this.dispatcher = new Dispatcher({
       ...deps,
       record: this,
+      jobs: this.jobs,
       lose: (session, workflow) => this.losses.lose(session, workflow),
     });
     this.losses = new Losses({
@@ -75,6 +83,11 @@ export class Engine implements EngineRecord {
       leaseMs: deps.config.leaseMs,
       forgetStarts: (isConcerned) => this.dispatcher.forgetStarts(isConcerned),
     });
+  }
+
+  /** Every workflow of every open pipeline. */
+  *openWorkflows(): Iterable<OpenWorkflow> {
+    for (const { workflows } of this.#open.values()) yield* workflows;
   }
 
   /** Takes a pipeline that the record holds open: at its birth, after a restart, at a rerun. Known ones stay as they are. */

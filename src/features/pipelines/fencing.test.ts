@@ -61,6 +61,7 @@ describe.each(databases)('what is decided under an old token, on $name', ({ crea
       secrets: {
         list: async () => [],
         reveal: async () => ({ forStep: () => new Map() }),
+        keyFor: (purpose) => Buffer.from(purpose),
         signingKey: () => Promise.resolve(undefined),
         importedKey: async () => undefined,
         openEncrypted: async () => [],

@@ -1,6 +1,7 @@
 import type { ArtifactLimits } from '../../core/artifact.ts';
 import type { CheckoutGatherer } from '../../core/checkout.ts';
 import type { HappeningBus, LogBus } from '../../core/events.ts';
+import type { Actor } from '../../core/permission.ts';
 import type { Repository } from '../../core/repository.ts';
 import type { SecretVault } from '../../core/secret-vault.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
@@ -84,6 +85,8 @@ export interface PipelinesFeature extends Feature {
   noteHeartbeat(runnerId: string): void;
   /** Gives up runners that are known to be dead, now and not at the end of their lease. */
   loseRunners(isGone: (runnerId: string) => boolean): void;
+  /** The workflow whose credential has this hash: what its steps fetch their project's code with. */
+  findJob(hash: string): Extract<Actor, { kind: 'job' }> | undefined;
   /** Plans a stored event. Happens by itself for pushes; once planned it answers what came of it. */
   planNow(eventId: number): Promise<Planned>;
   /** Looks for work that somebody lost hold of, moves it on, and says what it found: nothing, normally. */
@@ -186,6 +189,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
         });
       }
     },
+    findJob: (hash) => engine.jobs.find(hash),
     planNow,
     reconcile: () => reconcileNow(false),
     async settled() {

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { droneFile, PipelinesWorld } from '../../../test/support/pipelines-world.ts';
-import { passed, ScriptedRunner } from '../../../test/support/scripted-runner.ts';
+import { namedSecrets, passed, ScriptedRunner } from '../../../test/support/scripted-runner.ts';
 import { createPerson } from '../../../test/support/store-world.ts';
 import { traceSentence } from '../../api/messages/trace-sentences.ts';
 import type { Role } from '../../core/permission.ts';
@@ -54,7 +54,7 @@ describe('a secret with limits', () => {
     const runner = world.connect(new ScriptedRunner());
     const pipeline = await world.pushed({ ref: 'refs/heads/feature/x' });
     expect((await world.until(pipeline)).status).toBe('passed');
-    expect(runner.started.map(({ secrets }) => secrets)).toEqual([{}]);
+    expect(runner.started.map(namedSecrets)).toEqual([{}]);
     const told = await why(pipeline);
     expect(told.filter((line) => line.includes('deploy_key'))).toEqual([expect.stringContaining(sentence)]);
   });
@@ -65,7 +65,7 @@ describe('a secret with limits', () => {
     world.secretLimits.set('deploy_key', { branches: ['release/*'], images: ['registry.test:5000/tools/*'] });
     const runner = world.connect(new ScriptedRunner());
     await world.until(await world.pushed({ ref: 'refs/heads/release/1' }));
-    expect(runner.started.map(({ secrets }) => secrets)).toEqual([{ KEY: 'canary-52' }]);
+    expect(runner.started.map(namedSecrets)).toEqual([{ KEY: 'canary-52' }]);
   });
 
   it('that is for plugins only is given to a step without commands, and not once the file adds to it', async () => {
@@ -85,7 +85,7 @@ describe('a secret with limits', () => {
     world.secretLimits.set('deploy_key', { isForPluginsOnly: true });
     const runner = world.connect(new ScriptedRunner());
     await world.until(await world.pushed());
-    expect(Object.fromEntries(runner.started.map(({ step: name, secrets }) => [name, secrets]))).toEqual({
+    expect(Object.fromEntries(runner.started.map((started) => [started.step, namedSecrets(started)]))).toEqual({
       plain: { PLUGIN_TOKEN: 'canary-53' },
       armed: {},
       entry: {},
@@ -105,7 +105,7 @@ describe('a secret with limits', () => {
       }),
     );
     await world.until(await world.pushed());
-    expect(runner.started.map(({ step, secrets }) => [step, secrets])).toEqual([
+    expect(runner.started.map((started) => [started.step, namedSecrets(started)])).toEqual([
       ['first', {}],
       ['deploy', {}],
     ]);

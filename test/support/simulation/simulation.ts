@@ -421,6 +421,7 @@ class Simulation {
       secrets: {
         list: () => Promise.resolve([]),
         reveal: () => Promise.resolve({ forStep: () => new Map() }),
+        keyFor: (purpose) => Buffer.from(purpose),
         signingKey: () => Promise.resolve(undefined),
         importedKey: () => Promise.resolve(undefined),
         openEncrypted: () => Promise.resolve([]),
