@@ -16,7 +16,7 @@ import { DockerStep } from './docker-step.ts';
 import { allowMountingAgain, type CacheMount } from './engine-mounts.ts';
 import { gateCommand, gateFolder } from './gate-program.ts';
 import { archive } from './gate-volume.ts';
-import { type Hold, stepRestrictions, strictHomes } from './hardening.ts';
+import { type Hold, stepRestrictions, strictFiles, strictHomes } from './hardening.ts';
 import { JobNames } from './job-names.ts';
 import { JobVolumes } from './job-volumes.ts';
 import { KeptSteps } from './kept-steps.ts';
@@ -276,7 +276,7 @@ export class DockerJob implements RuntimeJob {
     const { agent, gateVolume } = this.#host;
     const hold = this.#holdOf(step);
     return {
-      Entrypoint: gateCommand,
+      Entrypoint: hold === 'strict' ? [...gateCommand, String(strictFiles)] : gateCommand,
       Cmd: [],
       ...(step.user === undefined ? {} : { User: step.user }),
       WorkingDir: this.#workingDirectoryOf(step, image),

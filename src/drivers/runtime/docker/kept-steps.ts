@@ -60,10 +60,16 @@ export class KeptSteps {
     const hindrance = step.cache && (await keeping.sharing.findHindrance());
     const cache = step.cache && hindrance === undefined ? await this.#stageCache(step, image) : undefined;
     let rounds = 0;
+    const own = cache?.ownPlaces ?? [];
+    // An engine makes the folders that it mounts on, and a checkout of somebody else's may want an empty workspace.
+    const foreseen = [...own, ...(this.#options.spec.repository && cache ? cache.sharedPlaces : [])];
+    // What goes wrong here goes wrong again when it is restored, and is told then.
+    await cache?.foresee(foreseen).catch(() => undefined);
     const remounted = new RemountedStep({
       name: step.name,
       mounts: this.#mounts,
-      own: cache?.ownPlaces ?? [],
+      own,
+      foreseen,
       stageWith(mounts) {
         rounds += 1;
         return stage(step, { image, mounts, round: rounds });
@@ -104,13 +110,11 @@ export class KeptSteps {
     if (!plan || !this.#caches) return undefined;
     const own = plan.paths.filter((path) => !path.startsWith(`${spec.workspace}/`));
     const faults = own.length > 0 ? await keeping.occupants.find(image, own) : undefined;
-    const cache = this.#caches.stage(plan, {
+    return this.#caches.stage(plan, {
       step: step.name,
       imageDigest: image.id,
       findFault: (path) => faults?.get(path),
     });
-    await cache.foresee();
-    return cache;
   }
 
   async #place(): Promise<ResultPlace> {

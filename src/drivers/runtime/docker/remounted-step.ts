@@ -16,6 +16,7 @@ export class RemountedStep implements StagedStep {
   readonly #name: string;
   readonly #mounts: EngineMounts;
   readonly #own: readonly CachePlace[];
+  readonly #foreseen: readonly CachePlace[];
   readonly #stageWith: StageWith;
   #staged: DockerStep | undefined;
   #user: (MountUser & { state: MountUser['state'] }) | undefined;
@@ -24,11 +25,14 @@ export class RemountedStep implements StagedStep {
     readonly name: string;
     readonly mounts: EngineMounts;
     readonly own: readonly CachePlace[];
+    /** What it will have if nothing changes until its release. */
+    readonly foreseen: readonly CachePlace[];
     readonly stageWith: StageWith;
   }) {
     this.#name = options.name;
     this.#mounts = options.mounts;
     this.#own = options.own;
+    this.#foreseen = options.foreseen;
     this.#stageWith = options.stageWith;
   }
 
@@ -42,7 +46,7 @@ export class RemountedStep implements StagedStep {
   }
 
   async stage(): Promise<void> {
-    await this.#stage(this.#mounts.mountsOf(this.#own));
+    await this.#stage(this.#mounts.mountsOf(this.#foreseen));
   }
 
   release(release: ReleaseSpec): RunningStep {
