@@ -64,8 +64,7 @@ export class LogFileWriter implements LogWriter {
   /** Opens the log, cuts off what a crash left half-written, and makes the names of new files durable. */
   static async open(paths: LogPaths, onClose: () => void): Promise<LogFileWriter> {
     const folder = dirname(paths.data);
-    const firstMade = await mkdir(folder, { recursive: true });
-    const data = await open(paths.data, constants.O_RDWR | constants.O_CREAT, 0o640);
+    const { data, firstMade } = await openData(paths.data, folder);
     try {
       const index = await open(paths.index, constants.O_RDWR | constants.O_CREAT, 0o640);
       try {
@@ -281,6 +280,21 @@ function withoutFirst(buffers: readonly Buffer[], bytes: number): Buffer[] {
   return rest;
 }
 
+/** Opens the file of a log, and makes the folder where it is the first one there: answers the topmost folder that it made. */
+async function openData(
+  path: string,
+  folder: string,
+): Promise<{ readonly data: FileHandle; readonly firstMade: string | undefined }> {
+  const flags = constants.O_RDWR | constants.O_CREAT;
+  try {
+    return { data: await open(path, flags, 0o640), firstMade: undefined };
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    const firstMade = await mkdir(folder, { recursive: true });
+    return { data: await open(path, flags, 0o640), firstMade };
+  }
+}
+
 /** A folder's own sync makes the names in it durable; each folder that was made is a name in the one above. */
 async function syncFolders(folder: string, firstMade: string | undefined): Promise<void> {
   const topmost = firstMade ? dirname(firstMade) : folder;
@@ -301,12 +315,13 @@ async function syncFolders(folder: string, firstMade: string | undefined): Promi
  * cutting there would destroy what was acknowledged.
  */
 async function recover(data: FileHandle, index: FileHandle): Promise<IndexRecord | undefined> {
+  const [{ size: dataBytes }, { size: indexBytes }] = await Promise.all([data.stat(), index.stat()]);
+  // As nearly always: a step that only just begins.
+  if (dataBytes === 0 && indexBytes === 0) return undefined;
   const records = await goodRecords(index);
-  const { size: dataBytes } = await data.stat();
   while (records.length > 0 && !(await isStored(data, dataBytes, records))) records.pop();
 
   const last = records.at(-1);
-  const { size: indexBytes } = await index.stat();
   if (indexBytes !== records.length * recordBytes) {
     await index.truncate(records.length * recordBytes);
     await index.datasync();
