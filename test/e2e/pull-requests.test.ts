@@ -215,6 +215,34 @@ describe('pull requests, with git and a whole server', () => {
     expect(await logOf(number)).toContain('******');
     const next = await ann.push('admin/shop', 'ann/shop', 'fix', { readme: 'ann, fifth' });
     await pipelineOf(next, 'blocked');
+    // History that is written anew is another commit, and asks anew.
+    const rewritten = await ann.push('admin/shop', 'ann/shop', 'fix', { readme: 'ann, anew' }, [], commit);
+    await pipelineOf(rewritten, 'blocked');
+  });
+
+  it('no schedule, webhook or branch of the project reaches the commit of a fork', async () => {
+    const { number } = await newest();
+    for (const branch of ['refs/pull/2/head', '../pull/2/head', 'pull/2/head'])
+      await expect(
+        gantry.client('createCron', { params, body: { name: 'nightly', expression: '0 3 * * *', branch } }),
+      ).rejects.toMatchObject({ problem: { code: expect.stringMatching(/^(REF_NOT_FOUND|REQUEST_INVALID)$/) } });
+    const head = (await gantry.client('getPullRequest', { params: { ...params, number: 2 } })).head;
+    for (const ref of ['refs/pull/2/head', 'pull/2/head', head])
+      await expect(gantry.client('startPipeline', { params, body: { ref, parameters: {} } })).rejects.toMatchObject({
+        problem: { code: 'REF_NOT_FOUND' },
+      });
+    expect((await newest()).number).toBe(number);
+  });
+
+  it('a secret that is not for forks is kept back, also where somebody approved with secrets', async () => {
+    await gantry.client('setSecret', { params: { ...params, name: 'deploy_key' }, body: { pullRequests: 'project' } });
+    const commit = await ann.push('admin/shop', 'ann/shop', 'fix', { readme: 'ann, not for forks' });
+    const number = await pipelineOf(commit, 'blocked');
+    await decide(wei.client, number, 'approve', true);
+    expect(await logOf(number)).not.toContain('******');
+    const own = await wei.push('admin/shop', 'admin/shop', 'feature/a', { readme: 'for its own' });
+    expect(await logOf(await pipelineOf(own, 'passed'))).toContain('******');
+    await gantry.client('setSecret', { params: { ...params, name: 'deploy_key' }, body: { pullRequests: 'forks' } });
   });
 
   it('a server that dies between the decision and the run lets it run when it is back', async () => {

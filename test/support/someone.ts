@@ -47,6 +47,8 @@ export class Someone {
     branch: string,
     files: Readonly<Record<string, string>>,
     without: readonly string[] = [],
+    /** Where it begins anew: a commit that the branch had, and what came after it is thrown away. */
+    anewFrom?: string,
   ): Promise<string> {
     const tree = join(this.#gantry.folder, `tree-${this.#name}-${to.replace('/', '-')}`);
     const address = (slug: string) =>
@@ -70,6 +72,7 @@ export class Someone {
       await git('fetch', '-q', address(from), 'refs/heads/main');
       await git('reset', '-q', '--hard', 'FETCH_HEAD');
     }
+    if (anewFrom !== undefined) await git('reset', '-q', '--hard', anewFrom);
     for (const [name, text] of Object.entries(files)) {
       await mkdir(dirname(join(tree, name)), { recursive: true });
       await writeFile(join(tree, name), text);
@@ -77,7 +80,7 @@ export class Someone {
     for (const name of without) await rm(join(tree, name), { force: true });
     await git('add', '--all');
     await git('commit', '-q', '--allow-empty', '-m', `Change ${Object.keys(files).join(', ')}`);
-    await git('push', '-q', address(to), `HEAD:refs/heads/${branch}`);
+    await git('push', '-q', ...(anewFrom === undefined ? [] : ['--force']), address(to), `HEAD:refs/heads/${branch}`);
     return git('rev-parse', 'HEAD');
   }
 }
