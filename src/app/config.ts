@@ -225,6 +225,18 @@ export const configRows = {
     fallback: '4GiB',
     description: 'Memory that a step may use.',
   }),
+  stepCpus: row({
+    variable: 'GANTRY_STEP_CPUS',
+    type: optionalText.transform((value, context) => {
+      if (value === undefined) return undefined;
+      const millis = /^\d{1,4}(?:\.\d{1,3})?$/.test(value) ? Math.round(Number(value) * 1_000) : 0;
+      if (millis < 10) context.addIssue('write a number of cores such as 2 or 0.5, at least 0.01');
+      return millis;
+    }),
+    fallback: '',
+    fallbackText: 'all of them',
+    description: 'Processor cores that a step may use, as a number such as `2` or `0.5`; untrusted work has at most 2.',
+  }),
   stepPids: row({
     variable: 'GANTRY_STEP_PIDS',
     type: count(16, 1_000_000),

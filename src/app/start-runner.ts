@@ -82,7 +82,12 @@ export function newRunnerSettings(options: Omit<EnsureRunnerOptions, 'onExit'>):
     socketPath: folder.socketPath,
     slots: config.slots,
     logLevel: config.logLevel,
-    stepLimits: { memoryBytes: config.stepMemory, pids: config.stepPids, diskBytes: config.stepDisk },
+    stepLimits: {
+      memoryBytes: config.stepMemory,
+      cpuMillis: config.stepCpus,
+      pids: config.stepPids,
+      diskBytes: config.stepDisk,
+    },
     serviceReadyLimitMs: config.serviceReadyLimit,
     leaveAfterMs,
     labels: config.runnerLabels,

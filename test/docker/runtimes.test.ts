@@ -1,4 +1,4 @@
-import { rmSync, symlinkSync } from 'node:fs';
+import { symlinkSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -151,7 +151,7 @@ steps:
     symlinkSync(engine.socketPath, join(gantry.folder, 'nothing.sock'));
     const found = await runUntil(({ status }) => status === 'passed');
     expect(await output(found, 'plain', 'where')).toContain('\nin a container');
-    rmSync(join(gantry.folder, 'nothing.sock'));
+    await engine.kill();
     const refused = await runUntil(({ steps }) =>
       steps.some(({ reason }) => reason?.includes('no runner has a runtime')),
     );

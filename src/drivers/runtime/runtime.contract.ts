@@ -253,6 +253,8 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
         'touch /bin/planted 2>/dev/null || echo image: read-only',
         'touch /tmp/a /var/tmp/a "$HOME/a" here && echo folders: writable',
         'chown 1:1 here 2>/dev/null || echo owners: fixed',
+        'echo "files: $(ulimit -n) $(ulimit -Hn)"',
+        'echo "cores: $(cat /sys/fs/cgroup/cpu.max /sys/fs/cgroup/cpu*/cpu.cfs_quota_us 2>/dev/null | head -n 1 | cut -d " " -f 1)"',
       ].join('\n');
       const { end, stdout } = await run(job, script, { release: { environment: { HOME: '/root' } } });
       expect(end).toEqual(exited(0));
@@ -263,6 +265,9 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
         'image: read-only',
         'folders: writable',
         'owners: fixed',
+        'files: 4096 4096',
+        // Of a period of 100 ms: two cores.
+        'cores: 200000',
       ]);
       // Steps share what they leave in the workspace.
       expect((await run(job, 'test -f here')).end).toEqual(exited(0));

@@ -12,6 +12,8 @@
  * `exit <code>` · `signal <number>` · `fault <why>`, with ` oom <times>` where the kernel killed for memory. The standard
  * output ends with a mark too: who has seen both has seen all, and need not wait until the engine has noticed. An engine
  * reports 137 for an exit with 137 and for SIGKILL alike.
+ *
+ * Argument: how many files the step may have open; absent = as many as the container.
  */
 export const gateProgram = String.raw`
 sub take {
@@ -74,6 +76,12 @@ my $child = fork();
 defined $child or fault("Cannot fork: $!");
 if ($child == 0) {
   setpgrp(0, 0);
+  if (@ARGV) {
+    # prlimit64 of this process for open files: by its number on x86-64, or on others.
+    my $limit = pack('QQ', 0 + $ARGV[0], 0 + $ARGV[0]);
+    my $isHeld = syscall(302, 0, 7, $limit, 0) == 0 || syscall(261, 0, 7, $limit, 0) == 0;
+    fault("Cannot limit open files: $!") if !$isHeld;
+  }
   # Where memory runs out, the step goes before the gate that tells of it.
   if (open(my $file, '>', '/proc/self/oom_score_adj')) { print $file 500; close $file }
   open(STDIN, '<', '/dev/null') if !$takesInput;

@@ -20,8 +20,17 @@ const stepCapabilities = [
 /** How tight a step is held: `strict` is for the work of people who may not write to the project. */
 export type Hold = 'usual' | 'strict' | 'privileged';
 
-/** Processes of a strict step (reliability-security.md 11.6). */
+/** Processes and processor cores of a strict step, whatever others may have (reliability-security.md 11.6). */
 const strictPids = 512;
+const strictCpuMillis = 2_000;
+/**
+ * Open files of a strict step. The gate sees to it: limits that a container is created with take the place of all that the
+ * engine's own settings say, and Podman may then be refused others.
+ */
+export const strictFiles = 4_096;
+
+/** A share of this much time is what an engine hands out at once. */
+const cpuPeriodUs = 100_000;
 
 /** What a strict step may write to beside its workspace: nothing of the image changes. */
 const strictTmpfs = Object.fromEntries(
@@ -30,15 +39,19 @@ const strictTmpfs = Object.fromEntries(
 
 /** What every container of a step is held by. The engine's own filter on system calls stays as it is. */
 export function stepRestrictions(limits: StepLimits, hold: Hold): Readonly<Record<string, unknown>> {
-  const { memoryBytes, cpuMillis } = limits;
-  const pids = hold === 'strict' ? Math.min(limits.pids ?? strictPids, strictPids) : limits.pids;
+  const { memoryBytes } = limits;
+  const atMost = (limit: number | undefined, strict: number): number | undefined =>
+    hold === 'strict' ? Math.min(limit ?? strict, strict) : limit;
+  const pids = atMost(limits.pids, strictPids);
+  const cpuMillis = atMost(limits.cpuMillis, strictCpuMillis);
   return {
     ...rightsOf(hold),
     // With swap a limit of memory is none.
     ...(memoryBytes === undefined ? {} : { Memory: memoryBytes, MemorySwap: memoryBytes }),
     // The gate is one of them.
     ...(pids === undefined ? {} : { PidsLimit: pids + 1 }),
-    ...(cpuMillis === undefined ? {} : { NanoCpus: cpuMillis * 1_000_000 }),
+    // As a quota: a number of processors is refused by an engine that has fewer.
+    ...(cpuMillis === undefined ? {} : { CpuPeriod: cpuPeriodUs, CpuQuota: (cpuMillis * cpuPeriodUs) / 1_000 }),
     // What a step says goes to its reader only: nothing unmasked lies on the engine's disk.
     LogConfig: { Type: 'none', Config: {} },
     RestartPolicy: { Name: 'no' },
