@@ -18,8 +18,8 @@ function shows(output: string, secret: string, length: number): boolean {
   return false;
 }
 
-describe('StreamMasker', () => {
-  const value = `Zx9!k"q'W/e <r>&t\\y$u=+%i{o}p~`;
+/** Written as those do it who print secrets by accident, not as the masker does. */
+function encodingsOf(value: string): [string, string | Buffer][] {
   const wide = Buffer.from(value, 'utf16le');
   const json = JSON.stringify(value).slice(1, -1);
   const url = encodeURIComponent(value);
@@ -28,8 +28,7 @@ describe('StreamMasker', () => {
   const urlSafe = (digits: string): string => digits.replaceAll('+', '-').replaceAll('/', '_');
   const xml = value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
-  // Written as those do it who print secrets by accident, not as the masker does.
-  const encodings: [string, string | Buffer][] = [
+  return [
     ['as it is', value],
     ['in quotes', `"${value}"`],
     ['with blanks around it', `  ${value}  `],
@@ -75,6 +74,11 @@ describe('StreamMasker', () => {
     ['as UTF-16LE in base64 at shift 1', base64(1, wide)],
     ['as UTF-16LE in base64 at shift 2', base64(2, wide)],
   ];
+}
+
+describe('StreamMasker', () => {
+  const value = `Zx9!k"q'W/e <r>&t\\y$u=+%i{o}p~`;
+  const encodings = encodingsOf(value);
 
   it(`knows at least 40 encodings`, () => {
     expect(encodings.length).toBeGreaterThanOrEqual(40);
@@ -95,6 +99,29 @@ describe('StreamMasker', () => {
     expect(maskedIn(set, single)).toBe(expected);
     // With a pause after each byte at most three of its bytes show.
     expect(shows(maskedIn(set, single, true), plain, 13)).toBe(false);
+  });
+
+  const key = `-----BEGIN KEY-----\nAb/c+Def "Gh" 12345678\n\nIj<kl>&Mn'Op90$\n-----END KEY-----`;
+  const ofLines = encodingsOf(key).filter(([what]) => what !== 'URL-encoded as a form');
+
+  it.each(ofLines)('masks a secret of several lines %s, cut at every byte', (_what, encoded) => {
+    const set = new MaskSet([key]);
+    const bytes = Buffer.concat([Buffer.from('before '), Buffer.from(encoded), Buffer.from(' after\n')]);
+    const plain = Buffer.from(encoded).toString('latin1');
+    const expected = maskedIn(set, [bytes]);
+    expect(expected).toContain('******');
+    expect(shows(expected, plain, 9)).toBe(false);
+    for (let cut = 0; cut <= bytes.length; cut += 1)
+      expect(maskedIn(set, [bytes.subarray(0, cut), bytes.subarray(cut)])).toBe(expected);
+  });
+
+  it('masks a secret in each of two streams whose pieces come in turn', () => {
+    const set = new MaskSet([value]);
+    const masked = ['stdout', 'stderr'].map(() => ({ masker: new StreamMasker(set), out: [] as Buffer[] }));
+    for (const byte of Buffer.from(`to ${value} from ${value}\n`))
+      for (const { masker, out } of masked) out.push(...masker.write(Buffer.of(byte)));
+    for (const { masker, out } of masked)
+      expect(Buffer.concat([...out, ...masker.end()]).toString()).toBe('to ****** from ******\n');
   });
 
   it('masks each line of a secret of several, and the whole of it', () => {
