@@ -14,6 +14,7 @@ import { join } from 'node:path';
 
 const letters: Readonly<Record<string, string>> = {
   A: 'artifacts between workflows',
+  C: 'caches and reuse, switched on and off',
   P: 'what is read, and how',
   T: 'which dialect a file has',
   W: 'conditions',
@@ -58,7 +59,7 @@ function count(assertions: readonly Assertion[]): string {
   return [passed, failed, assertions.length - passed - failed].map((each) => String(each).padStart(width)).join('');
 }
 
-const scenarioTests = ['pipeline-scenarios', 'pipeline-runs', 'pipeline-programs'];
+const scenarioTests = ['pipeline-scenarios', 'pipeline-runs', 'pipeline-kept-runs', 'pipeline-programs'];
 const scenarios = run(...scenarioTests.map((name) => `test/conformance/${name}`));
 const named = scenarios.assertions.filter(({ title }) => /^[A-Z]\d{2}-/.test(title));
 const byLetter = Map.groupBy(named, ({ title }) => title.charAt(0));
