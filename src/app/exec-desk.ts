@@ -1,3 +1,5 @@
+import type { GatheredCheckout } from '../core/checkout.ts';
+import { GantryError } from '../core/errors.ts';
 import {
   type CancelCause,
   type FailureExcerpt,
@@ -74,6 +76,8 @@ export interface ExecDeskOptions {
   readonly secrets: ReadonlyMap<string, string>;
   readonly listener: ExecListener;
   readonly artifacts: ExecArtifacts;
+  /** Finds what lies in the checkout of a workflow that has more than its commit. */
+  readonly gather: (plan: WorkflowPlan, note: (line: string) => void) => Promise<GatheredCheckout>;
   readonly clock: Clock;
 }
 
@@ -199,6 +203,9 @@ export class ExecDesk {
       case 'artifact-read':
         void this.#options.artifacts.hear(message, payload).then(([answer, bytes]) => this.#line?.send(answer, bytes));
         return;
+      case 'gather':
+        void this.#gather(message);
+        return;
       case 'log':
         void this.#options.listener
           .output(step, message.stream, payload)
@@ -209,6 +216,22 @@ export class ExecDesk {
         return;
       case 'outcome':
         this.#noteOutcome(message, step);
+    }
+  }
+
+  async #gather(message: Extract<ToServer, { type: 'gather' }>): Promise<void> {
+    const name = { ...nameOf(message), stepId: message.stepId, request: message.request };
+    try {
+      const { plan } = this.#workflowOf(message);
+      const checkout = await this.#options.gather(plan, (line) => this.#send({ type: 'gather-note', ...name, line }));
+      this.#send({ type: 'gathered', ...name, checkout });
+    } catch (error) {
+      this.#send({
+        type: 'gather-refused',
+        ...name,
+        message: error instanceof Error ? error.message : String(error),
+        isInfrastructure: !(error instanceof GantryError) || error.kind === 'unavailable',
+      });
     }
   }
 

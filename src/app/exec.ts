@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import type { CheckoutSource } from '../core/checkout.ts';
 import { GantryError } from '../core/errors.ts';
 import { secretsOf } from '../core/network-settings.ts';
 import type { PipelineStatus } from '../core/pipeline.ts';
@@ -17,6 +18,7 @@ import { startRunner } from '../runner/runner.ts';
 import { builderAddress, builderSettings } from './builder.ts';
 import type { Config } from './config.ts';
 import { ExecArtifacts } from './exec-artifacts.ts';
+import { gatherLocally } from './exec-checkout.ts';
 import { ExecDesk, type ExecListener } from './exec-desk.ts';
 import { type ExecEvent, type LocalInput, localInput } from './exec-event.ts';
 import { execKeeping } from './exec-keeping.ts';
@@ -176,16 +178,18 @@ export async function runExec(request: RunExecRequest): Promise<ExecRun> {
     runtimes.map(({ name }) => name as RuntimeName),
     config.runnerLabels,
   );
+  const repository: CheckoutSource = {
+    folder: snapshot.repository,
+    remoteUrl: project.cloneUrl,
+    commit: snapshot.commit,
+    ref: event.ref,
+    ...(event.ref.startsWith('refs/heads/') ? { branch: event.branch } : {}),
+  };
   const desk = new ExecDesk({
     plan,
     kept: await Promise.all(plan.workflows.map((workflow) => execKeeping(prepared, workflow))),
-    repository: {
-      folder: snapshot.repository,
-      remoteUrl: project.cloneUrl,
-      commit: snapshot.commit,
-      ref: event.ref,
-      ...(event.ref.startsWith('refs/heads/') ? { branch: event.branch } : {}),
-    },
+    repository,
+    gather: ({ clone }, note) => gatherLocally(clone, repository, snapshot.folder, note),
     projectSlug: `${project.owner}/${project.name}`,
     logLimitBytes: config.logLimit,
     slots: config.slots,
@@ -204,7 +208,12 @@ export async function runExec(request: RunExecRequest): Promise<ExecRun> {
     runnerId: 'exec',
     generation: `${identity.pid}.${identity.startTicks}.${identity.bootId}`,
     build: await openBuilder(builderSettings(own, environment), { clock, logger }),
-    stepLimits: { memoryBytes: config.stepMemory, pids: config.stepPids, diskBytes: config.stepDisk },
+    stepLimits: {
+      memoryBytes: config.stepMemory,
+      cpuMillis: config.stepCpus,
+      pids: config.stepPids,
+      diskBytes: config.stepDisk,
+    },
     serviceReadyLimitMs: config.serviceReadyLimit,
     alwaysMasked: settings.flatMap((each) => (each.kind === 'scripted' ? [] : secretsOf(each.network))),
     clock,

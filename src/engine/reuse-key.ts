@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { CheckoutPlan } from '../core/checkout.ts';
 import { environmentOfStep, type StepPlan, type WorkflowPlan } from '../core/plan.ts';
 import type { ReuseParts } from '../core/step-reuse.ts';
 import { lastingEnvironment } from './reuse-environment.ts';
@@ -95,6 +96,7 @@ export function reuseParts(plan: WorkflowPlan, position: number, facts: ReuseFac
     reuse.usesNetwork,
     wholeWorkspace(plan.workspace),
     plan.clone.isDisabled,
+    ...checkoutParts(plan.clone),
     step.startsIn ?? null,
     step.workingDirectory ?? null,
     step.user ?? null,
@@ -134,4 +136,10 @@ function checksum(...values: readonly unknown[]): string {
       ? Object.fromEntries(Object.entries(value).toSorted(([left], [right]) => (left < right ? -1 : 1)))
       : value;
   return createHash('sha256').update(JSON.stringify(values, sorted)).digest('hex').slice(0, 24);
+}
+
+/** What another checkout than the usual one puts into the workspace; nothing for the usual one, whose keys stay what they are. */
+function checkoutParts(clone: CheckoutPlan): readonly unknown[] {
+  const { depth: _depth, isDisabled: _isDisabled, lfsLine: _lfsLine, ...other } = clone;
+  return Object.keys(other).length === 0 ? [] : [other];
 }

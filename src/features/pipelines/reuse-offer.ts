@@ -1,5 +1,6 @@
 import { isWanted } from '../../core/artifact.ts';
 import type { CacheAccess } from '../../core/cache.ts';
+import { isGathered } from '../../core/checkout.ts';
 import type { Repository } from '../../core/repository.ts';
 import { holderOf, type ReuseOffer } from '../../core/step-reuse.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
@@ -22,7 +23,8 @@ export async function reuseOfferOf(
   const wanted = plan.steps.flatMap(({ artifacts, name, reuse, skipped }, position) =>
     reuse && !reuse.off && !skipped ? [{ position, name, artifacts, inputs: reuse.inputs }] : [],
   );
-  if (!access || wanted.length === 0) return undefined;
+  // Inputs are read in the commit of the event: of what comes from other repositories they say nothing.
+  if (!access || wanted.length === 0 || isGathered(plan.clone)) return undefined;
   const found = await Promise.all(
     wanted.map(
       async ({ position, inputs }) =>
