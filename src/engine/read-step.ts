@@ -2,6 +2,7 @@ import type { OnFailure, PullPolicy, SecretReference } from '../core/plan.ts';
 import { parseDurationMs } from '../lib/duration.ts';
 import { type Conditions, cancelledStatus } from './conditions.ts';
 import { type DocumentReader, type Fields, nounOf } from './document-reader.ts';
+import { expandHostVariables } from './expand-host-variables.ts';
 import { droneKeysAt, keysAt } from './gantry-keys.ts';
 import { readHostName } from './host-name.ts';
 import { unsupportedKeys } from './known-keys.ts';
@@ -19,7 +20,7 @@ import { type Given, readSettings } from './read-settings.ts';
 import { type ReadVolumes, readVolumeMounts } from './read-volumes.ts';
 import type { StepDraft } from './workflow-draft.ts';
 import { booleanOf, isNull } from './yaml/scalar-type.ts';
-import type { YamlNode } from './yaml/yaml-node.ts';
+import type { YamlEntry, YamlNode } from './yaml/yaml-node.ts';
 
 /** A step as its document has it: what it waits for is still as written. */
 export interface WrittenStep extends Omit<StepDraft, 'dependsOn' | 'needs' | 'group'> {
@@ -42,6 +43,8 @@ export interface StepSurroundings {
   readonly needsImage: boolean;
   /** Of steps that name none. */
   readonly image?: string;
+  /** Values of variables may name those of the machine (`type: exec`). */
+  readonly namesHostVariables?: boolean;
   /** The pipeline's volumes. */
   readonly volumes: Pick<ReadVolumes, 'names' | 'hostFolders'>;
   /** Mount point of the workspace. */
@@ -55,7 +58,16 @@ export interface StepSurroundings {
 export function readStep(
   reader: DocumentReader,
   node: YamlNode,
-  { isService, needsImage, image: ownImage = '', volumes, workspace, cache, retry }: StepSurroundings,
+  {
+    isService,
+    needsImage,
+    image: ownImage = '',
+    namesHostVariables = false,
+    volumes,
+    workspace,
+    cache,
+    retry,
+  }: StepSurroundings,
 ): WrittenStep | undefined {
   const fields = reader.fields(node, 'a step');
   if (!fields) {
@@ -88,7 +100,7 @@ export function readStep(
     }
   }
 
-  const { environment, secrets } = readStepEnvironment(reader, get('environment'), name);
+  const { environment, secrets } = readStepEnvironment(reader, get('environment'), name, namesHostVariables);
   const settings = hasBuild ? readBuildOf(reader, fields, name) : readSettings(reader, get('settings'), name);
   const when = readConditions(reader, get('when'), 'when');
   const background = readBackground(reader, fields, name, isService);
@@ -248,6 +260,7 @@ function readStepEnvironment(
   reader: DocumentReader,
   node: YamlNode | undefined,
   step: string,
+  namesHostVariables: boolean,
 ): { environment: Record<string, string>; secrets: SecretReference[] } {
   const values: [string, string][] = [];
   const secrets: SecretReference[] = [];
@@ -263,16 +276,30 @@ function readStepEnvironment(
       }
       continue;
     }
-    const text = readVariable(reader, key, value, name);
+    const text = readVariable(reader, { key, value }, name, namesHostVariables);
     if (text !== undefined) values.push([name, text]);
   }
   return { environment: Object.fromEntries(values), secrets };
 }
 
 /** Reads a variable's text; `undefined` when it stays unset. */
-export function readVariable(reader: DocumentReader, key: YamlNode, value: YamlNode, name: string): string | undefined {
-  const text = isNull(value) ? '' : reader.text(value, `the variable "${name}"`);
-  if (text === undefined) return undefined;
+export function readVariable(
+  reader: DocumentReader,
+  { key, value }: YamlEntry,
+  name: string,
+  namesHostVariables: boolean,
+): string | undefined {
+  const written = isNull(value) ? '' : reader.text(value, `the variable "${name}"`);
+  if (written === undefined) return undefined;
+  const text = namesHostVariables
+    ? expandHostVariables(written, (unknown) =>
+        reader.add(
+          'substitution.unknown-name',
+          value,
+          `"$${unknown}" in the variable "${name}" is meant to be one of the machine, and becomes empty: steps of "type: exec" run in a container, which has HOME and PATH`,
+        ),
+      )
+    : written;
   if (text === '' && reader.rules.dropsEmptyEnvironment) {
     reader.add('environment.empty-dropped', key, `"${name}" is empty, so Drone leaves it unset`);
     return undefined;

@@ -162,7 +162,7 @@ export function readWorkflowBody(
         readStep(reader, node, {
           isService,
           needsImage: hasRunner(header.type),
-          ...(header.type === 'exec' ? { image: execImage } : {}),
+          ...(header.type === 'exec' ? { image: execImage, namesHostVariables: true } : {}),
           volumes: { names, hostFolders },
           workspace: folder,
           cache,
@@ -179,7 +179,7 @@ export function readWorkflowBody(
     trigger: header.trigger,
     workspace,
     clone: checkoutStep ?? clone,
-    environment: readEnvironment(reader, fields.get('environment')?.value),
+    environment: readEnvironment(reader, fields.get('environment')?.value, header.type === 'exec'),
     steps: checkoutStep ? withCheckout(ordered) : ordered,
     ...(uses.length === 0 ? {} : { uses }),
     volumes,
@@ -274,7 +274,11 @@ function readWorkspace(reader: DocumentReader, node: YamlNode | undefined): Work
   return { base, path };
 }
 
-function readEnvironment(reader: DocumentReader, node: YamlNode | undefined): Record<string, string> {
+function readEnvironment(
+  reader: DocumentReader,
+  node: YamlNode | undefined,
+  namesHostVariables: boolean,
+): Record<string, string> {
   const values: [string, string][] = [];
   for (const [name, { key, value }] of reader.fields(node, '"environment" of a pipeline') ?? []) {
     if (!isVariableName(name)) {
@@ -286,7 +290,7 @@ function readEnvironment(reader: DocumentReader, node: YamlNode | undefined): Re
         `the variable "${name}" of a pipeline must be a text: secrets are given to steps`,
       );
     } else {
-      const text = readVariable(reader, key, value, name);
+      const text = readVariable(reader, { key, value }, name, namesHostVariables);
       if (text !== undefined) values.push([name, text]);
     }
   }
