@@ -1,10 +1,15 @@
-import { type CompileInput, type CompileResult, type PassingFact, passingFacts } from './compile-input.ts';
+import {
+  type CompileInput,
+  type CompileResult,
+  type EventFacts,
+  type PassingFact,
+  passingFacts,
+} from './compile-input.ts';
 import { sharedEnvironment } from './environment.ts';
 import type { EnvironmentFacts } from './environment-facts.ts';
 import type { IncludedText } from './includes.ts';
 import type { LintResult } from './lint-result.ts';
 import type { ResolveResult } from './resolved-files.ts';
-import { passingFactOf } from './watched-facts.ts';
 
 /** Who reads pipeline files. */
 interface Compiler {
@@ -22,16 +27,21 @@ export interface CacheLimits {
 
 const defaultLimits: CacheLimits = { plans: 512, characters: 4 * 2 ** 20 };
 
+/** What is another one at the next push. */
+type Passing = Pick<CompileInput, 'event' | 'pipeline'>;
+
 /** A result under the texts that it was made of, and all else that went into it. */
 interface Kept {
   readonly texts: string;
   /** All that lasts from push to push. */
   readonly key: string;
-  /** The facts that pass which the plan was made of, beside its shared environments. */
+  /** Characters of what it is found by. */
+  readonly size: number;
+  /** The facts that pass which the plan was made of, beside its shared environments, and the event that had them. */
   readonly reads: readonly PassingFact[];
-  readonly read: string;
+  readonly madeFor: Passing;
   /** The last event that asked, and its answer. */
-  passing: string;
+  asked: Passing;
   result: CompileResult;
 }
 
@@ -45,8 +55,8 @@ interface Kept {
 export class CachedCompiler implements Compiler {
   readonly #compiler: Compiler;
   readonly #limits: CacheLimits;
-  /** By texts, then by key; both the least lately used first. */
-  readonly #plans = new Map<string, Map<string, Kept>>();
+  /** By key: a file and its next version seldom are of one length. Keys and plans the least lately used first. */
+  readonly #plans = new Map<string, Kept[]>();
   #count = 0;
   #characters = 0;
 
@@ -62,31 +72,31 @@ export class CachedCompiler implements Compiler {
 
   compile(input: CompileInput): Promise<CompileResult> {
     const { texts, key } = nameOf(input);
-    const passing = valuesOf(input, passingFacts);
     const kept = this.#find(texts, key);
-    if (kept?.passing === passing) return Promise.resolve(kept.result);
-    if (kept && isSameBut(kept, input)) {
+    if (kept && isSame(passingFacts, kept.asked, input)) return Promise.resolve(kept.result);
+    if (kept && kept.reads.length < passingFacts.length && isSame(kept.reads, kept.madeFor, input)) {
       kept.result = withEnvironments(kept.result, input);
-      kept.passing = passing;
+      kept.asked = passingOf(input);
       return Promise.resolve(kept.result);
     }
     return this.#compiler.compile(input).then((result) => {
       if (!isOfInputAlone(result)) return result;
       const reads = (result.kind !== 'failed' && isReadAsItIs(input) && result.reads) || passingFacts;
-      this.#keep({ texts, key, reads, read: valuesOf(input, reads), passing, result });
+      const asked = passingOf(input);
+      const size = texts.length + key.length + JSON.stringify(asked).length;
+      this.#keep({ texts, key, size, reads, madeFor: asked, asked, result });
       return result;
     });
   }
 
   #find(texts: string, key: string): Kept | undefined {
-    const ofTexts = this.#plans.get(texts);
-    const kept = ofTexts?.get(key);
-    if (!ofTexts || !kept) return undefined;
+    const ofKey = this.#plans.get(key);
+    const kept = ofKey?.find((one) => one.texts === texts);
+    if (!ofKey || !kept) return undefined;
     // Back to the end of both: what was used last goes last.
-    ofTexts.delete(key);
-    ofTexts.set(key, kept);
-    this.#plans.delete(texts);
-    this.#plans.set(texts, ofTexts);
+    if (ofKey.length > 1) ofKey.push(...ofKey.splice(ofKey.indexOf(kept), 1));
+    this.#plans.delete(key);
+    this.#plans.set(key, ofKey);
     return kept;
   }
 
@@ -99,49 +109,66 @@ export class CachedCompiler implements Compiler {
   }
 
   #keep(kept: Kept): void {
-    const size = sizeOf(kept);
-    if (size > this.#limits.characters) return;
-    const ofTexts = this.#plans.get(kept.texts) ?? new Map<string, Kept>();
-    const before = ofTexts.get(kept.key);
-    if (before) {
-      this.#count -= 1;
-      this.#characters -= sizeOf(before);
-    }
-    ofTexts.set(kept.key, kept);
-    this.#plans.delete(kept.texts);
-    this.#plans.set(kept.texts, ofTexts);
+    if (kept.size > this.#limits.characters) return;
+    const ofKey = this.#plans.get(kept.key) ?? [];
+    const before = ofKey.findIndex(({ texts }) => texts === kept.texts);
+    if (before >= 0) this.#drop(ofKey, before);
+    ofKey.push(kept);
+    this.#plans.delete(kept.key);
+    this.#plans.set(kept.key, ofKey);
     this.#count += 1;
-    this.#characters += size;
+    this.#characters += kept.size;
     while (this.#count > this.#limits.plans || this.#characters > this.#limits.characters) this.#dropOldest();
   }
 
   #dropOldest(): void {
-    const [oldest] = this.#plans.values();
-    const [kept] = oldest?.values() ?? [];
-    if (!oldest || !kept) return;
-    oldest.delete(kept.key);
-    if (oldest.size === 0) this.#plans.delete(kept.texts);
-    this.#count -= 1;
-    this.#characters -= sizeOf(kept);
+    const [oldest] = this.#plans;
+    if (!oldest) return;
+    const [key, ofKey] = oldest;
+    this.#drop(ofKey, 0);
+    if (ofKey.length === 0) this.#plans.delete(key);
+  }
+
+  #drop(ofKey: Kept[], index: number): void {
+    for (const { size } of ofKey.splice(index, 1)) {
+      this.#count -= 1;
+      this.#characters -= size;
+    }
   }
 }
 
-function sizeOf({ texts, key, read, passing }: Kept): number {
-  return texts.length + key.length + read.length + passing.length;
-}
-
-/** Texts are compared as they are: one that was seen is found by the hash that the engine keeps with it. */
-function nameOf({ files, event, pipeline: _pipeline, ...rest }: CompileInput): {
-  readonly texts: string;
-  readonly key: string;
-} {
+/** Texts are compared as they are, which costs less than a hash of them. */
+function nameOf(input: CompileInput): { readonly texts: string; readonly key: string } {
+  const { files, event } = input;
   const [first] = files;
   const texts = files.length === 1 && first ? first.text : files.map(({ text }) => text).join('\0');
   const shapes = files.map(({ path, text, isConverted, includes }) => [path, text.length, isConverted, includes]);
-  const { before: _before, commit, message, authorName: _authorName, authorEmail: _authorEmail, ...others } = event;
-  const { personName: _personName, parentNumber: _parentNumber, changedPaths: _changedPaths, ...lasting } = others;
-  return { texts, key: JSON.stringify([shapes, rest, lasting, asksForNoPipeline(commit, message)]) };
+  // Written out: it costs less than taking away what passes, and a new fact that is missing here has the wrong type.
+  const lasting: AllOf<Omit<EventFacts, PassingFact>> = {
+    kind: event.kind,
+    ref: event.ref,
+    branch: event.branch,
+    parameters: event.parameters,
+    target: event.target,
+    schedule: event.schedule,
+    pullRequest: event.pullRequest,
+    trust: event.trust,
+  };
+  const others: AllOf<Omit<CompileInput, 'files' | 'event' | PassingFact>> = {
+    project: input.project,
+    instanceUrl: input.instanceUrl,
+    architecture: input.architecture,
+    secretNames: input.secretNames,
+    variables: input.variables,
+    stepTimeoutMs: input.stepTimeoutMs,
+    blobs: input.blobs,
+    rules: input.rules,
+  };
+  return { texts, key: JSON.stringify([shapes, others, lasting, asksForNoPipeline(event.commit, event.message)]) };
 }
+
+/** With each of its properties, the optional ones too. */
+type AllOf<Type> = { readonly [Key in keyof Required<Type>]: Type[Key] };
 
 /** What decides before any file is read. */
 function asksForNoPipeline(commit: string, message: string): boolean | string {
@@ -150,17 +177,38 @@ function asksForNoPipeline(commit: string, message: string): boolean | string {
   return /skip|no_ci/i.test(message) && message;
 }
 
-function valuesOf(input: CompileInput, names: readonly PassingFact[]): string {
-  return names.length === 0 ? '' : JSON.stringify(names.map((name) => passingFactOf(input, name)));
-}
-
 /** Programs are given facts that nobody watches. */
 function isReadAsItIs({ files }: CompileInput): boolean {
   return files.every(({ path, isConverted }) => !isConverted && /\.ya?ml$/.test(path));
 }
 
-function isSameBut({ reads, read }: Kept, input: CompileInput): boolean {
-  return reads.length < passingFacts.length && read === valuesOf(input, reads);
+function passingOf({ event, pipeline }: CompileInput): Passing {
+  return { event, pipeline };
+}
+
+/** Whether two events say the same by these facts. */
+function isSame(names: readonly PassingFact[], one: Passing, other: Passing): boolean {
+  return names.every((name) => {
+    switch (name) {
+      case 'pipeline':
+        return isSamePipeline(one.pipeline, other.pipeline);
+      case 'changedPaths':
+        return isSameList(one.event.changedPaths, other.event.changedPaths);
+      default:
+        return one.event[name] === other.event[name];
+    }
+  });
+}
+
+function isSamePipeline(one: Passing['pipeline'], other: Passing['pipeline']): boolean {
+  return (
+    one.number === other.number && one.link === other.link && one.createdAt.getTime() === other.createdAt.getTime()
+  );
+}
+
+function isSameList(one: readonly string[] | undefined, other: readonly string[] | undefined): boolean {
+  if (!one || !other) return one === other;
+  return one.length === other.length && one.every((value, i) => value === other[i]);
 }
 
 /** The same plan at another event, of which it knows the environments alone. */

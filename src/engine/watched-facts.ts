@@ -6,11 +6,6 @@ export interface WatchedInput {
   readonly reads: Set<PassingFact>;
 }
 
-/** The value of a passing fact. */
-export function passingFactOf({ event, pipeline }: CompileInput, name: PassingFact): unknown {
-  return name === 'pipeline' ? pipeline : event[name];
-}
-
 /** The same input, in which what is absent is watched as well; whoever copies its event as a whole has read all of it. */
 export function watchFacts(given: CompileInput, reads = new Set<PassingFact>()): WatchedInput {
   const event = new Proxy(given.event, {

@@ -28,7 +28,8 @@ export const benchmark: Benchmark = {
           variant: 'full compile: text → plan',
           peer: 'yaml 2.9: parse alone',
           unit: 'perSecond',
-          gantry: async () => rateOf(inputs, 3, (input) => void compilePipeline(input)),
+          // An event of its own each time: nothing is known of it.
+          gantry: async () => rateOf(inputs, 3, (input) => void compilePipeline({ ...input })),
           peerRun: async () => rateOf(inputs, 1, ({ files }) => void parseAllDocuments(files[0]!.text)),
           goal: '≥ 4,000/s, ≥ 3×',
           isMet: ({ gantry, ratio }) => gantry.p50 >= 4_000 && (ratio?.p50 ?? 0) >= 3,
