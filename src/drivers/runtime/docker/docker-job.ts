@@ -157,8 +157,11 @@ export class DockerJob implements RuntimeJob {
   async #provide(step: StageSpec): Promise<EngineImage> {
     if (step.privileged) this.#admitPrivileged(step);
     this.#refuseHostRights(step);
+    const askedAtMs = performance.now();
     try {
-      return await untilAborted(this.#signalOf(step), this.#host.images.provide(step.image, step));
+      const image = await untilAborted(this.#signalOf(step), this.#host.images.provide(step.image, step));
+      step.onImage?.(performance.now() - askedAtMs);
+      return image;
     } catch (error) {
       if (error instanceof GantryError) throw error;
       throw stagingError(step, error);
@@ -201,6 +204,7 @@ export class DockerJob implements RuntimeJob {
     const remove = (): Promise<void> => removal.remove([['containers', container]]);
     try {
       const isApart = this.#needsOwnAddress(step, image);
+      this.#tellOfStrictUser(step);
       const body = await this.#containerOf(step, image, isApart, mounts);
       const create = (): Promise<unknown> =>
         client.call('POST', '/containers/create', { query: { name: container }, body: { ...body, Image: image.id } });
@@ -305,6 +309,14 @@ export class DockerJob implements RuntimeJob {
         ],
       },
     };
+  }
+
+  /** Databases begin as root and go on as another user, which takes a right that strict work does not have. */
+  #tellOfStrictUser(step: StageSpec): void {
+    if (this.#holdOf(step) !== 'strict' || step.startsIn !== 'image' || step.user !== undefined) return;
+    step.progress?.(
+      'untrusted work is held tighter: an image that changes its user at its start cannot do that here; "user" of the step says as whom it is to run',
+    );
   }
 
   /** A checkout is made by a program of ours, without a network: it may give files the owner that they are to have. */
