@@ -2,6 +2,7 @@ import { ContainerEngine, findEngineHindrance } from '../support/container-engin
 import type { Benchmark, Comparison } from './harness.ts';
 import { timed } from './harness.ts';
 import { DockerEngine, woodpeckerShape } from './peers/docker-engine.ts';
+import { GitlabCiLocal } from './peers/gitlab-ci-local.ts';
 import { baseImage, WholeWorld } from './whole-world.ts';
 
 const numbers = [1, 2, 3, 4, 5];
@@ -10,6 +11,10 @@ name: default
 clone: {disable: true}
 steps:
 ${numbers.map((n) => `  - {name: step${n}, image: base/busybox, commands: ["${command}"]}`).join('\n')}
+`;
+const gitlabFile = `stages: [${numbers.map((n) => `s${n}`).join(', ')}]
+default: {image: "busybox:latest"}
+${numbers.map((n) => `step${n}: {stage: s${n}, script: ["true"]}`).join('\n')}
 `;
 /** A step that lasts: long enough to make the next one ready meanwhile. */
 const lastingMs = 600;
@@ -26,6 +31,10 @@ export const benchmark: Benchmark = {
     const lasting = await WholeWorld.start(settings, { '.gantry.yml': file(`sleep ${lastingMs / 1_000}`) });
     const peer = DockerEngine.at(engine.socketPath);
     await peer.importImage('busybox', (await baseImage('base/busybox')).layers);
+    const gitlab = await GitlabCiLocal.start(
+      { '.gitlab-ci.yml': gitlabFile },
+      { address: engine.address, image: 'busybox:latest' },
+    );
     const shape = (command: string) => (): Promise<number> =>
       timed(() =>
         woodpeckerShape(
@@ -45,6 +54,21 @@ export const benchmark: Benchmark = {
         goal: '≤ 600 ms, ≥ 5×',
         isMet: ({ gantry, ratio }) => gantry.p50 <= 600 && (ratio === undefined || ratio.p50 >= 5),
       },
+      ...(typeof gitlab === 'string'
+        ? []
+        : [
+            {
+              variant: 'no-op, beside a program that is run',
+              peer: 'gitlab-ci-local, Docker',
+              unit: 'ms',
+              pairs: 5,
+              warmUps: 1,
+              gantry: async () => (await noOp.runPipeline()).tookMs,
+              peerRun: () => gitlab.runPipeline(),
+              goal: '≥ 10×',
+              isMet: ({ ratio }) => ratio !== undefined && ratio.p50 >= 10,
+            } satisfies Comparison,
+          ]),
       {
         variant: `added per step of ${lastingMs} ms`,
         peer: 'woodpecker-shape',
@@ -57,7 +81,9 @@ export const benchmark: Benchmark = {
     ];
     return {
       comparisons,
+      notes: typeof gitlab === 'string' ? [gitlab] : [],
       async cleanUp() {
+        if (typeof gitlab !== 'string') await gitlab.stop();
         await noOp.stop();
         await lasting.stop();
         await engine.dispose();

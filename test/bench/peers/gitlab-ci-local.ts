@@ -9,18 +9,26 @@ const run = promisify(execFile);
 const version = '4.75.1';
 const patienceMs = 600_000;
 
-/** gitlab-ci-local with its shell executor: no container is started, which flatters it. */
+/** An engine that it starts containers with, and an image there that has a shell. */
+export interface PeerEngine {
+  readonly address: string;
+  readonly image: string;
+}
+
+/** gitlab-ci-local: with an engine as it is mostly used; without one each job is a shell on this host, which flatters it. */
 export class GitlabCiLocal {
   readonly #program: string;
   readonly #folder: string;
+  readonly #engine: PeerEngine | undefined;
 
-  private constructor(program: string, folder: string) {
+  private constructor(program: string, folder: string, engine: PeerEngine | undefined) {
     this.#program = program;
     this.#folder = folder;
+    this.#engine = engine;
   }
 
   /** Installs it into a folder of its own; answers why there is none where it cannot be had. */
-  static async start(files: Readonly<Record<string, string>>): Promise<GitlabCiLocal | string> {
+  static async start(files: Readonly<Record<string, string>>, engine?: PeerEngine): Promise<GitlabCiLocal | string> {
     const isThere = await run('rsync', ['--version']).then(
       () => true,
       () => false,
@@ -40,7 +48,7 @@ export class GitlabCiLocal {
       return `gitlab-ci-local cannot be had here: ${error instanceof Error ? error.message : String(error)}`;
     }
     const folder = await mkdtemp(join(tmpdir(), 'bench-gitlab-'));
-    const peer = new GitlabCiLocal(program, folder);
+    const peer = new GitlabCiLocal(program, folder, engine);
     for (const [name, text] of Object.entries(files)) {
       await mkdir(dirname(join(folder, name)), { recursive: true });
       await writeFile(join(folder, name), text);
@@ -59,8 +67,16 @@ export class GitlabCiLocal {
   runPipeline(): Promise<number> {
     return timed(async () => {
       // Node of this program: it wants 22 or newer.
-      const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}` };
-      await run(this.#program, ['--shell-executor-no-image', '--no-color'], {
+      const env = {
+        ...process.env,
+        PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
+        ...(this.#engine ? { DOCKER_HOST: this.#engine.address } : {}),
+      };
+      // Its helper image is on a registry of the internet: any with a shell does.
+      const place = this.#engine
+        ? ['--pull-policy', 'if-not-present', '--helper-image', this.#engine.image]
+        : ['--shell-executor-no-image'];
+      await run(this.#program, [...place, '--no-color'], {
         cwd: this.#folder,
         env,
         timeout: patienceMs,
