@@ -3,6 +3,26 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+# As the command line chooses its language.
+case ${LC_ALL:-${LC_MESSAGES:-${LANG:-}}} in
+  zh* | ZH*)
+    installing='正在安装 Debian 软件包：'
+    took() { printf '  用时 %s 秒' "$1"; }
+    apt_failed='错误：无法安装 Debian 软件包，原因见上方 apt-get 的输出'
+    lacking='错误：无法启动：缺少几个 Debian 软件包，只有 root 可以安装'
+    next='下一步'
+    then_up='（以 root 执行），然后再运行 npm run up'
+    ;;
+  *)
+    installing='Installing Debian packages: '
+    took() { printf '  done in %s s' "$1"; }
+    apt_failed='error: Cannot install the Debian packages: apt-get said above why'
+    lacking='error: Cannot start: a few Debian packages are missing, and only root may install them'
+    next='next '
+    then_up='(as root), then npm run up'
+    ;;
+esac
+
 say() { printf '%s\n' "$@" >&2; }
 
 sh tools/install-packages.sh
@@ -30,17 +50,16 @@ if [ -n "$missing" ]; then
   install="apt-get install --no-install-recommends -y ${missing% }"
   # shellcheck disable=SC2086 # a list of words
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    say "Installing Debian packages: $missing…"
+    say "$installing$missing…"
     started=$(date +%s)
     # What apt has to say is of interest only when it fails.
     if ! said=$( (apt-get -qq update && DEBIAN_FRONTEND=noninteractive $install) 2>&1); then
-      say "$said" "error: Cannot install the Debian packages: apt-get said above why" "  next  $install"
+      say "$said" "$apt_failed" "  $next $install"
       exit 1
     fi
-    say "  done in $(($(date +%s) - started)) s"
+    say "$(took $(($(date +%s) - started)))"
   else
-    say 'error: Cannot start: a few Debian packages are missing, and only root may install them' \
-      "  next  apt-get update && $install    (as root), then npm run up"
+    say "$lacking" "  $next apt-get update && $install    $then_up"
     exit 1
   fi
 fi

@@ -1,14 +1,17 @@
 import { parseArgs } from 'node:util';
 import { GantryError } from '../core/errors.ts';
+import { terminalLanguage } from '../lib/terminal-language.ts';
 import { readConfig } from './config.ts';
 import { terminalProgress } from './progress.ts';
 import { up } from './up.ts';
+import { upTexts } from './up-texts.ts';
 
 /** `npm run up [-- --once] [-- --json]`: 0 the pipeline passed, 5 it did not, 1 Gantry could not start. */
 const { values: flags } = parseArgs({
   options: { once: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
 });
 const progress = terminalProgress(process.stderr);
+const texts = upTexts[terminalLanguage(process.env)];
 
 try {
   const { config } = readConfig({ environment: process.env });
@@ -16,20 +19,19 @@ try {
     config,
     environment: process.env,
     progress,
+    texts,
     output: flags.json ? process.stderr : process.stdout,
   });
   const { url, token, project, pipeline, status, durationsMs } = running;
   const ending = [
-    `${status === 'passed' ? '✓' : '✗'} pipeline ${pipeline} of ${project}: ${status}`,
+    `${status === 'passed' ? '✓' : '✗'} ${texts.pipelineEnded(pipeline, project, status)}`,
     // What a step needs and this host does not have is no fault of the pipeline.
-    ...(status === 'infrastructure'
-      ? ['  next  bin/gantry doctor    (it names what this user lacks here for steps)']
-      : []),
+    ...(status === 'infrastructure' ? [`  ${texts.next} bin/gantry doctor    (${texts.whatLacks})`] : []),
   ].join('\n');
 
   if (flags.once) {
     progress.say(ending);
-    await progress.during('Stopping', () => running.stop());
+    await progress.during(texts.stopping, () => running.stop());
     if (flags.json) process.stdout.write(`${JSON.stringify({ url, token, project, pipeline, status, durationsMs })}\n`);
     process.exitCode = status === 'passed' ? 0 : 5;
   } else {
@@ -38,13 +40,13 @@ try {
         '',
         ending,
         '',
-        `  Open      ${url}/${project}/pipelines/${pipeline}`,
+        `  ${texts.open} ${url}/${project}/pipelines/${pipeline}`,
         ...(running.password === undefined
-          ? ['  Sign in   as admin, with the password shown at the first start']
-          : ['  Sign in   as admin', `  Password  ${running.password}   (shown this once)`]),
-        `  Push      git push ${url}/admin/NAME.git main   (create the project on the page first)`,
-        `  Data      ${config.dataFolder}`,
-        '  Stop      Ctrl-C',
+          ? [`  ${texts.signIn} ${texts.asAdminAsBefore}`]
+          : [`  ${texts.signIn} ${texts.asAdmin}`, `  ${texts.password} ${running.password}   (${texts.shownOnce})`]),
+        `  ${texts.push} git push ${url}/admin/NAME.git main   (${texts.pushHow})`,
+        `  ${texts.data} ${config.dataFolder}`,
+        `  ${texts.stop} Ctrl-C`,
         '',
       ].join('\n'),
     );
@@ -53,13 +55,13 @@ try {
     const stop = (): void => {
       if (isStopping) return;
       isStopping = true;
-      void progress.during('Stopping', () => running.stop()).then(() => process.exit(0));
+      void progress.during(texts.stopping, () => running.stop()).then(() => process.exit(0));
     };
     process.on('SIGINT', stop);
     process.on('SIGTERM', stop);
     await running.whenEnded;
     if (!isStopping) {
-      progress.say(`The server ended; ${config.dataFolder}/server.log says why.`);
+      progress.say(texts.serverEnded(`${config.dataFolder}/server.log`));
       process.exitCode = 1;
     }
   }

@@ -19,11 +19,13 @@ import type { Progress } from './progress.ts';
 import { rootFolder } from './root-folder.ts';
 import { setUp } from './setup.ts';
 import { stopRunner } from './start-runner.ts';
+import type { UpTexts } from './up-texts.ts';
 
 export interface UpOptions {
   readonly config: Config;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly progress: Progress;
+  readonly texts: UpTexts;
   /** Where the pipeline's log goes. */
   readonly output: NodeJS.WritableStream;
 }
@@ -47,7 +49,7 @@ const admin = 'admin';
 const project = 'hello';
 
 /** Brings everything up, from the built interface to the end of the example's pipeline. */
-export async function up({ config, environment, progress, output }: UpOptions): Promise<Up> {
+export async function up({ config, environment, progress, texts, output }: UpOptions): Promise<Up> {
   const durationsMs: Record<string, number> = {};
   const during = async <T>(
     key: string,
@@ -62,20 +64,23 @@ export async function up({ config, environment, progress, output }: UpOptions): 
     }
   };
 
-  await during('interface', 'Building the web interface', buildUi);
-  await during('images', 'Composing the base image base/node:24', (note) => provideImage(config, environment, note));
-  const first = await during('setup', 'Preparing the data folder', () =>
+  await during('interface', texts.buildingInterface, buildUi);
+  await during('images', texts.composingImage('base/node:24'), (note) => provideImage(config, environment, note));
+  const first = await during('setup', texts.preparingData, () =>
     setUp({ config, admin, mayExist: true, tokenName: 'up' }),
   );
-  const server = await during('server', 'Starting the server', () => startServer(config));
+  const server = await during('server', texts.startingServer, () => startServer(config));
   const stop = async (): Promise<void> => {
     await endServer(server.process);
     await stopRunner({ dataFolder: config.dataFolder, runFolder: config.runFolder });
   };
   try {
-    const client = createClient(server.url, () => ({ Authorization: `Bearer ${first.token}` }));
+    const client = createClient(server.url, () => ({
+      Authorization: `Bearer ${first.token}`,
+      'Accept-Language': texts.language,
+    }));
     const before = await newestPipeline(client);
-    await during('push', `Pushing the example to ${server.url}/${admin}/${project}`, () =>
+    await during('push', texts.pushingExample(`${server.url}/${admin}/${project}`), () =>
       ensureRun(client, server.url, first.token),
     );
     const startedMs = performance.now();

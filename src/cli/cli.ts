@@ -1,5 +1,6 @@
 import { type Client, createClient } from '../api/client.ts';
 import { GantryError } from '../core/errors.ts';
+import { terminalLanguage } from '../lib/terminal-language.ts';
 import type { CliIo } from './cli-io.ts';
 import { type CloneFacts, currentBranch, readClone } from './clone.ts';
 import { type Hosts, hostsPath, readHosts } from './hosts-file.ts';
@@ -41,7 +42,7 @@ export class Cli {
   #clone: Promise<CloneFacts | undefined> | undefined;
 
   static async create(io: CliIo): Promise<Cli> {
-    const language = languageOf(io.environment);
+    const language = terminalLanguage(io.environment);
     const texts = language === 'zh' ? (await import('./texts.zh.ts')).textsZh : (await import('./texts.en.ts')).textsEn;
     return new Cli(io, language, texts);
   }
@@ -154,10 +155,4 @@ export class Cli {
     const { protocol, host, pathname } = new URL(url);
     return `${protocol}//${host}${pathname.replace(/\/+$/, '')}`;
   }
-}
-
-/** Chinese where the locale says so; the first of the three that is set counts, as everywhere. */
-export function languageOf(environment: CliIo['environment']): Language {
-  const locale = environment['LC_ALL'] || environment['LC_MESSAGES'] || environment['LANG'] || '';
-  return /^zh/i.test(locale) ? 'zh' : 'en';
 }
