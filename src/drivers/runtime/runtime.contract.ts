@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it, type TestContext } from 'vitest';
+import { GantryError } from '../../core/errors.ts';
 import type { Outcome } from '../../core/pipeline.ts';
 import type { PortPlan } from '../../core/plan.ts';
 import { keptStepsCases } from './kept-steps.contract.ts';
@@ -828,6 +829,63 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
         'cat hello.txt; ./run.sh; readlink link; ls -A | sort | tr "\\n" " "; cat .git/HEAD',
       );
       expect(stdout().toString()).toBe('hello\nran\nhello.txt\n.git hello.txt link run.sh ref: refs/heads/main\n');
+    });
+
+    it('checks out what it is told at its release: a folder, a part of the history, tags, submodules', async (context) => {
+      needs(context, 'processes');
+      const folder = await mkdtemp(join(tmpdir(), 'contract-git-'));
+      folders.push(folder);
+      const repository = await bareRepository(folder);
+      const git = async (...args: string[]): Promise<string> =>
+        (
+          await promisify(execFile)(
+            'git',
+            ['-c', 'user.name=A', '-c', 'user.email=a@b', `--git-dir=${repository.folder}`, ...args],
+            { cwd: folder },
+          )
+        ).stdout.trim();
+      const { commit: first } = repository;
+      const second = await git('commit-tree', '-p', first, '-m', 'Second', `${first}^{tree}`);
+      await git('tag', '-a', '-m', 'One', 'v1', second);
+      const source = { ...repository, commit: second };
+      const lib = { name: 'lib', path: 'a b/lib', parent: '', folder: repository.folder, commit: first };
+      const inner = { ...lib, name: 'inner', path: 'a b/lib/inner', parent: 'a b/lib' };
+      const submodules = [lib, inner].map((each) => ({ ...each, remoteUrl: 'https://git.example/lib.git' }));
+      const job = await prepare({ ...source, depth: 1, hasTags: true, path: 'sub/top', isGathered: true });
+      const clone = await run(job, [], {
+        stage: { kind: 'clone', image: '' },
+        release: {
+          script: undefined,
+          gather: async (note) => {
+            note('Fetching it');
+            return { source, submodules };
+          },
+        },
+      });
+      expect(clone.end).toEqual(exited(0));
+      expect(clone.stdout().toString()).toContain('Fetching it\n');
+      expect(clone.stdout().toString()).toContain(`Submodule a b/lib: ${first} from https://git.example/lib.git\n`);
+      const { stdout } = await run(
+        job,
+        'cd sub/top; cat .git/shallow; grep -c refs/tags/v1 .git/packed-refs; cat "a b/lib/hello.txt" "a b/lib/inner/hello.txt" "a b/lib/inner/.git"; cat .git/modules/lib/modules/inner/HEAD',
+      );
+      expect(stdout().toString()).toBe(
+        `${second}\n1\nhello\nhello\ngitdir: ../../../.git/modules/lib/modules/inner\n${first}\n`,
+      );
+    });
+
+    it('ends a checkout that is refused with the reason', async (context) => {
+      needs(context, 'processes');
+      const folder = await mkdtemp(join(tmpdir(), 'contract-git-'));
+      folders.push(folder);
+      const job = await prepare({ ...(await bareRepository(folder)), isGathered: true });
+      const because = new GantryError('CHECKOUT_REFUSED', 'Cannot check out the submodule "x": there is none');
+      const { end, stderr } = await run(job, [], {
+        stage: { kind: 'clone', image: '' },
+        release: { script: undefined, gather: () => Promise.reject(because) },
+      });
+      expect(end).toEqual(exited(1));
+      expect(stderr().toString()).toContain('Cannot check out the submodule "x": there is none\n');
     });
 
     // The gate
