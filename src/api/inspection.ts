@@ -63,8 +63,11 @@ export const StepTimesView = z
       .nullable()
       .meta({ description: 'When its first process ran; null also for steps that are older than this record' }),
     finishedAt: instant.nullable(),
-    waitedMs: durationMs.meta({ description: 'From readyAt to startedAt' }),
-    preparedMs: durationMs.meta({ description: 'From startedAt to runningAt: its image and its sandbox' }),
+    waitedMs: durationMs.meta({ description: 'From readyAt to startedAt: for a place, and for its image' }),
+    pullMs: durationMs.meta({ description: 'Until its image was there; may lie before readyAt' }),
+    restoreMs: durationMs.meta({ description: 'Until its cache was mounted; part of what it ran' }),
+    saveMs: durationMs.meta({ description: 'Until its cache was kept; part of what it ran' }),
+    preparedMs: durationMs.meta({ description: 'From startedAt to runningAt: its sandbox or container' }),
     ranMs: durationMs.meta({ description: 'From runningAt, or else startedAt, to finishedAt' }),
     medianMs: durationMs.meta({ description: 'Of preparing and running, in the runs that it is compared with' }),
     samples: z.int().meta({ description: 'How many runs the median is of' }),

@@ -61,10 +61,25 @@ export function isFinished(status: StepStatus | WorkflowStatus | PipelineStatus)
   );
 }
 
+/** Parts of its time that only the runner of a step sees, in whole milliseconds; absent = there was none. */
+export interface StepPhases {
+  /** Until its image was there. */
+  readonly pullMs?: number;
+  /** Until its cache was mounted. */
+  readonly restoreMs?: number;
+  /** Until its cache was kept. */
+  readonly saveMs?: number;
+}
+
 /** How a step ended, in one vocabulary for every runtime (executors 1). */
 export type Outcome =
-  /** `pushed`: what a build put into registries, also one that failed at a later name; absent = nothing. */
-  | { readonly kind: 'exited'; readonly exitCode: number; readonly pushed?: readonly PushedImage[] }
+  | {
+      readonly kind: 'exited';
+      readonly exitCode: number;
+      /** What a build put into registries, also one that failed at a later name; absent = nothing. */
+      readonly pushed?: readonly PushedImage[];
+      readonly phases?: StepPhases;
+    }
   | { readonly kind: 'killed'; readonly signal: string }
   | { readonly kind: 'oom'; readonly limitBytes: number }
   | { readonly kind: 'disk-limit'; readonly limitBytes: number }

@@ -2,7 +2,7 @@ import type { CacheEvent, CacheReport } from '../core/cache.ts';
 import { isGathered } from '../core/checkout.ts';
 import { GantryError } from '../core/errors.ts';
 import { passwordsOf } from '../core/image.ts';
-import { isFinished, type Outcome } from '../core/pipeline.ts';
+import { isFinished, type Outcome, type StepPhases } from '../core/pipeline.ts';
 import { type BuildPlan, environmentOfStep, type StepPlan } from '../core/plan.ts';
 import type { TraceEntry } from '../core/trace.ts';
 import type {
@@ -38,6 +38,7 @@ import { CheckoutLine } from './checkout-line.ts';
 import type { OutputBudget } from './output-budget.ts';
 import { resultLine, reuseLine } from './reuse-line.ts';
 import { StepOutput } from './step-output.ts';
+import { withCacheTime, withPhases } from './step-phases.ts';
 import { decideReuse, mustRun, noReuse, type ReuseDecision, type ReuseDecisions } from './step-reuse.ts';
 
 export interface ClaimDeps {
@@ -81,6 +82,7 @@ interface ClaimStep {
   /** Lines about its image from before its turn: shown when it has come. */
   earlyLines: string[];
   cache: CacheReport | undefined;
+  phases: StepPhases;
   /** Sent until the server has it on disk. */
   outcome: OutcomeMessage | undefined;
 }
@@ -289,6 +291,7 @@ export class Claim {
       graceMs: this.#deps.graceMs,
       onCache: (event: CacheEvent) => {
         step.cache = cacheReportOf(event) ?? step.cache;
+        step.phases = withCacheTime(step.phases, event);
         step.output.writeLine(cacheLine(event));
       },
       onResult: (event: StepResultEvent) => step.output.writeLine(resultLine(event)),
@@ -317,7 +320,8 @@ export class Claim {
       step.running = undefined;
       step.stop.abort(new Error('The step has ended'));
       this.#happen({ type: 'output-ended', step: position, atMs: this.#nowMs() });
-      this.#happen({ type: 'exited', step: position, outcome: this.#masked(outcome), atMs: this.#nowMs() });
+      const told = withPhases(this.#masked(outcome), step.phases);
+      this.#happen({ type: 'exited', step: position, outcome: told, atMs: this.#nowMs() });
     };
     // The runtime ends steps at their time; should it fail to, the workflow must not wait for ever.
     const netMs = timeoutMs + this.#deps.graceMs + endlessMs + artifactTimeMs(plan);
@@ -420,6 +424,7 @@ export class Claim {
       isDiscarded: false,
       earlyLines: [],
       cache: undefined,
+      phases: {},
       outcome: undefined,
     };
   }
@@ -526,6 +531,9 @@ export class Claim {
         limits: this.#deps.stepLimits,
         network: networkOf(plan),
         progress: (line) => this.#showProgress(step, line),
+        onImage: (elapsedMs) => {
+          step.phases = { ...step.phases, pullMs: Math.round(elapsedMs) };
+        },
         signal: step.stop.signal,
       });
       if (step.isDiscarded || this.#isDisowned) {

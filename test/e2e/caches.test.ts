@@ -64,6 +64,12 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
     const second = await gantry.finished(project, 2);
     expect(await logOf(project, second, 'install')).toMatch(/cache npm-\S+: restored \d+ KiB from #1 in \d+ ms/);
     expect(await logOf(project, second, 'test')).toContain('fetched');
+    const times = async (number: number) =>
+      (await client('getPipelineTimes', { params: { ...params, number } })).steps.find(
+        ({ name }) => name === 'install',
+      );
+    expect(await times(1)).toMatchObject({ restoreMs: null, saveMs: expect.any(Number) });
+    expect(await times(2)).toMatchObject({ restoreMs: expect.any(Number), saveMs: null });
     const why = (await client('explainPipeline', { params: { ...params, number: 2 } })).items.map(
       (item) => item.sentence,
     );

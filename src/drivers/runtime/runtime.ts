@@ -264,6 +264,8 @@ export interface StageSpec {
   readonly network: 'job' | 'none' | 'host';
   /** Progress of a pull or of composing an image: whole lines for the step's log. */
   readonly progress?: ((line: string) => void) | undefined;
+  /** Told once its image is there, with the time that this took, in milliseconds. */
+  readonly onImage?: ((elapsedMs: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -25,7 +25,10 @@ const slowRatio = 1.5;
 const slowByMs = 5_000;
 const fewestSamples = 3;
 
-/** One row per step: how long it waited for a place, was prepared and ran, beside what it takes on this branch. */
+/**
+ * One row per step: how long it waited for a place and for its image, was prepared, had its cache restored, ran and had its
+ * cache saved, beside what it takes on this branch.
+ */
 export function Timeline({ name, pipeline, selectedId, onSelect }: Props) {
   const times = useQuery({
     ...ask('getPipelineTimes', { params: { ...name, number: pipeline.number } }),
@@ -52,6 +55,10 @@ interface Bar {
   readonly start: number | undefined;
   readonly run: number | undefined;
   readonly end: number | undefined;
+  /** Lengths, in milliseconds. */
+  readonly pullMs: number;
+  readonly restoreMs: number;
+  readonly saveMs: number;
   readonly medianMs: number | null;
   readonly samples: number;
 }
@@ -78,6 +85,10 @@ function Chart({ pipeline, times, branch, selectedId, onSelect }: ChartProps) {
       ready: since(own?.readyAt),
       run: since(own?.runningAt),
       end: since(step.finishedAt) ?? (start === undefined ? undefined : Math.max(start, now - origin)),
+      // What was fetched before its turn kept it from nothing.
+      pullMs: Math.min(own?.pullMs ?? 0, own?.waitedMs ?? 0),
+      restoreMs: own?.restoreMs ?? 0,
+      saveMs: own?.saveMs ?? 0,
       medianMs: own?.medianMs ?? null,
       samples: own?.samples ?? 0,
     };
@@ -96,8 +107,17 @@ function Chart({ pipeline, times, branch, selectedId, onSelect }: ChartProps) {
                 <span className="hidden-text">{t.timeline}</span>
               </th>
               <th scope="col">{t.waited}</th>
+              <th scope="col" title={t.pulledHint}>
+                {t.pulledFor}
+              </th>
               <th scope="col">{t.prepared}</th>
+              <th scope="col" title={t.restoredHint}>
+                {t.restoredFor}
+              </th>
               <th scope="col">{t.ranFor}</th>
+              <th scope="col" title={t.savedHint}>
+                {t.savedFor}
+              </th>
               <th scope="col" title={t.medianHint({ branch })}>
                 {t.against}
               </th>
@@ -105,7 +125,7 @@ function Chart({ pipeline, times, branch, selectedId, onSelect }: ChartProps) {
           </thead>
           <tbody>
             {bars.map((bar) => {
-              const { step, ready, start, run, end } = bar;
+              const { step } = bar;
               return (
                 <tr key={step.id} aria-selected={step.id === selectedId}>
                   <th scope="row">
@@ -117,9 +137,11 @@ function Chart({ pipeline, times, branch, selectedId, onSelect }: ChartProps) {
                   <td className="bars">
                     <Bars bar={bar} whole={whole} />
                   </td>
-                  <td className="number">{durationOf(ready, start)}</td>
-                  <td className="number">{durationOf(start, run)}</td>
-                  <td className="number">{durationOf(run ?? start, end)}</td>
+                  {columns.map((column) => (
+                    <td key={column} className="number">
+                      {durationText(lengthOf(bar, column))}
+                    </td>
+                  ))}
                   <td className="number">
                     <Against bar={bar} branch={branch} />
                   </td>
@@ -137,8 +159,32 @@ function Chart({ pipeline, times, branch, selectedId, onSelect }: ChartProps) {
   );
 }
 
-function durationOf(from: number | undefined, to: number | undefined): string {
-  return from === undefined || to === undefined ? '–' : formatDuration(Math.max(0, to - from));
+/** What the time of a step went into, in the order in which it comes. */
+const columns = ['waited', 'pulled', 'prepared', 'restored', 'ran', 'saved'] as const;
+type Column = (typeof columns)[number];
+
+/** In milliseconds; `undefined` = it did not come to that. */
+function lengthOf({ ready, start, run, end, pullMs, restoreMs, saveMs }: Bar, column: Column): number | undefined {
+  const between = (from: number | undefined, to: number | undefined, without = 0): number | undefined =>
+    from === undefined || to === undefined ? undefined : Math.max(0, to - from - without);
+  switch (column) {
+    case 'waited':
+      return between(ready, start, pullMs);
+    case 'pulled':
+      return pullMs || undefined;
+    case 'prepared':
+      return between(start, run);
+    case 'restored':
+      return restoreMs || undefined;
+    case 'ran':
+      return between(run ?? start, end, restoreMs + saveMs);
+    case 'saved':
+      return saveMs || undefined;
+  }
+}
+
+function durationText(ms: number | undefined): string {
+  return ms === undefined ? '–' : formatDuration(ms);
 }
 
 /** For the eye: the columns behind it say the same in numbers. */
@@ -176,29 +222,27 @@ function Against({ bar: { step, start, end, medianMs, samples }, branch }: { bar
 /** Where the time of all steps went. */
 function Sums({ bars }: { bars: readonly Bar[] }) {
   const t = useMessages();
-  const sum = (length: (bar: Bar) => number): string => formatDuration(bars.reduce((all, bar) => all + length(bar), 0));
-  const between = (from: number | undefined, to: number | undefined): number =>
-    from === undefined || to === undefined ? 0 : Math.max(0, to - from);
+  const sum = (column: Column, of: readonly Bar[] = bars): string =>
+    formatDuration(of.reduce((all, bar) => all + (lengthOf(bar, column) ?? 0), 0));
   const isClone = ({ step }: Bar): boolean => step.kind === 'clone';
   const isWork = ({ step }: Bar): boolean => step.kind === 'step';
+  const sums: readonly [label: string, text: string][] = [
+    [t.waited, sum('waited')],
+    [t.pulledFor, sum('pulled')],
+    [t.prepared, sum('prepared')],
+    [t.cloned, sum('ran', bars.filter(isClone))],
+    [t.restoredFor, sum('restored')],
+    [t.ranFor, sum('ran', bars.filter(isWork))],
+    [t.savedFor, sum('saved')],
+  ];
   return (
     <dl className="sums">
-      <div>
-        <dt>{t.waited}</dt>
-        <dd>{sum((bar) => between(bar.ready, bar.start))}</dd>
-      </div>
-      <div>
-        <dt>{t.prepared}</dt>
-        <dd>{sum((bar) => between(bar.start, bar.run))}</dd>
-      </div>
-      <div>
-        <dt>{t.cloned}</dt>
-        <dd>{sum((bar) => (isClone(bar) ? between(bar.run ?? bar.start, bar.end) : 0))}</dd>
-      </div>
-      <div>
-        <dt>{t.ranFor}</dt>
-        <dd>{sum((bar) => (isWork(bar) ? between(bar.run ?? bar.start, bar.end) : 0))}</dd>
-      </div>
+      {sums.map(([label, text]) => (
+        <div key={label}>
+          <dt>{label}</dt>
+          <dd>{text}</dd>
+        </div>
+      ))}
     </dl>
   );
 }

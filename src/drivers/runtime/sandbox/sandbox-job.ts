@@ -192,6 +192,7 @@ export class SandboxJob implements RuntimeJob {
 
   async #stageSandbox(step: StageSpec, binds: readonly Bind[]): Promise<StagedStep> {
     const signal = step.signal ? AbortSignal.any([step.signal, this.#ending.signal]) : this.#ending.signal;
+    const askedAtMs = performance.now();
     const image = await untilAborted(
       signal,
       this.#host.images.provide(step.image, {
@@ -201,6 +202,7 @@ export class SandboxJob implements RuntimeJob {
         signal,
       }),
     );
+    step.onImage?.(performance.now() - askedAtMs);
     const kind: SandboxKind = {
       layers: image.layers,
       skeleton: await this.#host.skeleton(this.spec.workspace),

@@ -15,6 +15,7 @@ export function stepTimes(
     const byName = new Map(own.map((step) => [step.name, step]));
     return own.map((step): StepTimesView => {
       const plan = workflow.plan.steps[step.position];
+      const phases = step.outcome?.kind === 'exited' ? step.outcome.phases : undefined;
       const needs = (plan?.dependsOn ?? []).flatMap((name) => byName.get(name) ?? []);
       const ready = readyAt(workflow, step, needs);
       const samples = (durations.get(keyOf(workflow.name, step.name)) ?? []).map(({ durationMs }) => durationMs);
@@ -27,6 +28,9 @@ export function stepTimes(
         runningAt: instant(step.runningAt),
         finishedAt: instant(step.finishedAt),
         waitedMs: between(ready, step.startedAt),
+        pullMs: phases?.pullMs ?? null,
+        restoreMs: phases?.restoreMs ?? null,
+        saveMs: phases?.saveMs ?? null,
         preparedMs: between(step.startedAt, step.runningAt),
         ranMs: step.startedAt ? between(step.runningAt ?? step.startedAt, step.finishedAt) : null,
         medianMs: medianOf(samples),
