@@ -180,11 +180,15 @@ export function keptStepsCases(world: KeptStepsWorld): void {
     needsCaches(context);
     const project = access(newProject());
     const job = await world.prepare(undefined, { caches: project });
-    const [install, test] = await Promise.all([
+    const [install, test, unwanted] = await Promise.all([
       job.stage(world.stageSpec({ name: 'install', cache: plan('k') })),
       job.stage(world.stageSpec({ name: 'test' })),
+      job.stage(world.stageSpec({ name: 'unwanted' })),
     ]);
+    await unwanted.discard();
+    expect(() => begin(unwanted, 'true')).toThrow(TypeError);
     expect(kinds(await begin(install, 'echo one > modules/a').ended)).toEqual(['missed', 'saved']);
+    expect(() => begin(install, 'true')).toThrow(TypeError);
     const second = await begin(test, 'cat modules/a; echo two > modules/a; echo three > modules/b').ended;
     expect(second.output).toBe('one\n');
     const third = await step(job, 'cat modules/a modules/b', { name: 'again', cache: plan('k') });

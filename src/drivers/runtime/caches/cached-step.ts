@@ -9,6 +9,7 @@ export type CacheWork = Pick<StepCache, 'restore' | 'save'>;
 export class CachedStep implements StagedStep {
   readonly #staged: StagedStep;
   readonly #cache: CacheWork;
+  #isOver = false;
 
   constructor(staged: StagedStep, cache: CacheWork) {
     this.#staged = staged;
@@ -20,6 +21,8 @@ export class CachedStep implements StagedStep {
   }
 
   release(release: ReleaseSpec): RunningStep {
+    if (this.#isOver) throw new TypeError('Cannot release a step with a cache: it was released or discarded before');
+    this.#isOver = true;
     const tell = release.onCache ?? (() => {});
     let running: RunningStep | undefined;
     let cancelled: string | undefined;
@@ -47,6 +50,7 @@ export class CachedStep implements StagedStep {
   }
 
   discard(): Promise<void> {
+    this.#isOver = true;
     return this.#staged.discard();
   }
 }

@@ -10,6 +10,7 @@ import { runProgram } from '../caches/run-program.ts';
 import type { JobSpec } from '../runtime.ts';
 import { agentLabels, agentPrefix, labels } from './agent.ts';
 import type { DockerHost } from './docker-host.ts';
+import { overlayOptions } from './volume-mount.ts';
 
 const copyTimeoutMs = 600_000;
 /** How long an engine may take to end a container whose step has ended. */
@@ -99,7 +100,7 @@ export class EngineMounts implements CacheMounts {
         Name: volume,
         Labels: { ...agentLabels(agent), [labels.job]: this.#job.id },
         Driver: 'local',
-        DriverOpts: { type: 'overlay', device: 'overlay', o: options },
+        DriverOpts: overlayOptions(options),
       },
     });
     this.#places.set(number, { volume, folders });

@@ -9,7 +9,7 @@ import { type Agent, agentLabels, agentPrefix } from './agent.ts';
 import { attach, LineConversation } from './container-stream.ts';
 import { pauseRestrictions } from './hardening.ts';
 import type { RemovalQueue } from './removal-queue.ts';
-import { volumeMount } from './volume-mount.ts';
+import { overlayOptions, volumeMount } from './volume-mount.ts';
 
 export interface EngineSharingOptions {
   readonly address: EngineAddress;
@@ -84,7 +84,7 @@ export class EngineSharing {
         client.call('POST', '/volumes/create', {
           body: { Name, Labels: agentLabels(agent), Driver: 'local', ...more },
         });
-      await create(overlay, { DriverOpts: { type: 'overlay', device: 'overlay', o: options } });
+      await create(overlay, { DriverOpts: overlayOptions(options) });
       await create(volume, {});
       await client.call('POST', '/containers/create', {
         query: { name: container },

@@ -57,6 +57,10 @@ export class KeptSteps {
     const { keeping, provide, stage } = this.#options;
     if (step.result?.kind === 'take') return new TakenStep(step.result, await this.#place(), Promise.resolve());
     const image = await provide(step);
+    if (!this.#caches) {
+      const staged = await stage(step, { image, mounts: [], round: 1 });
+      return this.#keep(step, staged, () => staged.imageId);
+    }
     const hindrance = step.cache && (await keeping.sharing.findHindrance());
     const cache = step.cache && hindrance === undefined ? await this.#stageCache(step, image) : undefined;
     let rounds = 0;
@@ -77,9 +81,12 @@ export class KeptSteps {
     });
     await remounted.stage();
     const cached = step.cache ? new CachedStep(remounted, cache ?? without(step.cache.key, hindrance)) : remounted;
-    return step.result?.kind === 'keep'
-      ? new KeptStep(cached, step.result, await this.#place(), () => remounted.imageId)
-      : cached;
+    return this.#keep(step, cached, () => remounted.imageId);
+  }
+
+  async #keep({ result }: StageSpec, staged: StagedStep, imageId: () => string): Promise<StagedStep> {
+    if (result?.kind !== 'keep') return staged;
+    return new KeptStep(staged, result, await this.#place(), imageId);
   }
 
   /** Runs a program of Gantry's own with the caches that the steps have in their workspace at this moment. */

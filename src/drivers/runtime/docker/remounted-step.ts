@@ -19,6 +19,7 @@ export class RemountedStep implements StagedStep {
   readonly #foreseen: readonly CachePlace[];
   readonly #stageWith: StageWith;
   #staged: DockerStep | undefined;
+  #state: 'staged' | 'released' | 'discarded' = 'staged';
   #user: (MountUser & { state: MountUser['state'] }) | undefined;
 
   constructor(options: {
@@ -50,6 +51,9 @@ export class RemountedStep implements StagedStep {
   }
 
   release(release: ReleaseSpec): RunningStep {
+    if (this.#state !== 'staged')
+      throw new TypeError(`Cannot release step "${this.#name}": it was already ${this.#state}`);
+    this.#state = 'released';
     let cancelled: string | undefined;
     let running: RunningStep | undefined;
     const run = async (): Promise<Outcome> => {
@@ -58,7 +62,7 @@ export class RemountedStep implements StagedStep {
         return cancelled === undefined ? this.#begin(release) : undefined;
       });
       if (!running) {
-        await this.discard();
+        await this.#giveUp();
         return { kind: 'cancelled', reason: cancelled ?? '' };
       }
       const outcome = await running.outcome;
@@ -75,6 +79,11 @@ export class RemountedStep implements StagedStep {
   }
 
   async discard(): Promise<void> {
+    if (this.#state === 'staged') this.#state = 'discarded';
+    if (this.#state === 'discarded') await this.#giveUp();
+  }
+
+  async #giveUp(): Promise<void> {
     if (this.#user) this.#mounts.leave(this.#user);
     await this.#staged?.discard();
   }
@@ -89,7 +98,7 @@ export class RemountedStep implements StagedStep {
     const has = this.#user?.mounts ?? [];
     if (isSame(wanted, has)) return;
     const before = this.#staged;
-    await this.discard();
+    await this.#giveUp();
     // Two mounts over the same folders would not know of each other.
     if (has.length > 0) await before?.removed;
     await this.#stage(wanted);

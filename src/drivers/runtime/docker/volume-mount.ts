@@ -8,3 +8,8 @@ export function volumeMount(source: string, target: string, isReadOnly: boolean)
     VolumeOptions: { NoCopy: true },
   };
 }
+
+/** An overlay as an engine mounts it: as in a sandbox, neither devices nor rights of other users come out of a cache. */
+export function overlayOptions(options: string): Readonly<Record<string, string>> {
+  return { type: 'overlay', device: 'overlay', o: `nosuid,nodev,${options}` };
+}
