@@ -29,6 +29,7 @@ for (const kind of ['docker', 'podman'] as const) {
   describe(title, () => {
     let engine: ContainerEngine;
     let gantry: GantryProcess;
+    let ann: Someone;
 
     beforeAll(async () => {
       engine = await ContainerEngine.start(kind);
@@ -91,9 +92,9 @@ steps:
         'steps:',
         '  - name: pry',
         '    image: base/busybox',
-        '    environment: {TOKEN: {from_secret: token}}',
+        '    environment: {TOKEN: {from_secret: token}, WRITTEN: {from_secret: written}}',
         '    commands:',
-        '      - \'printf %s "$TOKEN" | wc -c\'',
+        '      - \'printf %s "$TOKEN$WRITTEN" | wc -c\'',
         "      - 'env | rev'",
         '      - \'for each in /proc/[0-9]*/environ; do tr "\\0" "\\n" < $each | rev; done 2>/dev/null || true\'',
         "      - 'for each in 1 2 3 4 5 6 7 8 9 10; do wget -qO /tmp/env http://web:8080/env && break; sleep 1; done; rev /tmp/env'",
@@ -104,12 +105,13 @@ steps:
       await gantry.client('updateProject', { params, body: { visibility: 'internal' } });
       await gantry.client('setSecret', {
         params: { ...params, name: 'token' },
-        body: { value: canary, events: ['push', 'pull_request'] },
+        body: { value: canary, pullRequests: 'forks' },
       });
-      const ann = await Someone.make(gantry, 'ann');
+      const { data } = await gantry.client('encryptValue', { params, body: { value: `${canary}-of-the-file` } });
+      ann = await Someone.make(gantry, 'ann');
       await ann.client('createProject', { body: { owner: 'ann', name: 'shop', visibility: 'internal' } });
       // What .gantry.yml asks for it must have: Drone leaves a secret unset that is not given.
-      const files = { '.drone.yml': prying };
+      const files = { '.drone.yml': `${prying}---\nkind: secret\nname: written\ndata: ${data}\n` };
       await ann.push('admin/shop', 'ann/shop', 'fix', files, ['.gantry.yml']);
       const before = (await gantry.client('listPipelines', { params, query: {} })).items[0]!.number;
       await ann.client('openPullRequest', { params, body: { source: 'ann/shop', sourceBranch: 'fix' } });
@@ -124,6 +126,74 @@ steps:
       expect(log).not.toContain(canary);
       expect(log).not.toContain('eulav-t3rc3s');
       expect(log.trimEnd().split('\n').at(-1)).toBe('0');
+    });
+
+    it('of a fork find no cache of the project, and leave none to it', async () => {
+      const params = { owner: 'admin', project: 'shop' };
+      const caching = (commands: readonly string[], environment = '{}') =>
+        [
+          'kind: pipeline',
+          'name: default',
+          'steps:',
+          '  - name: keep',
+          '    image: base/busybox',
+          `    environment: ${environment}`,
+          '    cache: {key: shared, paths: [kept]}',
+          `    commands: ${JSON.stringify(commands)}`,
+          '',
+        ].join('\n');
+      const run = async (begin: () => Promise<unknown>, isApproved = false): Promise<string> => {
+        const before = (await gantry.client('listPipelines', { params, query: {} })).items[0]!.number;
+        await begin();
+        if (isApproved) {
+          await gantry.until('shop', before + 1, ({ status }) => status === 'blocked');
+          await gantry.command('pipeline', 'approve', String(before + 1), '--yes', '--project', 'admin/shop');
+        }
+        const pipeline = await gantry.finished('shop', before + 1, 120_000);
+        const log = await gantry.log('shop', before + 1, pipeline.steps.find(({ name }) => name === 'keep')!.id);
+        expect(pipeline.status, log).toBe('passed');
+        return log;
+      };
+      const secret = '{TOKEN: {from_secret: token}}';
+      const writing = caching(['cat kept/left || true', 'mkdir -p kept', 'echo "$TOKEN" > kept/left'], secret);
+      await run(() => gantry.push('shop', { '.gantry.yml': writing }));
+      const prying = caching(['rev kept/* || echo nothing is here', 'mkdir -p kept', 'echo poison > kept/left']);
+      await ann.push('admin/shop', 'ann/shop', 'cache', { '.gantry.yml': prying });
+      const opened = { source: 'ann/shop', sourceBranch: 'cache' };
+      const log = await run(() => ann.client('openPullRequest', { params, body: opened }), true);
+      expect(log).toContain('nothing is here');
+      expect(log).not.toContain('eulav-t3rc3s');
+      const later = await run(() => gantry.push('shop', { readme: 'later' }));
+      expect(later).not.toContain('poison');
+      expect(later).toContain('******');
+    });
+
+    it('that are cancelled run the steps that clear up, in the workspace as it is', async () => {
+      const clearing = `kind: pipeline
+name: default
+clone: {disable: true}
+steps:
+  - {name: build, image: base/busybox, commands: ['echo half a cluster > begun', 'echo it has begun', 'sleep 600']}
+  - {name: never, image: base/busybox, commands: ['echo never']}
+  - {name: clear, image: base/busybox, commands: ['cat begun', 'echo "by $GANTRY_CANCELLED_BY"'], when: {status: [cancelled]}}
+`;
+      const params = { owner: 'admin', project: 'shop' };
+      const number = (await gantry.client('listPipelines', { params, query: {} })).items[0]!.number + 1;
+      await gantry.push('shop', { '.gantry.yml': clearing });
+      const building = await gantry.until('shop', number, ({ steps }) =>
+        steps.some(({ name, status }) => name === 'build' && status === 'running'),
+      );
+      const build = building.steps.find(({ name }) => name === 'build')!;
+      await expect.poll(() => gantry.log('shop', number, build.id), { timeout: 60_000 }).toContain('it has begun');
+      await gantry.client('cancelPipeline', { params: { ...params, number } });
+      const pipeline = await gantry.finished('shop', number, 120_000);
+      expect([pipeline.status, Object.fromEntries(pipeline.steps.map(({ name, status }) => [name, status]))]).toEqual([
+        'cancelled',
+        { build: 'cancelled', never: 'cancelled', clear: 'passed' },
+      ]);
+      const log = await gantry.log('shop', number, pipeline.steps.find(({ name }) => name === 'clear')!.id);
+      expect(log).toContain('half a cluster');
+      expect(log).toContain('by admin');
     });
 
     it('are foretold by gantry doctor, which names the engine', async () => {

@@ -1,13 +1,12 @@
 import type { CacheAccess } from '../../core/cache.ts';
-import { passwordsOf, type RegistryCredentials } from '../../core/image.ts';
+import { passwordsOf } from '../../core/image.ts';
 import { isFinished } from '../../core/pipeline.ts';
 import type { Repository } from '../../core/repository.ts';
 import { chooseRuntime } from '../../core/runtime-choice.ts';
-import type { PipelineUse, RevealedSecrets, SecretVault } from '../../core/secret-vault.ts';
+import type { SecretVault } from '../../core/secret-vault.ts';
 import type { ReuseOffer } from '../../core/step-reuse.ts';
 import type { TraceEntry } from '../../core/trace.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
-import type { WorkflowState } from '../../engine/advance-state.ts';
 import { secretValue } from '../../engine/secret-value.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -16,13 +15,12 @@ import { cacheAccessOf } from './cache-access.ts';
 import { ConcurrencyGroups } from './concurrency-groups.ts';
 import type { EngineRecord } from './engine-record.ts';
 import { FairQueue } from './fair-queue.ts';
-import { openFileSecrets } from './file-secrets.ts';
 import { imagesAhead } from './images-ahead.ts';
 import type { JobCredentials } from './job-credentials.ts';
-import { endForMissingSecret, needsSecrets } from './missing-secret.ts';
 import { type Netrc, netrcOf, noNetrc } from './netrc.ts';
 import { mayStart, type OpenPipeline, type OpenStep, type OpenWorkflow, stateOf } from './open-pipelines.ts';
 import type { PipelineMasks } from './pipeline-masks.ts';
+import { PipelineSecrets } from './pipeline-secrets.ts';
 import { endBeforeStart, Placement } from './placement.ts';
 import { reuseOfferOf } from './reuse-offer.ts';
 import { claimOf, type RunnerSession } from './runner-session.ts';
@@ -53,18 +51,6 @@ export interface DispatcherDeps {
 /** A runner says that it is there every third of its lease; one that has missed two of these is given nothing new. */
 const silentAfterLeases = 2 / 3;
 
-/** The values that steps may have, and all that is to be masked. */
-type SecretValues = readonly [revealed: RevealedSecrets, mask: readonly string[], ofFile: ReadonlyMap<string, string>];
-
-/** The same of those that are stored. */
-type StoredValues = readonly [revealed: RevealedSecrets, mask: readonly string[]];
-
-/** For whom secrets and logins are asked. */
-function useOf({ row, mayHaveSecrets }: OpenPipeline): PipelineUse {
-  const { event, branch, pullRequest } = row;
-  return { event, branch, isFork: pullRequest?.isFork === true, isUntrusted: !mayHaveSecrets };
-}
-
 /** A start that a runner asked for. It waits while all slots are taken. */
 interface PendingStart {
   session: RunnerSession;
@@ -86,8 +72,7 @@ export class Dispatcher {
   readonly #fresh = new Set<OpenWorkflow>();
   readonly #starts = new FairQueue<PendingStart>();
   readonly #startOf = new Map<number, PendingStart>();
-  /** Secrets that were asked for in this tick. */
-  readonly #secretReads = new Map<string, Promise<StoredValues | undefined>>();
+  readonly #secrets: PipelineSecrets;
   #startsAsked = 0;
   #isDispatching = false;
   #isWoken = false;
@@ -96,6 +81,7 @@ export class Dispatcher {
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
     this.#placement = new Placement(deps.record.sessions);
+    this.#secrets = new PipelineSecrets(deps);
   }
 
   /** Tells of a workflow that was read from the record, or has ended: it may hold a place of its concurrency group. */
@@ -139,7 +125,7 @@ export class Dispatcher {
       );
       const [session] = able;
       if (images.length === 0 || !session || able.length > 1) continue;
-      const registries = await this.#registriesFor(workflow);
+      const registries = await this.#secrets.registriesFor(pipeline);
       if (!registries) continue;
       // Before anybody is told a password it is known here what to mask.
       this.#deps.masks.learn(pipeline, passwordsOf(registries));
@@ -300,7 +286,7 @@ export class Dispatcher {
     }
     // The values are read while the start is written: neither waits for the other.
     const recorded = record.commit(changes);
-    const reading = Promise.all([this.#valuesFor(workflow), this.#netrcFor(workflow, step)]);
+    const reading = Promise.all([this.#secrets.forStarts(workflow.pipeline), this.#netrcFor(workflow, step)]);
     // Whatever came in between has been told already: a cancel, or that the claim is lost.
     if (!(await recorded)) return;
     const [values, netrc] = await reading;
@@ -311,16 +297,14 @@ export class Dispatcher {
       session.send({ type: 'stale', ...claim });
       return;
     }
-    const [revealed, mask, ofFile] = values;
     const given: Record<string, string> = {};
-    const { image, isPlugin = false, secrets } = workflow.plan.steps[step.position]!;
-    const stored = revealed.forStep({ image, isPlugin });
-    const ofStep = ofFile.size === 0 ? stored : new Map([...ofFile, ...stored]);
-    for (const reference of secrets) {
+    const planned = workflow.plan.steps[step.position]!;
+    const ofStep = values.forStep(planned);
+    for (const reference of planned.secrets) {
       const value = secretValue(reference, ofStep);
       if (value !== undefined) given[reference.variable] = value;
     }
-    const masked = [...mask, ...Object.values(netrc.secrets)];
+    const masked = [...values.mask, ...Object.values(netrc.secrets)];
     // Before anybody is told a secret it is known here what to mask.
     this.#deps.masks.learn(workflow.pipeline, masked);
     session.send({
@@ -348,43 +332,6 @@ export class Dispatcher {
     } catch (error) {
       logger.error('A step got no login for its own project', { error, projectId: pipeline.row.projectId });
       return noNetrc;
-    }
-  }
-
-  /** Those of the file beside those that are stored, masked like these. `undefined` when they cannot be had. */
-  async #valuesFor({ pipeline }: OpenWorkflow): Promise<SecretValues | undefined> {
-    try {
-      const [stored, ofFile] = await Promise.all([
-        this.#secretsFor(pipeline),
-        openFileSecrets(this.#deps.secrets, pipeline),
-      ]);
-      return stored && [stored[0], [...stored[1], ...ofFile.values()], ofFile];
-    } catch (error) {
-      this.#deps.logger.error('Secrets of a file could not be opened', { error, projectId: pipeline.row.projectId });
-      return undefined;
-    }
-  }
-
-  /** Read once for all starts of a tick. `undefined` when they cannot be had. */
-  #secretsFor(pipeline: OpenPipeline): Promise<StoredValues | undefined> {
-    const { projectId } = pipeline.row;
-    const use = useOf(pipeline);
-    const key = JSON.stringify([projectId, use]);
-    const known = this.#secretReads.get(key);
-    if (known) return known;
-    const reading = this.#readSecrets(projectId, use);
-    this.#secretReads.set(key, reading);
-    queueMicrotask(() => this.#secretReads.delete(key));
-    return reading;
-  }
-
-  async #readSecrets(projectId: number, use: PipelineUse): Promise<StoredValues | undefined> {
-    const { secrets, logger } = this.#deps;
-    try {
-      return await Promise.all([secrets.reveal(projectId, use), secrets.maskValues(projectId)]);
-    } catch (error) {
-      logger.error('Secrets could not be revealed', { error, projectId });
-      return undefined;
     }
   }
 
@@ -449,7 +396,7 @@ export class Dispatcher {
     const isRecorded = await this.#deps.record.commit(changes);
     // Cancelled or given up before anybody was told: nothing is left to do.
     if (!isRecorded || !session.holds(workflow)) return;
-    const missing = await this.#missingSecret(workflow);
+    const missing = await this.#secrets.endForMissing(workflow);
     if (!session.holds(workflow)) return;
     if (missing) {
       const failed = this.#deps.record.changes();
@@ -459,7 +406,10 @@ export class Dispatcher {
       await this.#deps.record.commit(failed);
       return;
     }
-    const [registries, caches] = await Promise.all([this.#registriesFor(workflow), this.#cachesFor(workflow)]);
+    const [registries, caches] = await Promise.all([
+      this.#secrets.registriesFor(workflow.pipeline),
+      this.#cachesFor(workflow),
+    ]);
     const reuse = await this.#reuseFor(workflow, caches);
     if (!session.holds(workflow)) return;
     if (registries && session.connection) {
@@ -492,31 +442,5 @@ export class Dispatcher {
       this.#deps.logger.error('What a workflow may have of caches could not be told', { error });
       return undefined;
     }
-  }
-
-  /** `undefined` when they cannot be had. */
-  async #registriesFor({ pipeline }: OpenWorkflow): Promise<readonly RegistryCredentials[] | undefined> {
-    const { secrets, logger } = this.#deps;
-    const { projectId } = pipeline.row;
-    if (!pipeline.mayHaveSecrets) return [];
-    try {
-      return await secrets.registries(projectId, useOf(pipeline));
-    } catch (error) {
-      logger.error('Logins of registries could not be revealed', { error, projectId });
-      return undefined;
-    }
-  }
-
-  async #missingSecret(workflow: OpenWorkflow): Promise<WorkflowState | undefined> {
-    if (!needsSecrets(workflow)) return undefined;
-    const { pipeline } = workflow;
-    const [secrets, ofFile] = await Promise.all([
-      this.#deps.secrets.list(pipeline.row.projectId),
-      openFileSecrets(this.#deps.secrets, pipeline),
-    ]);
-    // Of work that may have no secrets they are not opened: they are there all the same, and refused.
-    const written = workflow.plan.encryptedSecrets?.map(({ name }) => name) ?? [];
-    const encrypted = new Set(pipeline.mayHaveSecrets ? ofFile.keys() : written);
-    return endForMissingSecret(stateOf(workflow), { secrets, use: useOf(pipeline), encrypted });
   }
 }
