@@ -9,6 +9,7 @@ import { findSandboxHindrance } from '../support/sandbox-world.ts';
 
 /** Of random bytes, which no compression makes fewer: a dozen pieces. */
 const sizeMiB = 6;
+const pieceBytes = 512 * 1024;
 const file = `
 kind: pipeline
 name: build
@@ -143,21 +144,32 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
   });
 
   it.each([
-    { where: 'an upload', point: 'artifact.afterPiece', lost: 'build', isThere: false, size: sizeOfIncoming },
-    { where: 'a download', point: 'artifact.beforePart', lost: 'use', isThere: true, size: sizeOfUnpacked },
+    { where: 'an upload', point: 'artifact.afterPiece=hang@5', during: 'make', workflow: 'build', isThere: false },
+    // Held up for so long that it is under way when the runner dies, wherever exactly.
+    {
+      where: 'a download',
+      point: 'artifact.beforePart=delay:20000@5',
+      during: 'artifacts',
+      workflow: 'use',
+      isThere: true,
+    },
   ])('is whole or not there when the runner is killed in $where, and the next one sees to it', async (lost) => {
     const project = await newProject();
     await gantry.signalServer('SIGKILL');
-    await gantry.startServer(`${lost.point}=hang@5`);
+    await gantry.startServer(lost.point);
     await gantry.push(project, { '.gantry.yml': file });
-    await expect.poll(() => lost.size(gantry.dataFolder), { timeout: 60_000 }).toBeGreaterThan(2 ** 19);
+    await gantry.until(project, 1, ({ steps }) =>
+      steps.some(({ name, status }) => name === lost.during && status === 'running'),
+    );
+    const { dataFolder } = gantry;
+    if (!lost.isThere) await expect.poll(() => sizeOfIncoming(dataFolder), { timeout: 60_000 }).toBe(5 * pieceBytes);
     const [pid] = await gantry.runnerPids();
     process.kill(pid!, 'SIGKILL');
     // What it was sending is of no use to anybody.
     await expect.poll(() => sizeOfIncoming(gantry.dataFolder), { timeout: 60_000 }).toBe(0);
     expect((await listed(project)).map(({ name }) => name)).toEqual(lost.isThere ? ['big'] : []);
     const pipeline = await expectWhole(project);
-    expect(pipeline.workflows.find(({ name }) => name === lost.lost)?.attempt).toBe(2);
+    expect(pipeline.workflows.find(({ name }) => name === lost.workflow)?.attempt).toBe(2);
     expect(await gantry.runnerPids()).not.toContain(pid);
   });
 });
@@ -167,17 +179,6 @@ async function sizeOfIncoming(dataFolder: string): Promise<number> {
   const folder = join(dataFolder, 'blobs/incoming');
   const sizes = await Promise.all((await readdir(folder)).map((name) => sizeOf(join(folder, name))));
   return sizes.reduce((sum, size) => sum + size, 0);
-}
-
-/** Bytes of the file that the taking workflow, the second of its runner, has unpacked. */
-async function sizeOfUnpacked(dataFolder: string): Promise<number> {
-  const generations = join(dataFolder, 'runner/generations');
-  const sizes = (await readdir(generations)).map(async (name) => {
-    const folder = join(generations, name, 'jobs');
-    const jobs = await readdir(folder).catch(() => []);
-    return Promise.all(jobs.map((job) => sizeOf(join(folder, job, 'workspace/out/big'))));
-  });
-  return Math.max(0, ...(await Promise.all(sizes)).flat().filter((size) => size < sizeMiB * 2 ** 20));
 }
 
 /** 0 for what is gone meanwhile. */
