@@ -21,14 +21,12 @@ export interface CheckoutPlan {
   readonly skipsVerify?: true;
   /** Line of the file that asks for the content of LFS. */
   readonly lfsLine?: number;
-  /** The merge of a pull request into its target is checked out where there is one, and not its head. */
-  readonly isMerged?: true;
 }
 
 /** Whether what lies in a checkout is known only when somebody has looked into repositories, or fetched some. */
-export function isGathered({ isDisabled, isRecursive, remote, ref, lfsLine, isMerged }: CheckoutPlan): boolean {
+export function isGathered({ isDisabled, isRecursive, remote, ref, lfsLine }: CheckoutPlan): boolean {
   if (isDisabled) return false;
-  return isRecursive === true || isMerged === true || [remote, ref, lfsLine].some((given) => given !== undefined);
+  return isRecursive === true || [remote, ref, lfsLine].some((given) => given !== undefined);
 }
 
 /** A commit of a repository on this host, and what the checkout says of where it came from. */
@@ -70,8 +68,6 @@ export interface CheckoutRequest {
   readonly plan: CheckoutPlan;
   /** The project's own repository at the commit of the event. */
   readonly source: CheckoutSource;
-  /** Number of the pull request whose merge may be checked out. */
-  readonly pullRequest?: number | undefined;
 }
 
 /** Finds, and fetches where that is needed, what lies in a checkout. */

@@ -429,7 +429,6 @@ function planWorkflow(
     clone: {
       ...checkoutPlan(draft.clone, {
         hasTagsByDefault: rules.dialect === 'woodpecker' && input.event.kind === 'tag',
-        isMerged: false,
       }),
       isDisabled: draft.clone.isDisabled && !steps.some(({ kind, skipped }) => kind === 'clone' && !skipped),
     },

@@ -5,7 +5,7 @@ import type { HostRequest } from './host-request.ts';
 import type { YamlEntry, YamlNode } from './yaml/yaml-node.ts';
 
 /** How a checkout is made, as a file says it. */
-export interface CheckoutDraft extends Omit<CheckoutPlan, 'hasTags' | 'isMerged'> {
+export interface CheckoutDraft extends Omit<CheckoutPlan, 'hasTags'> {
   readonly line: number;
   /** What the file says of tags; `undefined` = nothing, and the dialect decides. */
   readonly wantsTags?: boolean | undefined;
@@ -59,14 +59,12 @@ export function readCheckout(
 /** What of the draft a plan has, for an event. */
 export function checkoutPlan(
   { line: _line, wantsTags, requests, ...draft }: CheckoutDraft,
-  event: { readonly hasTagsByDefault: boolean; readonly isMerged: boolean },
+  event: { readonly hasTagsByDefault: boolean },
 ): CheckoutPlan {
-  const isOther = draft.remote !== undefined || draft.ref !== undefined;
   return {
     ...draft,
     ...((wantsTags ?? event.hasTagsByDefault) ? { hasTags: true } : {}),
     ...((requests?.length ?? 0) > 0 ? { skipsVerify: true } : {}),
-    ...(event.isMerged && !isOther ? { isMerged: true } : {}),
   };
 }
 

@@ -6,6 +6,7 @@ import { type OperationId, operations } from '../../src/api/operations.ts';
 import { hashOfCredential, newCredential } from '../../src/core/credential.ts';
 import { GantryError } from '../../src/core/errors.ts';
 import type { LogBus, LogPiece } from '../../src/core/events.ts';
+import type { GitLoginVault } from '../../src/core/git-login.ts';
 import type { Role, Scope } from '../../src/core/permission.ts';
 import type { Person } from '../../src/core/person.ts';
 import type { Project } from '../../src/core/project.ts';
@@ -61,7 +62,7 @@ export interface ServerWorld {
   readonly store: Store;
   readonly clock: HeldClock;
   readonly logs: HandLogBus;
-  readonly vault: SecretVault;
+  readonly vault: SecretVault & GitLoginVault;
   readonly keyFilePath: string;
   /** Every line that the server logged. */
   readonly lines: string[];

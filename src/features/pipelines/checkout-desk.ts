@@ -90,7 +90,6 @@ export class CheckoutDesk {
       mayUseLogins: pipeline.mayHaveSecrets,
       plan: plan.clone,
       source,
-      ...(event?.pullRequest ? { pullRequest: event.pullRequest.number } : {}),
     };
     return gatherer.gather(request, note, this.#stopping.signal);
   }

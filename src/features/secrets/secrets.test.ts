@@ -216,6 +216,32 @@ describe('a secret of an organisation', () => {
   });
 });
 
+describe('a login for a git host', () => {
+  it('is kept by host, listed without its password, replaced, masked, and given out for its project', async () => {
+    const path = '/api/v1/projects/mei/web/git-logins';
+    const send = (method: string, host: string, body?: unknown) =>
+      world.request(`${path}/${host}`, {
+        method,
+        headers: { ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    const login = { username: 'robot', password: 'pass-for-git-1' };
+    expect((await send('PUT', 'https:%2F%2Fgit.test', login)).status).toBe(400);
+    expect((await send('PUT', 'git.test', { ...login, password: 'two\nlines' })).status).toBe(400);
+    expect((await send('PUT', encodeURIComponent('Git.test:443'), login)).status).toBe(200);
+    const listed = await world.json(path, { headers });
+    expect(listed['items']).toMatchObject([{ host: 'git.test', username: 'robot', updatedBy: 'mei' }]);
+    expect(JSON.stringify(listed)).not.toContain(login.password);
+    expect(await world.vault.gitLogins(web.id)).toEqual([{ host: 'git.test', ...login }]);
+    expect(await world.vault.maskValues(web.id)).toContain(login.password);
+    expect((await send('PUT', 'git.test', { ...login, password: 'pass-for-git-2' })).status).toBe(200);
+    expect(await world.vault.gitLogins(web.id)).toMatchObject([{ password: 'pass-for-git-2' }]);
+    expect((await send('DELETE', 'git.test')).status).toBe(204);
+    expect((await send('DELETE', 'git.test')).status).toBe(404);
+    expect(await world.vault.gitLogins(web.id)).toEqual([]);
+  });
+});
+
 describe('a login of a registry', () => {
   it('is sealed, listed without its password, given to runners and masked', async () => {
     const path = '/api/v1/projects/mei/web/registries';

@@ -80,7 +80,7 @@ class Gathering {
     }
   }
 
-  /** What is checked out at the top: the commit of the event, the merge of its pull request, or what the file names. */
+  /** What is checked out at the top: the commit of the event, or what the file names. */
   async #source(): Promise<CheckoutSource> {
     const { plan, source } = this.#request;
     if (plan.remote !== undefined) return this.#remote(plan.remote);
@@ -91,21 +91,7 @@ class Gathering {
         throw refused(`Cannot check out "${plan.ref}": the project has no such reference`);
       return { ...source, commit, ref, branch: branchOf(ref, plan.branch) };
     }
-    if (plan.isMerged) return this.#merged();
     return plan.branch === undefined ? source : { ...source, branch: plan.branch };
-  }
-
-  async #merged(): Promise<CheckoutSource> {
-    const { pullRequest, source } = this.#request;
-    if (pullRequest === undefined) return source;
-    const ref = `refs/pull/${pullRequest}/merge`;
-    const merge = await this.#ownTip(source.folder, ref);
-    const head = merge === undefined ? undefined : await this.#ownTip(source.folder, `${merge}^2`);
-    if (merge !== undefined && head === source.commit) return { ...source, commit: merge, ref };
-    this.#note(
-      `There is no merge of pull request #${pullRequest} at ${source.commit.slice(0, 8)}: it conflicts with its target, or has moved on. Its head is checked out`,
-    );
-    return source;
   }
 
   async #remote(written: string): Promise<CheckoutSource> {
