@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { type GantryPlace, gantryKeys, keysAt } from './gantry-keys.ts';
+import { gantryKeysZh } from './gantry-keys.zh.ts';
 import { gantrySchema } from './gantry-schema.ts';
 import { unsupportedKeys } from './known-keys.ts';
 import { lintPipelineFile } from './lint.ts';
@@ -141,6 +142,21 @@ describe('the schema of .gantry.yml', () => {
         const { success, error } = schema.safeParse(document);
         if (!success) console.log(name, error?.message);
         expect(success, `${name}: ${error?.message}`).toBe(true);
+      }
+  });
+
+  it('describes every key in Chinese where that is asked for, and is the same else', () => {
+    const withoutDescriptions = (value: object): string =>
+      JSON.stringify(value, (name, part: unknown) => (name === 'description' && typeof part === 'string' ? '' : part));
+    const chinese = gantrySchema('zh');
+    expect(withoutDescriptions(chinese)).toBe(withoutDescriptions(gantrySchema()));
+    for (const place of places)
+      for (const key of keysAt(place)) {
+        const text = (gantryKeysZh[place] as Readonly<Record<string, string>>)[key];
+        // Some are codes and nothing else.
+        if (/[a-z]/.test(text?.replaceAll(/`[^`]*`/g, '') ?? 'x'))
+          expect(text, `${place}.${key}`).toMatch(/[\u4e00-\u9fff]/);
+        expect(JSON.stringify(chinese)).toContain(JSON.stringify(text));
       }
   });
 

@@ -1,4 +1,5 @@
 import { type GantryKey, type GantryPlace, gantryKeys, type JsonSchema } from './gantry-keys.ts';
+import { gantryKeysZh } from './gantry-keys.zh.ts';
 
 /** A scalar: texts are taken as they stand in the file, so that `1.10` and `yes` need no quotes. */
 const text: JsonSchema = { type: ['string', 'number', 'boolean', 'null'] };
@@ -19,10 +20,13 @@ const required: Readonly<Partial<Record<GantryPlace, readonly string[]>>> = {
 };
 
 /** JSON Schema of one document of `.gantry.yml`, for editors. What it refuses, `gantry lint` refuses with a line. */
-export function gantrySchema(): JsonSchema & Readonly<Record<string, unknown>> {
+export function gantrySchema(language: 'en' | 'zh' = 'en'): JsonSchema & Readonly<Record<string, unknown>> {
   const places = Object.keys(gantryKeys) as GantryPlace[];
   const { constraint, include, matrix, use, ...others } = Object.fromEntries(
-    places.map((place) => [place, mapOf(gantryKeys[place], required[place])]),
+    places.map((place) => [
+      place,
+      mapOf(gantryKeys[place], required[place], language === 'zh' ? gantryKeysZh[place] : {}),
+    ]),
   ) as Record<GantryPlace, JsonSchema>;
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
@@ -63,11 +67,18 @@ export function gantrySchema(): JsonSchema & Readonly<Record<string, unknown>> {
   };
 }
 
-function mapOf(keys: Readonly<Record<string, GantryKey>>, needed: readonly string[] | undefined): JsonSchema {
+function mapOf(
+  keys: Readonly<Record<string, GantryKey>>,
+  needed: readonly string[] | undefined,
+  descriptions: Readonly<Record<string, string>>,
+): JsonSchema {
   return {
     type: needed === undefined ? ['object', 'null'] : 'object',
     properties: Object.fromEntries(
-      Object.entries(keys).map(([name, { schema, description }]) => [name, { ...schema, description }]),
+      Object.entries(keys).map(([name, { schema, description }]) => [
+        name,
+        { ...schema, description: descriptions[name] ?? description },
+      ]),
     ),
     ...(needed === undefined ? {} : { required: needed }),
     additionalProperties: false,

@@ -1,4 +1,4 @@
-import { useLanguage, useMessages } from '../../language.ts';
+import { useMessages } from '../../language.ts';
 import type { Suggestion } from './suggest-keys.ts';
 
 export const suggestionListId = 'editor-suggestions';
@@ -18,8 +18,7 @@ interface Props {
 /** What may stand at the cursor, below it. The cursor stays in the field, which names the selected one to screen readers. */
 export function SuggestionList({ items, selected, topPx, leftPx, onTake }: Props) {
   const t = useMessages();
-  // The schema describes its keys in English.
-  const description = useLanguage() === 'en' ? items[selected]?.description : undefined;
+  const description = items[selected]?.description;
   const first = Math.max(0, Math.min(selected - Math.floor(shownCount / 2), items.length - shownCount));
   return (
     <div className="suggestions" style={{ top: topPx, left: leftPx }}>

@@ -57,8 +57,8 @@ export function inspectionOperations(deps: InspectionDeps) {
   }
 
   return {
-    async getPipelineFileSchema() {
-      return { ...gantrySchema() };
+    async getPipelineFileSchema(_, { language }) {
+      return { ...gantrySchema(language) };
     },
     async getPipelineYaml({ params }, request) {
       const [project, pipeline] = await Promise.all([getProject(store, params), getPipeline(store, params)]);
