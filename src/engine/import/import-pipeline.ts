@@ -315,11 +315,7 @@ class Importer {
         // Its name is its group; what became several counts together.
         group: (this.#namesOf.get(draft.name)?.length ?? 1) > 1 ? draft.concurrency.group : undefined,
       },
-      clone: draft.clone.isDisabled
-        ? { disable: true }
-        : draft.clone.depth > 0
-          ? { depth: draft.clone.depth }
-          : undefined,
+      clone: writtenClone(draft.clone),
       environment: nonEmpty({ ...draft.environment, ...draft.matrix }),
       volumes:
         draft.volumes.length + hostFolders.size === 0
@@ -680,4 +676,23 @@ function runningBefore(step: StepPlan, steps: ReadonlyMap<string, StepPlan>): Re
 
 function sameNames(left: ReadonlySet<string>, right: ReadonlySet<string>): boolean {
   return left.size === right.size && left.isSubsetOf(right);
+}
+
+/** The checkout by the keys of `clone`; `undefined` for the usual one. */
+function writtenClone(clone: WorkflowDraft['clone']): ImportValue {
+  if (clone.isDisabled) return { disable: true };
+  const { branch, depth, isRecursive, lfsLine, overrides, path, ref, remote, requests = [], wantsTags } = clone;
+  const written = {
+    ...(depth > 0 ? { depth } : {}),
+    ...(wantsTags ? { tags: true } : {}),
+    ...(isRecursive ? { recursive: true } : {}),
+    ...(overrides && isRecursive ? { submodule_override: overrides } : {}),
+    ...(lfsLine === undefined ? {} : { lfs: true }),
+    ...(branch === undefined ? {} : { branch }),
+    ...(ref === undefined ? {} : { ref }),
+    ...(path === undefined ? {} : { path }),
+    ...(remote === undefined ? {} : { remote }),
+    ...(requests.length === 0 ? {} : { skip_verify: true }),
+  };
+  return Object.keys(written).length === 0 ? undefined : written;
 }
