@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PipelineDetail } from '../../src/api/pipelines.ts';
+import { ContainerEngine, findEngineHindrance } from '../support/container-engine.ts';
+import { ForwardProxy } from '../support/forward-proxy.ts';
 import { GantryProcess } from '../support/gantry-process.ts';
 import { findSandboxHindrance } from '../support/sandbox-world.ts';
 import { languageProjects } from './projects.ts';
 
-const hindrance = findSandboxHindrance('bubblewrap');
 const title = 'files that name images of a registry, unmodified, on a host without one';
 
 /** As Drone's users write it: nothing in it knows of Gantry's images, mirrors or certificates. */
@@ -51,23 +52,46 @@ images:
   - docker.io/library/debian -> base/debian
 `;
 
-describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : title, () => {
+const ways = [
+  { runtime: 'sandbox', hindrance: findSandboxHindrance('bubblewrap') },
+  { runtime: 'docker', hindrance: findEngineHindrance('docker') },
+] as const;
+
+describe.each(ways)(`${title}, on the runtime $runtime`, ({ runtime, hindrance }) => {
+  if (hindrance) {
+    it.skip(`not here: ${hindrance}`);
+    return;
+  }
+  let engine: ContainerEngine | undefined;
+  let proxy: ForwardProxy | undefined;
   let gantry: GantryProcess;
   let folder: string;
   let pipeline: PipelineDetail;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'gantry-images-'));
-    await writeFile(join(folder, 'mirrors.yaml'), rules);
+    let outward = '';
+    if (runtime === 'docker') {
+      engine = await ContainerEngine.start('docker');
+      proxy = await ForwardProxy.start(join(folder, 'proxy.sock'));
+      const address = proxy.addressAt(await engine.relay(join(folder, 'proxy.sock')));
+      outward = `proxy: {http: '${address}', https: '${address}'}\n`;
+    }
+    await writeFile(join(folder, 'mirrors.yaml'), `${outward}${rules}`, { mode: 0o600 });
     gantry = await GantryProcess.start({
-      runtime: 'sandbox',
-      settings: { GANTRY_MIRRORS: join(folder, 'mirrors.yaml') },
+      runtime,
+      settings: {
+        GANTRY_MIRRORS: join(folder, 'mirrors.yaml'),
+        ...(engine ? { GANTRY_DOCKER_HOST: engine.address } : {}),
+      },
     });
     await gantry.createProject('tools');
     await gantry.push('tools', { '.drone.yml': droneFile, ...languageProjects });
   });
   afterAll(async () => {
     await gantry?.dispose();
+    await engine?.dispose();
+    await proxy?.stop();
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -91,6 +115,11 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
     const log = await logOf(name);
     expect(log).toContain(`image ${written} → ${pulled} (rule ${rule})\n`);
     expect(log).toContain(output);
+    if (proxy) expect(log).not.toContain(proxy.password);
     expect(pipeline.steps.find((step) => step.name === name)!.image).toBe(written);
+  });
+
+  it.runIf(runtime === 'docker')('go out through the proxy alone', () => {
+    expect(new Set(proxy?.asked.map((line) => line.replace(/ .*/, '')))).toEqual(new Set(['CONNECT', 'GET']));
   });
 });

@@ -14,7 +14,9 @@ import {
 import { request } from 'node:http';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { createComposedImages, hostEnvironment } from '../../src/app/images.ts';
 import type { ComposedImages } from '../../src/core/image.ts';
 
@@ -25,6 +27,8 @@ const programs: Record<EngineKind, { readonly path: string; readonly debianPacka
   podman: { path: '/usr/bin/podman', debianPackage: 'podman' },
 };
 const patienceMs = 60_000;
+/** Of the networks that are for tests of devices (RFC 2544): no container is given one. */
+const relayHost = '198.18.0.1';
 
 /** Why an engine cannot be tested here; `undefined` when it can. */
 export function findEngineHindrance(kind: EngineKind): string | undefined {
@@ -53,6 +57,7 @@ export class ContainerEngine {
   readonly kind: EngineKind;
   readonly folder: string;
   readonly #cgroup: string;
+  readonly #relays: ChildProcess[] = [];
   #child: ChildProcess | undefined;
   #output = '';
 
@@ -141,6 +146,22 @@ export class ContainerEngine {
     }
   }
 
+  /**
+   * An address that its containers reach, of the kind `host:port`: what they send there comes out at a socket of the file
+   * system. They are in a network of their own, from which nothing else leads anywhere.
+   */
+  async relay(socketPath: string): Promise<string> {
+    const inside = ['--target', `${this.pid}`, '--net'];
+    execFileSync('nsenter', [...inside, 'ip', 'address', 'add', `${relayHost}/32`, 'dev', 'lo']);
+    const program = fileURLToPath(new URL('relay-child.ts', import.meta.url));
+    const child = spawn('nsenter', [...inside, process.execPath, program, relayHost, socketPath], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    this.#relays.push(child);
+    const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+    return `${relayHost}:${(JSON.parse(line) as { readonly port: number }).port}`;
+  }
+
   /** A plain call, for what a test looks at or does behind the driver's back. */
   call<Answer = unknown>(
     method: string,
@@ -174,6 +195,7 @@ export class ContainerEngine {
 
   /** Takes away everything that it made on this host. */
   async dispose(): Promise<void> {
+    for (const relay of this.#relays) relay.kill('SIGKILL');
     await this.#end('SIGTERM');
     killLeftBehind(this.folder);
     for (const target of mountsBelow(this.folder)) execFileSync('umount', ['-l', target], { stdio: 'ignore' });
