@@ -46,8 +46,9 @@ import type { WrittenSecret } from './read-secret-document.ts';
 import { hasRunner } from './read-workflow.ts';
 import { reusableEnvironment } from './reuse-environment.ts';
 import { findSkipMarker } from './skip-marker.ts';
+import { placeOf } from './source-position.ts';
 import { type WatchedInput, watchFacts } from './watched-facts.ts';
-import { placeOf, type StepDraft, type WorkflowDraft } from './workflow-draft.ts';
+import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
 
 /**
  * Says what a pipeline file asks for at an event: the first of the files is read whole, typed, and only then judged by
@@ -601,6 +602,7 @@ function planStep(
     ...hostOf(step, input),
     ...(skipped ? { skipped } : {}),
     timeoutMs: step.timeoutMs ?? (step.background ? maxBackgroundMs : input.stepTimeoutMs),
+    ...(step.limits ? { limits: step.limits } : {}),
     ...(step.user === undefined ? {} : { user: step.user }),
     ...(step.workingDirectory === undefined ? {} : { workingDirectory: step.workingDirectory }),
     line: step.line,

@@ -3,8 +3,9 @@ import type { CompileRules } from './compile-input.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { EnvironmentFacts } from './environment-facts.ts';
 import type { LintReport } from './lint-report.ts';
+import { placeOf } from './source-position.ts';
 import { buildPluginOf, isForeignBuilder } from './well-known-plugins.ts';
-import { placeOf, type StepDraft, type WorkflowDraft } from './workflow-draft.ts';
+import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
 
 /** What of the facts a build goes by. */
 export type BuildFacts = Pick<EnvironmentFacts, 'event' | 'project' | 'architecture'>;

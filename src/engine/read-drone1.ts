@@ -9,11 +9,11 @@ import { maxTextOfJobs } from './read-matrix.ts';
 import { readSecretDocument, type WrittenSecret } from './read-secret-document.ts';
 import { readWorkflowBody, readWorkflowHeader, type WorkflowHeader } from './read-workflow.ts';
 import { refuseUnknownArtifacts } from './refuse-unknown-artifacts.ts';
-import { lineText } from './source-position.ts';
+import { lineText, placeOf } from './source-position.ts';
 import { type SourceDocument, splitDocuments } from './split-documents.ts';
 import type { VariableLookup, Variables } from './substitute.ts';
 import { substituteTree } from './substitute-tree.ts';
-import { type Dependency, placeOf, type WorkflowDraft } from './workflow-draft.ts';
+import type { Dependency, WorkflowDraft } from './workflow-draft.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 
 const maxDocuments = 200;

@@ -4,7 +4,7 @@ import { asksForNothing } from './asks-for-nothing.ts';
 import { type DocumentReader, type Fields, nounOf } from './document-reader.ts';
 import type { WrittenHostVolume } from './host-request.ts';
 import { readSizeBytes } from './read-size.ts';
-import { placeOf, type StepDraft } from './workflow-draft.ts';
+import { type Position, placeOf } from './source-position.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 
 /** Names that Drone keeps for itself (pipelines.md 10.5). */
@@ -210,7 +210,10 @@ export function namedVolumes(
 /** Finds mounts that would lie in the workspace or hide it: its files are shared between the steps anyway. */
 export function refuseMountsInWorkspace(
   report: Pick<DocumentReader, 'report'>['report'],
-  steps: readonly Pick<StepDraft, 'name' | 'line' | 'within' | 'volumes'>[],
+  steps: readonly (Pick<Position, 'line' | 'within'> & {
+    readonly name: string;
+    readonly volumes: readonly VolumeMountPlan[];
+  })[],
   workspace: string,
 ): void {
   for (const { name, volumes, ...place } of steps)

@@ -8,6 +8,11 @@ export interface Position {
   readonly within?: IncludedPlace | undefined;
 }
 
+/** Where a step, or what is like one, stands: its column is not kept. */
+export function placeOf({ line, within }: Pick<Position, 'line' | 'within'>): Position {
+  return { line, column: 1, within };
+}
+
 /** A line as a sentence names it: `line 3`, or `line 3 of ci/test.yml`. */
 export function lineText({ line, within }: Pick<Position, 'line' | 'within'>): string {
   return within ? `line ${within.line} of ${within.path}` : `line ${line}`;

@@ -11,6 +11,7 @@ import type {
   VolumePlan,
 } from '../core/plan.ts';
 import type { RoutingPlan } from '../core/routing.ts';
+import type { StepLimitsPlan } from '../core/step-limits.ts';
 import type { ReusePlan } from '../core/step-reuse.ts';
 import type { Conditions } from './conditions.ts';
 import type { Workspace } from './environment.ts';
@@ -110,6 +111,7 @@ export interface StepDraft {
   /** Only steps of `.gantry.yml` may be reused. */
   readonly reuse?: ReusePlan | undefined;
   readonly timeoutMs: number | undefined;
+  readonly limits?: StepLimitsPlan | undefined;
   readonly user: string | undefined;
   readonly workingDirectory: string | undefined;
   /** In a `graph`: names of steps it waits for, the checkout among them. */
@@ -121,9 +123,4 @@ export interface StepDraft {
   readonly line: number;
   /** Its place in an included file. */
   readonly within?: IncludedPlace | undefined;
-}
-
-/** Where a step, or what is like one, stands. */
-export function placeOf({ line, within }: Pick<StepDraft, 'line' | 'within'>): Position {
-  return { line, column: 1, within };
 }
