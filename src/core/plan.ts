@@ -2,6 +2,7 @@ import type { CheckoutPlan } from './checkout.ts';
 import type { EncryptedSecret } from './encrypted-secret.ts';
 import type { RoutingPlan } from './routing.ts';
 import type { RuntimePlan } from './runtime-choice.ts';
+import type { StepLimitsPlan } from './step-limits.ts';
 import type { ReusePlan } from './step-reuse.ts';
 import type { TraceEntry } from './trace.ts';
 import type { Trust } from './trust.ts';
@@ -122,6 +123,8 @@ export interface StepPlan {
   /** What it asks of the host that it runs on; only in projects that an administrator trusts with that. */
   readonly host?: HostRightsPlan;
   readonly timeoutMs: number;
+  /** Absent = what its runner lets every step take. */
+  readonly limits?: StepLimitsPlan;
   readonly user?: string | undefined;
   /** Folder in which the step starts; absent = `startsIn`. */
   readonly workingDirectory?: string | undefined;

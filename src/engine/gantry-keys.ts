@@ -163,6 +163,11 @@ export const gantryKeys = {
       text,
       'How long it may run, for example `90s` or `1h30m`, up to 7 days. Default: the setting of the project.',
     ),
+    resources: key(
+      'map',
+      { $ref: '#/definitions/resources' },
+      'What the step may take at most, below what its runner lets every step take.',
+    ),
     pull: key(
       '`always`, `if-not-exists`, `never`, `default`',
       { enum: ['always', 'if-not-exists', 'if-not-present', 'never', 'default'] },
@@ -474,6 +479,18 @@ export const gantryKeys = {
       'Events at which it counts; default: all but `promote` and `rollback`, which reach a target.',
     ),
   },
+  resources: {
+    limits: key(
+      'map',
+      { $ref: '#/definitions/limits' },
+      'A step that needs more memory is ended; more of the processor it does not get.',
+    ),
+    requests: key('map', { type: ['object', 'null'] }, 'Without effect.'),
+  },
+  limits: {
+    cpu: key('number', { type: ['string', 'number'] }, 'Cores: `2`, `0.5`, or `500m` for half of one.'),
+    memory: key('size', { type: ['string', 'integer'] }, 'At least 6 MiB: `512MiB`, `1g`, or bytes.'),
+  },
   mount: {
     name: key('text', text, 'A volume of the workflow.'),
     path: key('text', text, 'Absolute path in the step.'),
@@ -506,6 +523,8 @@ export const gantryPlaces: Readonly<Record<GantryPlace, string>> = {
   cache: 'A cache',
   reuse: '`reuse` of a step',
   retry: '`retry`, when it is a map',
+  resources: '`resources` of a step',
+  limits: '`limits` of `resources`',
   mount: 'A volume of a step',
 };
 
@@ -518,7 +537,7 @@ export function keysAt(place: GantryPlace): ReadonlySet<string> {
 const beyondDrone = {
   pipeline: new Set(['cache', 'matrix', 'parameters', 'retry', 'use']),
   clone: new Set(['branch', 'lfs', 'path', 'recursive', 'ref', 'remote', 'submodule_override', 'tags']),
-  step: new Set(['artifacts', 'build', 'cache', 'retry', 'reuse', 'timeout']),
+  step: new Set(['artifacts', 'build', 'cache', 'resources', 'retry', 'reuse', 'timeout']),
 } as const satisfies Partial<Record<GantryPlace, ReadonlySet<string>>>;
 
 /** The keys that stand at a place of a file of Drone 1.x. */

@@ -42,6 +42,7 @@ export const gantryKeysZh: {
     failure: '`ignore`：此步骤失败不会使工作流失败。`fast`：失败时立即取消工作流的其余部分，包括正在运行的步骤。',
     retry: '此步骤并非因自身原因结束时，自动重跑一次工作流。默认按文档的设置。',
     timeout: '最长运行时间，例如 `90s` 或 `1h30m`，最长 7 天。默认按项目的设置。',
+    resources: '步骤最多可用的资源，不超过运行器对所有步骤的限制。',
     pull: '何时获取镜像。`default`：由标签决定。',
     user: '以镜像中的哪个用户运行：名称或编号，可在 `:` 后写组。',
     working_dir: '起始目录；默认是工作区。',
@@ -188,6 +189,14 @@ export const gantryKeysZh: {
   retry: {
     infra: '最多运行几次，包括第一次：默认 2，最多 5。',
     event: '在哪些事件中有效；默认除 `promote` 和 `rollback` 之外的所有事件，因为它们会影响目标环境。',
+  },
+  resources: {
+    limits: '需要更多内存的步骤会被结束；更多的处理器则得不到。',
+    requests: '不起作用。',
+  },
+  limits: {
+    cpu: '核数：`2`、`0.5`，或 `500m` 表示半核。',
+    memory: '至少 6 MiB：`512MiB`、`1g`，或字节数。',
   },
   mount: {
     name: '工作流的卷。',

@@ -91,6 +91,10 @@ function documentWith(place: GantryPlace, name: string, value: unknown): Record<
       return { ...base, steps: [{ name: 's', build: { image: 'r.example/a', ...added } }] };
     case 'cache':
       return { ...base, steps: [{ ...step, cache: { key: 'k', paths: ['p'], ...added } }] };
+    case 'resources':
+      return { ...base, steps: [{ ...step, resources: added }] };
+    case 'limits':
+      return { ...base, steps: [{ ...step, resources: { limits: added } }] };
     case 'mount':
       return {
         ...base,

@@ -7,6 +7,8 @@ import type { Dialect } from '../core/plan.ts';
 interface KnownKeys {
   readonly workflow: ReadonlySet<string>;
   readonly step: ReadonlySet<string>;
+  /** Of a step: what bounds it (`readLimits`). */
+  readonly limits: ReadonlySet<string>;
   /** Known, and without effect there as well as here. */
   readonly withoutEffect: { readonly workflow: ReadonlySet<string>; readonly step: ReadonlySet<string> };
 }
@@ -23,7 +25,10 @@ const droneWorkflow = [
   'resources',
 ];
 
-const droneStep = ['shell', 'dns', 'dns_search', 'extra_hosts', 'mem_limit', 'memswap_limit', 'shm_size', 'resources'];
+const droneStep = ['shell', 'dns', 'dns_search', 'extra_hosts', 'shm_size'];
+
+/** Shares of what is there, and swap, which no step has: a file that says them asks for nothing that it would miss. */
+const shareKeys = ['cpu_shares', 'cpuset', 'memswap_limit', 'mem_swappiness'];
 
 /** Of a container in Drone 0.8 and in older Woodpecker. */
 const containerKeys = [
@@ -32,11 +37,6 @@ const containerKeys = [
   'networks',
   'dns',
   'dns_search',
-  'cpu_quota',
-  'cpu_shares',
-  'cpuset',
-  'mem_limit',
-  'memswap_limit',
   'shm_size',
   'sysctls',
   'ulimits',
@@ -47,26 +47,31 @@ const containerKeys = [
 export const unsupportedKeys: Readonly<Record<Dialect, KnownKeys>> = {
   drone08: {
     workflow: new Set(['networks', 'cache', 'secrets']),
-    step: new Set([...containerKeys, 'auth_config', 'isolation', 'ipc_mode', 'mem_swappiness', 'labels']),
-    withoutEffect: { workflow: new Set(), step: new Set() },
+    step: new Set([...containerKeys, 'auth_config', 'isolation', 'ipc_mode', 'labels']),
+    limits: new Set(['cpu_quota', 'mem_limit']),
+    withoutEffect: { workflow: new Set(), step: new Set(shareKeys) },
   },
   woodpecker: {
     workflow: new Set(['concurrency', 'networks', 'cache']),
     step: new Set(containerKeys),
-    withoutEffect: { workflow: new Set(), step: new Set(['backend_options']) },
+    limits: new Set(['cpu_quota', 'mem_limit']),
+    withoutEffect: { workflow: new Set(), step: new Set(['backend_options', ...shareKeys]) },
   },
   drone1: {
     workflow: new Set(droneWorkflow),
     step: new Set(droneStep),
-    withoutEffect: { workflow: new Set(['version', 'pool']), step: new Set(['build', 'push']) },
+    limits: new Set(['mem_limit', 'resources']),
+    withoutEffect: { workflow: new Set(['version', 'pool']), step: new Set(['build', 'push', ...shareKeys]) },
   },
   gantry: {
     workflow: new Set([...droneWorkflow, 'include', 'pool']),
     step: new Set([
       ...droneStep,
+      ...shareKeys,
       'approve',
       'deploy',
       'gate',
+      'mem_limit',
       'metrics',
       'model',
       'push',
@@ -75,6 +80,7 @@ export const unsupportedKeys: Readonly<Record<Dialect, KnownKeys>> = {
       'scan',
       'verify',
     ]),
+    limits: new Set(['resources']),
     withoutEffect: { workflow: new Set(['version']), step: new Set() },
   },
 };

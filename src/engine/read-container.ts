@@ -7,6 +7,7 @@ import { readCommands } from './read-commands.ts';
 import { readConditions } from './read-conditions.ts';
 import type { ContainerEntry } from './read-containers-file.ts';
 import { readHostRights } from './read-host-rights.ts';
+import { readLimits } from './read-limits.ts';
 import { readPorts } from './read-ports.ts';
 import { type Given, readEncoded } from './read-settings.ts';
 import { isGoodName, isVariableName } from './read-step.ts';
@@ -70,6 +71,7 @@ export function readContainerStep(
     host: host.plan,
     hostRequests: host.requests,
     timeoutMs: undefined,
+    limits: readLimits(reader, fields, name),
     user: undefined,
     workingDirectory: undefined,
     dependsOn: [],

@@ -143,7 +143,11 @@ function readInlineSettings(reader: DocumentReader, fields: Fields, step: string
     if (stepKeys.has(name)) {
       if (hasCommands && (name === 'entrypoint' || name === 'command') && !isNull(value))
         reader.add('step.commands-and-entrypoint', key, `"${name}" has no effect beside "commands"`);
-    } else if (unsupportedKeys.drone08.step.has(name)) {
+    } else if (unsupportedKeys.drone08.limits.has(name)) {
+      // Read with the step.
+    } else if (unsupportedKeys.drone08.withoutEffect.step.has(name))
+      reader.add('key.no-effect', key, `"${name}" of step "${step}" has no effect`);
+    else if (unsupportedKeys.drone08.step.has(name)) {
       if (!asksForNothing(value)) reader.add('key.unsupported', key, `Gantry does not support "${name}" of a step`);
     } else if (hasCommands)
       reader.add(

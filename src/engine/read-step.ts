@@ -13,6 +13,7 @@ import { readCache, type WrittenCache } from './read-cache.ts';
 import { readCommands } from './read-commands.ts';
 import { readConditions } from './read-conditions.ts';
 import { readHostRights } from './read-host-rights.ts';
+import { readLimits } from './read-limits.ts';
 import { readPorts } from './read-ports.ts';
 import { readRetry, type WrittenRetry } from './read-retry.ts';
 import { readReuse } from './read-reuse.ts';
@@ -136,6 +137,7 @@ export function readStep(
     cache: readStepCache(reader, fields, name, { isBackground: background !== undefined, workspace, cache }),
     reuse: readReuse(reader, fields, { name, background, secrets: allSecrets, volumes: volumeMounts }),
     timeoutMs: readTimeout(reader, fields, name),
+    limits: readLimits(reader, fields, name),
     user: reader.text(get('user'), `"user" of step "${name}"`),
     workingDirectory: reader.text(get('working_dir'), `"working_dir" of step "${name}"`),
     dependsOn: reader
@@ -235,7 +237,7 @@ function refuseKeys(reader: DocumentReader, fields: Fields): void {
   const known = unsupportedKeys[reader.rules.dialect];
   const stepKeys = reader.rules.dialect === 'gantry' ? gantryStepKeys : droneStepKeys;
   for (const [name, { key, value }] of fields) {
-    if (stepKeys.has(name)) continue;
+    if (stepKeys.has(name) || known.limits.has(name)) continue;
     if (known.withoutEffect.step.has(name)) {
       reader.add('key.no-effect', key, `"${name}" has no effect, as in Drone`);
     } else if (known.step.has(name)) {

@@ -252,7 +252,7 @@ function readPluginSettings(reader: DocumentReader, fields: Fields, { name: step
   const known = unsupportedKeys.woodpecker;
   const takesInline = !hasSettings && !hasCommands && !fields.has('entrypoint');
   for (const [name, { key, value }] of fields) {
-    if (stepKeys.has(name)) continue;
+    if (stepKeys.has(name) || known.limits.has(name)) continue;
     if (known.withoutEffect.step.has(name))
       reader.add('key.no-effect', key, `"${name}" of step "${step}" has no effect`);
     else if (known.step.has(name)) {

@@ -4,6 +4,7 @@ import { GantryError } from '../core/errors.ts';
 import { passwordsOf } from '../core/image.ts';
 import { isFinished, type Outcome, type StepPhases } from '../core/pipeline.ts';
 import { type BuildPlan, environmentOfStep, type StepPlan } from '../core/plan.ts';
+import { tighter } from '../core/step-limits.ts';
 import type { TraceEntry } from '../core/trace.ts';
 import type {
   ImageWish,
@@ -528,7 +529,7 @@ export class Claim {
         ...(plan.host?.devices ? { devices: plan.host.devices } : {}),
         ...(plan.host?.volumes ? { hostVolumes: plan.host.volumes } : {}),
         ...(decision?.use ? { result: decision.use } : {}),
-        limits: this.#deps.stepLimits,
+        limits: this.#limitsOf(plan),
         network: networkOf(plan),
         progress: (line) => this.#showProgress(step, line),
         onImage: (elapsedMs) => {
@@ -551,6 +552,17 @@ export class Claim {
     } finally {
       takeBackLimit();
     }
+  }
+
+  /** What the file says, within what every step may take here. */
+  #limitsOf({ limits }: StepPlan): StepLimits {
+    const { stepLimits } = this.#deps;
+    if (!limits) return stepLimits;
+    return {
+      ...stepLimits,
+      memoryBytes: tighter(stepLimits.memoryBytes, limits.memoryBytes),
+      cpuMillis: tighter(stepLimits.cpuMillis, limits.cpuMillis),
+    };
   }
 
   /** It needs nothing made ready: what it reads of the workspace is there when its turn has come. */

@@ -169,7 +169,13 @@ export class GantryProcess {
     await git('commit', '-q', '--allow-empty', '-m', `Change ${Object.keys(files).join(', ')}`);
     const address = this.#url.replace('http://', `http://admin:${this.token}@`);
     const options = pushOptions.map((option) => `--push-option=${option}`);
-    await git('push', '-q', ...options, `${address}/admin/${project}.git`, `HEAD:${ref.startsWith('refs/') ? ref : `refs/heads/${ref}`}`);
+    await git(
+      'push',
+      '-q',
+      ...options,
+      `${address}/admin/${project}.git`,
+      `HEAD:${ref.startsWith('refs/') ? ref : `refs/heads/${ref}`}`,
+    );
     return git('rev-parse', 'HEAD');
   }
 

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { hostTrusts } from '../../core/pipeline-settings.ts';
 import type { Dialect, SecretReference, StepPlan } from '../../core/plan.ts';
+import type { StepLimitsPlan } from '../../core/step-limits.ts';
 import { chooseFiles } from '../choose-files.ts';
 import { compilePipeline } from '../compile.ts';
 import type { CompileInput, CompileResult, EventFacts, PipelineFile } from '../compile-input.ts';
@@ -434,13 +435,15 @@ class Importer {
       if (setting !== undefined && step.kind === 'image') settings[setting.toLowerCase()] = value;
       else environment[variable] = value;
     };
-    for (const [variable, value] of Object.entries(step.settings)) put(variable, value);
+    for (const [variable, value] of Object.entries(step.settings))
+      put(variable, step.isCheckout ? asWritten(value) : value);
     for (const secret of step.secrets) put(secret.variable, secretOf(secret));
     return {
       image: step.image === '' ? undefined : step.image,
       pull: step.pull === 'default' ? undefined : step.pull === 'if-not-present' ? 'if-not-exists' : step.pull,
       detach: step.background === 'detached' ? true : undefined,
       user: step.user,
+      resources: step.limits && resourcesOf(step.limits),
       working_dir: step.workingDirectory?.replace(workspaceOf(draft), '.'),
       environment: nonEmpty(environment),
       settings: nonEmpty(settings),
@@ -528,6 +531,14 @@ function workspaceOf({ workspace: { base, path } }: WorkflowDraft): string {
 }
 
 /** A secret, or a setting with secrets in it as it was before it became JSON. */
+function resourcesOf({ memoryBytes, cpuMillis }: StepLimitsPlan): ImportValue {
+  const limits = {
+    ...(cpuMillis === undefined ? {} : { cpu: `${cpuMillis}m` }),
+    ...(memoryBytes === undefined ? {} : { memory: `${memoryBytes}` }),
+  };
+  return { limits };
+}
+
 function secretOf({ secret, parts }: SecretReference): ImportValue {
   if (!parts) return { from_secret: secret };
   const secrets: string[] = [];
@@ -676,6 +687,12 @@ function runningBefore(step: StepPlan, steps: ReadonlyMap<string, StepPlan>): Re
 
 function sameNames(left: ReadonlySet<string>, right: ReadonlySet<string>): boolean {
   return left.size === right.size && left.isSubsetOf(right);
+}
+
+/** What a checkout is told is typed in `.gantry.yml`; as the setting of a plugin it became a text. */
+function asWritten(text: string): ImportValue {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return /^\d{1,9}$/.test(text) ? Number(text) : text;
 }
 
 /** The checkout by the keys of `clone`; `undefined` for the usual one. */
