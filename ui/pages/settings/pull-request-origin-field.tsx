@@ -1,6 +1,10 @@
-import { type PullRequestOrigin, pullRequestOrigins } from '../../../src/core/pull-request-origin.ts';
+import type { SecretView } from '../../../src/api/secrets.ts';
 import { useMessages } from '../../language.ts';
 import { fieldOf, RadioCards } from '../../parts/field.tsx';
+
+type PullRequestOrigin = SecretView['pullRequests'];
+
+const pullRequestOrigins: readonly PullRequestOrigin[] = ['none', 'project', 'forks'];
 
 /** Which pull requests a secret or a login of a registry opens for. */
 export function PullRequestOriginField({ value }: { value: PullRequestOrigin }) {
