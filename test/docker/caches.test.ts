@@ -142,15 +142,15 @@ for (const kind of ['docker', 'podman'] as const) {
       writeFileSync(goOn, '');
       const killed = await saving;
       expect(killed).toMatchObject({ outcome: passed, output: 'old\n' });
-      expect(killed.events).toMatchObject([
-        { kind: 'restored', from: 'k1' },
-        { kind: 'not-saved', why: expect.stringContaining('engine') },
-      ]);
+      expect(killed.events[0]).toMatchObject({ kind: 'restored', from: 'k1' });
+      // The engine may have had its part behind it by then: what is told is what the next finds, and that is whole.
+      const isSaved = killed.events[1]?.kind === 'saved';
+      if (!isSaved) expect(killed.events[1]).toMatchObject({ kind: 'not-saved' });
       await engine.start();
       const again = open({ cacheFolder: folder });
       const after = await run(again.runtime, 'cat modules/a; ls modules', plan('k2', ['k']));
-      expect(after.output).toBe('old\na\n');
-      expect(after.events[0]).toMatchObject({ kind: 'restored', key: 'k2', from: 'k1' });
+      expect(after.output).toBe(isSaved ? 'new\na\nb\n' : 'old\na\n');
+      expect(after.events[0]).toMatchObject({ kind: 'restored', key: 'k2', from: isSaved ? 'k2' : 'k1' });
     });
 
     // Nothing about it is the engine's.

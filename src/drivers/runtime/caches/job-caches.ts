@@ -197,10 +197,17 @@ export class StepCache {
       if (ownBytes === undefined) throw new Error('its size could not be measured');
       const hindrance = store.findHindrance(access, this.#name, sizeBelow + ownBytes);
       if (hindrance !== undefined) throw new Error(hindrance);
-      const saved = below.length < longestCacheChain ? await this.#saveUpper(ownBytes) : await this.#saveCopy(locked);
+      const isFlat = below.length < longestCacheChain;
+      const saved = isFlat ? this.#saveUpper(ownBytes) : await this.#saveCopy();
       this.#job.keep(saved);
+      // What is kept is whole, whatever becomes of its place in this job.
+      const fault = await (isFlat ? this.#goOnOver() : this.#unlock(locked)).then(
+        () => undefined,
+        (error: unknown) => faultWords(error),
+      );
       const total = saved.record.layers.reduce((sum, layer) => sum + layer.sizeBytes, 0);
       tell({ kind: 'saved', key, sizeBytes: total, elapsedMs: performance.now() - startedAtMs });
+      if (fault !== undefined) tell({ kind: 'unused', key, why: fault });
     } catch (error) {
       await this.#unlock(locked);
       tell({ kind: 'not-saved', key, why: faultWords(error) });
@@ -225,12 +232,18 @@ export class StepCache {
     for (const { number } of locked.splice(0)) await this.#job.options.mounts.unlock(number).catch(() => undefined);
   }
 
-  /** The upper itself becomes the entry's topmost layer; what is in the workspace goes on over it with a new upper. */
-  async #saveUpper(sizeBytes: number): Promise<LeasedEntry> {
-    const { access, mounts, store } = this.#job.options;
+  /** The upper itself becomes the entry's topmost layer. */
+  #saveUpper(sizeBytes: number): LeasedEntry {
+    const { access, store } = this.#job.options;
     const saved = store.save(access, this.#name, { upper: this.#upper, sizeBytes, base: this.#entry });
     this.#entry = saved;
     this.#uppers += 1;
+    return saved;
+  }
+
+  /** What is in the workspace goes on over the entry with a new upper. */
+  async #goOnOver(): Promise<void> {
+    const { mounts } = this.#job.options;
     for (const [index, place] of this.#places.entries()) {
       if (place.inWorkspace === undefined) {
         await mounts.drop(place.number);
@@ -239,20 +252,17 @@ export class StepCache {
       await this.#mountAt(place, index);
       await mounts.show(place.number, place.inWorkspace, { isOver: true });
     }
-    return saved;
   }
 
   /** Many layers over each other cost every look-up: their content is copied into one. */
-  async #saveCopy(locked: CachePlace[]): Promise<LeasedEntry> {
+  async #saveCopy(): Promise<LeasedEntry> {
     const { access, du, mounts, store } = this.#job.options;
     const copy = join(this.#folder, 'copy');
     mkdirSync(copy);
     for (const [index, { number }] of this.#places.entries()) await mounts.copy(number, join(copy, String(index)));
     const sizeBytes = await measureDiskBytes(du, [copy]);
     if (sizeBytes === undefined) throw new Error('its size could not be measured');
-    const saved = store.save(access, this.#name, { upper: copy, sizeBytes, base: undefined });
-    await this.#unlock(locked);
-    return saved;
+    return store.save(access, this.#name, { upper: copy, sizeBytes, base: undefined });
   }
 
   async #mount(place: CachePlace, index: number): Promise<void> {
