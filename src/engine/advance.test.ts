@@ -147,6 +147,23 @@ describe('advance', () => {
     expect(kinds(nothing.effects)).toEqual(['finish passed']);
   });
 
+  it('does not start a step whose turn had come once it is left out, although it would run after a cancel too', () => {
+    const plan = workflow([step('a'), step('b', [], { runOn: { ...always, cancelled: true } })]);
+    const early = play(plan, [claimed, ...run(0, { kind: 'exited', exitCode: 78 }), start(1)]);
+    expect(statuses(early.state)).toEqual(['passed', 'skipped']);
+    expect(kinds(early.effects)).toContain('discard 1');
+    const failing = workflow([
+      step('a'),
+      step('b', [], { runOn: { ...onSuccess, cancelled: true } }),
+      step('c', ['a']),
+    ]);
+    expect(statuses(play(failing, [claimed, ...run(0, failed), start(1)]).state)).toEqual([
+      'failed',
+      'skipped',
+      'skipped',
+    ]);
+  });
+
   it('ends early with success at an exit code that says so, and skips the rest, failure steps too', () => {
     const plan = workflow([step('a'), step('b', ['a']), step('mail', ['b'], { runOn: always })]);
     const { state } = play(plan, [claimed, ...run(0, { kind: 'exited', exitCode: 78 })]);

@@ -267,7 +267,9 @@ function settle(draft: Draft, from: number): void {
 
 /** Leaves a step out: at once, or once nothing is left whose cancel could still make it run. */
 function passOver(draft: Draft, position: number, reason: TraceEntry): void {
-  if (runsAfterCancel(draft.plan(position))) draft.setStep(position, { passedOver: reason });
+  // The start of one whose turn had come may be on its way: it must not find it waiting.
+  const hadItsTurn = draft.step(position)?.status === 'ready';
+  if (runsAfterCancel(draft.plan(position)) && !hadItsTurn) draft.setStep(position, { passedOver: reason });
   else draft.end(position, 'skipped', reason);
 }
 
