@@ -58,7 +58,7 @@ describe('suggestAt', () => {
   });
 
   it('names the values of a key that takes only some', () => {
-    expect(labels('kind: ¦')).toEqual(['pipeline']);
+    expect(labels('kind: ¦')).toEqual(['pipeline', 'include', 'secret']);
     expect(labels(`${step}    pull: ¦`)).toEqual(expect.arrayContaining(['always', 'never']));
     expect(labels(`${step}    privileged: t¦`)).toEqual(['true']);
     expect(labels(`${step}    image: b¦`)).toEqual([]);

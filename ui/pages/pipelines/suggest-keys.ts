@@ -95,7 +95,8 @@ function valuesOf(root: EditorSchema, here: readonly EditorSchema[], key: string
     .flatMap((one) => inside(root, one, key))
     .flatMap((one) => {
       const { enum: choices = [], const: only, type = [] } = one;
-      const isBoolean = [type].flat().every((each) => each === 'boolean' || each === 'null') && type.length > 0;
+      const types = [type].flat();
+      const isBoolean = types.includes('boolean') && types.every((each) => each === 'boolean' || each === 'null');
       return [...choices, ...(only === undefined ? [] : [only]), ...(isBoolean ? ['true', 'false'] : [])];
     });
   return [...new Set(values)].map((label) => ({ label, insert: label, kind: 'value', description: undefined }));
