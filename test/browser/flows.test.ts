@@ -238,6 +238,28 @@ describe('the web UI', () => {
     await expect.poll(() => page.content()).not.toContain('042');
   });
 
+  it('takes in logins of registries and of git hosts, each for its own, and takes one away', async () => {
+    const { page } = await open('/shop/storefront/settings/secrets');
+    for (const [heading, label, host] of [
+      ['Registries', 'Registry', 'hub.example.com'],
+      ['Git logins', 'Host', 'code.example.com'],
+    ] as const) {
+      const box = page.locator('section.box', { has: page.getByRole('heading', { name: heading, exact: true }) });
+      await box.getByRole('button', { name: 'Add login' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByLabel(label, { exact: true }).fill(host);
+      await dialog.getByLabel('User name').fill('robot-two');
+      await dialog.getByLabel('Password').fill('hunter-77');
+      await dialog.getByRole('button', { name: 'Save' }).click();
+      await box.locator('.entry', { hasText: host }).getByText('robot-two').waitFor();
+    }
+    await page.getByRole('button', { name: 'Remove code.example.com' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+    await page.locator('.entry', { hasText: 'code.example.com' }).waitFor({ state: 'detached' });
+    await page.locator('.entry', { hasText: 'hub.example.com' }).waitFor();
+    await expect.poll(() => page.content()).not.toContain('hunter-77');
+  });
+
   it('shows to whom a secret is given, and changes that without its value', async () => {
     const { page } = await open('/shop/storefront/settings/secrets');
     const entry = page.locator('.entry', { hasText: 'deploy_key' });
