@@ -14,11 +14,13 @@ export interface EventOptions {
   readonly cron?: string;
   readonly parameter?: readonly string[];
   readonly param?: readonly string[];
+  readonly input?: readonly string[];
   readonly changed?: readonly string[];
 }
 
 const events: readonly FileEvent[] = ['push', 'tag', 'manual', 'promote', 'rollback', 'cron', 'pull_request'];
 
+/** `--param` and `--input` are what Drone and others call a parameter. */
 export function addEventOptions(command: Command, { texts }: Cli): Command {
   return command
     .option('-e, --event <event>', texts.options.execEvent)
@@ -28,6 +30,7 @@ export function addEventOptions(command: Command, { texts }: Cli): Command {
     .option('--cron <name>', texts.options.execCron)
     .option('-P, --parameter <KEY=VALUE>', texts.options.parameter, collect)
     .addOption(new Option('--param <KEY=VALUE>').argParser(collect).hideHelp())
+    .addOption(new Option('--input <KEY=VALUE>').argParser(collect).hideHelp())
     .option('--changed <paths>', texts.options.execChanged, collect);
 }
 
@@ -47,7 +50,10 @@ export function eventOf(cli: Cli, options: EventOptions): ExecEvent {
     ref: options.ref,
     target: options.target,
     schedule: options.cron,
-    parameters: parametersOf(cli, [...(options.parameter ?? []), ...(options.param ?? [])]),
+    parameters: parametersOf(
+      cli,
+      [options.parameter, options.param, options.input].flatMap((given) => given ?? []),
+    ),
     changedPaths: options.changed?.flatMap((paths) => paths.split(',').filter((path) => path !== '')),
   };
 }

@@ -347,12 +347,13 @@ steps:
     try {
       const environment = { GANTRY_URL: server.url, GANTRY_TOKEN: 'gty_x' };
       const words = ['--like', '12', '--project', 'shop/web', '--secret-file', '-'];
-      const result = await exec([...words, '-P', 'MORE=1', '--json'], { environment, stdin: 'deploy_key=1' });
+      const more = ['-P', 'MORE=1', '--input', 'OTHER=2'];
+      const result = await exec([...words, ...more, '--json'], { environment, stdin: 'deploy_key=1' });
       expect(eventsOf(result)[0]).toMatchObject({
         event: 'promote',
         branch: 'release',
         target: 'production',
-        parameters: { VERSION: '1.4', MORE: '1' },
+        parameters: { VERSION: '1.4', MORE: '1', OTHER: '2' },
       });
       expect(endsOf(result)).toMatchObject({ 'default/deploy': 'passed' });
       const twice = await exec([...words, '--event', 'push'], { environment, stdin: '' });
