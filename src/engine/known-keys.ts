@@ -64,7 +64,7 @@ export const unsupportedKeys: Readonly<Record<Dialect, KnownKeys>> = {
     withoutEffect: { workflow: new Set(['version', 'pool']), step: new Set(['build', 'push', ...shareKeys]) },
   },
   gantry: {
-    workflow: new Set([...droneWorkflow, 'include', 'pool']),
+    workflow: new Set([...droneWorkflow, 'pool']),
     step: new Set([
       ...droneStep,
       ...shareKeys,
@@ -76,7 +76,6 @@ export const unsupportedKeys: Readonly<Record<Dialect, KnownKeys>> = {
       'model',
       'push',
       'report',
-      'reuse',
       'scan',
       'verify',
     ]),
