@@ -4,6 +4,7 @@ import type { ExecListener, ExecStep } from '../app/exec-desk.ts';
 import { isFinished, type PipelineStatus } from '../core/pipeline.ts';
 import type { PipelinePlan } from '../core/plan.ts';
 import type { TraceEntry } from '../core/trace.ts';
+import { traceInChinese } from '../engine/lint-sentences.zh.ts';
 import { formatDuration } from '../lib/duration.ts';
 import type { Cli } from './cli.ts';
 import type { Colour } from './output.ts';
@@ -93,9 +94,10 @@ class LinesView implements ExecView {
     ];
     await out.note(head.join('  '));
     for (const entry of result.trace)
-      if (entry.rule === 'file.warning')
-        await out.note(`${out.paintNote('yellow', '!')} ${printable(traceSentence(entry, language))}`);
-      else if (isOfWorkflow(entry))
+      if (entry.rule === 'file.warning') {
+        const told = language === 'zh' ? traceInChinese(entry) : entry;
+        await out.note(`${out.paintNote('yellow', '!')} ${printable(traceSentence(told, language))}`);
+      } else if (isOfWorkflow(entry))
         await out.note(out.paintNote('dim', `– ${printable(traceSentence(entry, language))}`));
   }
 

@@ -101,6 +101,8 @@ export interface FailureExcerpt {
 
 export interface PipelineError {
   readonly message: string;
+  /** Rule of lint that the file breaks; absent where none says it. */
+  readonly code?: string | undefined;
   readonly path?: string | undefined;
   readonly line?: number | undefined;
   readonly column?: number | undefined;

@@ -21,9 +21,9 @@ export const traceRules = [
   'file.other-ignored', // path, chosen
   'file.missing', // looked
   'file.too-large', // path, bytes, limit
-  'file.invalid', // path, line, column, message
+  'file.invalid', // path, line, column, message, code of lint, within (place in an included file)
   'file.timeout', // path, limitMs
-  'file.warning', // path, line, message
+  'file.warning', // path, line, message, code of lint, within (place in an included file)
   'event.deleted-ref', // ref
   'event.skip-marker', // marker
   'event.nothing-matched', // path

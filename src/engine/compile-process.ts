@@ -9,6 +9,7 @@ import type { CompileAnswer, CompileQuestion, FromChild, ToChild } from './compi
 import type { EnvironmentFacts } from './environment-facts.ts';
 import type { IncludedText } from './includes.ts';
 import { type LintResult, refuseLargeText } from './lint-result.ts';
+import type { LintCode } from './lint-rules.ts';
 import { refuseLargeFile } from './pipeline-file-size.ts';
 import type { ResolveResult } from './resolved-files.ts';
 
@@ -126,7 +127,7 @@ export class CompileProcess {
     const message = answer.kind === 'timeout' ? tooSlow(this.#deadlineMs) : tooMuchMemory;
     return {
       isValid: false,
-      findings: [{ severity: 'error', code: 'yaml.limit', message, line: 1, column: 1 }],
+      findings: [{ severity: 'error', code: limitCode, message, line: 1, column: 1 }],
       workflows: [],
     };
   }
@@ -356,6 +357,7 @@ function letGo({ process: child }: Child): void {
   (child.stderr as Socket | null)?.unref();
 }
 
+const limitCode = 'yaml.limit' satisfies LintCode;
 const tooMuchMemory = 'reading it takes more than 64 MB of memory';
 
 function tooSlow(deadlineMs: number): string {
@@ -366,17 +368,17 @@ function timedOut(path: string, limitMs: number): CompileResult {
   return {
     kind: 'failed',
     path,
-    error: { message: `Cannot run ${path}: ${tooSlow(limitMs)}`, path },
+    error: { message: `Cannot run ${path}: ${tooSlow(limitMs)}`, code: limitCode, path },
     trace: [{ subject: { kind: 'file' }, rule: 'file.timeout', verdict: 'failed', values: { path, limitMs } }],
   };
 }
 
 function outOfMemory(path: string): CompileResult {
-  const values = { path, line: 1, column: 1, message: tooMuchMemory };
+  const values = { path, line: 1, column: 1, message: tooMuchMemory, code: limitCode };
   return {
     kind: 'failed',
     path,
-    error: { message: `Cannot run ${path}: ${tooMuchMemory}`, path },
+    error: { message: `Cannot run ${path}: ${tooMuchMemory}`, code: limitCode, path },
     trace: [{ subject: { kind: 'file' }, rule: 'file.invalid', verdict: 'failed', values }],
   };
 }

@@ -153,6 +153,7 @@ function failure({ path, report }: PipelineFileDraft, trace: readonly TraceEntry
     path,
     error: {
       message: `Cannot run ${path}: ${error.message}`,
+      code: error.code,
       path,
       line: error.line,
       column: error.column,
@@ -665,8 +666,9 @@ function fileEntry(rule: TraceRule, verdict: TraceEntry['verdict'], values: Trac
 }
 
 function findingEntry(path: string, finding: Finding): TraceEntry {
-  const { line, column, message } = finding;
+  const { code, line, column, message, included } = finding;
+  const told = { message, code, ...(included ? { within: `${included.path}:${included.line}` } : {}) };
   return finding.severity === 'error'
-    ? fileEntry('file.invalid', 'failed', { path, line, column, message })
-    : fileEntry('file.warning', 'noted', { path, line, message });
+    ? fileEntry('file.invalid', 'failed', { path, line, column, ...told })
+    : fileEntry('file.warning', 'noted', { path, line, ...told });
 }

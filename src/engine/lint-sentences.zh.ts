@@ -1,3 +1,4 @@
+import type { TraceEntry } from '../core/trace.ts';
 import { lintHints } from './lint-hints.ts';
 import { type Finding, placeText } from './lint-report.ts';
 import type { LintCode } from './lint-rules.ts';
@@ -199,20 +200,37 @@ export function findingInChinese<Found extends Pick<Finding, 'code' | 'message' 
   finding: Found,
 ): Found {
   const { code, hint, included } = finding;
-  const place = placeText(included);
-  const message = finding.message.slice(place.length);
-  const names = [...new Set(message.matchAll(/"([^"]+)"/g).map(([, name]) => name ?? ''))];
-  const about = explained.has(code)
-    ? `（${message}）`
-    : names.length > 0
-      ? `：${names.slice(0, maxNames).join('、')}${names.length > maxNames ? '…' : ''}`
-      : '';
   const meant = /^did you mean "([^"]+)"\?$/.exec(hint ?? '')?.[1];
   const translated =
     meant !== undefined ? `是否想写“${meant}”？` : hint === lintHints[code] ? (hints[code] ?? hint) : hint;
   return {
     ...finding,
-    message: `${place}${sentences[code]}${about}`,
+    message: messageInChinese(code, finding.message, placeText(included)),
     ...(translated !== undefined && { hint: translated }),
   };
+}
+
+/** What a finding of this rule says, with the place that its message begins with. A rule of old leaves it as it is. */
+export function messageInChinese(code: string, message: string, place: string): string {
+  if (!isLintCode(code)) return message;
+  const said = message.slice(place.length);
+  const names = [...new Set(said.matchAll(/"([^"]+)"/g).map(([, name]) => name ?? ''))];
+  const about = explained.has(code)
+    ? `（${said}）`
+    : names.length > 0
+      ? `：${names.slice(0, maxNames).join('、')}${names.length > maxNames ? '…' : ''}`
+      : '';
+  return `${place}${sentences[code]}${about}`;
+}
+
+/** What a trace says of the file, with the finding in Chinese; other entries as they are. */
+export function traceInChinese(entry: TraceEntry): TraceEntry {
+  const { code, message, within } = entry.values;
+  if (code === undefined || message === undefined) return entry;
+  const place = within === undefined ? '' : `${within}: `;
+  return { ...entry, values: { ...entry.values, message: messageInChinese(String(code), String(message), place) } };
+}
+
+function isLintCode(code: string): code is LintCode {
+  return Object.hasOwn(sentences, code);
 }

@@ -1,5 +1,6 @@
 import type { TraceEntry } from '../core/trace.ts';
 import type { CompileInput, CompileResult } from './compile-input.ts';
+import type { LintCode } from './lint-rules.ts';
 
 /** Size that a pipeline file may have as it is written (reliability R5). */
 export const maxPipelineFileBytes = 256 * 1024;
@@ -16,10 +17,11 @@ export function refuseLargeFile(files: CompileInput['files'], trace: readonly Tr
     const bytes = Buffer.byteLength(text);
     const limit = isConverted ? maxConvertedBytes : maxPipelineFileBytes;
     if (bytes <= limit) continue;
+    const code = (isConverted ? 'file.program' : 'file.too-large') satisfies LintCode;
     return {
       kind: 'failed',
       path,
-      error: { message: `Cannot run ${path}: it has ${bytes} bytes, and may have ${limit}`, path },
+      error: { message: `Cannot run ${path}: it has ${bytes} bytes, and may have ${limit}`, code, path },
       trace: [
         ...trace,
         {

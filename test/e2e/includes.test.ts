@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createClient } from '../../src/api/client.ts';
 import { GantryProcess } from '../support/gantry-process.ts';
 
 const run = promisify(execFile);
@@ -83,5 +84,22 @@ describe('include of .gantry.yml, on a whole server', () => {
     expect(pipeline.status).toBe('failed');
     expect(pipeline.error).toMatchObject({ line: 2 });
     expect(pipeline.error?.message).toContain(message);
+  });
+
+  it('tells what is wrong with an included file in the language of the reader', async () => {
+    await gantry.createProject('spelt');
+    const part = workflow('part').replace('commands', 'comands');
+    await gantry.push('spelt', { '.gantry.yml': 'include: ci/part.yml\n', 'ci/part.yml': part });
+    const params = { owner: 'admin', project: 'spelt', number: 1 };
+    const { error } = await gantry.finished('spelt', 1);
+    expect(error?.message).toBe('Cannot run .gantry.yml: ci/part.yml:7: a step has no key "comands"');
+    const headers = { Authorization: `Bearer ${gantry.token}`, 'Accept-Language': 'zh-CN' };
+    const inChinese = createClient(gantry.url, () => headers);
+    const told = '无法运行 .gantry.yml：ci/part.yml:7: 未知的键：comands';
+    expect((await inChinese('getPipeline', { params })).error?.message).toBe(told);
+    const { items } = await inChinese('explainPipeline', { params });
+    const entry = items.find(({ rule }) => rule === 'file.invalid');
+    expect(entry?.sentence).toBe('.gantry.yml 第 1 行第 1 列：ci/part.yml:7: 未知的键：comands。');
+    expect(entry?.values).toMatchObject({ code: 'key.unknown', within: 'ci/part.yml:7' });
   });
 });

@@ -3,6 +3,7 @@ import type { CompileInput, CompileResult, PipelineFile } from '../compile-input
 import type { EnvironmentFacts } from '../environment-facts.ts';
 import type { IncludedText } from '../includes.ts';
 import type { LintResult } from '../lint-result.ts';
+import type { LintCode } from '../lint-rules.ts';
 import { refuseLargeFile } from '../pipeline-file-size.ts';
 import type { ResolveResult } from '../resolved-files.ts';
 import type { ConvertFailure } from './convert-messages.ts';
@@ -84,13 +85,19 @@ function withDocuments(input: CompileInput, program: PipelineFile, text: string)
 
 function failed(path: string, failure: ConvertFailure): CompileResult {
   const { message, line, column } = placed(failure);
+  const code = 'file.program' satisfies LintCode;
   return {
     kind: 'failed',
     path,
-    error: { message: `Cannot run ${path}: ${message}`, path, line, column },
+    error: { message: `Cannot run ${path}: ${message}`, code, path, line, column },
     trace: [
       { subject: { kind: 'file' }, rule: 'file.chosen', verdict: 'noted', values: { path } },
-      { subject: { kind: 'file' }, rule: 'file.invalid', verdict: 'failed', values: { path, line, column, message } },
+      {
+        subject: { kind: 'file' },
+        rule: 'file.invalid',
+        verdict: 'failed',
+        values: { path, line, column, message, code },
+      },
     ],
   };
 }

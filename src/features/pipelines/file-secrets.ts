@@ -2,6 +2,7 @@ import type { EncryptedSecret, EncryptionFault } from '../../core/encrypted-secr
 import type { PipelinePlan, PlacedSecret } from '../../core/plan.ts';
 import type { SecretVault } from '../../core/secret-vault.ts';
 import type { CompileResult } from '../../engine/compile-input.ts';
+import type { LintCode } from '../../engine/lint-rules.ts';
 import type { OpenPipeline } from './open-pipelines.ts';
 
 type Opener = Pick<SecretVault, 'openEncrypted'>;
@@ -39,17 +40,18 @@ export async function refuseClosedSecrets(
   if (!first) return result;
   const { path } = result.plan;
   const { line, column } = first.secret;
+  const code = 'secret.closed' satisfies LintCode;
   return {
     kind: 'failed',
     path,
-    error: { message: `Cannot run ${path}: ${first.message}`, path, line, column },
+    error: { message: `Cannot run ${path}: ${first.message}`, code, path, line, column },
     trace: [
       ...result.trace,
       ...[first, ...others].map(({ secret, message }) => ({
         subject: { kind: 'file' } as const,
         rule: 'file.invalid' as const,
         verdict: 'failed' as const,
-        values: { path, line: secret.line, column: secret.column, message },
+        values: { path, line: secret.line, column: secret.column, message, code },
       })),
     ],
   };

@@ -1,9 +1,11 @@
 import { traceSentence } from '../../api/messages/trace-sentences.ts';
 import type { PipelineDetail, StepView, TraceView, WorkflowView } from '../../api/pipelines.ts';
 import { pipelineView } from '../../api/views/pipeline-view.ts';
-import type { Pipeline, Step, Workflow } from '../../core/pipeline.ts';
+import type { Pipeline, PipelineError, Step, Workflow } from '../../core/pipeline.ts';
 import type { StepPlan } from '../../core/plan.ts';
 import type { TraceEntry } from '../../core/trace.ts';
+import { placeText } from '../../engine/lint-report.ts';
+import { messageInChinese, traceInChinese } from '../../engine/lint-sentences.zh.ts';
 
 type Language = 'en' | 'zh';
 
@@ -18,7 +20,7 @@ export function pipelineDetail(
 ): PipelineDetail {
   const present = new Map(workflows.map(({ id, attempt }) => [id, attempt]));
   return {
-    ...pipelineView(pipeline),
+    ...pipelineView(language === 'zh' ? { ...pipeline, error: errorInChinese(pipeline.error) } : pipeline),
     path: pipeline.path,
     message: pipeline.message,
     parameters: { ...pipeline.parameters },
@@ -32,6 +34,14 @@ export function pipelineDetail(
       language,
     ),
   };
+}
+
+/** Why the file cannot be run: the rule that it breaks is known in Chinese too. */
+function errorInChinese(error: PipelineError | undefined): PipelineError | undefined {
+  if (!error || error.code === undefined || error.path === undefined) return error;
+  const prefix = `Cannot run ${error.path}: `;
+  const said = messageInChinese(error.code, error.message.slice(prefix.length), placeText(error.included));
+  return { ...error, message: `无法运行 ${error.path}：${said}` };
 }
 
 function pullRequestView({ pullRequest }: Pipeline): PipelineDetail['pullRequest'] {
@@ -154,6 +164,6 @@ export function traceView(entry: TraceEntry, language: Language): TraceView {
     rule: entry.rule,
     verdict: entry.verdict,
     values: { ...entry.values },
-    sentence: traceSentence(entry, language),
+    sentence: traceSentence(language === 'zh' ? traceInChinese(entry) : entry, language),
   };
 }

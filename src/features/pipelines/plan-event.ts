@@ -13,6 +13,7 @@ import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import type { BlobIds } from '../../engine/cache-key.ts';
 import { dialectOf } from '../../engine/choose-files.ts';
 import { type CompileInput, type CompileResult, pipelineFilePaths } from '../../engine/compile-input.ts';
+import type { LintCode } from '../../engine/lint-rules.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { failpoint } from '../../lib/failpoint.ts';
 import type { Logger } from '../../lib/logger.ts';
@@ -275,7 +276,7 @@ function refuseFile(path: string): CompileResult {
   return {
     kind: 'failed',
     path,
-    error: { message, path },
+    error: { message, code: 'file.too-large' satisfies LintCode, path },
     trace: [{ subject: { kind: 'file' }, rule: 'file.too-large', verdict: 'failed', values }],
   };
 }
