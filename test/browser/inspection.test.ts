@@ -101,7 +101,7 @@ describe('the trial of a pipeline file', () => {
       const area = document.activeElement;
       return area instanceof HTMLTextAreaElement && area.value.slice(area.selectionStart).startsWith('    comands');
     });
-    await page.getByRole('button', { name: 'Back to what is committed' }).click();
+    await page.getByRole('button', { name: 'Discard changes' }).click();
     await page.getByText('Nothing to mend.').waitFor();
   });
 

@@ -566,7 +566,7 @@ export const uiEn = {
   editorLabel: (p: { path: string }) => `Text of ${p.path}`,
   editorHint: 'Checked as you type. Ctrl+Space suggests keys; Enter keeps the indentation; Tab leaves the field.',
   changedText: 'changed here',
-  resetText: 'Back to what is committed',
+  resetText: 'Discard changes',
   downloadText: 'Download',
   findings: 'Findings',
   noFindings: 'Nothing to mend.',

@@ -549,7 +549,7 @@ export const uiZh = {
   editorLabel: (p) => `${p.path} 的内容`,
   editorHint: '边输入边检查。Ctrl+空格给出补全建议，回车保持缩进，Tab 离开输入框。',
   changedText: '已在此修改',
-  resetText: '恢复为已提交的内容',
+  resetText: '放弃修改',
   downloadText: '下载',
   findings: '检查结果',
   noFindings: '没有需要修正的地方。',
