@@ -1,3 +1,5 @@
+import { fullImageReference } from './image-rule.ts';
+
 /** What is asked of a step that is to run privileged. */
 export interface PrivilegedRequest {
   readonly stepName: string;
@@ -16,12 +18,13 @@ const forbiddenVariables = ['PATH', 'HOME', 'LD_PRELOAD', 'DOCKER_HOST', 'DOCKER
 /**
  * Why a step may not run privileged; `undefined` when it may. `list` is the admin's: `registry/repository@sha256:…`, or
  * `registry/repository:tag` where the tag may end in `*`. A name without either admits nothing: whoever may push a tag
- * would own the host.
+ * would own the host. Without a registry docker.io is meant, there and in the step.
  */
 export function findPrivilegedFault(request: PrivilegedRequest, list: readonly string[]): string | undefined {
   const refuse = (because: string): string => `Cannot run step "${request.stepName}" privileged: ${because}`;
   if (list.length === 0) return refuse('no image is on the list of those that may');
-  if (!list.some((entry) => admits(entry, request.image)))
+  const image = fullImageReference(request.image);
+  if (!list.some((entry) => admits(fullImageReference(entry), image)))
     return refuse(`the image "${request.image}" is not on the list of those that may`);
   if (!request.isProjectTrusted) return refuse('the project is not trusted');
   if (request.hasCommands) return refuse('it has commands, and only what the image itself does may be privileged');

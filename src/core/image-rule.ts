@@ -56,6 +56,12 @@ export function fullImageName(written: string): string {
   return fullName(partsOf(written).name);
 }
 
+/** The same reference with the whole name: `golang:1` → `docker.io/library/golang:1`. */
+export function fullImageReference(written: string): string {
+  const { name, tag, digest } = partsOf(written);
+  return `${fullName(name)}${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
+}
+
 /** The host of the registry that a written image name means; `undefined` for what Gantry composes. */
 export function registryOf(written: string): string | undefined {
   const [host, ...rest] = fullName(partsOf(written).name).split('/');

@@ -169,6 +169,15 @@ describe('a privileged step', () => {
   });
 
   it.each([
+    ['plugins/docker:20', 'docker.io/plugins/docker:20'],
+    ['docker.io/plugins/docker:20.10', 'plugins/docker:20.*'],
+    ['docker:27-dind', 'docker.io/library/docker:27-dind'],
+    [`docker@${digest}`, `docker.io/library/docker@${digest}`],
+  ])('is admitted under either form of its name: %s by %s', (image, entry) => {
+    expect(findPrivilegedFault({ ...request, image }, [entry])).toBeUndefined();
+  });
+
+  it.each([
     ['an empty list', {}, []],
     ['another image', { image: `registry.example/other@${digest}` }, list],
     ['another tag', { image: 'registry.example/tool:3.0' }, list],
