@@ -239,8 +239,6 @@ sub run_launcher {
   syscall($nr{unshare}, NEWNS) == 0 or $stop->('make a mount namespace');
   # Its own mounts stay its own; the workspace and the objects may still come.
   mount('none', '/', '', MS_REC | MS_SLAVE, '') or $stop->('make mounts its own');
-  # bubblewrap reads the whole table of mounts for each one that it makes, and needs nothing of these.
-  if (!$ownPids) { syscall($nr{umount2}, '/sys', 2) }
   enter_links($id, $links);
   mount('overlay', "$mountPoint/root", 'overlay', MS_NODEV | MS_NOSUID, $overlay) or $stop->('mount the root file system') if $overlay ne '';
   if ($ownPids) {
