@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Benchmark, runComparison } from './harness.ts';
@@ -16,6 +18,9 @@ if (chosen.length === 0) {
   process.exit(2);
 }
 
+if (!isBuilt())
+  process.stderr.write('Servers run from the sources: `npm run build` first measures what is faster to start.\n');
+
 let [met, missed] = [0, 0];
 for (const name of chosen) {
   const { benchmark } = (await import(join(import.meta.dirname, name))) as { benchmark: Benchmark };
@@ -33,3 +38,15 @@ for (const name of chosen) {
 }
 process.stderr.write(`${met} goals met, ${missed} missed\n`);
 process.exit(0);
+
+/** Whether `bin/gantry` finds a build of these very sources. */
+function isBuilt(): boolean {
+  const root = join(import.meta.dirname, '../..');
+  const built = join(root, 'dist/commit');
+  const git = (...words: string[]): string => execFileSync('git', words, { cwd: root, encoding: 'utf8' }).trim();
+  return (
+    existsSync(built) &&
+    readFileSync(built, 'utf8') === git('rev-parse', 'HEAD:src') &&
+    git('status', '--porcelain', '--', 'src') === ''
+  );
+}
