@@ -216,13 +216,13 @@ export function refuseMountsInWorkspace(
   })[],
   workspace: string,
 ): void {
-  for (const { name, volumes, ...place } of steps)
-    for (const { target } of volumes)
+  for (const step of steps)
+    for (const { target } of step.volumes)
       if (isWithin(target, workspace) || isWithin(workspace, target))
         report.add(
           'volume.path',
-          placeOf(place),
-          `step "${name}" cannot have a volume at "${target}": the workspace is at "${workspace}"`,
+          placeOf(step),
+          `step "${step.name}" cannot have a volume at "${target}": the workspace is at "${workspace}"`,
         );
 }
 
