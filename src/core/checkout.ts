@@ -62,6 +62,8 @@ export interface CheckoutRequest {
   readonly projectId: number;
   /** Whoever caused the run; absent = nobody did, and what all readers of the project may read is there. */
   readonly personId?: number | undefined;
+  /** Projects that their token was limited to; absent = all that they may read. */
+  readonly tokenProjectIds?: readonly number[] | undefined;
   readonly personName: string;
   /** Its logins for other hosts may be used. */
   readonly mayUseLogins: boolean;

@@ -44,6 +44,8 @@ export interface Event {
   /** Who: a person's name, or `unknown` for a reference that moved without us. */
   readonly personName: string;
   readonly personId?: number | undefined;
+  /** Projects that the token was limited to by which it was done; absent = all that the person may see. */
+  readonly tokenProjectIds?: readonly number[] | undefined;
   /** Values a person gave for a manual run. */
   readonly parameters: Readonly<Record<string, string>>;
   /** Where a promotion or rollback goes. */
@@ -82,6 +84,8 @@ export interface PushIntent {
   readonly after: string;
   readonly personName: string;
   readonly personId?: number | undefined;
+  /** Projects that the token was limited to by which it was done; absent = all that the person may see. */
+  readonly tokenProjectIds?: readonly number[] | undefined;
   readonly pushOptions?: readonly string[] | undefined;
   readonly createdAt: Date;
   /** Process that git runs in, known once it was started: pid and its start time in clock ticks. */

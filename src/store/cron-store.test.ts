@@ -138,10 +138,13 @@ describe.each(databases)('crons on $name', ({ create, stop, isMissing }) => {
       createdAt: someTime,
     };
     await store.write(({ events }) => events.createIntents([{ ...intent, pushOptions: ['ci.skip', '跳过'] }]));
-    await store.write(({ events }) => events.createIntents([{ ...intent, pushId: 'p2', pushOptions: [] }]));
-    expect((await store.read.events.listIntents()).map(({ pushOptions }) => pushOptions)).toEqual([
-      ['ci.skip', '跳过'],
-      undefined,
+    await store.write(({ events }) =>
+      events.createIntents([{ ...intent, pushId: 'p2', pushOptions: [], tokenProjectIds: [projectId] }]),
+    );
+    const intents = await store.read.events.listIntents();
+    expect(intents.map(({ pushOptions, tokenProjectIds }) => [pushOptions, tokenProjectIds])).toEqual([
+      [['ci.skip', '跳过'], undefined],
+      [undefined, [projectId]],
     ]);
   });
 });

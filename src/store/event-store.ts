@@ -22,6 +22,7 @@ export function createEventStore(connection: Connection): EventStore {
     'after',
     'person_name',
     'person_id',
+    'token_project_ids',
     'parameters',
     'target',
     'parent_number',
@@ -51,6 +52,7 @@ export function createEventStore(connection: Connection): EventStore {
     after: string;
     personName: string;
     personId: number | undefined;
+    tokenProjectIds: string | null;
     parameters: string;
     target: string | undefined;
     parentNumber: number | undefined;
@@ -74,6 +76,7 @@ export function createEventStore(connection: Connection): EventStore {
         after: value.after,
         person_name: value.personName,
         person_id: value.personId,
+        token_project_ids: value.tokenProjectIds,
         parameters: value.parameters,
         target: value.target,
         parent_number: value.parentNumber,
@@ -108,6 +111,7 @@ export function createEventStore(connection: Connection): EventStore {
     after: string;
     personName: string;
     personId: number | undefined;
+    tokenProjectIds: string | null;
     pushOptions: string | null;
     createdAt: Date;
   }>()(connection, (_, value) =>
@@ -121,6 +125,7 @@ export function createEventStore(connection: Connection): EventStore {
         after: value.after,
         person_name: value.personName,
         person_id: value.personId,
+        token_project_ids: value.tokenProjectIds,
         push_options: value.pushOptions,
         created_at: value.createdAt,
       })
@@ -138,6 +143,7 @@ export function createEventStore(connection: Connection): EventStore {
       const [inserted] = await insert.run({
         ...event,
         personId: event.personId,
+        tokenProjectIds: toJson(event.tokenProjectIds),
         parameters: JSON.stringify(event.parameters),
         target: event.target,
         parentNumber: event.parentNumber,
@@ -181,6 +187,7 @@ export function createEventStore(connection: Connection): EventStore {
         const rows = await insertIntent.run({
           ...intent,
           personId: intent.personId,
+          tokenProjectIds: toJson(intent.tokenProjectIds),
           pushOptions: optionsText(intent.pushOptions),
         });
         created.push(...rows.map(toIntent));
@@ -235,6 +242,7 @@ function toEvent(row: Omit<Selectable<Tables['event']>, 'trace'>): Event {
     after: row.after,
     personName: row.person_name,
     personId: row.person_id ?? undefined,
+    tokenProjectIds: fromJson<number[]>(row.token_project_ids),
     parameters: fromJson<Record<string, string>>(row.parameters),
     target: row.target ?? undefined,
     parentNumber: row.parent_number ?? undefined,
@@ -266,6 +274,7 @@ function toIntent(row: Selectable<Tables['push_intent']>): PushIntent {
     after: row.after,
     personName: row.person_name,
     personId: row.person_id ?? undefined,
+    tokenProjectIds: fromJson<number[]>(row.token_project_ids),
     pushOptions: fromJson<string[]>(row.push_options),
     createdAt: new Date(row.created_at),
     receivePid: row.receive_pid ?? undefined,

@@ -112,6 +112,7 @@ export interface Tables {
     after: string;
     person_name: string;
     person_id: MaybeNumber;
+    token_project_ids: MaybeText;
     parameters: Json;
     target: MaybeText;
     parent_number: MaybeNumber;
@@ -172,6 +173,7 @@ export interface Tables {
     after: string;
     person_name: string;
     person_id: MaybeNumber;
+    token_project_ids: MaybeText;
     push_options: MaybeText;
     created_at: Instant;
     receive_pid: MaybeNumber;

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createClient } from '../../src/api/client.ts';
 import { GantryProcess } from '../support/gantry-process.ts';
 import { findSandboxHindrance } from '../support/sandbox-world.ts';
 
@@ -90,5 +91,35 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
     expect(log).toContain(`url = "${elsewhere()}/admin/hidden.git"`);
     expect(log).toContain(`url = "${gantry.url}/admin/deep.git"`);
     expect(log).not.toMatch(/\*{4}|admin:/);
+  });
+
+  it('are no way around a token that is limited to other projects, pushed by it or started', async () => {
+    for (const name of ['own', 'vault']) await gantry.createProject(name);
+    const vault = await gantry.push('vault', { 'vault.txt': 'canary\n' });
+    await gantry.push('own', { 'a.txt': 'first commit' }, 'main', ['ci.skip']);
+    await addSubmodule('own', 'vault', vault);
+    const files = {
+      '.gantry.yml':
+        'kind: pipeline\nclone: {recursive: true}\nsteps:\n- {name: look, image: base/busybox, commands: [cat vault/vault.txt]}\n',
+      '.gitmodules': '[submodule "vault"]\n\tpath = vault\n\turl = ../vault.git\n',
+    };
+    await gantry.push('own', files, 'main', ['ci.skip']);
+    const { secret } = await gantry.client('createToken', {
+      body: { name: 'limited', scopes: ['code:write', 'pipeline:write'], projects: ['admin/own'], expiresInDays: 1 },
+    });
+    const address = gantry.url.replace('http://', `http://admin:${secret}@`);
+    await run('git', ['push', '-q', `${address}/admin/own.git`, 'HEAD:refs/heads/topic'], {
+      cwd: join(gantry.folder, 'tree-own'),
+    });
+    const byToken = createClient(gantry.url, () => ({ Authorization: `Bearer ${secret}` }));
+    const params = { owner: 'admin', project: 'own' };
+    await byToken('startPipeline', { params, body: { ref: 'main' } });
+    for (const number of [1, 2]) {
+      const { status, steps } = await gantry.finished('own', number);
+      const log = await gantry.log('own', number, steps.find(({ name }) => name === 'clone')!.id);
+      expect([status, log]).toEqual(['failed', expect.stringContaining('by a token that is limited to some projects')]);
+    }
+    await gantry.client('startPipeline', { params, body: { ref: 'main' } });
+    expect((await gantry.finished('own', 3)).status).toBe('passed');
   });
 });

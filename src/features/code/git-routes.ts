@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import { GantryError } from '../../core/errors.ts';
-import type { Person } from '../../core/person.ts';
+import type { Actor } from '../../core/permission.ts';
 import type { Project } from '../../core/project.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import { flushPkt, pktLine } from '../../lib/pkt-line.ts';
@@ -140,7 +140,7 @@ async function receivePack(deps: GitRoutesDeps, context: Context, request: Reque
   // The policy has let only people write; anything else here is our own mistake.
   if (actor.kind !== 'person') throw new GantryError('SIGN_IN_REQUIRED', 'Cannot push: nobody is signed in');
   const body = requestBody(context, { maxBytes: deps.maxPushBytes, idleMs });
-  const report = await deps.pushes.receive(project, body, pusherOf(deps, project, actor.person, request));
+  const report = await deps.pushes.receive(project, body, pusherOf(deps, project, actor, request));
   return answer('application/x-git-receive-pack-result', report);
 }
 
@@ -148,12 +148,13 @@ async function receivePack(deps: GitRoutesDeps, context: Context, request: Reque
 export function pusherOf(
   deps: Pick<GitRoutesDeps, 'unitOfWork'>,
   project: Project,
-  person: Person,
+  { person, projectIds }: Extract<Actor, { kind: 'person' }>,
   request: RequestContext,
 ): Pusher {
   return {
     personName: person.name,
     personId: person.id,
+    tokenProjectIds: projectIds,
     remoteAddress: request.remoteAddress,
     requestId: request.requestId,
     mayStillWrite: () => mayStill(deps, request, 'code:write', project.id),

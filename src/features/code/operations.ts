@@ -80,7 +80,7 @@ export function codeOperations(deps: OperationsDeps): OperationHandlers {
       if (actor.kind !== 'person') throw new GantryError('SIGN_IN_REQUIRED', 'Cannot commit: nobody is signed in');
       deps.onPushBegin();
       const project = await open(params);
-      const pusher = pusherOf(deps, project, actor.person, request);
+      const pusher = pusherOf(deps, project, actor, request);
       return commitView(await commitFiles(deps, project, body, actor.person, pusher));
     },
     async getTree({ params, query }) {

@@ -90,6 +90,9 @@ export function pullRequestOperations({ unitOfWork, repository, pullRequests }: 
 }
 
 function personOf({ actor }: RequestContext): PullRequestPerson {
-  if (actor.kind === 'person') return { id: actor.person.id, name: actor.person.name };
+  if (actor.kind === 'person') {
+    const { person, projectIds } = actor;
+    return { id: person.id, name: person.name, tokenProjectIds: projectIds };
+  }
   throw new GantryError('SIGN_IN_REQUIRED', 'Cannot change pull requests: nobody is signed in');
 }

@@ -18,6 +18,8 @@ export interface PullRequestsDeps extends PullRequestHeadsDeps {
 export interface PullRequestPerson {
   readonly id: number | undefined;
   readonly name: string;
+  /** Projects that their token is limited to; absent = all that they may see. */
+  readonly tokenProjectIds?: readonly number[] | undefined;
 }
 
 export interface PullRequestProposal {
@@ -190,7 +192,7 @@ export class PullRequests {
     const events = await this.#deps.unitOfWork.read.events.listByProject(pullRequest.sourceProjectId, 200);
     const push = events.find((event) => event.kind === 'push' && event.ref === ref && event.after === commit);
     return push
-      ? { id: push.personId, name: push.personName }
+      ? { id: push.personId, name: push.personName, tokenProjectIds: push.tokenProjectIds }
       : { id: pullRequest.authorId, name: pullRequest.authorName };
   }
 
@@ -223,6 +225,7 @@ export class PullRequests {
       after: head,
       personName: person.name,
       personId: person.id,
+      tokenProjectIds: person.tokenProjectIds,
       parameters: {},
       pullRequest: {
         number,

@@ -46,6 +46,8 @@ export interface ReceivePushDeps {
 export interface Pusher {
   readonly personName: string;
   readonly personId: number | undefined;
+  /** Projects that their token is limited to; absent = all that they may see. */
+  readonly tokenProjectIds: readonly number[] | undefined;
   readonly remoteAddress: string;
   readonly requestId: string;
   readonly mayForce: () => Promise<boolean>;
@@ -182,6 +184,7 @@ export class PushReceiver {
           after,
           personName: pusher.personName,
           personId: pusher.personId,
+          tokenProjectIds: pusher.tokenProjectIds,
           pushOptions: options,
           createdAt,
         })),
@@ -427,7 +430,13 @@ class PushUnderWay {
         stores,
         project.id,
         accepted,
-        { pushId, personName: pusher.personName, personId: pusher.personId, pushOptions: push.options },
+        {
+          pushId,
+          personName: pusher.personName,
+          personId: pusher.personId,
+          tokenProjectIds: pusher.tokenProjectIds,
+          pushOptions: push.options,
+        },
         at,
       );
       await stores.events.removeIntents(pushId);

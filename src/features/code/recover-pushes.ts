@@ -104,8 +104,8 @@ export class PushRecovery {
         const known = await events.listByProject(projectId, 1_000);
         const counted = reachedIntents(intents, current, lastSeen, known);
         for (const intent of counted) {
-          const { pushId, personName, personId, pushOptions } = intent;
-          const by = { pushId, personName, personId, pushOptions };
+          const { pushId, personName, personId, tokenProjectIds, pushOptions } = intent;
+          const by = { pushId, personName, personId, tokenProjectIds, pushOptions };
           await storePush({ events, ...stores }, projectId, [intent], by, at);
         }
         // A step that came to light late is not where the reference is now.

@@ -14,6 +14,7 @@ export async function storePush(
     readonly pushId: string;
     readonly personName: string;
     readonly personId: number | undefined;
+    readonly tokenProjectIds?: readonly number[] | undefined;
     readonly pushOptions?: readonly string[] | undefined;
   },
   at: Date,
@@ -32,6 +33,7 @@ export async function storePush(
       after,
       personName: by.personName,
       personId: by.personId,
+      tokenProjectIds: by.tokenProjectIds,
       parameters: {},
       pushOptions: by.pushOptions,
       createdAt: at,

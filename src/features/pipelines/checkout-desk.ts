@@ -82,10 +82,10 @@ export class CheckoutDesk {
     if (!isGathered(plan.clone)) return { source, submodules: [] };
     if (!gatherer) throw new GantryError('CHECKOUT_REFUSED', 'Cannot gather the checkout: nothing here fetches any');
     const event = await store.read.events.find(pipeline.row.eventId);
-    const { personId } = event ?? {};
+    const { personId, tokenProjectIds } = event ?? {};
     const request: CheckoutRequest = {
       projectId: pipeline.row.projectId,
-      ...(personId === undefined ? {} : { personId }),
+      ...(personId === undefined ? {} : { personId, tokenProjectIds }),
       personName: event?.personName ?? 'nobody',
       mayUseLogins: pipeline.mayHaveSecrets,
       plan: plan.clone,

@@ -18,7 +18,13 @@ import { pipelineDetail, stepViews, traceView } from './pipeline-views.ts';
 import { requirePromotionRight } from './promotion-rights.ts';
 import { type RerunPart, rerunPipeline } from './rerun-pipeline.ts';
 import { readStartParameters } from './start-parameters.ts';
-import { promotePipeline, repeatPipeline, type StartByHandDeps, startPipeline } from './start-pipeline.ts';
+import {
+  promotePipeline,
+  repeatPipeline,
+  type StartByHandDeps,
+  type Starter,
+  startPipeline,
+} from './start-pipeline.ts';
 
 /** Checks a pipeline file within the limits of R5. */
 export interface PipelineLinter {
@@ -275,7 +281,8 @@ function dialectPath(path: string): string {
 }
 
 /** The routes that act are open to people only. */
-function personOf({ actor }: RequestContext): { readonly id: number; readonly name: string } {
+function personOf({ actor }: RequestContext): Starter {
   if (actor.kind !== 'person') throw new GantryError('SIGN_IN_REQUIRED', 'Cannot run pipelines: nobody is signed in');
-  return { id: actor.person.id, name: actor.person.name };
+  const { person, projectIds } = actor;
+  return { id: person.id, name: person.name, tokenProjectIds: projectIds };
 }

@@ -25,6 +25,14 @@ export interface StartByHandDeps extends StartPipelineDeps, StartParametersDeps 
   readonly repository: Pick<Repository, 'resolve'> & StartParametersDeps['repository'];
 }
 
+/** Who starts a pipeline by hand. */
+export interface Starter {
+  readonly id: number;
+  readonly name: string;
+  /** Projects that their token is limited to; absent = all that they may see. */
+  readonly tokenProjectIds?: readonly number[] | undefined;
+}
+
 export interface ManualStart {
   readonly project: Project;
   /** Steps run without caches. */
@@ -34,7 +42,7 @@ export interface ManualStart {
   /** Branch, tag or full reference; absent = the default branch. */
   readonly ref: string | undefined;
   readonly parameters: Readonly<Record<string, string>>;
-  readonly person: { readonly id: number; readonly name: string };
+  readonly person: Starter;
   /** The same key by the same person in the same project starts one pipeline, however often it is sent. */
   readonly idempotencyKey: string | undefined;
 }
@@ -47,7 +55,7 @@ export interface Promotion {
   readonly target: string;
   /** Beside those that the pipeline had, and over them. */
   readonly parameters: Readonly<Record<string, string>>;
-  readonly person: ManualStart['person'];
+  readonly person: Starter;
   readonly idempotencyKey: string | undefined;
 }
 
@@ -102,7 +110,7 @@ export interface Repetition {
   readonly pipeline: Pipeline;
   /** Beside those that the pipeline had, and over them. */
   readonly parameters: Readonly<Record<string, string>>;
-  readonly person: ManualStart['person'];
+  readonly person: Starter;
   readonly idempotencyKey: string | undefined;
 }
 
@@ -167,6 +175,7 @@ async function planStart(
       key: `${keyWord}:${project.id}:${key}`,
       personName: person.name,
       personId: person.id,
+      tokenProjectIds: person.tokenProjectIds,
       parameters,
       ...(ignoresCaches ? { ignoresCaches } : {}),
       ...(ignoresReuse ? { ignoresReuse } : {}),

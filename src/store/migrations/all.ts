@@ -14,6 +14,7 @@ import { pullRequests } from './0013-pull-requests.ts';
 import { cancelsAndRetries } from './0015-cancels-and-retries.ts';
 import { gitLogins } from './0016-git-logins.ts';
 import { secretsOfFiles } from './0017-secrets-of-files.ts';
+import { limitsOfTokens } from './0018-limits-of-tokens.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, oldest first. One that was released is never changed: add another. */
@@ -34,4 +35,5 @@ export const migrations: readonly Migration[] = [
   cancelsAndRetries,
   gitLogins,
   secretsOfFiles,
+  limitsOfTokens,
 ];

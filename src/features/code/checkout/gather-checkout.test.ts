@@ -186,6 +186,14 @@ describe('submodules that are projects of this Gantry', () => {
     });
     expect((await gather(visible, { personId: undefined })).submodules).toHaveLength(1);
     expect((await gather(visible, asBo)).submodules).toHaveLength(1);
+    // By a token that is limited to projects: those, and what all may read who read the project.
+    await expect(gather(commit, { tokenProjectIds: [top.id] })).rejects.toThrow(
+      'there is no project mei/secret, or mei may not read it by a token that is limited to some projects',
+    );
+    expect((await gather(commit, { tokenProjectIds: [top.id, secret.id] })).submodules).toHaveLength(1);
+    expect((await gather(visible, { tokenProjectIds: [top.id] })).submodules).toHaveLength(1);
+    const both = { ...asBo, tokenProjectIds: [top.id, secret.id] };
+    await expect(gather(commit, both)).rejects.toMatchObject({ code: 'CHECKOUT_REFUSED' });
   });
 
   it('do not hand out commits that no reference leads to any more', async () => {

@@ -165,15 +165,18 @@ class Gathering {
     subject: string,
   ): Promise<{ readonly folder: string; readonly url: string; readonly project: Project }> {
     const { stores, folders, publicUrl } = this.#deps;
-    const { projectId, personId, personName } = this.#request;
+    const { projectId, personId, personName, tokenProjectIds } = this.#request;
     const slug = `${owner}/${name}`;
     const project = await stores.projects.findBySlug(owner, name);
-    if (!project || !(await this.#mayRead(project)))
-      throw refused(
+    if (!project || !(await this.#mayRead(project))) {
+      const hint =
         personId === undefined
-          ? `${subject}: there is no project ${slug} that all who may read this one may read too, and nobody in particular caused this run. Let somebody start it, or make ${slug} as visible as this project`
-          : `${subject}: there is no project ${slug}, or ${personName} may not read it. Give ${personName} the role "read" there, or change the URL`,
-      );
+          ? `there is no project ${slug} that all who may read this one may read too, and nobody in particular caused this run. Let somebody start it, or make ${slug} as visible as this project`
+          : tokenProjectIds
+            ? `there is no project ${slug}, or ${personName} may not read it by a token that is limited to some projects. Push with one that reaches ${slug}, or change the URL`
+            : `there is no project ${slug}, or ${personName} may not read it. Give ${personName} the role "read" there, or change the URL`;
+      throw refused(`${subject}: ${hint}`);
+    }
     const folder = await folders.ensure(project);
     if (project.id === projectId) return { folder, url: this.#request.source.remoteUrl, project };
     return { folder, url: `${publicUrl()}/${projectSlug(project)}.git`, project };
@@ -181,9 +184,11 @@ class Gathering {
 
   async #mayRead(project: Project): Promise<boolean> {
     const { projects, people } = this.#deps.stores;
-    const { projectId, personId } = this.#request;
+    const { projectId, personId, tokenProjectIds } = this.#request;
     if (project.id === projectId) return true;
-    if (personId === undefined) {
+    // Beyond its token a run may read what all may who read the project.
+    const isBeyondToken = tokenProjectIds !== undefined && !tokenProjectIds.includes(project.id);
+    if (personId === undefined || isBeyondToken) {
       const own = await projects.find(projectId);
       return own !== undefined && isReadByAllWhoRead(project, own);
     }

@@ -128,7 +128,8 @@ export function cronOperations(deps: CronOperationsDeps) {
       const { actor, idempotencyKey } = request;
       if (actor.kind !== 'person') throw new GantryError('SIGN_IN_REQUIRED', 'Cannot run a cron: nobody is signed in');
       const { id, name } = actor.person;
-      return pipelineView(await startCron(deps, { project, cron, person: { id, name }, idempotencyKey }));
+      const person = { id, name, tokenProjectIds: actor.projectIds };
+      return pipelineView(await startCron(deps, { project, cron, person, idempotencyKey }));
     },
 
     previewCron({ body }, { language }) {
