@@ -22,19 +22,22 @@ const longestWithoutMeasureMs = 10_000;
 
 /**
  * Watches the size of folders until it is stopped or the limit is passed: once a second, less often when measuring takes
- * long. A measure is left out while the whole disk lost less than half of what the folders have left: then they cannot
- * have reached the limit, unless something else gave as much back meanwhile, which the next measure finds.
+ * long. A measure is left out while the whole disk lost less than half of what the folders have left, and their writers
+ * have no more than that in memory: then they cannot have reached the limit. Something else may give as much back to the
+ * disk meanwhile, but not take from their memory what was just written, unless it is short.
  */
 export function watchDiskLimit(options: {
   readonly du: string;
   readonly folders: readonly string[];
   readonly limitBytes: number;
+  /** Bytes of files that the writers brought into memory so far. */
+  readonly fileBytes: () => number;
   readonly onExceeded: () => void;
 }): DiskWatch {
   const freeAtStart = readFreeBytes(options.folders[0]!);
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
-  let last: { bytes: number; freeBytes: number; atMs: number } | undefined;
+  let last: { bytes: number; freeBytes: number; fileBytes: number; atMs: number } | undefined;
   const again = (delayMs: number): void => {
     timer = setTimeout(() => void look(), delayMs);
     timer.unref();
@@ -42,12 +45,15 @@ export function watchDiskLimit(options: {
   const look = async (): Promise<void> => {
     const startedAtMs = performance.now();
     const freeBytes = readFreeBytes(options.folders[0]!);
-    const isFresh = last && startedAtMs - last.atMs < longestWithoutMeasureMs;
-    if (last && isFresh && 2 * (last.freeBytes - freeBytes) < options.limitBytes - last.bytes) return again(1_000);
+    const fileBytes = options.fileBytes();
+    if (last && startedAtMs - last.atMs < longestWithoutMeasureMs) {
+      const grownBytes = Math.max(last.freeBytes - freeBytes, fileBytes - last.fileBytes);
+      if (2 * grownBytes < options.limitBytes - last.bytes) return again(1_000);
+    }
     const bytes = await measureDiskBytes(options.du, options.folders);
     if (isStopped) return;
     if (bytes !== undefined && bytes > options.limitBytes) return options.onExceeded();
-    if (bytes !== undefined) last = { bytes, freeBytes, atMs: startedAtMs };
+    if (bytes !== undefined) last = { bytes, freeBytes, fileBytes, atMs: startedAtMs };
     again(Math.max(1_000, 5 * (performance.now() - startedAtMs)));
   };
   again(1_000);
@@ -55,8 +61,8 @@ export function watchDiskLimit(options: {
     async stop() {
       isStopped = true;
       clearTimeout(timer);
-      const lostBytes = freeAtStart - readFreeBytes(options.folders[0]!);
-      if (2 * lostBytes < options.limitBytes - (last?.bytes ?? 0)) return false;
+      const grownBytes = Math.max(freeAtStart - readFreeBytes(options.folders[0]!), options.fileBytes());
+      if (2 * grownBytes < options.limitBytes - (last?.bytes ?? 0)) return false;
       const bytes = await measureDiskBytes(options.du, options.folders);
       return bytes !== undefined && bytes > options.limitBytes;
     },

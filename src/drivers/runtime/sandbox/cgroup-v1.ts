@@ -44,6 +44,10 @@ export function createCgroupsV1(options: CgroupsOptions): Cgroups {
       // A thread that moves itself waits for nobody; `cgroup.procs` waits for all processors, up to 10 ms.
       joinFiles: present.map((controller) => `${folderOf(controller, path)}/tasks`),
       oomKills,
+      fileBytes: () =>
+        folders.has('memory')
+          ? Number(/^total_cache (\d+)/m.exec(readControl(join(folderOf('memory', path), 'memory.stat')))?.[1] ?? 0)
+          : 0,
       pids,
       kill() {
         killGroup(folders.has('freezer') ? folderOf('freezer', path) : undefined, pids);

@@ -46,6 +46,7 @@ export function createCgroupsV2(options: CgroupsOptions): Cgroups {
     return {
       joinFiles: [join(leaf, 'cgroup.procs')],
       oomKills: () => Number(/^oom_kill (\d+)/m.exec(readControl(join(folder, 'memory.events')))?.[1] ?? 0),
+      fileBytes: () => Number(/^file (\d+)/m.exec(readControl(join(folder, 'memory.stat')))?.[1] ?? 0),
       pids: () => pidsBelow(folder),
       kill() {
         // Kernel 5.14; before that by hand, again and again until nothing new was forked.

@@ -51,6 +51,14 @@ describe('createCgroupsV1', () => {
     expect(group.oomKills()).toBe(3);
   });
 
+  it('counts the files in memory of the whole subtree', () => {
+    const root = v1();
+    const group = createCgroupsV1({ root, generation: 'gantry-a.1.1.b' }).make('job/step', {});
+    expect(group.fileBytes()).toBe(0);
+    writeFileSync(join(root, 'memory/gantry-a.1.1.b/job/step/memory.stat'), 'cache 1\nrss 2\ntotal_cache 4096\n');
+    expect(group.fileBytes()).toBe(4_096);
+  });
+
   it('reports what the host cannot limit', () => {
     const root = makeRoot({ 'pids/cgroup.procs': '' });
     const { capabilities } = createCgroupsV1({ root, generation: 'gantry-a.1.1.b' });
@@ -97,6 +105,8 @@ describe('createCgroupsV2', () => {
     const folder = join(root, 'gantry-a.1.1.b/job/step');
     writeFileSync(join(folder, 'memory.events'), 'low 0\nhigh 0\nmax 9\noom 2\noom_kill 2\noom_group_kill 1\n');
     expect(group.oomKills()).toBe(2);
+    writeFileSync(join(folder, 'memory.stat'), 'anon 1\nfile 8192\nkernel 3\n');
+    expect(group.fileBytes()).toBe(8_192);
     group.kill();
     expect(read(folder, 'cgroup.kill')).toBe('1');
   });

@@ -8,6 +8,8 @@ export interface StepCgroup {
   readonly joinFiles: readonly string[];
   /** How often the kernel ended a process of this group because its memory limit was reached. */
   oomKills(): number;
+  /** Bytes of files that its processes have brought into memory: what they wrote lately is among them. 0 = unknown. */
+  fileBytes(): number;
   /** Processes of the group, as the host counts them. */
   pids(): readonly number[];
   /** SIGKILL to everything in the group, also to what is being forked meanwhile. */

@@ -158,6 +158,7 @@ export class SandboxStep implements StagedStep {
             du: this.#options.du,
             folders: use.diskFolders,
             limitBytes: diskBytes,
+            fileBytes: () => this.#options.cgroup?.fileBytes() ?? 0,
             onExceeded: () => {
               ended ??= { kind: 'disk-limit', limitBytes: diskBytes };
               this.#kill();
