@@ -58,11 +58,15 @@ export async function visit(page: Page, address: string): Promise<void> {
         .locator('h1')
         .first()
         .waitFor({ timeout: attempt < 3 ? 10_000 : 30_000 });
-      // A style sheet that was cut leaves a page that looks like nothing of ours.
+      // A style sheet that was cut leaves a page that looks like nothing of ours: it is not there, or cannot be read.
       const isStyled = await page.evaluate(() =>
-        Array.from(document.querySelectorAll('link[rel=stylesheet]')).every(
-          (link) => (link as HTMLLinkElement).sheet !== null,
-        ),
+        Array.from(document.querySelectorAll<HTMLLinkElement>('link[rel=stylesheet]')).every(({ sheet }) => {
+          try {
+            return sheet !== null && sheet.cssRules.length > 0;
+          } catch {
+            return false;
+          }
+        }),
       );
       if (!isStyled) throw new Error(`Cannot look at ${address}: its style sheet did not come`);
       return;
