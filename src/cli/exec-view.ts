@@ -1,15 +1,14 @@
-import { traceSentence } from '../api/messages/trace-sentences.ts';
 import type { PreparedExec } from '../app/exec.ts';
 import type { ExecListener, ExecStep } from '../app/exec-desk.ts';
 import { isFinished, type PipelineStatus } from '../core/pipeline.ts';
 import type { PipelinePlan } from '../core/plan.ts';
 import type { TraceEntry } from '../core/trace.ts';
-import { traceInChinese } from '../engine/lint-sentences.zh.ts';
 import { formatDuration } from '../lib/duration.ts';
 import type { Cli } from './cli.ts';
 import type { Colour } from './output.ts';
 import { statusColour, statusMark } from './status.ts';
 import { cutToWidth, padToWidth, printable, textWidth } from './text-width.ts';
+import { sentenceOf } from './trace-sentence.ts';
 
 /** Shows a pipeline that is run here. */
 export interface ExecView extends ExecListener {
@@ -83,7 +82,7 @@ class LinesView implements ExecView {
   }
 
   async begin({ snapshot, input, result }: PreparedExec): Promise<void> {
-    const { out, texts, language } = this.#cli;
+    const { out, texts } = this.#cli;
     const { event } = input;
     this.#startedMs = performance.now();
     const head = [
@@ -94,11 +93,10 @@ class LinesView implements ExecView {
     ];
     await out.note(head.join('  '));
     for (const entry of result.trace)
-      if (entry.rule === 'file.warning') {
-        const told = language === 'zh' ? traceInChinese(entry) : entry;
-        await out.note(`${out.paintNote('yellow', '!')} ${printable(traceSentence(told, language))}`);
-      } else if (isOfWorkflow(entry))
-        await out.note(out.paintNote('dim', `– ${printable(traceSentence(entry, language))}`));
+      if (entry.rule === 'file.warning')
+        await out.note(`${out.paintNote('yellow', '!')} ${printable(sentenceOf(entry, this.#cli))}`);
+      else if (isOfWorkflow(entry))
+        await out.note(out.paintNote('dim', `– ${printable(sentenceOf(entry, this.#cli))}`));
   }
 
   step(step: ExecStep): void {
@@ -166,12 +164,12 @@ class LinesView implements ExecView {
   }
 
   #endOf({ status, outcome, reason, plan }: ExecStep): string {
-    const { texts, language } = this.#cli;
+    const { texts } = this.#cli;
     const parts = [
       outcome?.kind === 'exited' && status === 'failed' ? texts.exit(outcome.exitCode) : '',
       outcome && 'message' in outcome ? printable(outcome.message) : '',
       status === 'failed' && plan.onFailure === 'ignore' ? texts.ignored : '',
-      reason ? printable(traceSentence(reason, language)) : '',
+      reason ? printable(sentenceOf(reason, this.#cli)) : '',
     ];
     return parts.filter((part) => part !== '').join('  ');
   }
@@ -248,7 +246,7 @@ class JsonView implements ExecView {
       hasUncommitted: snapshot.hasUncommitted,
       path: plan.path,
       workflows: plan.workflows.map(({ name, steps }) => ({ name, steps: steps.map((step) => step.name) })),
-      why: result.trace.map((entry) => ({ ...entry, sentence: traceSentence(entry, this.#cli.language) })),
+      why: result.trace.map((entry) => ({ ...entry, sentence: sentenceOf(entry, this.#cli) })),
     });
   }
 
@@ -263,7 +261,7 @@ class JsonView implements ExecView {
       exitCode: outcome?.kind === 'exited' ? outcome.exitCode : null,
       ...(outcome?.kind === 'exited' && outcome.pushed ? { pushed: outcome.pushed } : {}),
       message: outcome && 'message' in outcome ? outcome.message : null,
-      reason: reason ? traceSentence(reason, this.#cli.language) : null,
+      reason: reason ? sentenceOf(reason, this.#cli) : null,
       failure: failure ?? null,
       startedAt: startedAt?.toISOString() ?? null,
       finishedAt: finishedAt?.toISOString() ?? null,

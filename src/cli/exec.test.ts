@@ -363,6 +363,15 @@ steps:
     }
   });
 
+  it('tells in Chinese what is odd in the file, on the screen and in its record', async () => {
+    const text = 'kind: pipeline\nversion: 1\nsteps:\n- {name: s, image: x, commands: [ls]}\n';
+    commit({ '.drone.yml': text });
+    const environment = { LANG: 'zh_CN.UTF-8' };
+    const told = '.drone.yml 第 2 行：已知的键，但在这里不起作用（"version" has no effect）。';
+    expect((await exec([], { environment })).stderr).toContain(told);
+    expect((await exec(['--json'], { environment })).stdout).toContain(JSON.stringify(told));
+  });
+
   it('draws what runs on a terminal, and puts nothing of it into the log', async () => {
     commit({ '.gantry.yml': file });
     const { stdout, stderr } = await exec([], { isTerminal: true });

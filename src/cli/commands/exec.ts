@@ -145,9 +145,9 @@ async function planOf(
   options: ExecOptions,
 ): Promise<PipelinePlan> {
   const { out, texts } = cli;
-  const { traceSentence } = await import('../../api/messages/trace-sentences.ts');
-  const sentence = (entry: TraceEntry): string => printable(traceSentence(entry, cli.language));
-  const why = result.trace.map((entry) => ({ ...entry, sentence: traceSentence(entry, cli.language) }));
+  const { sentenceOf } = await import('../trace-sentence.ts');
+  const sentence = (entry: TraceEntry): string => printable(sentenceOf(entry, cli));
+  const why = result.trace.map((entry) => ({ ...entry, sentence: sentenceOf(entry, cli) }));
   if (result.kind === 'failed') {
     const { error } = result;
     if (options.json !== undefined) await out.jsonLine({ type: 'end', status: 'failed', error, why }, '*');

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
 import type { Command } from 'commander';
 import { GantryError } from '../../core/errors.ts';
+import type { TraceEntry } from '../../core/trace.ts';
 import type { CompileInput } from '../../engine/compile-input.ts';
 import type { Cli } from '../cli.ts';
 import { currentBranch } from '../clone.ts';
@@ -84,15 +85,13 @@ export function addLint(parent: Command, cli: Cli): void {
     });
 }
 
-async function sentences<Entry extends CompileTrace>(
+async function sentences<Entry extends TraceEntry>(
   cli: Cli,
   trace: readonly Entry[],
 ): Promise<readonly (Entry & { readonly sentence: string })[]> {
-  const { traceSentence } = await import('../../api/messages/trace-sentences.ts');
-  return trace.map((entry) => ({ ...entry, sentence: traceSentence(entry, cli.language) }));
+  const { sentenceOf } = await import('../trace-sentence.ts');
+  return trace.map((entry) => ({ ...entry, sentence: sentenceOf(entry, cli) }));
 }
-
-type CompileTrace = Parameters<typeof import('../../api/messages/trace-sentences.ts').traceSentence>[0];
 
 /** The event as a person names it; the commit is nobody's. */
 async function inputOf(
