@@ -530,7 +530,6 @@ function workspaceOf({ workspace: { base, path } }: WorkflowDraft): string {
   return path === '' ? base : `${base}/${path}`;
 }
 
-/** A secret, or a setting with secrets in it as it was before it became JSON. */
 function resourcesOf({ memoryBytes, cpuMillis }: StepLimitsPlan): ImportValue {
   const limits = {
     ...(cpuMillis === undefined ? {} : { cpu: `${cpuMillis}m` }),
@@ -539,6 +538,7 @@ function resourcesOf({ memoryBytes, cpuMillis }: StepLimitsPlan): ImportValue {
   return { limits };
 }
 
+/** A secret, or a setting with secrets in it as it was before it became JSON. */
 function secretOf({ secret, parts }: SecretReference): ImportValue {
   if (!parts) return { from_secret: secret };
   const secrets: string[] = [];
