@@ -216,15 +216,20 @@ describe('a secret of an organisation', () => {
   });
 });
 
+/** Sends to the login of one host below a path. */
+const sender =
+  (path: string) =>
+  (method: string, host: string, body?: unknown): ReturnType<typeof world.request> =>
+    world.request(`${path}/${host}`, {
+      method,
+      headers: { ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+
 describe('a login for a git host', () => {
   it('is kept by host, listed without its password, replaced, masked, and given out for its project', async () => {
     const path = '/api/v1/projects/mei/web/git-logins';
-    const send = (method: string, host: string, body?: unknown) =>
-      world.request(`${path}/${host}`, {
-        method,
-        headers: { ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
+    const send = sender(path);
     const login = { username: 'robot', password: 'pass-for-git-1' };
     expect((await send('PUT', 'https:%2F%2Fgit.test', login)).status).toBe(400);
     expect((await send('PUT', 'git.test', { ...login, password: 'two\nlines' })).status).toBe(400);
@@ -245,12 +250,7 @@ describe('a login for a git host', () => {
 describe('a login of a registry', () => {
   it('is sealed, listed without its password, given to runners and masked', async () => {
     const path = '/api/v1/projects/mei/web/registries';
-    const send = (method: string, host: string, body?: unknown) =>
-      world.request(`${path}/${host}`, {
-        method,
-        headers: { ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
+    const send = sender(path);
     const login = { username: 'robot', password: 'canary-81-pull' };
     const use = { event: 'push', branch: 'main' };
     expect((await send('PUT', encodeURIComponent('Registry.test:5000'), login)).status).toBe(200);

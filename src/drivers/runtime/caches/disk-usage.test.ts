@@ -22,7 +22,7 @@ describe('watchDiskLimit', () => {
     });
 
   it('looks at its end when its writers have much in memory, whatever the disk got back meanwhile', async () => {
-    const ballast = join(folder, '../', `${folder.split('/').at(-1)}-ballast`);
+    const ballast = `${folder}-ballast`;
     writeFileSync(ballast, Buffer.alloc(16 * 2 ** 20));
     let written = 0;
     const watched = watch(() => written);
