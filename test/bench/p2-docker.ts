@@ -1,3 +1,4 @@
+import { setTimeout as rest } from 'node:timers/promises';
 import { ContainerEngine, findEngineHindrance } from '../support/container-engine.ts';
 import type { Benchmark, Comparison } from './harness.ts';
 import { timed } from './harness.ts';
@@ -6,11 +7,11 @@ import { GitlabCiLocal } from './peers/gitlab-ci-local.ts';
 import { baseImage, WholeWorld } from './whole-world.ts';
 
 const numbers = [1, 2, 3, 4, 5];
-const file = (command: string): string => `kind: pipeline
+const file = (command: string, steps: readonly number[] = numbers): string => `kind: pipeline
 name: default
 clone: {disable: true}
 steps:
-${numbers.map((n) => `  - {name: step${n}, image: base/busybox, commands: ["${command}"]}`).join('\n')}
+${steps.map((n) => `  - {name: step${n}, image: base/busybox, commands: ["${command}"]}`).join('\n')}
 `;
 const gitlabFile = `stages: [${numbers.map((n) => `s${n}`).join(', ')}]
 default: {image: "busybox:latest"}
@@ -18,6 +19,7 @@ ${numbers.map((n) => `step${n}: {stage: s${n}, script: ["true"]}`).join('\n')}
 `;
 /** A step that lasts: long enough to make the next one ready meanwhile. */
 const lastingMs = 600;
+const restMs = 1_500;
 
 export const benchmark: Benchmark = {
   id: 'P2',
@@ -29,21 +31,33 @@ export const benchmark: Benchmark = {
     const settings = { runtime: 'docker' as const, settings: { GANTRY_DOCKER_HOST: engine.address } };
     const noOp = await WholeWorld.start(settings, { '.gantry.yml': file('true') });
     const lasting = await WholeWorld.start(settings, { '.gantry.yml': file(`sleep ${lastingMs / 1_000}`) });
+    const one = await WholeWorld.start(settings, { '.gantry.yml': file(`sleep ${lastingMs / 1_000}`, [1]) });
     const peer = DockerEngine.at(engine.socketPath);
     await peer.importImage('busybox', (await baseImage('base/busybox')).layers);
     const gitlab = await GitlabCiLocal.start(
       { '.gitlab-ci.yml': gitlabFile },
       { address: engine.address, image: 'busybox:latest' },
     );
-    const shape = (command: string) => (): Promise<number> =>
-      timed(() =>
-        woodpeckerShape(
-          peer,
-          'busybox',
-          numbers.map(() => ['/bin/sh', '-c', command]),
-        ),
-      );
+    const shape =
+      (command: string, steps: readonly number[] = numbers) =>
+      (): Promise<number> =>
+        timed(() =>
+          woodpeckerShape(
+            peer,
+            'busybox',
+            steps.map(() => ['/bin/sh', '-c', command]),
+          ),
+        );
     const added = (tookMs: number): number => tookMs / numbers.length - lastingMs;
+    const lastingShape = `sleep ${lastingMs / 1_000}`;
+    // What the first leaves is removed beside the next, unless it waits.
+    const further = async (first: () => Promise<number>, five: () => Promise<number>): Promise<number> => {
+      const firstMs = await first();
+      await rest(restMs);
+      const tookMs = (await five()) - firstMs;
+      await rest(restMs);
+      return tookMs / (numbers.length - 1) - lastingMs;
+    };
     const comparisons: Comparison[] = [
       {
         variant: 'no-op',
@@ -70,13 +84,26 @@ export const benchmark: Benchmark = {
             } satisfies Comparison,
           ]),
       {
-        variant: `added per step of ${lastingMs} ms`,
+        variant: `added per step of ${lastingMs} ms, with the start of the pipeline`,
         peer: 'woodpecker-shape',
         unit: 'ms',
         gantry: async () => added((await lasting.runPipeline()).tookMs),
-        peerRun: async () => added(await shape(`sleep ${lastingMs / 1_000}`)()),
+        peerRun: async () => added(await shape(lastingShape)()),
         goal: '≤ 10 ms added per step, ≥ 50×',
         isMet: ({ gantry, ratio }) => gantry.p50 <= 10 && (ratio === undefined || ratio.p50 >= 50),
+      },
+      {
+        variant: `added by each further step of ${lastingMs} ms`,
+        peer: 'woodpecker-shape',
+        unit: 'ms',
+        gantry: () =>
+          further(
+            async () => (await one.runPipeline()).tookMs,
+            async () => (await lasting.runPipeline()).tookMs,
+          ),
+        peerRun: () => further(shape(lastingShape, [1]), shape(lastingShape)),
+        goal: '≤ 10 ms',
+        isMet: ({ gantry }) => gantry.p50 <= 10,
       },
     ];
     return {
@@ -86,6 +113,7 @@ export const benchmark: Benchmark = {
         if (typeof gitlab !== 'string') await gitlab.stop();
         await noOp.stop();
         await lasting.stop();
+        await one.stop();
         await engine.dispose();
       },
     };
