@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -10,8 +10,8 @@ import type { PipelineDetail } from '../../src/api/pipelines.ts';
 import { type CacheAccess, type CacheEvent, protectedScope } from '../../src/core/cache.ts';
 import type { Outcome } from '../../src/core/pipeline.ts';
 import type { CachePlan } from '../../src/core/plan.ts';
-import type { Runtime } from '../../src/drivers/runtime/runtime.ts';
-import { ContainerEngine, findEngineHindrance } from '../support/container-engine.ts';
+import type { Runtime, RuntimeJob } from '../../src/drivers/runtime/runtime.ts';
+import { ContainerEngine, callEngine, findEngineHindrance } from '../support/container-engine.ts';
 import { type DockerWorld, listObjects, openDockerWorld } from '../support/docker-world.ts';
 import { GantryProcess } from '../support/gantry-process.ts';
 
@@ -31,36 +31,68 @@ interface StepRun {
   readonly events: readonly CacheEvent[];
 }
 
+const openJob = (runtime: Runtime): Promise<RuntimeJob> => {
+  sequence += 1;
+  return runtime.prepare({ id: `w${sequence}-a1-t1`, workspace, caches: access });
+};
+
+async function runIn(
+  job: RuntimeJob,
+  script: string,
+  { name = 'install', cache, onCache }: { name?: string; cache?: CachePlan; onCache?: () => void },
+): Promise<StepRun> {
+  sequence += 1;
+  const staged = await job.stage({
+    id: `s${sequence}`,
+    name,
+    kind: 'commands',
+    image: 'base/busybox',
+    pull: 'default',
+    limits: {},
+    network: 'job',
+    cache,
+  });
+  const events: CacheEvent[] = [];
+  let output = '';
+  const running = staged.release({
+    script,
+    environment: {},
+    secrets: {},
+    timeoutMs: 60_000,
+    graceMs: 500,
+    onCache(event) {
+      events.push(event);
+      onCache?.();
+    },
+    onOutput: (_stream, bytes) => void (output += bytes.toString()),
+  });
+  return { outcome: await running.outcome, output, events };
+}
+
 /** One step with a cache, in a job of its own. */
 async function run(runtime: Runtime, script: string, cache: CachePlan): Promise<StepRun> {
-  sequence += 1;
-  const job = await runtime.prepare({ id: `w${sequence}-a1-t1`, workspace, caches: access });
+  const job = await openJob(runtime);
   try {
-    const staged = await job.stage({
-      id: `s${sequence}`,
-      name: 'install',
-      kind: 'commands',
-      image: 'base/busybox',
-      pull: 'default',
-      limits: {},
-      network: 'job',
-      cache,
-    });
-    const events: CacheEvent[] = [];
-    let output = '';
-    const running = staged.release({
-      script,
-      environment: {},
-      secrets: {},
-      timeoutMs: 60_000,
-      graceMs: 500,
-      onCache: (event) => void events.push(event),
-      onOutput: (_stream, bytes) => void (output += bytes.toString()),
-    });
-    return { outcome: await running.outcome, output, events };
+    return await runIn(job, script, { cache });
   } finally {
     await job.destroy();
   }
+}
+
+/** Another way to an engine, which may answer calls itself: a call begins a chunk of its own. */
+function forwardTo(socketPath: string, answer: (call: string) => string | undefined = () => undefined): Server {
+  return createServer((socket) => {
+    const onward = connect(socketPath);
+    socket.on('data', (chunk) => {
+      const own = answer(chunk.toString('latin1'));
+      if (own === undefined) onward.write(chunk);
+      else socket.write(own);
+    });
+    onward.pipe(socket);
+    socket.on('close', () => onward.destroy());
+    socket.on('error', () => onward.destroy());
+    onward.on('error', () => socket.destroy());
+  });
 }
 
 for (const kind of ['docker', 'podman'] as const) {
@@ -153,16 +185,82 @@ for (const kind of ['docker', 'podman'] as const) {
       expect(after.events[0]).toMatchObject({ kind: 'restored', key: 'k2', from: isSaved ? 'k2' : 'k1' });
     });
 
+    /** A step makes a cache while another one writes to it all the time; answers how each fared, the first to end first. */
+    const runBeside = async (job: RuntimeJob): Promise<readonly StepRun[]> => {
+      const ended: StepRun[] = [];
+      const note = (step: StepRun): void => void ended.push(step);
+      const isMounted = Promise.withResolvers<void>();
+      const install = 'echo new > modules/a; until test -e modules/b; do sleep 0.02; done';
+      const write = 'i=0; while test $i -lt 100; do i=$((i+1)); echo $i > modules/b; sleep 0.03; done; cat modules/?';
+      const first = runIn(job, install, { cache: plan('k'), onCache: isMounted.resolve }).then(note);
+      await isMounted.promise;
+      await Promise.all([first, runIn(job, write, { name: 'lint' }).then(note)]);
+      return ended;
+    };
+
+    it('are saved while another step writes to them, which is held for that moment', async () => {
+      const world = open({ keepsCaches: true });
+      const job = await openJob(world.runtime);
+      const [install, lint] = await runBeside(job);
+      expect(install!.outcome).toEqual(passed);
+      expect(install!.events).toMatchObject([{ kind: 'missed' }, { kind: 'saved' }]);
+      expect(lint).toMatchObject({ outcome: passed, output: 'new\n100\n' });
+      // What comes after in the job has what both left, another job what there was at that moment.
+      const next = await runIn(job, 'cat modules/?; echo next > modules/b', { name: 'next' });
+      expect(next.output).toBe('new\n100\n');
+      await job.destroy();
+      const later = await run(world.runtime, 'cat modules/a modules/b', plan('k'));
+      expect(later.events).toMatchObject([{ kind: 'restored', from: 'k' }]);
+      expect(later.output).toMatch(/^new\n(\d\d?\n)?$/);
+      await world.close();
+    });
+
+    it('are not saved beside a step that the engine cannot hold', async () => {
+      folder = mkdtempSync(join(tmpdir(), 'gantry-no-pause-'));
+      const forward = forwardTo(engine.socketPath, (call) =>
+        call.includes('/pause ') ? 'HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n' : undefined,
+      );
+      forward.listen(join(folder, 'engine.sock'));
+      await once(forward, 'listening');
+      const world = open({ engine: `unix://${join(folder, 'engine.sock')}`, keepsCaches: true });
+      try {
+        const job = await openJob(world.runtime);
+        const [install, lint] = await runBeside(job);
+        const why = `step "lint", which still runs, may write below ${workspace}/modules`;
+        expect(install!.outcome).toEqual(passed);
+        expect(install!.events).toEqual([expect.anything(), { kind: 'not-saved', key: 'k', why }]);
+        expect(lint).toMatchObject({ outcome: passed, output: 'new\n100\n' });
+        await job.destroy();
+        await world.close();
+      } finally {
+        forward.close();
+      }
+    });
+
+    it('hold no step for longer than its runner lives', async () => {
+      folder = mkdtempSync(join(tmpdir(), 'gantry-held-'));
+      const instanceId = `test-${randomBytes(4).toString('hex')}`;
+      const child = spawn(
+        process.execPath,
+        [join(import.meta.dirname, '../support/docker-runner-child.ts'), engine.address, instanceId],
+        { stdio: ['ignore', 'pipe', 'inherit'] },
+      );
+      await once(child.stdout, 'data');
+      const [held] = (await listObjects(engine.address, instanceId)).filter((name) => name.endsWith('-running'));
+      await callEngine(engine.address, 'POST', `/containers/${held!.replace('/', '')}/pause`);
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+      const world = open({ instanceId });
+      await world.runtime.reap();
+      await expect.poll(world.leftovers).toEqual([]);
+    });
+
     // Nothing about it is the engine's.
     it.runIf(kind === 'docker')(
       'are off where the engine is reached over the network, which each step with one says',
       async () => {
-        const forward = createServer((socket) => {
-          const onward = connect(engine.socketPath);
-          socket.pipe(onward).pipe(socket);
-          socket.on('error', () => onward.destroy());
-          onward.on('error', () => socket.destroy());
-        });
+        const forward = forwardTo(engine.socketPath);
         forward.listen(0, '127.0.0.1');
         await once(forward, 'listening');
         const { port } = forward.address() as AddressInfo;
@@ -203,19 +301,19 @@ describe.skipIf(hindrance)('caches and reused steps of a server whose steps run 
 kind: pipeline
 name: build
 steps:
+- name: install
+  image: base/busybox
+  depends_on: [clone]
+  commands: ['test -f modules/a || echo fetched > modules/a']
+  cache: {key: 'npm-{{ checksum "lock" }}', restore: [npm-], paths: [modules]}
 - name: compile
   image: base/busybox
   depends_on: [clone]
   commands: [mkdir -p dist, cat src/a.txt > dist/a.txt, chmod 751 dist/a.txt]
   reuse: {inputs: [src], outputs: [dist]}
-- name: install
-  image: base/busybox
-  depends_on: [compile]
-  commands: ['test -f modules/a || echo fetched > modules/a']
-  cache: {key: 'npm-{{ checksum "lock" }}', restore: [npm-], paths: [modules]}
 - name: look
   image: base/busybox
-  depends_on: [install]
+  depends_on: [install, compile]
   commands: [cat modules/a dist/a.txt, stat -c %a dist/a.txt]
 `;
     const { client } = gantry;

@@ -9,8 +9,11 @@ export interface CacheMounts {
    * it showed there before. Follows no link.
    */
   show(number: number, path: string, how?: { readonly isOver?: boolean }): Promise<boolean>;
-  /** From then on nobody writes to it. Rejects while somebody may; the message is the end of a sentence. */
-  lock(number: number, path: string): Promise<void>;
+  /**
+   * From then on, until it is unlocked, nobody writes to it. Answers whether somebody goes on with these very folders after
+   * that: they cannot be given away then. Rejects where somebody may write; the message is the end of a sentence.
+   */
+  lock(number: number, path: string): Promise<{ readonly isInUse: boolean }>;
   unlock(number: number): Promise<void>;
   /** Nobody needs what is mounted there any more. */
   drop(number: number): Promise<void>;

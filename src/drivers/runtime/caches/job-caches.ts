@@ -189,19 +189,20 @@ export class StepCache {
       if (known !== undefined) return refuse(known);
       // To walk through thousands of files takes as long as all the rest: done meanwhile.
       const measuring = measureDiskBytes(du, [this.#upper]);
+      let isInUse = false;
       for (const place of this.#places) {
-        await mounts.lock(place.number, place.path);
+        isInUse = (await mounts.lock(place.number, place.path)).isInUse || isInUse;
         locked.push(place);
       }
       const ownBytes = await measuring;
       if (ownBytes === undefined) throw new Error('its size could not be measured');
       const hindrance = store.findHindrance(access, this.#name, sizeBelow + ownBytes);
       if (hindrance !== undefined) throw new Error(hindrance);
-      const isFlat = below.length < longestCacheChain;
-      const saved = isFlat ? this.#saveUpper(ownBytes) : await this.#saveCopy();
+      const isGivenAway = !isInUse && below.length < longestCacheChain;
+      const saved = isGivenAway ? this.#saveUpper(ownBytes) : await this.#saveCopy(locked);
       this.#job.keep(saved);
       // What is kept is whole, whatever becomes of its place in this job.
-      const fault = await (isFlat ? this.#goOnOver() : this.#unlock(locked)).then(
+      const fault = await (isGivenAway ? this.#goOnOver() : Promise.resolve()).then(
         () => undefined,
         (error: unknown) => faultWords(error),
       );
@@ -254,12 +255,16 @@ export class StepCache {
     }
   }
 
-  /** Many layers over each other cost every look-up: their content is copied into one. */
-  async #saveCopy(): Promise<LeasedEntry> {
+  /**
+   * Where somebody goes on with the upper, or many layers over each other would cost every look-up: the content of all of
+   * them is copied into one. Nobody waits for more than the copy.
+   */
+  async #saveCopy(locked: CachePlace[]): Promise<LeasedEntry> {
     const { access, du, mounts, store } = this.#job.options;
     const copy = join(this.#folder, 'copy');
     mkdirSync(copy);
     for (const [index, { number }] of this.#places.entries()) await mounts.copy(number, join(copy, String(index)));
+    await this.#unlock(locked);
     const sizeBytes = await measureDiskBytes(du, [copy]);
     if (sizeBytes === undefined) throw new Error('its size could not be measured');
     return store.save(access, this.#name, { upper: copy, sizeBytes, base: undefined });

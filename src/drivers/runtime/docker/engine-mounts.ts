@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Turns } from '../../../lib/turns.ts';
 import { EngineError, isNotFound } from '../../container-engine/api/engine-error.ts';
 import type { CacheMounts } from '../caches/cache-mounts.ts';
@@ -15,6 +16,10 @@ import { overlayOptions } from './volume-mount.ts';
 const copyTimeoutMs = 600_000;
 /** How long an engine may take to end a container whose step has ended. */
 const endTimeoutMs = 30_000;
+/** How long it may take to hold one, or to let it go on. */
+const pauseTimeoutMs = 10_000;
+/** When an engine that does not answer is told again. */
+const goOnAgainMs = [200, 1_000, 5_000] as const;
 
 /** What a container of a step has of caches. */
 export interface CacheMount {
@@ -29,7 +34,8 @@ export interface CacheMount {
 export interface MountUser {
   /** Of its step. */
   readonly name: string;
-  readonly container: string;
+  /** Absent = what runs is not held for a moment. */
+  readonly container?: string;
   readonly mounts: readonly CacheMount[];
   readonly state: 'waiting' | 'running' | 'ended';
 }
@@ -51,6 +57,8 @@ export class EngineMounts implements CacheMounts {
   /** Numbers of the places in the workspace, by their path below it. */
   readonly #shown = new Map<string, number>();
   readonly #users = new Set<MountUser>();
+  /** Containers that are held while something of theirs is saved. */
+  readonly #paused = new Set<string>();
   readonly #turns = new Turns(1);
   readonly #volumes: string[] = [];
 
@@ -113,15 +121,26 @@ export class EngineMounts implements CacheMounts {
   }
 
   /** What waits behind its gate writes nothing, and gets another container before it runs. */
-  async lock(number: number, path: string): Promise<void> {
+  async lock(number: number, path: string): Promise<{ readonly isInUse: boolean }> {
     const volume = this.#places.get(number)?.volume;
     const users = [...this.#users].filter(({ mounts }) => mounts.some((mount) => mount.volume === volume));
-    const running = users.find(({ state }) => state === 'running');
-    if (running) throw new Error(`step "${running.name}", which still runs, may write below ${path}`);
-    await Promise.all(users.filter(({ state }) => state === 'ended').map((user) => this.#awaitEnd(user)));
+    const running = users.filter(({ state }) => state === 'running');
+    try {
+      for (const user of running) await this.#pause(user, path);
+      await Promise.all(users.filter(({ state }) => state === 'ended').map((user) => this.#awaitEnd(user)));
+    } catch (error) {
+      await this.unlock();
+      throw error;
+    }
+    return { isInUse: running.length > 0 };
   }
 
-  async unlock(): Promise<void> {}
+  /** Of all places, since each save has its turn. */
+  async unlock(): Promise<void> {
+    const paused = [...this.#paused];
+    this.#paused.clear();
+    await Promise.all(paused.map((container) => this.#goOn(container)));
+  }
 
   async drop(number: number): Promise<void> {
     this.#places.delete(number);
@@ -153,18 +172,59 @@ export class EngineMounts implements CacheMounts {
     await this.#host.removal.remove(this.#volumes.map((name) => ['volumes', name] as const));
   }
 
+  /** Holds what runs: nothing of it writes until it goes on. */
+  async #pause(user: MountUser, path: string): Promise<void> {
+    const { name, container } = user;
+    if (container !== undefined && this.#paused.has(container)) return;
+    try {
+      if (container === undefined) throw new Error('it is not held');
+      // Told to go on in any case: an engine that does not answer may have heard.
+      this.#paused.add(container);
+      await this.#host.client.call('POST', `/containers/${container}/pause`, { timeoutMs: pauseTimeoutMs });
+    } catch (error) {
+      if (hasEnded(error)) return this.#awaitEnd(user);
+      throw new Error(`step "${name}", which still runs, may write below ${path}`, { cause: error });
+    }
+  }
+
+  /** A container that goes on already, or is gone, need not be told. */
+  async #goOn(container: string): Promise<void> {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        await this.#host.client.call('POST', `/containers/${container}/unpause`, { timeoutMs: pauseTimeoutMs });
+        return;
+      } catch (error) {
+        if (hasEnded(error) || (error instanceof EngineError && /not paused/i.test(error.message))) return;
+        const pauseMs = goOnAgainMs[attempt];
+        if (pauseMs === undefined) {
+          this.#host.logger.warn('A step that was held cannot go on', { container, error });
+          return;
+        }
+        await sleep(pauseMs);
+      }
+    }
+  }
+
   /** With its first process every process of it has ended. */
-  async #awaitEnd({ container }: MountUser): Promise<void> {
+  async #awaitEnd({ container = '' }: MountUser): Promise<void> {
     try {
       await this.#host.client.call('POST', `/containers/${container}/wait`, {
         query: { condition: 'not-running' },
         timeoutMs: endTimeoutMs,
       });
     } catch (error) {
-      if (isNotFound(error) || (error instanceof EngineError && /no such container/i.test(error.message))) return;
+      if (isGone(error)) return;
       throw error;
     }
   }
+}
+
+function isGone(error: unknown): boolean {
+  return isNotFound(error) || (error instanceof EngineError && /no such container/i.test(error.message));
+}
+
+function hasEnded(error: unknown): boolean {
+  return isGone(error) || (error instanceof EngineError && /not running/i.test(error.message));
 }
 
 /**

@@ -91,11 +91,11 @@ export class KeptSteps {
 
   /** Runs a program of Gantry's own with the caches that the steps have in their workspace at this moment. */
   async seeing<Result>(
-    { id, name }: Pick<ProgramRun, 'id' | 'name'>,
+    { name }: Pick<ProgramRun, 'name'>,
     run: (mounts: readonly CacheMount[]) => Promise<Result>,
   ): Promise<Result> {
     const mounts = this.#mounts.mountsOf([]);
-    const user: MountUser = { name, container: id, mounts, state: 'running' };
+    const user: MountUser = { name, mounts, state: 'running' };
     this.#mounts.enter(user);
     try {
       return await run(mounts);

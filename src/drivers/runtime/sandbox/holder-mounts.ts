@@ -26,12 +26,14 @@ export class HolderMounts implements CacheMounts {
     return this.#holder.showCache(number, path, how);
   }
 
-  async lock(number: number, path: string): Promise<void> {
+  async lock(number: number, path: string): Promise<{ readonly isInUse: boolean }> {
     try {
       await this.#holder.lockCache(number, true);
     } catch (error) {
       throw new Error(`files below ${path} are open for writing`, { cause: error });
     }
+    // Whoever runs sees what is mounted in its place.
+    return { isInUse: false };
   }
 
   unlock(number: number): Promise<void> {
