@@ -1,24 +1,20 @@
-import type { CacheEvent, CacheReport } from '../core/cache.ts';
+import type { CacheEvent } from '../core/cache.ts';
 import { isGathered } from '../core/checkout.ts';
 import { GantryError } from '../core/errors.ts';
 import { passwordsOf } from '../core/image.ts';
-import { isFinished, type Outcome, type StepPhases } from '../core/pipeline.ts';
+import { isFinished, type Outcome } from '../core/pipeline.ts';
 import { type BuildPlan, environmentOfStep, type StepPlan } from '../core/plan.ts';
-import { tighter } from '../core/step-limits.ts';
-import type { TraceEntry } from '../core/trace.ts';
 import type {
   ImageWish,
   JobSpec,
-  RunningStep,
   Runtime,
   RuntimeJob,
   StagedStep,
-  StageSpec,
   StepLimits,
   StepResultEvent,
 } from '../drivers/runtime/runtime.ts';
 import { advance, type Effect, endedSteps, type Occurrence } from '../engine/advance.ts';
-import { initialWorkflow, type StepState, type WorkflowState } from '../engine/advance-state.ts';
+import { initialWorkflow, type WorkflowState } from '../engine/advance-state.ts';
 import { machineEnvironment } from '../engine/architecture.ts';
 import { limitAfterCancelMs } from '../engine/cancel-reason.ts';
 import { commandScript } from '../engine/command-script.ts';
@@ -36,11 +32,14 @@ import { awaitService, defaultServiceReadyLimitMs } from './await-service.ts';
 import { type BuildPlace, BuildStep } from './build-step.ts';
 import { cacheLine, cacheReportOf } from './cache-line.ts';
 import { CheckoutLine } from './checkout-line.ts';
+import { type ClaimStep, newClaimStep } from './claim-step.ts';
 import type { OutputBudget } from './output-budget.ts';
 import { resultLine, reuseLine } from './reuse-line.ts';
+import { stageSpecOf } from './stage-spec.ts';
 import { StepOutput } from './step-output.ts';
 import { withCacheTime, withPhases } from './step-phases.ts';
-import { decideReuse, mustRun, noReuse, type ReuseDecision, type ReuseDecisions } from './step-reuse.ts';
+import { decideReuse, mustRun, noReuse, type ReuseDecisions } from './step-reuse.ts';
+import { endedAsReused, reuseReportOf } from './told-reuse.ts';
 
 export interface ClaimDeps {
   readonly runtime: Runtime;
@@ -63,30 +62,6 @@ export interface ClaimDeps {
 }
 
 type Started = Extract<ToRunner, { type: 'started' }>;
-type OutcomeMessage = Extract<ToServer, { type: 'outcome' }>;
-
-/** What the runner knows of a step beyond its place in the state machine. */
-interface ClaimStep {
-  readonly id: number;
-  readonly plan: StepPlan;
-  readonly output: StepOutput;
-  staging: Promise<void> | undefined;
-  readonly stop: AbortController;
-  /** In which it was staged. */
-  job: RuntimeJob | undefined;
-  staged: StagedStep | undefined;
-  running: RunningStep | undefined;
-  /** Number of the start that was asked for and not yet answered. */
-  asked: number | undefined;
-  isTurn: boolean;
-  isDiscarded: boolean;
-  /** Lines about its image from before its turn: shown when it has come. */
-  earlyLines: string[];
-  cache: CacheReport | undefined;
-  phases: StepPhases;
-  /** Sent until the server has it on disk. */
-  outcome: OutcomeMessage | undefined;
-}
 
 /** How long after its time limit a step is waited for. */
 const endlessMs = 60_000;
@@ -232,18 +207,9 @@ export class Claim {
    * its services.
    */
   #endAsReused(): void {
-    const { plan } = this.#assignment;
-    const ended = plan.steps.map((step, position): StepState | undefined => {
-      const state = this.#state.steps[position]!;
-      if (isFinished(state.status)) return undefined;
-      if (this.#reuse.steps.get(position)?.use?.kind === 'take') return { ...state, status: 'passed' };
-      const subject = { kind: 'step', workflow: plan.name, step: step.name } as const;
-      return { ...state, status: 'skipped', reason: { subject, verdict: 'skipped', ...whyLeftOut(step) } };
-    });
-    this.#state = { ...this.#state, steps: this.#state.steps.map((state, position) => ended[position] ?? state) };
-    ended.forEach((state, position) => {
-      if (state) this.#tellOutcome(position);
-    });
+    const before = this.#state;
+    this.#state = endedAsReused(before, this.#reuse);
+    for (const position of endedSteps(before, this.#state)) this.#tellOutcome(position);
   }
 
   cancel({ by, cause, isFinal }: Pick<Extract<ToRunner, { type: 'cancel' }>, 'by' | 'cause' | 'isFinal'>): void {
@@ -411,23 +377,7 @@ export class Claim {
       logLimitBytes: this.#assignment.logLimitBytes,
       masks: noSecrets,
     });
-    return {
-      id,
-      plan,
-      output,
-      staging: undefined,
-      stop: new AbortController(),
-      job: undefined,
-      staged: undefined,
-      running: undefined,
-      asked: undefined,
-      isTurn: false,
-      isDiscarded: false,
-      earlyLines: [],
-      cache: undefined,
-      phases: {},
-      outcome: undefined,
-    };
+    return newClaimStep(id, plan, output);
   }
 
   #happen(occurrence: Occurrence): void {
@@ -510,27 +460,13 @@ export class Claim {
         return;
       }
       const staged = await job.stage({
-        id: this.#stageId(step),
-        name: plan.name,
-        kind: plan.kind === 'build' ? 'image' : plan.kind,
-        image: plan.image,
-        pull: plan.pull,
-        ...(this.#assignment.registries ? { credentials: this.#assignment.registries } : {}),
-        entrypoint: plan.entrypoint,
-        command: plan.command,
-        user: plan.user,
-        workingDirectory: plan.workingDirectory,
-        startsIn: plan.startsIn ?? 'workspace',
-        hostName: plan.hostName,
-        ports: plan.ports,
-        volumes: plan.volumes,
-        ...(this.#keepsCaches && plan.cache ? { cache: plan.cache } : {}),
-        ...(plan.host?.isPrivileged ? { privileged: { isProjectTrusted: true } } : {}),
-        ...(plan.host?.devices ? { devices: plan.host.devices } : {}),
-        ...(plan.host?.volumes ? { hostVolumes: plan.host.volumes } : {}),
-        ...(decision?.use ? { result: decision.use } : {}),
-        limits: this.#limitsOf(plan),
-        network: networkOf(plan),
+        ...stageSpecOf(plan, {
+          id: this.#stageId(step),
+          credentials: this.#assignment.registries,
+          keepsCaches: this.#keepsCaches,
+          result: decision?.use,
+          limits: this.#deps.stepLimits,
+        }),
         progress: (line) => this.#showProgress(step, line),
         onImage: (elapsedMs) => {
           step.phases = { ...step.phases, pullMs: Math.round(elapsedMs) };
@@ -552,17 +488,6 @@ export class Claim {
     } finally {
       takeBackLimit();
     }
-  }
-
-  /** What the file says, within what every step may take here. */
-  #limitsOf({ limits }: StepPlan): StepLimits {
-    const { stepLimits } = this.#deps;
-    if (!limits) return stepLimits;
-    return {
-      ...stepLimits,
-      memoryBytes: tighter(stepLimits.memoryBytes, limits.memoryBytes),
-      cpuMillis: tighter(stepLimits.cpuMillis, limits.cpuMillis),
-    };
   }
 
   /** It needs nothing made ready: what it reads of the workspace is there when its turn has come. */
@@ -643,6 +568,7 @@ export class Claim {
     if (this.#state.steps[position]!.startedAtMs === undefined && step.output.isEmpty) step.output.drop();
     else step.output.end();
     const failure = status === 'failed' ? step.output.failureExcerpt() : undefined;
+    const reuse = reuseReportOf(this.#reuse.steps.get(position), this.#state.steps[position]!);
     step.outcome = {
       type: 'outcome',
       ...this.name,
@@ -652,18 +578,9 @@ export class Claim {
       ...(reason ? { reason } : {}),
       ...(failure ? { failure } : {}),
       ...(step.cache ? { cache: step.cache } : {}),
-      ...this.#reuseReport(position),
+      ...(reuse ? { reuse } : {}),
     };
     this.#send(step.outcome);
-  }
-
-  /** Told of steps that had their turn; one that was not put back was not reused. */
-  #reuseReport(position: number): Pick<OutcomeMessage, 'reuse'> {
-    const { startedAtMs, status } = this.#state.steps[position]!;
-    const report: ReuseDecision['report'] | undefined = this.#reuse.steps.get(position)?.report;
-    if (!report) return {};
-    const isTrue = report.result === 'missed' ? startedAtMs !== undefined : status === 'passed';
-    return isTrue ? { reuse: report } : {};
   }
 
   /** Removes the surroundings, trying until it works: what is left over would wait for the next start of a runner. */
@@ -726,19 +643,6 @@ export class Claim {
   #nowMs(): number {
     return this.#deps.clock.monotonicMs();
   }
-}
-
-/** Why a step has nothing to do where all others are reused. */
-function whyLeftOut({ background, kind }: StepPlan): Pick<TraceEntry, 'rule' | 'values'> {
-  if (kind === 'clone') return { rule: 'reuse.no-checkout', values: {} };
-  if (background) return { rule: 'step.nothing-beside', values: {} };
-  return { rule: 'step.when.status', values: { wanted: 'failure', actual: 'success' } };
-}
-
-/** A step that may be reused has no network unless it says that it uses it: what it has not got it cannot depend on. */
-function networkOf({ host, reuse }: StepPlan): StageSpec['network'] {
-  if (host?.usesHostNetwork) return 'host';
-  return reuse && !reuse.usesNetwork ? 'none' : 'job';
 }
 
 function whenAborted(signal: AbortSignal): Promise<never> {
