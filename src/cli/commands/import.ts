@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { GantryError } from '../../core/errors.ts';
 import type { PipelineFile } from '../../engine/compile-input.ts';
-import type { ImportNote } from '../../engine/import/import-pipeline.ts';
+import type { ImportNote } from '../../engine/import/import-note.ts';
 import type { Cli } from '../cli.ts';
 import { Exit, exitCodes } from '../exit-codes.ts';
 import { findingLines } from '../finding-lines.ts';

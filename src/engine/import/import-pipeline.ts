@@ -1,10 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
-import { hostTrusts } from '../../core/pipeline-settings.ts';
-import type { Dialect, SecretReference, StepPlan } from '../../core/plan.ts';
+import type { Dialect, SecretReference } from '../../core/plan.ts';
 import type { StepLimitsPlan } from '../../core/step-limits.ts';
 import { chooseFiles } from '../choose-files.ts';
-import { compilePipeline } from '../compile.ts';
-import type { CompileInput, CompileResult, EventFacts, PipelineFile } from '../compile-input.ts';
+import type { PipelineFile } from '../compile-input.ts';
 import { axisText } from '../conditions.ts';
 import { executionVariables, outsiderVariables, stepEnvironment } from '../environment.ts';
 import { type PlacedWorkflow, placeWorkflows } from '../link-workflows.ts';
@@ -15,23 +13,10 @@ import type { Axes } from '../read-matrix.ts';
 import { type PipelineFileDraft, readPipelineFile } from '../read-pipeline-file.ts';
 import { sampleFacts } from '../sample-facts.ts';
 import type { StepDraft, WorkflowDraft } from '../workflow-draft.ts';
+import { compareImport, compileAtProbe, probes } from './compare-import.ts';
 import { importConditions } from './import-conditions.ts';
+import type { ImportNote } from './import-note.ts';
 import { type ImportValue, importYaml, KeptExpressions } from './import-yaml.ts';
-
-/** What became of a part of the imported files. */
-export interface ImportNote {
-  /** `remark`: carried, and not quite the same. `lost`: to be written by hand. */
-  readonly verdict: 'carried' | 'remark' | 'lost';
-  readonly path: string;
-  readonly line: number;
-  /** `step "test"`, `pipeline "default"`. */
-  readonly subject: string;
-  /** Sentences without their end points; empty for what is simply carried. */
-  readonly texts: readonly string[];
-  /** Names in the result, for comparing. */
-  readonly workflow?: string;
-  readonly step?: string;
-}
 
 export type ImportResult =
   | {
@@ -83,7 +68,7 @@ export function importPipeline(files: readonly PipelineFile[]): ImportResult | u
   const failed = cannotRun(chosen.files, drafts);
   if (failed) return failed;
   const text = importer.write();
-  return { kind: 'imported', dialect, text, notes: compared(chosen.files, text, importer.notes()) };
+  return { kind: 'imported', dialect, text, notes: compareImport(chosen.files, text, importer.notes()) };
 }
 
 /**
@@ -121,7 +106,7 @@ function importWithMatrix(files: readonly PipelineFile[], dialect: Dialect): Imp
   const count = read.reduce((sum, draft) => sum + draft.workflows.length, 0);
   // Alternatives of a trigger make more of them.
   if (!isValid || workflows.length < count) return undefined;
-  return { kind: 'imported', dialect, text, notes: compared(files, text, importer.notes()) };
+  return { kind: 'imported', dialect, text, notes: compareImport(files, text, importer.notes()) };
 }
 
 /** The axes with their values where the sets are all combinations of them, and else the sets one by one. */
@@ -140,7 +125,7 @@ function matrixOf(sets: readonly Axes[]): ImportValue {
 /** What is wrong only when workflows are put together: a circle, for instance. */
 function cannotRun(files: readonly PipelineFile[], drafts: readonly PipelineFileDraft[]): ImportResult | undefined {
   if (drafts.some(({ report }) => report.hasError)) return undefined;
-  const result = compileAt(files, probes[0]!);
+  const result = compileAtProbe(files, probes[0]!);
   if (result.kind !== 'failed') return undefined;
   const { message, line = 1, column = 1 } = result.error;
   return {
@@ -585,108 +570,6 @@ function knownNames(): ReadonlySet<string> {
     'DRONE_WORKSPACE',
   ]);
   return known;
-}
-
-/** Events that source and result are compared at. */
-const probes: readonly EventFacts[] = (
-  [
-    ['push', 'refs/heads/main', 'main'],
-    ['push', 'refs/heads/feature/x', 'feature/x'],
-    ['tag', 'refs/tags/v1.2.3', 'v1.2.3'],
-    ['pull_request', 'refs/pull/7/head', 'main'],
-    ['manual', 'refs/heads/main', 'main'],
-    ['promote', 'refs/heads/main', 'main'],
-    ['rollback', 'refs/heads/main', 'main'],
-    ['cron', 'refs/heads/main', 'main'],
-  ] as const
-).map(([kind, ref, branch]) => ({
-  ...sampleFacts.event,
-  kind,
-  ref,
-  branch,
-  ...(kind === 'promote' || kind === 'rollback' ? { target: 'production' } : {}),
-  ...(kind === 'cron' ? { schedule: 'nightly' } : {}),
-  ...(kind === 'pull_request'
-    ? { pullRequest: { number: 7, title: 't', sourceBranch: 'feature/x', targetBranch: 'main', action: 'opened' } }
-    : {}),
-}));
-
-/** What is said to be carried, and is not the same at every probe, becomes a remark. */
-function compared(files: readonly PipelineFile[], text: string, notes: readonly ImportNote[]): readonly ImportNote[] {
-  const found = new Map<ImportNote, string>();
-  for (const event of probes) {
-    const compiled = compileAt(files, event);
-    // It asks for what Gantry does not do: that has been told.
-    if (compiled.kind === 'failed') continue;
-    const source = planOf(compiled);
-    const result = planOf(compileAt([{ path: '.gantry.yml', text }], event));
-    for (const note of notes) {
-      if (note.verdict !== 'carried' || note.workflow === undefined || found.has(note)) continue;
-      const difference = differenceOf(note, source, result);
-      if (difference !== undefined) found.set(note, `${difference} at ${event.kind} of ${event.branch}`);
-    }
-  }
-  return notes.map((note) => {
-    const difference = found.get(note);
-    return difference === undefined ? note : { ...note, verdict: 'remark', texts: [difference] };
-  });
-}
-
-type Plan = ReadonlyMap<string, ReadonlyMap<string, StepPlan>>;
-
-function compileAt(files: readonly PipelineFile[], event: EventFacts): CompileResult {
-  // What a project is trusted with is no matter of its file.
-  const rules = { trusts: hostTrusts };
-  const input: CompileInput = { ...sampleFacts, files, event, secretNames: [], stepTimeoutMs: 3_600_000, rules };
-  return compilePipeline(input);
-}
-
-function planOf(result: CompileResult): Plan {
-  const workflows = result.kind === 'planned' ? result.plan.workflows : [];
-  return new Map(workflows.map(({ name, steps }) => [name, new Map(steps.map((step) => [step.name, step]))]));
-}
-
-/** In words, what of a workflow or step is not the same in both plans. */
-export function differenceOf(
-  { workflow = '', step }: Pick<ImportNote, 'workflow' | 'step'>,
-  source: Plan,
-  result: Plan,
-): string | undefined {
-  const [before, after] = [source.get(workflow), result.get(workflow)];
-  if (!before || !after) return before === after ? undefined : 'whether it runs is not the same';
-  if (step === undefined) return undefined;
-  const [was, is] = [before.get(step), after.get(step)];
-  if (!was || !is) return was === is ? undefined : 'whether it runs is not the same';
-  if (!was.skipped !== !is.skipped) return 'whether it runs is not the same';
-  if (was.skipped) return undefined;
-  if (JSON.stringify(was.runOn) !== JSON.stringify(is.runOn)) return 'whether it runs after a failure is not the same';
-  if (
-    JSON.stringify([was.image, was.commands, was.entrypoint, was.command]) !==
-    JSON.stringify([is.image, is.commands, is.entrypoint, is.command])
-  )
-    return 'what it runs is not the same';
-  return sameNames(runningBefore(was, before), runningBefore(is, after))
-    ? undefined
-    : 'what it waits for is not the same';
-}
-
-/** All steps that are run before this one can start: those it waits for, through those that do not run. */
-function runningBefore(step: StepPlan, steps: ReadonlyMap<string, StepPlan>): ReadonlySet<string> {
-  const found = new Set<string>();
-  const look = (one: StepPlan): void => {
-    for (const name of one.dependsOn) {
-      const dependency = steps.get(name);
-      if (!dependency || found.has(name)) continue;
-      if (!dependency.skipped && dependency.background !== 'service') found.add(name);
-      look(dependency);
-    }
-  };
-  look(step);
-  return found;
-}
-
-function sameNames(left: ReadonlySet<string>, right: ReadonlySet<string>): boolean {
-  return left.size === right.size && left.isSubsetOf(right);
 }
 
 /** What a checkout is told is typed in `.gantry.yml`; as the setting of a plugin it became a text. */
