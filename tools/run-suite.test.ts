@@ -40,15 +40,18 @@ it('runs once more what failed, and names it when it passes', async () => {
   expect(code).toBe(0);
 });
 
+const throwsLate = 'setTimeout(() => { throw new Error("loose") }); return new Promise((r) => setTimeout(r, 50));';
+
 it.each([
   ['fails twice', { bad: 'throw new Error("bad")', good: '' }],
   [
     'fails in many files',
     Object.fromEntries(['a', 'b', 'c', 'd'].map((name) => [name, 'if (isFirst) throw new Error("chance")'])),
   ],
+  ['throws outside of tests', { loose: throwsLate }],
   [
-    'throws outside of tests',
-    { loose: 'setTimeout(() => { throw new Error("loose") }); return new Promise((r) => setTimeout(r, 50));' },
+    'throws outside of tests while another test fails',
+    { lucky: 'if (isFirst) throw new Error("chance")', loose: throwsLate },
   ],
 ])('fails when a suite %s', async (_, files) => {
   const { code, output } = await runSuite(files);

@@ -7,60 +7,42 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type Failures, reportVariable } from './failures-reporter.ts';
 
 /** What fails in more files than these has not failed by chance. */
 const mostFiles = 3;
 
-/** What vitest writes of a run as JSON: what is read here. */
-interface Report {
-  readonly testResults: readonly {
-    readonly name: string;
-    readonly status: string;
-    readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
-  }[];
-}
+const reporter = fileURLToPath(new URL('failures-reporter.ts', import.meta.url));
+const program = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
 
-interface FailedFile {
-  readonly path: string;
-  /** Of the failed tests; none when the file failed outside of them. */
-  readonly tests: readonly string[];
-}
-
-/** Files of a report in which something failed. */
-function failedFiles({ testResults }: Report): readonly FailedFile[] {
-  return testResults
-    .filter(({ status }) => status === 'failed')
-    .map(({ name, assertionResults }) => ({
-      path: relative(process.cwd(), name),
-      tests: assertionResults.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName),
-    }));
-}
-
-async function run(
-  parameters: readonly string[],
-  report: string,
-): Promise<{ code: number; failed: readonly FailedFile[] }> {
-  const program = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const vitest = spawn(process.execPath, [program, 'run', ...parameters, ...reporters], { stdio: 'inherit' });
+async function run(parameters: readonly string[], report: string): Promise<{ code: number; failures: Failures }> {
+  const vitest = spawn(
+    process.execPath,
+    [program, 'run', ...parameters, '--reporter=default', `--reporter=${reporter}`],
+    { stdio: 'inherit', env: { ...process.env, [reportVariable]: report } },
+  );
   const [code] = (await once(vitest, 'close')) as [number | null];
   const text = await readFile(report, 'utf8').catch(() => undefined);
-  return { code: code ?? 1, failed: text === undefined ? [] : failedFiles(JSON.parse(text) as Report) };
+  const failures = text === undefined ? { files: [], hasLooseErrors: true } : (JSON.parse(text) as Failures);
+  return { code: code ?? 1, failures };
 }
 
 /** @returns The exit code: 0 when all passed, the files that failed at first when they were run again. */
 async function runSuite(parameters: readonly string[]): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-suite-'));
   try {
-    const { code, failed } = await run(parameters, join(folder, 'first.json'));
-    if (code === 0 || failed.length === 0 || failed.length > mostFiles) return code;
-    console.log(`\nOnce more: ${failed.map(({ path }) => path).join(', ')}`);
-    const again = await run([...parameters, ...failed.map(({ path }) => resolve(path))], join(folder, 'second.json'));
+    const { code, failures } = await run(parameters, join(folder, 'first.json'));
+    const { files, hasLooseErrors } = failures;
+    if (code === 0 || hasLooseErrors || files.length === 0 || files.length > mostFiles) return code;
+    const paths = files.map(({ path }) => path);
+    console.log(`\nOnce more: ${paths.map((path) => relative('.', path)).join(', ')}`);
+    const again = await run([...parameters, ...paths], join(folder, 'second.json'));
     if (again.code === 0) {
       console.log('Failed by chance, passed when run again; mend these:');
-      for (const { path, tests } of failed) console.log(`  ${path}${tests.map((name) => `\n    ${name}`).join('')}`);
+      for (const { path, tests } of files)
+        console.log(`  ${relative('.', path)}${tests.map((name) => `\n    ${name}`).join('')}`);
     }
     return again.code;
   } finally {
