@@ -15,15 +15,15 @@ const run = promisify(execFile);
 /** Every pipeline of a project, newest first. */
 export async function allPipelines(gantry: GantryProcess, project: string): Promise<readonly PipelineView[]> {
   const items: PipelineView[] = [];
-  let cursor: string | undefined;
+  let after: string | undefined;
   do {
     const page = await gantry.client('listPipelines', {
       params: { owner: 'admin', project },
-      query: { limit: 100, ...(cursor === undefined ? {} : { cursor }) },
+      query: { limit: 100, ...(after === undefined ? {} : { after }) },
     });
     items.push(...page.items);
-    cursor = page.next ?? undefined;
-  } while (cursor !== undefined);
+    after = page.next ?? undefined;
+  } while (after !== undefined);
   return items;
 }
 
