@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Dialect, SecretReference } from '../../core/plan.ts';
-import type { StepLimitsPlan } from '../../core/step-limits.ts';
+import type { Dialect } from '../../core/plan.ts';
 import { chooseFiles } from '../choose-files.ts';
 import type { PipelineFile } from '../compile-input.ts';
 import { axisText } from '../conditions.ts';
@@ -16,6 +15,15 @@ import type { StepDraft, WorkflowDraft } from '../workflow-draft.ts';
 import { compareImport, compileAtProbe, probes } from './compare-import.ts';
 import { importConditions } from './import-conditions.ts';
 import type { ImportNote } from './import-note.ts';
+import {
+  asWritten,
+  hostFoldersOf,
+  platformOf,
+  resourcesOf,
+  secretOf,
+  workspaceOf,
+  writtenClone,
+} from './import-parts.ts';
 import { type ImportValue, importYaml, KeptExpressions } from './import-yaml.ts';
 
 export type ImportResult =
@@ -496,51 +504,8 @@ function inOrder(document: Readonly<Record<string, ImportValue>>): Readonly<Reco
   return Object.fromEntries(keyOrder.map((key) => [key, document[key]]));
 }
 
-/** Names for the folders of the host that its steps mount. */
-function hostFoldersOf({ steps }: WorkflowDraft): ReadonlyMap<string, string> {
-  const paths = new Set(steps.flatMap(({ host }) => (host?.volumes ?? []).map(({ source }) => source)));
-  return new Map([...paths].map((path, index) => [path, `host-${index + 1}`]));
-}
-
-function platformOf(platform: string | undefined): ImportValue {
-  const [os, arch, variant] = platform?.split('/') ?? [];
-  return os === undefined ? undefined : { os, arch, variant };
-}
-
 function nonEmpty(map: Readonly<Record<string, ImportValue>>): Readonly<Record<string, ImportValue>> | undefined {
   return Object.keys(map).length === 0 ? undefined : map;
-}
-
-function workspaceOf({ workspace: { base, path } }: WorkflowDraft): string {
-  return path === '' ? base : `${base}/${path}`;
-}
-
-function resourcesOf({ memoryBytes, cpuMillis }: StepLimitsPlan): ImportValue {
-  const limits = {
-    ...(cpuMillis === undefined ? {} : { cpu: `${cpuMillis}m` }),
-    ...(memoryBytes === undefined ? {} : { memory: `${memoryBytes}` }),
-  };
-  return { limits };
-}
-
-/** A secret, or a setting with secrets in it as it was before it became JSON. */
-function secretOf({ secret, parts }: SecretReference): ImportValue {
-  if (!parts) return { from_secret: secret };
-  const secrets: string[] = [];
-  const text = parts
-    .map((part) => (typeof part === 'string' ? part : `\\uE002${secrets.push(part.secret) - 1}\\uE002`))
-    .join('');
-  const revive = (value: unknown): ImportValue => {
-    if (typeof value === 'string') {
-      const found = /^\uE002(\d+)\uE002$/.exec(value);
-      return found ? { from_secret: secrets[Number(found[1])]! } : value;
-    }
-    if (Array.isArray(value)) return value.map(revive);
-    if (typeof value === 'object' && value !== null)
-      return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, revive(each)]));
-    return value as number | boolean;
-  };
-  return revive(JSON.parse(text));
 }
 
 let known: ReadonlySet<string> | undefined;
@@ -570,29 +535,4 @@ function knownNames(): ReadonlySet<string> {
     'DRONE_WORKSPACE',
   ]);
   return known;
-}
-
-/** What a checkout is told is typed in `.gantry.yml`; as the setting of a plugin it became a text. */
-function asWritten(text: string): ImportValue {
-  if (text === 'true' || text === 'false') return text === 'true';
-  return /^\d{1,9}$/.test(text) ? Number(text) : text;
-}
-
-/** The checkout by the keys of `clone`; `undefined` for the usual one. */
-function writtenClone(clone: WorkflowDraft['clone']): ImportValue {
-  if (clone.isDisabled) return { disable: true };
-  const { branch, depth, isRecursive, lfsLine, overrides, path, ref, remote, requests = [], wantsTags } = clone;
-  const written = {
-    ...(depth > 0 ? { depth } : {}),
-    ...(wantsTags ? { tags: true } : {}),
-    ...(isRecursive ? { recursive: true } : {}),
-    ...(overrides && isRecursive ? { submodule_override: overrides } : {}),
-    ...(lfsLine === undefined ? {} : { lfs: true }),
-    ...(branch === undefined ? {} : { branch }),
-    ...(ref === undefined ? {} : { ref }),
-    ...(path === undefined ? {} : { path }),
-    ...(remote === undefined ? {} : { remote }),
-    ...(requests.length === 0 ? {} : { skip_verify: true }),
-  };
-  return Object.keys(written).length === 0 ? undefined : written;
 }
