@@ -1,5 +1,11 @@
 import type { OverlayFolders } from './overlay.ts';
 
+/** What is known of a place while nobody writes to it. */
+export interface LockedPlace {
+  /** Somebody goes on with these very folders once it is unlocked: they cannot be given away. */
+  readonly isInUse: boolean;
+}
+
 /** Where a runtime mounts the caches of one job. Places are numbered by who asks for them, each number once. */
 export interface CacheMounts {
   /** Mounts the folders at a place: done again with others, over what was there. */
@@ -9,11 +15,8 @@ export interface CacheMounts {
    * it showed there before. Follows no link.
    */
   show(number: number, path: string, how?: { readonly isOver?: boolean }): Promise<boolean>;
-  /**
-   * From then on, until it is unlocked, nobody writes to it. Answers whether somebody goes on with these very folders after
-   * that: they cannot be given away then. Rejects where somebody may write; the message is the end of a sentence.
-   */
-  lock(number: number, path: string): Promise<{ readonly isInUse: boolean }>;
+  /** Until it is unlocked nobody writes to it. Rejects where somebody may; the message is the end of a sentence. */
+  lock(number: number, path: string): Promise<LockedPlace>;
   unlock(number: number): Promise<void>;
   /** Nobody needs what is mounted there any more. */
   drop(number: number): Promise<void>;

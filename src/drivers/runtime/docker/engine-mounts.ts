@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Turns } from '../../../lib/turns.ts';
 import { EngineError, isNotFound } from '../../container-engine/api/engine-error.ts';
-import type { CacheMounts } from '../caches/cache-mounts.ts';
+import type { CacheMounts, LockedPlace } from '../caches/cache-mounts.ts';
 import { makeEmptyFolder } from '../caches/copy-paths.ts';
 import type { CachePlace } from '../caches/job-caches.ts';
 import { type OverlayFolders, overlayMount } from '../caches/overlay.ts';
@@ -121,13 +121,14 @@ export class EngineMounts implements CacheMounts {
   }
 
   /** What waits behind its gate writes nothing, and gets another container before it runs. */
-  async lock(number: number, path: string): Promise<{ readonly isInUse: boolean }> {
+  async lock(number: number, path: string): Promise<LockedPlace> {
     const volume = this.#places.get(number)?.volume;
     const users = [...this.#users].filter(({ mounts }) => mounts.some((mount) => mount.volume === volume));
     const running = users.filter(({ state }) => state === 'running');
+    const ended = users.flatMap(({ state, container = [] }) => (state === 'ended' ? container : []));
     try {
       for (const user of running) await this.#pause(user, path);
-      await Promise.all(users.filter(({ state }) => state === 'ended').map((user) => this.#awaitEnd(user)));
+      await Promise.all(ended.map((container) => this.#awaitEnd(container)));
     } catch (error) {
       await this.unlock();
       throw error;
@@ -173,17 +174,17 @@ export class EngineMounts implements CacheMounts {
   }
 
   /** Holds what runs: nothing of it writes until it goes on. */
-  async #pause(user: MountUser, path: string): Promise<void> {
-    const { name, container } = user;
-    if (container !== undefined && this.#paused.has(container)) return;
+  async #pause({ name, container }: MountUser, path: string): Promise<void> {
+    const refusal = `step "${name}", which still runs, may write below ${path}`;
+    if (container === undefined) throw new Error(refusal);
+    if (this.#paused.has(container)) return;
+    // Told to go on in any case: an engine that does not answer may have heard.
+    this.#paused.add(container);
     try {
-      if (container === undefined) throw new Error('it is not held');
-      // Told to go on in any case: an engine that does not answer may have heard.
-      this.#paused.add(container);
       await this.#host.client.call('POST', `/containers/${container}/pause`, { timeoutMs: pauseTimeoutMs });
     } catch (error) {
-      if (hasEnded(error)) return this.#awaitEnd(user);
-      throw new Error(`step "${name}", which still runs, may write below ${path}`, { cause: error });
+      if (!hasEnded(error)) throw new Error(refusal, { cause: error });
+      await this.#awaitEnd(container);
     }
   }
 
@@ -206,7 +207,7 @@ export class EngineMounts implements CacheMounts {
   }
 
   /** With its first process every process of it has ended. */
-  async #awaitEnd({ container = '' }: MountUser): Promise<void> {
+  async #awaitEnd(container: string): Promise<void> {
     try {
       await this.#host.client.call('POST', `/containers/${container}/wait`, {
         query: { condition: 'not-running' },

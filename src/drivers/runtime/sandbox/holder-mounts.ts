@@ -1,4 +1,4 @@
-import type { CacheMounts } from '../caches/cache-mounts.ts';
+import type { CacheMounts, LockedPlace } from '../caches/cache-mounts.ts';
 import { type OverlayFolders, overlayMount } from '../caches/overlay.ts';
 import { runProgram } from '../caches/run-program.ts';
 import type { NamespaceHolder } from './namespace-holder.ts';
@@ -26,7 +26,7 @@ export class HolderMounts implements CacheMounts {
     return this.#holder.showCache(number, path, how);
   }
 
-  async lock(number: number, path: string): Promise<{ readonly isInUse: boolean }> {
+  async lock(number: number, path: string): Promise<LockedPlace> {
     try {
       await this.#holder.lockCache(number, true);
     } catch (error) {
