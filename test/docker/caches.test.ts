@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,6 +11,7 @@ import type { Outcome } from '../../src/core/pipeline.ts';
 import type { CachePlan } from '../../src/core/plan.ts';
 import type { Runtime, RuntimeJob } from '../../src/drivers/runtime/runtime.ts';
 import { ContainerEngine, callEngine, findEngineHindrance } from '../support/container-engine.ts';
+import { startDockerRunner } from '../support/docker-runner.ts';
 import { type DockerWorld, listObjects, openDockerWorld } from '../support/docker-world.ts';
 import { GantryProcess } from '../support/gantry-process.ts';
 
@@ -132,15 +132,8 @@ for (const kind of ['docker', 'podman'] as const) {
       expect(saved.events.map(({ kind: what }) => what)).toEqual(['missed', 'saved']);
       await before.options.caches!.store.settled();
 
-      const child = spawn(
-        process.execPath,
-        [join(import.meta.dirname, '../support/docker-runner-child.ts'), engine.address, instanceId, folder],
-        { stdio: ['ignore', 'pipe', 'inherit'] },
-      );
-      await once(child.stdout, 'data');
-      const ended = once(child, 'exit');
-      child.kill('SIGKILL');
-      await ended;
+      const runner = await startDockerRunner(engine.address, instanceId, folder);
+      await runner.kill();
       const world = open({ instanceId, cacheFolder: folder });
       expect((await world.runtime.reap()).join('\n')).toContain('files of the runner');
       const left = async (): Promise<readonly string[]> =>
@@ -238,19 +231,11 @@ for (const kind of ['docker', 'podman'] as const) {
     });
 
     it('hold no step for longer than its runner lives', async () => {
-      folder = mkdtempSync(join(tmpdir(), 'gantry-held-'));
       const instanceId = `test-${randomBytes(4).toString('hex')}`;
-      const child = spawn(
-        process.execPath,
-        [join(import.meta.dirname, '../support/docker-runner-child.ts'), engine.address, instanceId],
-        { stdio: ['ignore', 'pipe', 'inherit'] },
-      );
-      await once(child.stdout, 'data');
+      const runner = await startDockerRunner(engine.address, instanceId);
       const [held] = (await listObjects(engine.address, instanceId)).filter((name) => name.endsWith('-running'));
       await callEngine(engine.address, 'POST', `/containers/${held!.replace('/', '')}/pause`);
-      const ended = once(child, 'exit');
-      child.kill('SIGKILL');
-      await ended;
+      await runner.kill();
       const world = open({ instanceId });
       await world.runtime.reap();
       await expect.poll(world.leftovers).toEqual([]);

@@ -1,10 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningStep, RuntimeJob, StageSpec } from '../../src/drivers/runtime/runtime.ts';
 import { ContainerEngine, type ContainerEngine as Engine, findEngineHindrance } from '../support/container-engine.ts';
+import { startDockerRunner } from '../support/docker-runner.ts';
 import { type DockerWorld, listObjects, openDockerWorld } from '../support/docker-world.ts';
 
 for (const kind of ['docker', 'podman'] as const) {
@@ -179,19 +178,12 @@ for (const kind of ['docker', 'podman'] as const) {
 
     it('removes what a runner that was killed left behind, and nothing of a living one', async () => {
       const instanceId = `test-${randomBytes(4).toString('hex')}`;
-      const child = spawn(
-        process.execPath,
-        [join(import.meta.dirname, '../support/docker-runner-child.ts'), engine.address, instanceId],
-        { stdio: ['ignore', 'pipe', 'inherit'] },
-      );
-      await once(child.stdout, 'data');
+      const runner = await startDockerRunner(engine.address, instanceId);
       const world = open({ instanceId });
       expect(await world.runtime.reap()).toEqual([]);
       const left = await listObjects(engine.address, instanceId);
       expect(left.length).toBeGreaterThanOrEqual(5);
-      const ended = once(child, 'exit');
-      child.kill('SIGKILL');
-      await ended;
+      await runner.kill();
       const removed = await world.runtime.reap();
       expect(removed.length).toBeGreaterThanOrEqual(5);
       await expect.poll(() => listObjects(engine.address, instanceId)).toEqual([]);
