@@ -22,10 +22,11 @@ import {
 import { type DialectRules, dialectRules } from './dialect-rules.ts';
 import {
   expressionVariables,
-  ownEnvironment,
-  type StepEnvironmentParts,
+  OwnEnvironments,
+  type StepSurroundings,
   sharedEnvironment,
   stepEnvironment,
+  type WorkflowSurroundings,
 } from './environment.ts';
 import type { WorkflowIdentity } from './environment-facts.ts';
 import { ExpressionError } from './expression/expression.ts';
@@ -48,7 +49,7 @@ import { reusableEnvironment } from './reuse-environment.ts';
 import { findSkipMarker } from './skip-marker.ts';
 import { placeOf } from './source-position.ts';
 import { type WatchedInput, watchFacts } from './watched-facts.ts';
-import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
+import type { StepDraft, StepOrder, WorkflowDraft } from './workflow-draft.ts';
 
 /**
  * Says what a pipeline file asks for at an event: the first of the files is read whole, typed, and only then judged by
@@ -318,36 +319,23 @@ function planWorkflow(
   const { input, rules, trace } = planning;
   const { draft, name } = workflow;
   const subject = { kind: 'workflow', workflow: name } as const;
-  const identity: WorkflowIdentity = { ...planning.identityOf(workflow), dependsOn };
-  const surroundings = { ...identity, workspace: draft.workspace, environment: draft.environment };
-  const partsOf = (
-    step: string,
-    number: number,
-    {
-      environment,
-      settings,
-      kind,
-      background,
-    }: Pick<StepDraft, 'environment' | 'settings'> & Parameters<typeof isImageAlone>[0],
-  ): StepEnvironmentParts => ({
-    workflow: surroundings,
-    step: { name: step, number, environment, settings, isPlugin: isImageAlone({ kind, background }) },
-  });
+  const surroundings: WorkflowSurroundings = {
+    ...planning.identityOf(workflow),
+    dependsOn,
+    workspace: draft.workspace,
+    environment: draft.environment,
+  };
+  const environments = new OwnEnvironments(planning.given, rules.dialect, surroundings, planning.dependsOnFacts);
 
   const steps: StepPlan[] = [];
-  if (!draft.clone.isDisabled) {
+  if (!draft.clone.isDisabled)
     steps.push({
       name: cloneStepName,
       kind: 'clone',
       image: '',
       pull: 'default',
       commands: [],
-      environment: ownEnvironment(
-        planning.given,
-        rules.dialect,
-        partsOf(cloneStepName, 1, { environment: {}, settings: {}, kind: 'clone' }),
-        planning.dependsOnFacts,
-      ),
+      environment: environments.of({ name: cloneStepName, number: 1, environment: {}, settings: {}, isPlugin: false }),
       secrets: [],
       dependsOn: [],
       runOn: { success: true, failure: false },
@@ -356,28 +344,20 @@ function planWorkflow(
       timeoutMs: input.stepTimeoutMs,
       line: draft.clone.line,
     });
-  }
   const facts = planning.factsOf(workflow);
-  const judgements = new Map(
-    draft.steps.map((step) => [step, planning.judge(step.when, facts, workflow.file, step.line)]),
-  );
+  const judgements = draft.steps.map((step) => planning.judge(step.when, facts, workflow.file, step.line));
   if (draft.uses) steps.push({ ...takingStep(draft, takes, input.stepTimeoutMs), ...retryPlan(draft.retry, input) });
-  const order = orderOf(planning, workflow, new Set(draft.steps.filter((step) => !judgements.get(step)?.mismatch)));
-  for (const step of draft.steps) {
-    const newName = order.names.get(step);
-    const named = newName === undefined ? step : { ...step, name: newName };
-    steps.push({
-      ...planStep(planning, workflow, named, judgements.get(step)!),
-      ...(step.cache && !input.rules?.ignoresCaches
-        ? { cache: planCache(step.cache, input.blobs, workflow.file.report) }
-        : {}),
-      ...(step.artifacts ? { artifacts: step.artifacts.map(({ at: _at, ...artifact }) => artifact) } : {}),
-      ...(isPlugin(step, draft) ? { isPlugin: true } : {}),
-      dependsOn: order.dependsOn.get(step) ?? [],
-      environment: environmentOf(planning, draft, step, partsOf(named.name, steps.length + 1, step)),
-      ...(step.reuse ? { reuse: planReuse(planning, workflow, step, judgements.get(step)!) } : {}),
-    });
-  }
+  const matched = draft.steps.filter((_, i) => !judgements[i]!.mismatch);
+  const order = draft.order === 'graph' ? undefined : orderOf(planning, workflow, draft.order, new Set(matched));
+  for (const [i, step] of draft.steps.entries())
+    steps.push(
+      planStep(planning, workflow, step, judgements[i]!, {
+        name: order?.names.get(step) ?? step.name,
+        number: steps.length + 1,
+        dependsOn: (order ? order.dependsOn.get(step) : step.dependsOn) ?? [],
+        environments,
+      }),
+    );
 
   const { ofSteps, ofPlugins } = sharedEnvironment(planning.given, rules.dialect);
   const hasPlugins = rules.dialect !== 'woodpecker' && steps.some(isImageAlone);
@@ -419,33 +399,38 @@ function planWorkflow(
       verdict: 'blocked',
       values: { type: hasRunner(draft.type) ? draft.blocked : draft.type },
     });
-  return {
+  const plan: Writable<WorkflowPlan> = {
     name,
     dependsOn,
     runOn: rules.dialect === 'woodpecker' ? runOnWith(runOn, draft) : runOn,
-    ...(rules.dialect === 'woodpecker' ? { runOnJudges: 'dependencies' } : {}),
-    ...(Object.keys(draft.matrix).length === 0 ? {} : { matrix: draft.matrix }),
     workspace: draft.workspace,
     environment: ofSteps,
-    ...(hasPlugins ? { pluginEnvironment: ofPlugins } : {}),
     clone: {
       ...checkoutPlan(draft.clone, {
         hasTagsByDefault: rules.dialect === 'woodpecker' && input.event.kind === 'tag',
       }),
       isDisabled: draft.clone.isDisabled && !steps.some(({ kind, skipped }) => kind === 'clone' && !skipped),
     },
-    ...(draft.concurrency ? { concurrency: draft.concurrency } : {}),
-    ...(draft.volumes.length === 0 ? {} : { volumes: draft.volumes }),
     steps,
-    ...encryptedSecretsOf(workflow.file, steps),
-    ...(input.event.trust === 'untrusted' ? { trust: 'untrusted' } : {}),
-    ...(runtime ? { runtime } : {}),
-    ...(draft.routing ? { routing: draft.routing } : {}),
-    ...(draft.blocked === undefined ? {} : { blocked: draft.blocked }),
     earlySuccessExitCodes: rules.earlySuccessExitCodes,
-    ...(draft.order === 'graph' ? {} : { failureSkips: 'later' }),
   };
+  if (rules.dialect === 'woodpecker') plan.runOnJudges = 'dependencies';
+  if (Object.keys(draft.matrix).length > 0) plan.matrix = draft.matrix;
+  if (hasPlugins) plan.pluginEnvironment = ofPlugins;
+  if (draft.concurrency) plan.concurrency = draft.concurrency;
+  if (draft.volumes.length > 0) plan.volumes = draft.volumes;
+  const encryptedSecrets = encryptedSecretsOf(workflow.file, steps);
+  if (encryptedSecrets.length > 0) plan.encryptedSecrets = encryptedSecrets;
+  if (input.event.trust === 'untrusted') plan.trust = 'untrusted';
+  if (runtime) plan.runtime = runtime;
+  if (draft.routing) plan.routing = draft.routing;
+  if (draft.blocked !== undefined) plan.blocked = draft.blocked;
+  if (draft.order !== 'graph') plan.failureSkips = 'later';
+  return plan;
 }
+
+/** A plan while it is put together: what it always has as one object, and then the few things that it has beside. */
+type Writable<Plan> = { -readonly [Key in keyof Plan]: Plan[Key] };
 
 /**
  * What a step has over its workflow. One that may be reused has all of its environment for itself, and no variables that
@@ -455,9 +440,10 @@ function environmentOf(
   { input, given: facts, rules, dependsOnFacts }: Planning,
   workflow: WorkflowDraft,
   step: StepDraft,
-  parts: StepEnvironmentParts,
+  named: StepSurroundings,
+  environments: OwnEnvironments,
 ): Record<string, string> {
-  if (!step.reuse) return ownEnvironment(facts, rules.dialect, parts, dependsOnFacts);
+  if (!step.reuse) return environments.of(named);
   dependsOnFacts();
   const own = [workflow.environment, workflow.matrix, step.environment, step.settings].flatMap((given) =>
     Object.keys(given),
@@ -470,7 +456,8 @@ function environmentOf(
     ...Object.values(step.environment),
     ...Object.values(step.settings),
   ];
-  return reusableEnvironment(stepEnvironment(facts, rules.dialect, parts), new Set([...own, ...given]), texts);
+  const whole = stepEnvironment(facts, rules.dialect, { workflow: environments.workflow, step: named });
+  return reusableEnvironment(whole, new Set([...own, ...given]), texts);
 }
 
 function planReuse({ input }: Planning, { file }: PlacedWorkflow, step: StepDraft, { runOn }: Judgement): ReusePlan {
@@ -491,12 +478,12 @@ function findReuseHindrance({ host, kind }: StepDraft, runOn: RunOn): string | u
 function encryptedSecretsOf(
   { secrets }: PipelineFileDraft,
   steps: readonly StepPlan[],
-): Pick<WorkflowPlan, 'encryptedSecrets'> {
+): NonNullable<WorkflowPlan['encryptedSecrets']> {
+  if (secrets.length === 0) return [];
   const named = new Set(
     steps.flatMap((step) => step.secrets.flatMap(({ secret, parts = [] }) => [secret, ...parts.flatMap(secretsIn)])),
   );
-  const needed = secrets.filter(({ name }) => named.has(name)).map(({ name, data }) => ({ name, data }));
-  return needed.length === 0 ? {} : { encryptedSecrets: needed };
+  return secrets.filter(({ name }) => named.has(name)).map(({ name, data }) => ({ name, data }));
 }
 
 function secretsIn(part: string | { readonly secret: string }): readonly string[] {
@@ -549,65 +536,99 @@ function runOnWith(byStatus: RunOn, { runsOn }: WorkflowDraft): RunOn {
 function orderOf(
   { input }: Planning,
   { draft, file }: PlacedWorkflow,
+  order: Exclude<StepOrder, 'graph'>,
   matched: ReadonlySet<StepDraft>,
 ): Pick<OrderedJob, 'names' | 'dependsOn'> {
-  if (draft.order === 'graph')
-    return { names: new Map(), dependsOn: new Map(draft.steps.map((step) => [step, step.dependsOn])) };
-  const job = orderJob(draft.steps, matched, draft.order, !draft.clone.isDisabled);
+  const job = orderJob(draft.steps, matched, order, !draft.clone.isDisabled);
   for (const { code, at, message } of job.faults)
     if (code !== 'step.dependency-filtered' || !input.rules?.toleratesFilteredSteps) file.report.add(code, at, message);
   return job;
 }
 
 /** A plugin whose image the installation lists is privileged in a trusted project without saying so. */
-function hostOf(step: StepDraft, { event, rules }: CompileInput): Pick<StepPlan, 'host'> {
-  if (step.host) return { host: step.host };
-  return isPrivilegedPlugin(step, rules, event.trust === 'untrusted') ? { host: { isPrivileged: true } } : {};
+function hostOf(step: StepDraft, { event, rules }: CompileInput): StepPlan['host'] {
+  if (step.host) return step.host;
+  return isPrivilegedPlugin(step, rules, event.trust === 'untrusted') ? { isPrivileged: true } : undefined;
+}
+
+/** What a step is in its workflow, beside what its file says of it. */
+interface PlacedStep {
+  /** One of its own, also where the file has one twice. */
+  readonly name: string;
+  readonly number: number;
+  readonly dependsOn: readonly string[];
+  readonly environments: OwnEnvironments;
 }
 
 function planStep(
-  { input, trace }: Planning,
-  { name: workflow, file }: PlacedWorkflow,
+  planning: Planning,
+  workflow: PlacedWorkflow,
   step: StepDraft,
-  { mismatch, runOn }: Judgement,
-): Omit<StepPlan, 'environment' | 'dependsOn'> {
-  const subject = { kind: 'step', workflow, step: step.name } as const;
-  const skipped: TraceEntry | undefined = mismatch && {
-    subject,
-    verdict: 'skipped',
-    ...mismatchRule('step.when', mismatch),
-  };
-  if (skipped) trace.push(skipped);
-  else if (hasConditions(step.when)) trace.push({ subject, rule: 'step.matched', verdict: 'noted', values: {} });
-  if (step.build && !skipped)
-    trace.push({ subject, rule: 'step.native-build', verdict: 'noted', values: { image: step.image } });
-  for (const secret of new Set(step.secrets.map((reference) => reference.secret))) {
-    if (skipped || input.secretNames.includes(secret) || file.secrets.some(({ name }) => name === secret)) continue;
-    const isRequired = step.secrets.some((reference) => reference.secret === secret && reference.isRequired);
-    trace.push({ subject, rule: 'step.secret-missing', verdict: isRequired ? 'failed' : 'noted', values: { secret } });
-  }
-  return {
-    name: step.name,
+  judgement: Judgement,
+  { name, number, dependsOn, environments }: PlacedStep,
+): StepPlan {
+  const { input } = planning;
+  const { draft, file } = workflow;
+  const skipped = tellStep(planning, workflow, step, name, judgement.mismatch);
+  const { environment, settings, build, background } = step;
+  const named = { name, number, environment, settings, isPlugin: isImageAlone(step) };
+  const plan: Writable<StepPlan> = {
+    name,
     kind: step.isCheckout ? 'clone' : step.kind,
-    ...(step.build ? { build: step.build } : {}),
     image: step.isCheckout ? '' : step.image,
     pull: step.pull,
     commands: step.commands,
-    ...(step.entrypoint === undefined ? {} : { entrypoint: step.entrypoint }),
-    ...(step.command === undefined ? {} : { command: step.command }),
+    environment: environmentOf(planning, draft, step, named, environments),
     secrets: step.isCheckout ? [] : step.secrets,
-    runOn,
-    ...(step.background ? backgroundPlan(step) : { onFailure: step.onFailure }),
-    ...retryPlan(step.retry, input),
-    ...(step.volumes.length === 0 ? {} : { volumes: step.volumes }),
-    ...hostOf(step, input),
-    ...(skipped ? { skipped } : {}),
-    timeoutMs: step.timeoutMs ?? (step.background ? maxBackgroundMs : input.stepTimeoutMs),
-    ...(step.limits ? { limits: step.limits } : {}),
-    ...(step.user === undefined ? {} : { user: step.user }),
-    ...(step.workingDirectory === undefined ? {} : { workingDirectory: step.workingDirectory }),
+    dependsOn,
+    runOn: judgement.runOn,
+    onFailure: background ? 'ignore' : step.onFailure,
+    timeoutMs: step.timeoutMs ?? (background ? maxBackgroundMs : input.stepTimeoutMs),
     line: step.line,
   };
+  if (build) plan.build = build;
+  if (step.entrypoint !== undefined) plan.entrypoint = step.entrypoint;
+  if (step.command !== undefined) plan.command = step.command;
+  if (background) Object.assign(plan, backgroundPlan(step));
+  const { retry } = retryPlan(step.retry, input);
+  if (retry) plan.retry = retry;
+  if (step.volumes.length > 0) plan.volumes = step.volumes;
+  const host = hostOf(step, input);
+  if (host) plan.host = host;
+  if (skipped) plan.skipped = skipped;
+  if (step.limits) plan.limits = step.limits;
+  if (step.user !== undefined) plan.user = step.user;
+  if (step.workingDirectory !== undefined) plan.workingDirectory = step.workingDirectory;
+  if (step.cache && !input.rules?.ignoresCaches) plan.cache = planCache(step.cache, input.blobs, file.report);
+  if (step.artifacts) plan.artifacts = step.artifacts.map(({ at: _at, ...artifact }) => artifact);
+  if (isPlugin(step, draft)) plan.isPlugin = true;
+  if (step.reuse) plan.reuse = planReuse(planning, workflow, step, judgement);
+  return plan;
+}
+
+/** Tells what becomes of a step; the entry that says why it is skipped, if it is. */
+function tellStep(
+  { input, trace }: Planning,
+  { name: workflow, file }: PlacedWorkflow,
+  step: StepDraft,
+  name: string,
+  mismatch: Mismatch | undefined,
+): TraceEntry | undefined {
+  const subject = { kind: 'step', workflow, step: name } as const;
+  if (mismatch) {
+    const skipped: TraceEntry = { subject, verdict: 'skipped', ...mismatchRule('step.when', mismatch) };
+    trace.push(skipped);
+    return skipped;
+  }
+  if (hasConditions(step.when)) trace.push({ subject, rule: 'step.matched', verdict: 'noted', values: {} });
+  if (step.build) trace.push({ subject, rule: 'step.native-build', verdict: 'noted', values: { image: step.image } });
+  if (step.secrets.length === 0) return undefined;
+  for (const secret of new Set(step.secrets.map((reference) => reference.secret))) {
+    if (input.secretNames.includes(secret) || file.secrets.some((one) => one.name === secret)) continue;
+    const isRequired = step.secrets.some((reference) => reference.secret === secret && reference.isRequired);
+    trace.push({ subject, rule: 'step.secret-missing', verdict: isRequired ? 'failed' : 'noted', values: { secret } });
+  }
+  return undefined;
 }
 
 /** What a checkout asks of the host, as a step would. */
@@ -625,12 +646,9 @@ function retryPlan(retry: WrittenRetry | undefined, { event }: Pick<CompileInput
 const maxBackgroundMs = 7 * 24 * 3_600_000;
 
 /** Its failure does not count (pipelines.md 9.4, 10.5, 11.5), and only commands need the workspace to start in. */
-function backgroundPlan(
-  step: StepDraft,
-): Pick<StepPlan, 'onFailure' | 'background' | 'hostName' | 'ports' | 'startsIn'> {
+function backgroundPlan(step: StepDraft): Pick<StepPlan, 'background' | 'hostName' | 'ports' | 'startsIn'> {
   const { background, hostName, ports, kind, workingDirectory } = step;
   return {
-    onFailure: 'ignore',
     ...(background === undefined ? {} : { background }),
     ...(hostName === undefined ? {} : { hostName }),
     ...(ports.length === 0 ? {} : { ports }),

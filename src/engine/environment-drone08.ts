@@ -37,7 +37,7 @@ export function drone08Variables(facts: EnvironmentFacts): Variables {
   const target = event.target ?? '';
   const link = `${project.link}/commits/${event.commit}`;
   const { host } = instanceAddress(instanceUrl);
-  return {
+  const variables: Record<string, string> = {
     CI: 'drone',
     CI_REPO: slug,
     CI_REPO_NAME: slug,
@@ -47,7 +47,6 @@ export function drone08Variables(facts: EnvironmentFacts): Variables {
     CI_REPO_PRIVATE: isPrivate(project),
     CI_BUILD_NUMBER: number,
     CI_BUILD_CREATED: created,
-    CI_BUILD_STATUS: 'success',
     CI_BUILD_EVENT: word,
     CI_BUILD_LINK: pipeline.link,
     CI_BUILD_TARGET: target,
@@ -70,10 +69,6 @@ export function drone08Variables(facts: EnvironmentFacts): Variables {
     CI_SYSTEM_HOST: host,
     CI_SYSTEM_ARCH: platformOf(facts),
     CI_SYSTEM_VERSION: '0.8.9',
-    ...(tag === undefined ? {} : { CI_TAG: tag, DRONE_TAG: tag }),
-    ...(pullRequestNumber === undefined
-      ? {}
-      : { CI_PULL_REQUEST: pullRequestNumber, DRONE_PULL_REQUEST: pullRequestNumber }),
     DRONE: 'true',
     DRONE_ARCH: platformOf(facts),
     DRONE_REPO: slug,
@@ -106,6 +101,15 @@ export function drone08Variables(facts: EnvironmentFacts): Variables {
     DRONE_DEPLOY_TO: target,
     DRONE_PREV_COMMIT_SHA: event.before,
   };
+  if (tag !== undefined) {
+    variables['CI_TAG'] = tag;
+    variables['DRONE_TAG'] = tag;
+  }
+  if (pullRequestNumber !== undefined) {
+    variables['CI_PULL_REQUEST'] = pullRequestNumber;
+    variables['DRONE_PULL_REQUEST'] = pullRequestNumber;
+  }
+  return variables;
 }
 
 /** Values that the system does not write over those of a step (pipelines.md 12.1). */

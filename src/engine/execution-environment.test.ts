@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { executionVariables } from './environment.ts';
+import { executionVariables } from './environment-names.ts';
 import { type ExecutionFacts, executionEnvironment } from './execution-environment.ts';
 
 const facts: ExecutionFacts = {

@@ -1,6 +1,6 @@
 import type { DialectRules } from './dialect-rules.ts';
 import { DocumentReader } from './document-reader.ts';
-import { executionNames, occasionalVariables, outsiderVariables } from './environment.ts';
+import { executionNames, occasionalVariables, outsiderVariables } from './environment-names.ts';
 import { type IncludedLines, placeOfLine } from './includes.ts';
 import { LintReport } from './lint-report.ts';
 import { LineIndex, type Position } from './source-position.ts';

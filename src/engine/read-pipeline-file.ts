@@ -83,7 +83,7 @@ function readIn(dialect: Dialect, file: FileContext, path: string, facts: Enviro
       return { workflows: readWoodpecker(file, path, facts), parameters: [] };
     default:
       return readDrone1(file, facts.event, (workflow, parameters) =>
-        substitutionVariables(withParameters(facts, parameters), dialect, workflow),
+        substitutionVariables(facts, dialect, workflow, parameters),
       );
   }
 }

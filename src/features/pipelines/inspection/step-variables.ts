@@ -2,8 +2,9 @@ import type { VariableOfStepView } from '../../../api/inspection.ts';
 import { isFinished, type Pipeline, type Step, type Workflow } from '../../../core/pipeline.ts';
 import { environmentOfStep, type StepPlan } from '../../../core/plan.ts';
 import { isReservedVariable } from '../../../core/variable.ts';
-import { executionVariables, stepEnvironment } from '../../../engine/environment.ts';
+import { stepEnvironment } from '../../../engine/environment.ts';
 import type { EnvironmentFacts } from '../../../engine/environment-facts.ts';
+import { executionVariables } from '../../../engine/environment-names.ts';
 import { executionEnvironment } from '../../../engine/execution-environment.ts';
 
 /** A step and what is around it, as the record has them. */

@@ -1,0 +1,81 @@
+import { tagVersionVariables } from './tag-version.ts';
+
+/** Set when a step starts, and by nobody before: `executionEnvironment`. */
+export const executionVariables = [
+  'DRONE_BUILD_STATUS',
+  'DRONE_BUILD_STARTED',
+  'DRONE_BUILD_FINISHED',
+  'DRONE_FAILED_STAGES',
+  'DRONE_STAGE_STATUS',
+  'DRONE_STAGE_STARTED',
+  'DRONE_STAGE_FINISHED',
+  'DRONE_STAGE_MACHINE',
+  'DRONE_FAILED_STEPS',
+  'CI_BUILD_STATUS',
+  'CI_BUILD_STARTED',
+  'CI_BUILD_FINISHED',
+  'CI_JOB_STATUS',
+  'CI_JOB_STARTED',
+  'CI_JOB_FINISHED',
+  'DRONE_JOB_STATUS',
+  'DRONE_JOB_STARTED',
+  'DRONE_JOB_FINISHED',
+  'CI_PIPELINE_STATUS',
+  'CI_PIPELINE_STARTED',
+  'CI_PIPELINE_FINISHED',
+  'CI_STEP_STATUS',
+  'CI_STEP_STARTED',
+  'CI_STEP_FINISHED',
+  'CI_MACHINE',
+  'GANTRY_PIPELINE_STATUS',
+  'GANTRY_PIPELINE_STARTED',
+  'GANTRY_WORKFLOW_STATUS',
+  'GANTRY_WORKFLOW_STARTED',
+  'GANTRY_STEP_STARTED',
+] as const;
+
+export const executionNames: ReadonlySet<string> = new Set(executionVariables);
+
+/** Names that some other event sets: `${…}` on them is no slip, even where they are empty. */
+export const occasionalVariables: ReadonlySet<string> = new Set([
+  ...Object.keys(tagVersionVariables('2026.1.2')),
+  'DRONE_SEMVER_ERROR',
+  'DRONE_PULL_REQUEST',
+  'DRONE_PULL_REQUEST_TITLE',
+  'CI_COMMIT_TAG',
+  'CI_TAG',
+  'CI_COMMIT_PULL_REQUEST',
+  'CI_PULL_REQUEST',
+  'CI_COMMIT_SOURCE_BRANCH',
+  'CI_COMMIT_TARGET_BRANCH',
+  'CI_PIPELINE_DEPLOY_TARGET',
+  'CI_DEPLOY_TO',
+  'DRONE_DEPLOY_TO',
+  'GANTRY_TARGET',
+  'GANTRY_CRON',
+  'GANTRY_TAG',
+]);
+
+/** What others than the file's author write: a branch, a tag, a message, a name. */
+export const outsiderVariables: ReadonlySet<string> = new Set([
+  'DRONE_BRANCH',
+  'DRONE_SOURCE_BRANCH',
+  'DRONE_TARGET_BRANCH',
+  'DRONE_COMMIT_BRANCH',
+  'DRONE_COMMIT_REF',
+  'DRONE_COMMIT_MESSAGE',
+  'DRONE_COMMIT_AUTHOR_NAME',
+  'DRONE_COMMIT_AUTHOR_EMAIL',
+  'DRONE_TAG',
+  'CI_COMMIT_BRANCH',
+  'CI_COMMIT_REF',
+  'CI_COMMIT_MESSAGE',
+  'CI_COMMIT_AUTHOR_NAME',
+  'CI_COMMIT_AUTHOR_EMAIL',
+  'GANTRY_REF',
+  'GANTRY_BRANCH',
+  'GANTRY_TAG',
+  'GANTRY_COMMIT_MESSAGE',
+  'GANTRY_COMMIT_AUTHOR_NAME',
+  'GANTRY_COMMIT_AUTHOR_EMAIL',
+]);
