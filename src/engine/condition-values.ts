@@ -22,10 +22,8 @@ export function conditionValues(
   rules: DialectRules,
 ): ConditionFacts['values'] {
   const { event, project, instanceUrl } = input;
-  const { dialect } = rules;
-  return {
-    ...(dialect === 'woodpecker' && event.kind === 'tag' ? {} : { branch: [event.branch] }),
-    ...(dialect === 'woodpecker' && event.kind !== 'cron' ? {} : { cron: [event.schedule ?? ''] }),
+  const isWoodpecker = rules.dialect === 'woodpecker';
+  const values: { -readonly [Key in keyof ConditionFacts['values']]: ConditionFacts['values'][Key] } = {
     event: eventWordsOf(event, rules),
     action: [event.pullRequest?.action ?? ''],
     ref: [event.ref],
@@ -34,4 +32,7 @@ export function conditionValues(
     platform: [platformOf(input)],
     target: [event.target ?? ''],
   };
+  if (!isWoodpecker || event.kind !== 'tag') values.branch = [event.branch];
+  if (!isWoodpecker || event.kind === 'cron') values.cron = [event.schedule ?? ''];
+  return values;
 }

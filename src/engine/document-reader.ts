@@ -32,7 +32,7 @@ export class DocumentReader {
   /** The same without its column. */
   lineOf(node: YamlNode): Pick<Position, 'line' | 'within'> {
     const { line, within } = this.positionOf(node);
-    return { line, ...(within ? { within } : {}) };
+    return within ? { line, within } : { line };
   }
 
   add(code: LintCode, node: YamlNode, message: string): void {
@@ -56,8 +56,12 @@ export class DocumentReader {
     }
     this.#checkTag(node);
     const fields = new Map<string, YamlEntry>();
+    let merges = false;
     for (const entry of node.entries) {
-      if (isMergeKey(entry)) continue;
+      if (isMergeKey(entry)) {
+        merges = true;
+        continue;
+      }
       const name = this.#keyText(entry.key);
       if (name === undefined) continue;
       const before = fields.get(name);
@@ -73,7 +77,7 @@ export class DocumentReader {
       }
       fields.set(name, entry);
     }
-    this.#merge(node, fields, 0);
+    if (merges) this.#merge(node, fields, 0);
     return fields;
   }
 
@@ -159,10 +163,12 @@ export class DocumentReader {
 
   /** A list of texts, each with its node for later findings. */
   texts(node: YamlNode | undefined, what: string): { readonly text: string; readonly node: YamlNode }[] {
-    return this.items(node, what).flatMap((item) => {
+    const texts: { readonly text: string; readonly node: YamlNode }[] = [];
+    for (const item of this.items(node, what)) {
       const text = this.text(item, `each item of ${what}`);
-      return text === undefined ? [] : [{ text, node: item }];
-    });
+      if (text !== undefined) texts.push({ text, node: item });
+    }
+    return texts;
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type Substituted,
   SubstitutionError,
   substitute,
+  unchanged,
   type VariableLookup,
 } from './substitute.ts';
 import { readYaml } from './yaml/read-yaml.ts';
@@ -119,14 +120,15 @@ export class FileContext {
    * `variablesOf` is asked only where there is something to replace.
    */
   substituted(document: SourceDocument, variablesOf: () => VariableLookup): SubstitutedDocument | undefined {
-    const variables = hasSubstitution(document.text) ? variablesOf() : noVariables;
-    const result = this.#substituted(document, variables, (name, at) => {
-      this.report.add(
-        'substitution.unknown-name',
-        at,
-        `"\${${name}}" is not known when the file is read, so it becomes empty: write "$\${${name}}" for the shell`,
-      );
-    });
+    const result = hasSubstitution(document.text)
+      ? this.#substituted(document, variablesOf(), (name, at) => {
+          this.report.add(
+            'substitution.unknown-name',
+            at,
+            `"\${${name}}" is not known when the file is read, so it becomes empty: write "$\${${name}}" for the shell`,
+          );
+        })
+      : unchanged(document.text);
     if (!result) return undefined;
     this.#onText?.(document, result);
     return {

@@ -71,10 +71,14 @@ export function withNativeBuilds(
   facts: BuildFacts,
   rules: BuildRules | undefined,
 ): readonly WorkflowDraft[] {
-  return workflows.map((workflow) => {
-    if (!workflow.steps.some(isBuilder)) return workflow;
-    return { ...workflow, steps: workflow.steps.map((step) => nativeStep(step, report, facts, rules)) };
-  });
+  return workflows.map((workflow) =>
+    workflow.steps.some(isBuilder)
+      ? {
+          ...workflow,
+          steps: workflow.steps.map((step) => (isBuilder(step) ? nativeStep(step, report, facts, rules) : step)),
+        }
+      : workflow,
+  );
 }
 
 function isBuilder({ kind, image, entrypoint, background, hasBuild }: StepDraft): boolean {
@@ -84,7 +88,6 @@ function isBuilder({ kind, image, entrypoint, background, hasBuild }: StepDraft)
 }
 
 function nativeStep(step: StepDraft, report: LintReport, facts: BuildFacts, rules: BuildRules | undefined): StepDraft {
-  if (!isBuilder(step)) return step;
   const at = placeOf(step);
   const plugin = step.hasBuild ? 'gantry' : buildPluginOf(step.image);
   if (step.background) {

@@ -58,9 +58,11 @@ function ownNames(steps: readonly StepDraft[], hasClone: boolean): ReadonlyMap<S
   const names = new Map<StepDraft, string>();
   for (const step of steps) {
     let { name } = step;
-    let number = numbers.get(step.name) ?? 2;
-    for (; used.has(name); number += 1) name = `${step.name} (${number})`;
-    numbers.set(step.name, number);
+    if (used.has(name)) {
+      let number = numbers.get(step.name) ?? 2;
+      for (; used.has(name); number += 1) name = `${step.name} (${number})`;
+      numbers.set(step.name, number);
+    }
     used.add(name);
     names.set(step, name);
   }
@@ -107,22 +109,17 @@ function findNameFaults(running: readonly StepDraft[], all: readonly StepDraft[]
 /** Each level holds the steps whose needs are all in levels before it; what does not run is not waited for. */
 function levelsOf(steps: readonly StepDraft[]): readonly (readonly StepDraft[])[] {
   const running = new Set(steps.map(({ name }) => name));
-  const open = new Map(
-    steps.map((step) => [
-      step,
-      new Set((step.needs ?? []).flatMap(({ name }) => (running.has(name) ? [name] : []))) as ReadonlySet<string>,
-    ]),
-  );
   const levels: StepDraft[][] = [];
   const done = new Set<string>();
-  while (open.size > 0) {
-    const level = [...open].filter(([, needs]) => needs.isSubsetOf(done)).map(([step]) => step);
+  const isReady = ({ needs = [] }: StepDraft): boolean =>
+    needs.every(({ name }) => done.has(name) || !running.has(name));
+  let open = steps;
+  while (open.length > 0) {
+    const level = open.filter(isReady);
     // A circle: the file was refused when it was read.
     if (level.length === 0) return levels;
-    for (const step of level) {
-      open.delete(step);
-      done.add(step.name);
-    }
+    open = open.filter((step) => !isReady(step));
+    for (const step of level) done.add(step.name);
     levels.push(level);
   }
   return levels;

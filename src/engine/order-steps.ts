@@ -24,58 +24,60 @@ export function orderSteps(
   const first = takesArtifacts ? artifactsStepName : hasClone ? cloneStepName : undefined;
   const positions = new Map<string, number>();
   for (const [index, step] of written.entries()) {
-    const nameNode = step.node;
-    if (step.name === '') continue;
-    if (step.name === cloneStepName && hasClone) {
-      reader.add('step.name-invalid', nameNode, 'a step may not be named "clone": the checkout has this name');
+    const { node, draft } = step;
+    const { name } = draft;
+    if (name === '') continue;
+    if (name === cloneStepName && hasClone) {
+      reader.add('step.name-invalid', node, 'a step may not be named "clone": the checkout has this name');
       continue;
     }
-    if (step.name === artifactsStepName && takesArtifacts) {
+    if (name === artifactsStepName && takesArtifacts) {
       const message = 'a step may not be named "artifacts" beside "use": what takes the artifacts has this name';
-      reader.add('step.name-invalid', nameNode, message);
+      reader.add('step.name-invalid', node, message);
       continue;
     }
-    const before = positions.get(step.name);
+    const before = positions.get(name);
     if (before !== undefined) {
-      const where = lineText(written[before] ?? { line: 0 });
-      reader.add('step.name-duplicate', nameNode, `a step named "${step.name}" stands in ${where} already`);
+      const where = lineText(written[before]?.draft ?? { line: 0 });
+      reader.add('step.name-duplicate', node, `a step named "${name}" stands in ${where} already`);
       continue;
     }
-    positions.set(step.name, index);
+    positions.set(name, index);
   }
 
   const isGraph = written.some((step) => step.dependsOn.length > 0);
-  const services = new Set(written.filter(isService).map(({ name }) => name));
+  const services = new Set(written.filter(isService).map(({ draft }) => draft.name));
   const dependencies = new Map<string, readonly string[]>();
   const steps = written.map((step, index): StepDraft => {
     const names = isGraph
       ? namedDependencies(reader, step, { index, positions, hasClone, services })
-      : written.slice(Math.max(0, index - 1), index).flatMap((before) => (isService(before) ? [] : [before.name]));
+      : nameOf(written[index - 1]);
     const isFirst = names.every((name) => name === cloneStepName || services.has(name));
-    const dependsOn = [
-      ...new Set([
-        ...(first !== undefined && isFirst ? [first] : []),
-        ...names,
-        ...(isFirst && !isService(step) ? services : []),
-      ]),
-    ];
-    if (positions.get(step.name) === index) dependencies.set(step.name, dependsOn);
-    const { node: _node, ...rest } = step;
-    return { ...rest, dependsOn, needs: undefined, group: '' };
+    const dependsOn = isFirst
+      ? [...new Set([...(first === undefined ? [] : [first]), ...names, ...(isService(step) ? [] : services)])]
+      : names;
+    const { name } = step.draft;
+    if (isGraph && positions.get(name) === index) dependencies.set(name, dependsOn);
+    return { ...step.draft, dependsOn };
   });
 
   // Steps that follow each other in the order of the file have no circle.
   const cycle = isGraph ? findCycle(dependencies) : undefined;
   if (cycle) {
-    const first = written.find((step) => step.name === cycle[0]);
+    const first = written.find((step) => step.draft.name === cycle[0]);
     const message = `steps wait for each other: ${[...cycle, cycle[0]].map((name) => `"${name}"`).join(' → ')}; take one "depends_on" away`;
     if (first) reader.add('step.cycle', first.dependsOn[0]?.node ?? first.node, message);
   }
   return steps;
 }
 
-function isService({ background }: Pick<WrittenStep, 'background'>): boolean {
-  return background === 'service';
+function isService({ draft }: WrittenStep): boolean {
+  return draft.background === 'service';
+}
+
+/** Of the step before, which the next waits for unless it is a service. */
+function nameOf(step: WrittenStep | undefined): readonly string[] {
+  return step && !isService(step) ? [step.draft.name] : [];
 }
 
 function namedDependencies(
@@ -100,7 +102,7 @@ function namedDependencies(
       reader.add(
         'step.dependency-unknown',
         node,
-        `the service "${step.name}" starts before the steps, so it cannot wait for "${name}"`,
+        `the service "${step.draft.name}" starts before the steps, so it cannot wait for "${name}"`,
       );
     } else if (position !== undefined) {
       if (services.has(name) && !isService(step) && reader.rules.dialect === 'drone1') {
@@ -113,7 +115,7 @@ function namedDependencies(
         reader.add(
           'step.dependency-later',
           node,
-          `"${name}" is defined below "${step.name}": Drone refuses that order`,
+          `"${name}" is defined below "${step.draft.name}": Drone refuses that order`,
         );
       }
       names.add(name);

@@ -14,8 +14,10 @@ export const maxStepsOfFile = 1_000;
 /** The answer to a file that is too large to be read, after `trace`; `undefined` when none is. */
 export function refuseLargeFile(files: CompileInput['files'], trace: readonly TraceEntry[]): CompileResult | undefined {
   for (const { path, text, isConverted } of files) {
-    const bytes = Buffer.byteLength(text);
     const limit = isConverted ? maxConvertedBytes : maxPipelineFileBytes;
+    // A character has at most three bytes.
+    if (text.length * 3 <= limit) continue;
+    const bytes = Buffer.byteLength(text);
     if (bytes <= limit) continue;
     const code = (isConverted ? 'file.program' : 'file.too-large') satisfies LintCode;
     return {

@@ -1,6 +1,6 @@
 import type { DocumentReader } from './document-reader.ts';
 import { keysAt } from './gantry-keys.ts';
-import { type Given, readEncoded } from './read-settings.ts';
+import { type Given, nothingGiven, readEncoded } from './read-settings.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 
 const keys = keysAt('build');
@@ -14,7 +14,7 @@ const variables: Readonly<Record<string, string>> = {
 
 /** Reads `build` of a step of `.gantry.yml`: its keys are settings, as those of a plugin that builds images. */
 export function readBuild(reader: DocumentReader, node: YamlNode | undefined, step: string): Given {
-  const given: Given = { values: new Map(), secrets: [], nodes: [] };
+  const given = nothingGiven();
   const what = `"build" of step "${step}"`;
   for (const [name, { key, value }] of reader.fields(node, what) ?? []) {
     if (!keys.has(name)) {

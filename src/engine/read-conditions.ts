@@ -16,22 +16,11 @@ import { booleanOf, isNull } from './yaml/scalar-type.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 
 /** How a dialect names what can be compared with globs (pipelines.md 9.3, 10.4, 11.4). */
-const names: Readonly<Record<Dialect, Readonly<Record<string, ConditionKey>>>> = {
-  drone08: {
-    repo: 'repo',
-    ref: 'ref',
-    branch: 'branch',
-    event: 'event',
-    environment: 'target',
-    instance: 'instance',
-    platform: 'platform',
-  },
-  drone1: sameNames('action', 'cron', 'ref', 'repo', 'instance', 'target', 'event', 'branch'),
-  woodpecker: {
-    ...sameNames('ref', 'repo', 'instance', 'platform', 'branch', 'cron', 'event'),
-    environment: 'target',
-  },
-  gantry: sameNames('action', 'cron', 'ref', 'repo', 'instance', 'target', 'event', 'branch'),
+const names: Readonly<Record<Dialect, ReadonlyMap<string, ConditionKey>>> = {
+  drone08: namesOf('repo', 'ref', 'branch', 'event', 'instance', 'platform').set('environment', 'target'),
+  drone1: namesOf('action', 'cron', 'ref', 'repo', 'instance', 'target', 'event', 'branch'),
+  woodpecker: namesOf('ref', 'repo', 'instance', 'platform', 'branch', 'cron', 'event').set('environment', 'target'),
+  gantry: namesOf('action', 'cron', 'ref', 'repo', 'instance', 'target', 'event', 'branch'),
 };
 
 /** What else it can look at. */
@@ -43,8 +32,8 @@ const otherKeys: Readonly<Record<Dialect, ReadonlySet<string>>> = {
 };
 const ofStepsOnly: ReadonlySet<string> = new Set(['matrix', 'local']);
 
-function sameNames(...keys: ConditionKey[]): Record<string, ConditionKey> {
-  return Object.fromEntries(keys.map((key) => [key, key]));
+function namesOf(...keys: ConditionKey[]): Map<string, ConditionKey> {
+  return new Map(keys.map((key) => [key, key]));
 }
 
 /** Where conditions stand: of a step, of a whole workflow, or of an included part of either. */
@@ -81,10 +70,10 @@ function readSet(
   if (!fields) return undefined;
   const { dialect } = reader.rules;
   const constraints = new Map<ConditionKey, Constraint>();
-  const rest: { -readonly [Key in keyof Omit<ConditionSet, 'constraints'>]: ConditionSet[Key] } = { status: undefined };
+  const set: { -readonly [Key in keyof ConditionSet]: ConditionSet[Key] } = { constraints, status: undefined };
   for (const [name, { key, value }] of fields) {
     const what = `"${where}.${name}"`;
-    const conditionKey = Object.hasOwn(names[dialect], name) ? names[dialect][name] : undefined;
+    const conditionKey = names[dialect].get(name);
     if (conditionKey) {
       const constraint = readConstraint(reader, value, what);
       if (name === 'instance' && where === 'trigger' && dialect === 'drone1')
@@ -93,7 +82,7 @@ function readSet(
       continue;
     }
     if (!otherKeys[dialect].has(name) || (ofStepsOnly.has(name) && !isOfStep && dialect !== 'gantry')) {
-      const known = [...Object.keys(names[dialect]), ...otherKeys[dialect]].filter(
+      const known = [...names[dialect].keys(), ...otherKeys[dialect]].filter(
         (other) => isOfStep || !ofStepsOnly.has(other),
       );
       reader.unknownKey(key, `"${where}"`, known);
@@ -101,26 +90,26 @@ function readSet(
     }
     switch (name) {
       case 'status':
-        rest.status = readStatus(reader, value, what, isOfStep);
+        set.status = readStatus(reader, value, what, isOfStep);
         break;
       case 'paths':
       case 'path':
-        rest.paths = readPaths(reader, key, value, what);
+        set.paths = readPaths(reader, key, value, what);
         break;
       case 'matrix':
-        rest.matrix = readMatrixCondition(reader, value, what);
+        set.matrix = readMatrixCondition(reader, value, what);
         break;
       case 'local':
-        rest.local = reader.boolean(value, what);
+        set.local = reader.boolean(value, what);
         break;
       case 'evaluate':
-        rest.evaluate = readExpression(reader, value, what);
+        set.evaluate = readExpression(reader, value, what);
         break;
       case 'changed':
         reader.add('key.no-effect', key, `${what} has no effect, as in Drone`);
     }
   }
-  return { constraints, ...rest };
+  return set;
 }
 
 function readStatus(reader: DocumentReader, node: YamlNode, what: string, isOfStep: boolean): Constraint | undefined {
@@ -241,12 +230,14 @@ function readPatterns(reader: DocumentReader, node: YamlNode, what: string): str
     reader.add('value.type', node, `${what} must be a text or a list of texts, and is a map`);
     return [];
   }
-  return (node.kind === 'list' ? node.items : [node]).flatMap((item) => {
+  const patterns: string[] = [];
+  for (const item of node.kind === 'list' ? node.items : [node]) {
     const pattern =
       item.kind === 'scalar' ? (isNull(item) ? '' : item.text) : reader.text(item, `each item of ${what}`);
-    if (pattern === undefined) return [];
+    if (pattern === undefined) continue;
     const fault = findGlobFault(pattern, reader.rules.glob);
     if (fault !== undefined) reader.add('condition.glob', item, `the pattern "${pattern}" never matches: ${fault}`);
-    return [pattern];
-  });
+    patterns.push(pattern);
+  }
+  return patterns;
 }

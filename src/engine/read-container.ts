@@ -2,6 +2,7 @@ import type { SecretReference } from '../core/plan.ts';
 import { type DocumentReader, type Fields, nounOf } from './document-reader.ts';
 import { encodeSetting } from './encode-setting.ts';
 import { readHostName } from './host-name.ts';
+import { setVariable } from './layered-variables.ts';
 import { readArguments } from './read-arguments.ts';
 import { readCommands } from './read-commands.ts';
 import { readConditions } from './read-conditions.ts';
@@ -9,7 +10,7 @@ import type { ContainerEntry } from './read-containers-file.ts';
 import { readHostRights } from './read-host-rights.ts';
 import { readLimits } from './read-limits.ts';
 import { readPorts } from './read-ports.ts';
-import { type Given, readEncoded } from './read-settings.ts';
+import { type Given, nothingGiven, readEncoded } from './read-settings.ts';
 import { isGoodName, isVariableName } from './read-step.ts';
 import { readContainerVolumes } from './read-volumes.ts';
 import type { StepDraft } from './workflow-draft.ts';
@@ -59,8 +60,9 @@ export function readContainerStep(
     commands,
     entrypoint,
     command: undefined,
-    environment: Object.fromEntries(environment.values),
+    environment: environment.values,
     settings: {},
+    settingNodes: [],
     secrets: [...environment.secrets, ...readSecretList(reader, get('secrets'), name)],
     when: readConditions(reader, get('when'), 'when'),
     onFailure: 'fail',
@@ -94,14 +96,14 @@ function readField(reader: DocumentReader, node: YamlNode | undefined, what: str
 
 /** `environment`: a map, or a list of `NAME=value`. Values are texts in Drone 0.8 and settings in Woodpecker. */
 function readContainerEnvironment(reader: DocumentReader, node: YamlNode | undefined, step: string): Given {
-  const given: Given = { values: new Map(), secrets: [], nodes: [] };
+  const given = nothingGiven();
   if (!node || isNull(node)) return given;
   if (node.kind === 'list') {
     for (const item of node.items) {
       const text = isNull(item) ? '' : (reader.text(item, `each variable of step "${step}"`) ?? '');
       const at = text.indexOf('=');
       const name = at < 0 ? text : text.slice(0, at);
-      if (isVariableName(name)) given.values.set(name, at < 0 ? '' : text.slice(at + 1));
+      if (isVariableName(name)) setVariable(given.values, name, at < 0 ? '' : text.slice(at + 1));
       else if (item.kind === 'scalar')
         reader.add('environment.name', item, `a variable of step "${step}" has no usable name`);
     }
@@ -112,7 +114,7 @@ function readContainerEnvironment(reader: DocumentReader, node: YamlNode | undef
     else if (reader.rules.dialect === 'woodpecker') readEncoded(reader, given, name, value, `the variable "${name}"`);
     else if (!isNull(value)) {
       const text = reader.text(value, `the variable "${name}"`);
-      if (text !== undefined) given.values.set(name, text);
+      if (text !== undefined) setVariable(given.values, name, text);
     }
   }
   return given;
@@ -124,6 +126,7 @@ function readContainerEnvironment(reader: DocumentReader, node: YamlNode | undef
  */
 function readSecretList(reader: DocumentReader, node: YamlNode | undefined, step: string): SecretReference[] {
   const { requiresSecrets: isRequired, dialect } = reader.rules;
+  if (!node) return [];
   return reader.items(node, `"secrets" of step "${step}"`).flatMap((item) => {
     const found = item.kind === 'map' ? readSourceAndTarget(reader, item, step) : nameOf(reader, item, step);
     if (!found) return [];

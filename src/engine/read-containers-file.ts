@@ -144,7 +144,7 @@ export function refuseKeys({ reader, fields }: JobDocument, known: ReadonlySet<s
 
 /** Whether a key of the raw text may be `matrix`: few files have it, and only for these that text is read as well. */
 function hasMatrix(text: string): boolean {
-  return text.includes('matrix') || /\\[xuU\r\n]/.test(text);
+  return text.includes('matrix') || (text.includes('\\') && /\\[xuU\r\n]/.test(text));
 }
 
 /** From the raw text: what `${…}` stands for depends on it. */

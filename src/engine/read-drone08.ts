@@ -19,7 +19,7 @@ import {
 } from './read-containers-file.ts';
 import { hostRightsKeys } from './read-host-rights.ts';
 import { readRouting } from './read-routing.ts';
-import { type Given, readSetting } from './read-settings.ts';
+import { type Given, nothingGiven, readSetting } from './read-settings.ts';
 import { namedVolumes, readVolumeDrivers, refuseMountsInWorkspace } from './read-volumes.ts';
 import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
 import { wholeWorkspace } from './workspace-folder.ts';
@@ -130,7 +130,7 @@ function readStep(reader: DocumentReader, entry: ContainerEntry, isService: bool
     entrypoint: hasCommands ? undefined : draft.entrypoint,
     command: hasCommands ? undefined : command,
     // What runs beside the others is no plugin there (pipelines.md 9.4).
-    settings: draft.background ? {} : Object.fromEntries(settings.values),
+    settings: draft.background ? {} : settings.values,
     settingNodes: settings.nodes,
     secrets: [...settings.secrets, ...draft.secrets],
   };
@@ -138,7 +138,7 @@ function readStep(reader: DocumentReader, entry: ContainerEntry, isService: bool
 
 /** Every key that is none of a step's own is a setting of its plugin. */
 function readInlineSettings(reader: DocumentReader, fields: Fields, step: string, hasCommands: boolean): Given {
-  const given: Given = { values: new Map(), secrets: [], nodes: [] };
+  const given = nothingGiven();
   for (const [name, { key, value }] of fields) {
     if (stepKeys.has(name)) {
       if (hasCommands && (name === 'entrypoint' || name === 'command') && !isNull(value))

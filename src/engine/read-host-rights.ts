@@ -21,6 +21,8 @@ export const hostRightsKeys: readonly string[] = ['privileged', 'devices', 'netw
 
 const maxDevices = 16;
 
+const noRights: HostRights = { plan: undefined, requests: [] };
+
 /** Reads what a step asks of its host. `hostFolders`: paths on the host by the name of a volume (Drone 1.x). */
 export function readHostRights(
   reader: DocumentReader,
@@ -29,6 +31,7 @@ export function readHostRights(
   volumes: readonly WrittenHostVolume[],
   hostFolders: ReadonlyMap<string, string>,
 ): HostRights {
+  if (volumes.length === 0 && !hostRightsKeys.some((key) => fields.has(key))) return noRights;
   const requests: HostRequest[] = [];
   const ask = (need: HostTrust, what: string, at: Position): void => void requests.push({ need, what, at });
   const privileged = fields.get('privileged');

@@ -39,7 +39,7 @@ export function readPipelineFile(
   keep?: KeepExpression,
 ): PipelineFileDraft {
   const report = new LintReport(dialect);
-  const own = text.replace(/^\uFEFF/, '');
+  const own = text.startsWith('\uFEFF') ? text.slice(1) : text;
   const expanded = dialect === 'gantry' ? expandIncludes(own, includes) : undefined;
   for (const { line, message, within } of expanded?.faults ?? [])
     report.add('include.failed', { line, column: 1, within }, message);

@@ -10,6 +10,7 @@ const maxPorts = 32;
  * and is found: nothing is reachable from the host.
  */
 export function readPorts(reader: DocumentReader, node: YamlNode | undefined, step: string): readonly PortPlan[] {
+  if (!node) return [];
   return reader
     .texts(node, `"ports" of step "${step}"`)
     .slice(0, maxPorts)

@@ -1,12 +1,13 @@
 import type { SecretReference } from '../core/plan.ts';
 import type { DocumentReader } from './document-reader.ts';
 import { encodeSetting } from './encode-setting.ts';
+import { setVariable } from './layered-variables.ts';
 import type { Position } from './source-position.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 
 /** Variables with values, and variables that receive secrets. */
 export interface Given {
-  readonly values: Map<string, string>;
+  readonly values: Record<string, string>;
   readonly secrets: SecretReference[];
   /** Of settings: where each stands, in the order of the file. */
   readonly nodes: WrittenSetting[];
@@ -16,6 +17,11 @@ export interface Given {
 export interface WrittenSetting {
   readonly name: string;
   readonly at: Position;
+}
+
+/** To read into. */
+export function nothingGiven(): Given {
+  return { values: {}, secrets: [], nodes: [] };
 }
 
 /** Each of them carries the whole value with it, so their number is limited. */
@@ -43,7 +49,7 @@ export function readEncoded(
     case 'value':
       if (encoded.text.includes('\0'))
         reader.add('value.type', node, `${what} holds a NUL character, which no program can be given`);
-      else given.values.set(variable, encoded.text);
+      else setVariable(given.values, variable, encoded.text);
       return;
     case 'secret':
       if (encoded.name.trim() === '') reader.add('secret.name', node, `"from_secret" of ${what} names no secret`);
@@ -63,9 +69,9 @@ export function readEncoded(
 
 /** Reads a map of settings. */
 export function readSettings(reader: DocumentReader, node: YamlNode | undefined, step: string): Given {
-  const given: Given = { values: new Map(), secrets: [], nodes: [] };
-  for (const [name, { key, value }] of reader.fields(node, `"settings" of step "${step}"`) ?? [])
-    readSetting(reader, given, name, key, value);
+  const given = nothingGiven();
+  const fields = node && reader.fields(node, `"settings" of step "${step}"`);
+  for (const [name, { key, value }] of fields ?? []) readSetting(reader, given, name, key, value);
   return given;
 }
 

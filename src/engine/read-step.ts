@@ -6,6 +6,7 @@ import { expandHostVariables } from './expand-host-variables.ts';
 import { droneKeysAt, keysAt } from './gantry-keys.ts';
 import { readHostName } from './host-name.ts';
 import { unsupportedKeys } from './known-keys.ts';
+import { setVariable } from './layered-variables.ts';
 import { readArguments } from './read-arguments.ts';
 import { readArtifacts } from './read-artifacts.ts';
 import { readBuild } from './read-build.ts';
@@ -23,9 +24,11 @@ import type { StepDraft } from './workflow-draft.ts';
 import { booleanOf, isNull } from './yaml/scalar-type.ts';
 import type { YamlEntry, YamlNode } from './yaml/yaml-node.ts';
 
-/** A step as its document has it: what it waits for is still as written. */
-export interface WrittenStep extends Omit<StepDraft, 'dependsOn' | 'needs' | 'group'> {
+/** A step as its document has it. */
+export interface WrittenStep {
   readonly node: YamlNode;
+  /** All but what it waits for. */
+  readonly draft: StepDraft;
   readonly dependsOn: readonly { readonly name: string; readonly node: YamlNode }[];
 }
 
@@ -39,7 +42,6 @@ const droneStepKeys = droneKeysAt('step');
 
 /** What an item of `steps` or `services` is read as. */
 export interface StepSurroundings {
-  readonly isService: boolean;
   /** False for pipelines that no runner of ours takes. */
   readonly needsImage: boolean;
   /** Of steps that name none. */
@@ -59,16 +61,8 @@ export interface StepSurroundings {
 export function readStep(
   reader: DocumentReader,
   node: YamlNode,
-  {
-    isService,
-    needsImage,
-    image: ownImage = '',
-    namesHostVariables = false,
-    volumes,
-    workspace,
-    cache,
-    retry,
-  }: StepSurroundings,
+  { needsImage, image: ownImage = '', namesHostVariables = false, volumes, workspace, cache, retry }: StepSurroundings,
+  isService: boolean,
 ): WrittenStep | undefined {
   const fields = reader.fields(node, 'a step');
   if (!fields) {
@@ -110,8 +104,8 @@ export function readStep(
   const host = readHostRights(reader, fields, name, hostVolumes, volumes.hostFolders);
   const volumeMounts = [...mounts, ...hostVolumes.map(({ source, target }) => ({ name: source, target }))];
   const allSecrets = [...secrets, ...settings.secrets];
-  return {
-    node,
+  const { line, within } = reader.positionOf(node);
+  const draft: StepDraft = {
     name,
     kind: commands.length > 0 ? 'commands' : 'image',
     image,
@@ -120,9 +114,9 @@ export function readStep(
     entrypoint: commands.length > 0 ? undefined : entrypoint,
     command: commands.length > 0 ? undefined : command,
     environment,
-    settings: Object.fromEntries(settings.values),
+    settings: settings.values,
     settingNodes: settings.nodes,
-    ...(hasBuild ? { hasBuild } : {}),
+    hasBuild,
     secrets: allSecrets,
     when,
     onFailure: readFailure(reader, get('failure'), name),
@@ -133,18 +127,21 @@ export function readStep(
     volumes: mounts,
     host: host.plan,
     hostRequests: host.requests,
-    ...readStepArtifacts(reader, fields, name, background !== undefined),
+    artifacts: readStepArtifacts(reader, fields, name, background !== undefined),
     cache: readStepCache(reader, fields, name, { isBackground: background !== undefined, workspace, cache }),
     reuse: readReuse(reader, fields, { name, background, secrets: allSecrets, volumes: volumeMounts }),
     timeoutMs: readTimeout(reader, fields, name),
     limits: readLimits(reader, fields, name),
     user: reader.text(get('user'), `"user" of step "${name}"`),
     workingDirectory: reader.text(get('working_dir'), `"working_dir" of step "${name}"`),
-    dependsOn: reader
-      .texts(get('depends_on'), `"depends_on" of step "${name}"`)
-      .map((item) => ({ name: item.text, node: item.node })),
-    ...reader.lineOf(node),
+    dependsOn: [],
+    needs: undefined,
+    group: '',
+    line,
+    within,
   };
+  const names = reader.texts(get('depends_on'), `"depends_on" of step "${name}"`);
+  return { node, draft, dependsOn: names.map((item) => ({ name: item.text, node: item.node })) };
 }
 
 /** What a builder does needs no image, and runs nothing of the step's own. */
@@ -175,13 +172,13 @@ function readStepArtifacts(
   fields: Fields,
   name: string,
   isBackground: boolean,
-): Pick<StepDraft, 'artifacts'> {
+): StepDraft['artifacts'] {
   const entry = reader.rules.dialect === 'gantry' ? fields.get('artifacts') : undefined;
-  if (!entry) return {};
+  if (!entry) return undefined;
   const artifacts = readArtifacts(reader, entry.value, name);
-  if (!isBackground) return artifacts.length === 0 ? {} : { artifacts };
+  if (!isBackground) return artifacts.length === 0 ? undefined : artifacts;
   reader.add('key.no-effect', entry.key, `"artifacts" of "${name}" has no effect: it runs beside the steps`);
-  return {};
+  return undefined;
 }
 
 /** What runs beside the steps has no end at which its cache could be saved. */
@@ -264,9 +261,10 @@ function readStepEnvironment(
   step: string,
   namesHostVariables: boolean,
 ): { environment: Record<string, string>; secrets: SecretReference[] } {
-  const values: [string, string][] = [];
+  const environment: Record<string, string> = {};
   const secrets: SecretReference[] = [];
-  for (const [name, { key, value }] of reader.fields(node, `"environment" of step "${step}"`) ?? []) {
+  const fields = node && reader.fields(node, `"environment" of step "${step}"`);
+  for (const [name, { key, value }] of fields ?? []) {
     if (!isVariableName(name)) {
       reader.add('environment.name', key, `a variable of step "${step}" has no usable name`);
       continue;
@@ -279,9 +277,9 @@ function readStepEnvironment(
       continue;
     }
     const text = readVariable(reader, { key, value }, name, namesHostVariables);
-    if (text !== undefined) values.push([name, text]);
+    if (text !== undefined) setVariable(environment, name, text);
   }
-  return { environment: Object.fromEntries(values), secrets };
+  return { environment, secrets };
 }
 
 /** Reads a variable's text; `undefined` when it stays unset. */

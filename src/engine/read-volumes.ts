@@ -111,6 +111,8 @@ export interface ReadMounts {
   readonly hostVolumes: readonly WrittenHostVolume[];
 }
 
+const noMounts: ReadMounts = { mounts: [], hostVolumes: [] };
+
 /** `volumes` of a step of Drone 1.x and `.gantry.yml`: a volume of the pipeline under a path. */
 export function readVolumeMounts(
   reader: DocumentReader,
@@ -118,6 +120,7 @@ export function readVolumeMounts(
   step: string,
   { names, hostFolders }: Pick<ReadVolumes, 'names' | 'hostFolders'>,
 ): ReadMounts {
+  if (!node) return noMounts;
   const mounts: VolumeMountPlan[] = [];
   const hostVolumes: WrittenHostVolume[] = [];
   for (const item of reader.items(node, `"volumes" of step "${step}"`).slice(0, maxVolumes)) {
@@ -147,6 +150,7 @@ export function readVolumeMounts(
  * empty; a path is a folder of the host.
  */
 export function readContainerVolumes(reader: DocumentReader, node: YamlNode | undefined, step: string): ReadMounts {
+  if (!node) return noMounts;
   const mounts: VolumeMountPlan[] = [];
   const hostVolumes: WrittenHostVolume[] = [];
   for (const { text, node: item } of reader.texts(node, `"volumes" of step "${step}"`).slice(0, maxVolumes)) {

@@ -212,7 +212,7 @@ function readStep(reader: DocumentReader, entry: ContainerEntry, isService: bool
   const directory = reader.text(fields.get('directory')?.value, `"directory" of step "${name}"`) ?? '';
   return {
     ...draft,
-    settings: Object.fromEntries(settings.values),
+    settings: settings.values,
     settingNodes: settings.nodes,
     secrets: [...settings.secrets, ...draft.secrets],
     onFailure: readFailure(reader, fields.get('failure')?.value, name),

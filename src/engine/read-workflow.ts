@@ -5,6 +5,7 @@ import type { DocumentReader, Fields } from './document-reader.ts';
 import type { Workspace } from './environment.ts';
 import { droneKeysAt, keysAt } from './gantry-keys.ts';
 import { unsupportedKeys } from './known-keys.ts';
+import { setVariable } from './layered-variables.ts';
 import { orderSteps } from './order-steps.ts';
 import type { PipelineParameter } from './pipeline-parameters.ts';
 import { readUses } from './read-artifacts.ts';
@@ -17,7 +18,7 @@ import type { Axes } from './read-matrix.ts';
 import { readParameters } from './read-parameters.ts';
 import { readRetry } from './read-retry.ts';
 import { readNodeRouting } from './read-routing.ts';
-import { isGoodName, isVariableName, readStep, readVariable } from './read-step.ts';
+import { isGoodName, isVariableName, readStep, readVariable, type StepSurroundings } from './read-step.ts';
 import { readVolumes, refuseMountsInWorkspace } from './read-volumes.ts';
 import { isClonePlugin } from './well-known-plugins.ts';
 import type { StepDraft, WorkflowDraft } from './workflow-draft.ts';
@@ -152,25 +153,20 @@ export function readWorkflowBody(
   const retry = readRetry(reader, retryNode, undefined);
   const uses = reader.rules.dialect === 'gantry' ? readUses(reader, fields.get('use')?.value) : [];
   const services = reader.items(fields.get('services')?.value, '"services"');
-  const written = [
-    ...services.map((node) => ({ node, isService: true })),
-    ...nodes.map((node) => ({ node, isService: false })),
-  ]
+  const surroundings: StepSurroundings = {
+    needsImage: hasRunner(header.type),
+    ...(header.type === 'exec' ? { image: execImage, namesHostVariables: true } : {}),
+    volumes: { names, hostFolders },
+    workspace: folder,
+    cache,
+    retry,
+  };
+  const written = [...services, ...nodes]
     .slice(0, maxSteps)
-    .flatMap(
-      ({ node, isService }) =>
-        readStep(reader, node, {
-          isService,
-          needsImage: hasRunner(header.type),
-          ...(header.type === 'exec' ? { image: execImage, namesHostVariables: true } : {}),
-          volumes: { names, hostFolders },
-          workspace: folder,
-          cache,
-          retry,
-        }) ?? [],
-    );
-  refuseMountsInWorkspace(reader.report, written, folder);
-  refuseCachesAtVolumes(reader.report, written);
+    .flatMap((node, i) => readStep(reader, node, surroundings, i < services.length) ?? []);
+  const drafts = written.map(({ draft }) => draft);
+  refuseMountsInWorkspace(reader.report, drafts, folder);
+  refuseCachesAtVolumes(reader.report, drafts);
   const ordered = orderSteps(reader, written, !clone.isDisabled, uses.length > 0);
   return {
     name: header.name,
@@ -192,13 +188,18 @@ export function readWorkflowBody(
   };
 }
 
+const gantryCloneKeys = keysAt('clone');
+const droneCloneKeys = droneKeysAt('clone');
+/** Of requests that a checkout of Drone alone never makes. */
+const networkKeys: ReadonlySet<string> = new Set(['retries', 'trace']);
+const droneNetworkKeys: ReadonlySet<string> = new Set([...networkKeys, 'skip_verify']);
+
 function readClone(reader: DocumentReader, fields: Fields, documentLine: number, workspace: string): CheckoutDraft {
   const entry = fields.get('clone');
   const clone = reader.fields(entry?.value, '"clone"');
   const isGantry = reader.rules.dialect === 'gantry';
-  const known = isGantry ? keysAt('clone') : droneKeysAt('clone');
-  /** Of requests that a checkout of Drone alone never makes. */
-  const withoutEffect = new Set(['retries', 'trace', ...(isGantry ? [] : ['skip_verify'])]);
+  const known = isGantry ? gantryCloneKeys : droneCloneKeys;
+  const withoutEffect = isGantry ? networkKeys : droneNetworkKeys;
   let isDisabled = false;
   for (const [name, { key, value }] of clone ?? []) {
     if (name === 'disable') isDisabled = reader.boolean(value, '"clone.disable"') ?? false;
@@ -279,7 +280,7 @@ function readEnvironment(
   node: YamlNode | undefined,
   namesHostVariables: boolean,
 ): Record<string, string> {
-  const values: [string, string][] = [];
+  const values: Record<string, string> = {};
   for (const [name, { key, value }] of reader.fields(node, '"environment" of a pipeline') ?? []) {
     if (!isVariableName(name)) {
       reader.add('environment.name', key, 'a variable of the pipeline has no usable name');
@@ -291,8 +292,8 @@ function readEnvironment(
       );
     } else {
       const text = readVariable(reader, { key, value }, name, namesHostVariables);
-      if (text !== undefined) values.push([name, text]);
+      if (text !== undefined) setVariable(values, name, text);
     }
   }
-  return Object.fromEntries(values);
+  return values;
 }

@@ -24,21 +24,26 @@ export function splitDocuments(file: string): SplitFile {
     const text = file.slice(start, to);
     if (text !== '') documents.push({ text, offset: start, isEmpty: !/^(?!%)[^\S\n]*[^\s#]/m.test(text) });
   };
-  let at = 0;
-  while (at < file.length) {
-    const newline = file.indexOf('\n', at);
+  const ending = lineWith('...', file, 0);
+  for (let at = lineWith('---', file, 0); at < file.length || ending < file.length; at = lineWith('---', file, start)) {
+    const isEnd = ending < at;
+    const mark = isEnd ? ending : at;
+    const newline = file.indexOf('\n', mark);
     const next = newline < 0 ? file.length : newline + 1;
-    const isEnd = file.startsWith('...', at);
-    if (isEnd || file.startsWith('---', at)) {
-      end(at);
-      start = next;
-      const behind = /^[-.]+\s*/.exec(file.slice(at, isEnd ? file.length : next))?.[0].length ?? 0;
-      const unread = file.charAt(at + behind);
-      if (at + behind < (isEnd ? file.length : next) && unread !== '#') unreadOffsets.push(at + behind);
-      if (isEnd) return { documents, unreadOffsets };
-    }
-    at = next;
+    end(mark);
+    start = next;
+    const behind = /^[-.]+\s*/.exec(file.slice(mark, isEnd ? file.length : next))?.[0].length ?? 0;
+    const unread = file.charAt(mark + behind);
+    if (mark + behind < (isEnd ? file.length : next) && unread !== '#') unreadOffsets.push(mark + behind);
+    if (isEnd) return { documents, unreadOffsets };
   }
   end(file.length);
   return { documents, unreadOffsets };
+}
+
+/** Where the first line begins that begins with `mark`, at the beginning of a line or behind it; else the text's end. */
+function lineWith(mark: string, text: string, from: number): number {
+  if (text.startsWith(mark, from)) return from;
+  const found = text.indexOf(`\n${mark}`, from);
+  return found < 0 ? text.length : found + 1;
 }

@@ -30,6 +30,8 @@ export interface VariableUse {
 
 /** One `${…}` or escape of a text, and what stands in its place. */
 export interface Replacement {
+  /** Where it stands in the source. */
+  readonly offset: number;
   readonly source: string;
   readonly value: string;
 }
@@ -60,7 +62,7 @@ export class SubstitutionError extends Error {
 
 /** Whether anything of a text may read otherwise once it is substituted. */
 export function hasSubstitution(text: string): boolean {
-  return /\$[{$]|\\[/\\]/.test(text);
+  return ['${', '$$', '\\/', '\\\\'].some((special) => text.includes(special));
 }
 
 /**
@@ -68,8 +70,13 @@ export function hasSubstitution(text: string): boolean {
  * are escapes. Throws `SubstitutionError`.
  */
 export function substitute(text: string, variables: VariableLookup, options: SubstituteOptions): Substituted {
-  if (!hasSubstitution(text)) return { text, replacements: [], sourceOffset: (offset) => offset };
+  if (!hasSubstitution(text)) return unchanged(text);
   return new Substitution(text, variables, options).run();
+}
+
+/** What becomes of a text in which there is nothing to replace. */
+export function unchanged(text: string): Substituted {
+  return { text, replacements: [], sourceOffset: (offset) => offset };
 }
 
 /** `$$` → `$`, `\/` → `/`, `\\` → `\`: in plain text and in both arguments of the `/` forms. */
@@ -104,7 +111,7 @@ class Substitution {
     let length = 0;
     let plainStart = 0;
     const push = (piece: string, from: number, value: boolean): void => {
-      if (value) replacements.push({ source: text.slice(from, this.#at), value: piece });
+      if (value) replacements.push({ offset: from, source: text.slice(from, this.#at), value: piece });
       if (piece === '') return;
       length += piece.length;
       if (length > maxSubstitutedLength) {

@@ -39,8 +39,8 @@ export function isForeignBuilder(image: string): boolean {
 
 /** The image's name without tag, digest and the public registry's host. */
 function repositoryOf(image: string): string {
-  return image
-    .replace(/@.*$/, '')
-    .replace(/:[^/]*$/, '')
-    .replace(/^(index\.)?docker\.io\//, '');
+  const name = image.split('@', 1)[0]!;
+  const colon = name.indexOf(':', name.lastIndexOf('/') + 1);
+  const repository = colon < 0 ? name : name.slice(0, colon);
+  return repository.replace(/^(index\.)?docker\.io\//, '');
 }

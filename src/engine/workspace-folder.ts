@@ -12,6 +12,7 @@ export function isGoodWorkspace(folder: string): boolean {
 
 /** Without doubled or ending slashes; `.` and `..` are resolved, and nothing leaves the root. */
 export function plainFolder(path: string): string {
+  if (/^(?:\/[^/.][^/]*)+$/.test(path)) return path;
   const parts: string[] = [];
   for (const part of path.split('/')) {
     if (part === '..') parts.pop();

@@ -33,6 +33,8 @@ export const benchmark: Benchmark = {
           peerRun: async () => rateOf(inputs, 1, ({ files }) => void parseAllDocuments(files[0]!.text)),
           goal: '≥ 4,000/s, ≥ 3×',
           isMet: ({ gantry, ratio }) => gantry.p50 >= 4_000 && (ratio?.p50 ?? 0) >= 3,
+          // A pair takes half a second, and for the first ten of them V8 still compiles: both sides' medians are of later.
+          pairs: 30,
         },
         {
           variant: 'again: the same files and event',
