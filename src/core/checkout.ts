@@ -57,14 +57,20 @@ export interface GatheredCheckout {
   readonly submodules: readonly SubmoduleSource[];
 }
 
-/** For whom a checkout is gathered: it holds nothing that they may not read. */
-export interface CheckoutRequest {
-  readonly projectId: number;
-  /** Whoever caused the run; absent = nobody did, and what all readers of the project may read is there. */
+/** Somebody for whom a checkout is gathered. */
+export interface CheckoutReader {
+  /** Absent = nobody in particular, and what all readers of the project may read is there. */
   readonly personId?: number | undefined;
   /** Projects that their token was limited to; absent = all that they may read. */
   readonly tokenProjectIds?: readonly number[] | undefined;
   readonly personName: string;
+}
+
+/** A checkout: it holds nothing that any of its readers may not read. */
+export interface CheckoutRequest {
+  readonly projectId: number;
+  /** Whoever caused the run, and whoever ran it again. */
+  readonly readers: readonly [CheckoutReader, ...CheckoutReader[]];
   /** Its logins for other hosts may be used. */
   readonly mayUseLogins: boolean;
   readonly plan: CheckoutPlan;

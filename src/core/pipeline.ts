@@ -296,6 +296,13 @@ export interface WorkflowChange {
   readonly finishedAt?: Date | null | undefined;
 }
 
+/** A person who ran a workflow again. */
+export interface RerunBy {
+  readonly personId: number;
+  /** Projects that their token was limited to; absent = all that they may see. */
+  readonly tokenProjectIds?: readonly number[] | undefined;
+}
+
 /** A workflow under the fencing token that whoever decides about it believes in. */
 export interface WorkflowClaim {
   readonly workflowId: number;
@@ -361,6 +368,10 @@ export interface PipelineStore {
   /** Those that nobody has finished, over all projects, oldest first: what a starting server rebuilds its queue from. */
   openWorkflows(): Promise<readonly Workflow[]>;
   updateWorkflow(change: WorkflowChange): Promise<void>;
+  /** Notes who ran a workflow again; whoever did before is forgotten. */
+  noteRerun(workflowId: number, by: RerunBy): Promise<void>;
+  /** Who ran it again last; `undefined` when nobody did. */
+  rerunBy(workflowId: number): Promise<RerunBy | undefined>;
   /**
    * Of these claims, the ids of workflows whose record has another attempt or token by now, or that are gone: what was
    * decided about them must not be written. Within a write nobody changes the others until it ends.

@@ -496,6 +496,25 @@ export function createPipelineStore(connection: Connection): PipelineStore {
       return taken !== undefined;
     },
 
+    async noteRerun(workflowId, { personId, tokenProjectIds }) {
+      const values = { person_id: personId, token_project_ids: toJson(tokenProjectIds) };
+      await db
+        .insertInto('workflow_rerun')
+        .values({ workflow_id: workflowId, ...values })
+        .onConflict((conflict) => conflict.column('workflow_id').doUpdateSet(values))
+        .execute();
+    },
+    async rerunBy(workflowId) {
+      const row = await db
+        .selectFrom('workflow_rerun')
+        .selectAll()
+        .where('workflow_id', '=', workflowId)
+        .executeTakeFirst();
+      if (!row) return undefined;
+      const limits = row.token_project_ids;
+      return { personId: row.person_id, ...(limits === null ? {} : { tokenProjectIds: fromJson<number[]>(limits) }) };
+    },
+
     async findWorkflow(id) {
       return (await workflowById.run({ id })).map(toWorkflow)[0];
     },

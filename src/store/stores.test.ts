@@ -691,6 +691,16 @@ describe.each(databases)('stores on $name', ({ create, stop, isMissing }) => {
       expect(await store.read.pipelines.dueRetries(later(9))).not.toContain(pipeline.id);
     });
 
+    it('know who ran a workflow again last, and how far their token reached', async () => {
+      const { project, workflows } = await aPipeline(workflowPlan('default', [stepPlan('a')]));
+      const id = workflows[0]!.id;
+      expect(await store.read.pipelines.rerunBy(id)).toBeUndefined();
+      for (const tokenProjectIds of [[project.id], undefined]) {
+        await store.write(({ pipelines }) => pipelines.noteRerun(id, { personId: project.ownerId, tokenProjectIds }));
+        expect(await store.read.pipelines.rerunBy(id)).toEqual({ personId: project.ownerId, tokenProjectIds });
+      }
+    });
+
     it('change one thing of a workflow and leave the rest', async () => {
       const { workflows } = await aPipeline(workflowPlan('default', [stepPlan('a')]));
       const [workflow] = workflows;

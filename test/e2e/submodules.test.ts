@@ -93,7 +93,7 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
     expect(log).not.toMatch(/\*{4}|admin:/);
   });
 
-  it('are no way around a token that is limited to other projects, pushed by it or started', async () => {
+  it('are no way around a token that is limited to other projects: pushed by it, started or run again', async () => {
     for (const name of ['own', 'vault']) await gantry.createProject(name);
     const vault = await gantry.push('vault', { 'vault.txt': 'canary\n' });
     await gantry.push('own', { 'a.txt': 'first commit' }, 'main', ['ci.skip']);
@@ -121,5 +121,13 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
     }
     await gantry.client('startPipeline', { params, body: { ref: 'main' } });
     expect((await gantry.finished('own', 3)).status).toBe('passed');
+
+    const again = async (client: typeof byToken): Promise<string> => {
+      await client('rerunPipeline', { params: { ...params, number: 3 }, body: { only: 'all' } });
+      return (await gantry.finished('own', 3)).status;
+    };
+    expect(await again(byToken)).toBe('failed');
+    // Whoever may read it runs it again: what a token was refused is not for good.
+    expect(await again(gantry.client)).toBe('passed');
   });
 });

@@ -1,4 +1,4 @@
-import { type CheckoutGatherer, type CheckoutRequest, isGathered } from '../../core/checkout.ts';
+import { type CheckoutGatherer, type CheckoutReader, type CheckoutRequest, isGathered } from '../../core/checkout.ts';
 import { GantryError } from '../../core/errors.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import type { ClaimName, ToServer } from '../../engine/runner-protocol.ts';
@@ -74,19 +74,25 @@ export class CheckoutDesk {
   }
 
   async #gather(
-    { pipeline, plan }: OpenWorkflow,
+    { id, pipeline, plan }: OpenWorkflow,
     note: (line: string) => void,
   ): ReturnType<CheckoutGatherer['gather']> {
     const { gatherer, place, store } = this.#deps;
     const source = repositoryOf(pipeline, place);
     if (!isGathered(plan.clone)) return { source, submodules: [] };
     if (!gatherer) throw new GantryError('CHECKOUT_REFUSED', 'Cannot gather the checkout: nothing here fetches any');
-    const event = await store.read.events.find(pipeline.row.eventId);
-    const { personId, tokenProjectIds } = event ?? {};
+    const { events, pipelines, people } = store.read;
+    const event = await events.find(pipeline.row.eventId);
+    const first: CheckoutReader = {
+      personId: event?.personId,
+      tokenProjectIds: event?.tokenProjectIds,
+      personName: event?.personName ?? 'nobody',
+    };
+    const rerun = await pipelines.rerunBy(id);
+    const others = rerun ? [{ ...rerun, personName: (await people.find(rerun.personId))?.name ?? 'nobody' }] : [];
     const request: CheckoutRequest = {
       projectId: pipeline.row.projectId,
-      ...(personId === undefined ? {} : { personId, tokenProjectIds }),
-      personName: event?.personName ?? 'nobody',
+      readers: [first, ...others],
       mayUseLogins: pipeline.mayHaveSecrets,
       plan: plan.clone,
       source,

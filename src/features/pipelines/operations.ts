@@ -190,7 +190,7 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
         await notingRefusals(request, params, asked);
       }
       const part: RerunPart = 'workflow' in body ? { what: 'workflow', workflow: body.workflow } : { what: body.only };
-      return pipelineView(await rerunPipeline({ store, engine, clock }, pipeline, part, person.name));
+      return pipelineView(await rerunPipeline({ store, engine, clock }, pipeline, part, person));
     },
 
     async listStepAttempts({ params }, { language }) {

@@ -18,6 +18,13 @@ export type RerunPart =
   /** By itself: what nobody's verdict ended and `retry` asks to be run again, with what depends on it. */
   | { readonly what: 'retry' };
 
+/** Who runs it again; without an id it is Gantry itself. */
+export interface Rerunner {
+  readonly id?: number;
+  readonly name: string;
+  readonly tokenProjectIds?: readonly number[] | undefined;
+}
+
 /**
  * Runs a finished pipeline again: a new attempt of all its workflows, of those that did not pass, or of one and those
  * that depend on it, whole. What it was is kept in the trace. The pipeline goes from finished to running, the one edge
@@ -27,7 +34,7 @@ export async function rerunPipeline(
   { store, engine, clock }: { readonly store: UnitOfWork; readonly engine: Engine; readonly clock: Clock },
   pipeline: Pipeline,
   part: RerunPart,
-  by: string,
+  by: Rerunner,
 ): Promise<Pipeline> {
   if (engine.isExpected(pipeline.id))
     throw new GantryError('PIPELINE_NOT_FINISHED', `Cannot rerun pipeline #${pipeline.number}: it is just being rerun`);
@@ -47,7 +54,7 @@ async function writeNextAttempts(
   clock: Clock,
   pipeline: Pipeline,
   part: RerunPart,
-  by: string,
+  by: Rerunner,
 ): Promise<void> {
   const what = `Cannot rerun pipeline #${pipeline.number}`;
   await store.write(async (stores) => {
@@ -58,7 +65,7 @@ async function writeNextAttempts(
     const workflows = await stores.pipelines.workflows(pipeline.id);
     if (workflows.length === 0)
       throw new GantryError('NOTHING_TO_RERUN', `${what}: its file did not compile, so that it has no workflow`);
-    const { again, entry, retried } = await chooseRerun(stores, { pipeline, workflows, part, by, what });
+    const { again, entry, retried } = await chooseRerun(stores, { pipeline, workflows, part, by: by.name, what });
 
     const at = clock.now();
     const names = new Set(again.map(({ name }) => name));
@@ -67,6 +74,8 @@ async function writeNextAttempts(
       const attempt = workflow.attempt + 1;
       const change = { ...nextAttempt(workflow, attempt, names, at), retries: retriesAfter(workflow, retried) };
       await stores.pipelines.updateWorkflow(change);
+      if (by.id !== undefined)
+        await stores.pipelines.noteRerun(workflow.id, { personId: by.id, tokenProjectIds: by.tokenProjectIds });
       await stores.pipelines.createSteps({ ...workflow, attempt });
       happenings.push({
         type: 'workflow-changed',

@@ -66,7 +66,7 @@ export class Retries {
       const pipeline = await store.read.pipelines.find(id);
       if (!pipeline) continue;
       try {
-        await rerunPipeline(this.#deps, pipeline, { what: 'retry' }, 'Gantry');
+        await rerunPipeline(this.#deps, pipeline, { what: 'retry' }, { name: 'Gantry' });
         again.push(id);
         logger.info('A pipeline that nobody’s verdict had ended runs again', { pipeline: id });
       } catch (error) {

@@ -15,6 +15,7 @@ import { cancelsAndRetries } from './0015-cancels-and-retries.ts';
 import { gitLogins } from './0016-git-logins.ts';
 import { secretsOfFiles } from './0017-secrets-of-files.ts';
 import { limitsOfTokens } from './0018-limits-of-tokens.ts';
+import { readersOfReruns } from './0019-readers-of-reruns.ts';
 import type { Migration } from './migration.ts';
 
 /** Every migration, oldest first. One that was released is never changed: add another. */
@@ -36,4 +37,5 @@ export const migrations: readonly Migration[] = [
   gitLogins,
   secretsOfFiles,
   limitsOfTokens,
+  readersOfReruns,
 ];

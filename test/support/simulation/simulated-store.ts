@@ -1,7 +1,14 @@
 import { GantryError } from '../../../src/core/errors.ts';
 import type { Event, EventStore } from '../../../src/core/event.ts';
 import type { Happening, HappeningBus, HappeningStore, StoredHappening } from '../../../src/core/events.ts';
-import { isFinished, type Pipeline, type PipelineStore, type Step, type Workflow } from '../../../src/core/pipeline.ts';
+import {
+  isFinished,
+  type Pipeline,
+  type PipelineStore,
+  type RerunBy,
+  type Step,
+  type Workflow,
+} from '../../../src/core/pipeline.ts';
 import type { Project, ProjectStore } from '../../../src/core/project.ts';
 import type { TraceEntry } from '../../../src/core/trace.ts';
 import type { Stores, UnitOfWork } from '../../../src/core/unit-of-work.ts';
@@ -30,6 +37,7 @@ export class SimulatedStore {
   readonly steps = new Map<number, Step>();
   /** When pipelines are to run again by themselves. */
   readonly retries = new Map<number, Date>();
+  readonly reruns = new Map<number, RerunBy>();
   /** A store with a mistake: it says yes to some writes and does not keep them. */
   forgets: () => boolean = () => false;
   readonly #violated: Violated;
@@ -283,6 +291,11 @@ export class SimulatedStore {
         if (dueAt) this.#undo.push(() => void this.retries.set(id, dueAt));
         return Promise.resolve(this.retries.delete(id));
       },
+      noteRerun: (workflowId, by) => {
+        this.#set(this.reruns, workflowId, by);
+        return Promise.resolve();
+      },
+      rerunBy: (workflowId) => Promise.resolve(this.reruns.get(workflowId)),
       findWorkflow: (id) => Promise.resolve(this.workflows.get(id)),
       workflows: (pipelineId) => Promise.resolve(workflowsOf(pipelineId)),
       openWorkflows: () => Promise.resolve([...this.workflows.values()].filter(({ status }) => !isFinished(status))),

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addPerson, addProject, type CodeServer, startCodeServer } from '../../../../test/support/code-server.ts';
-import type { CheckoutRequest, GatheredCheckout } from '../../../core/checkout.ts';
+import type { CheckoutReader, CheckoutRequest, GatheredCheckout } from '../../../core/checkout.ts';
 import type { GitCredentials } from '../../../core/git-login.ts';
 import type { Person } from '../../../core/person.ts';
 import type { Project } from '../../../core/project.ts';
@@ -41,8 +41,7 @@ async function projectOf(
     .gather(
       {
         projectId: project.id,
-        personId: owner.id,
-        personName: owner.name,
+        readers: [{ personId: owner.id, personName: owner.name }],
         mayUseLogins: false,
         plan: { isDisabled: false, depth: 0, remote: `${server.url}/${owner.name}/${name}.git` },
         source: sourceOf(server, project, 'f'.repeat(40)),
@@ -104,7 +103,10 @@ const gitmodules = (modules: Readonly<Record<string, string>>, names: Readonly<R
 
 async function gather(
   commit: string,
-  more: Omit<Partial<CheckoutRequest>, 'plan'> & {
+  more: Omit<Partial<CheckoutRequest>, 'plan' | 'readers'> & {
+    readonly reader?: Partial<CheckoutReader>;
+    /** Ran it again. */
+    readonly other?: CheckoutReader;
     readonly plan?: Partial<CheckoutRequest['plan']>;
     readonly notes?: string[];
   } = {},
@@ -112,8 +114,7 @@ async function gather(
   return here.feature.checkouts.gather(
     {
       projectId: top.id,
-      personId: mei.id,
-      personName: 'mei',
+      readers: [{ personId: mei.id, personName: 'mei', ...more.reader }, ...(more.other ? [more.other] : [])],
       mayUseLogins: true,
       source: sourceOf(here, top, commit),
       ...more,
@@ -167,7 +168,7 @@ describe('submodules that are projects of this Gantry', () => {
       s: { submodule: secretCommit },
     });
     expect((await gather(commit)).submodules).toHaveLength(1);
-    const asBo = { personId: bo.id, personName: 'bo' };
+    const asBo = { reader: { personId: bo.id, personName: 'bo' } };
     const words = (url: string, slug: string): object => ({
       code: 'CHECKOUT_REFUSED',
       message: `Cannot check out the submodule "s" (${url}): there is no project ${slug}, or bo may not read it. Give bo the role "read" there, or change the URL`,
@@ -179,21 +180,45 @@ describe('submodules that are projects of this Gantry', () => {
     });
     await expect(gather(none, asBo)).rejects.toMatchObject(words('../none.git', 'mei/none'));
     // Nobody in particular: what all who may read the one may read too.
-    await expect(gather(commit, { personId: undefined })).rejects.toThrow('nobody in particular caused this run');
+    await expect(gather(commit, { reader: { personId: undefined } })).rejects.toThrow(
+      'nobody in particular caused this run',
+    );
     const visible = commitTo(here, top, {
       '.gitmodules': gitmodules({ s: '../open.git' }),
       s: { submodule: openCommit },
     });
-    expect((await gather(visible, { personId: undefined })).submodules).toHaveLength(1);
+    expect((await gather(visible, { reader: { personId: undefined } })).submodules).toHaveLength(1);
     expect((await gather(visible, asBo)).submodules).toHaveLength(1);
     // By a token that is limited to projects: those, and what all may read who read the project.
-    await expect(gather(commit, { tokenProjectIds: [top.id] })).rejects.toThrow(
+    await expect(gather(commit, { reader: { tokenProjectIds: [top.id] } })).rejects.toThrow(
       'there is no project mei/secret, or mei may not read it by a token that is limited to some projects',
     );
-    expect((await gather(commit, { tokenProjectIds: [top.id, secret.id] })).submodules).toHaveLength(1);
-    expect((await gather(visible, { tokenProjectIds: [top.id] })).submodules).toHaveLength(1);
-    const both = { ...asBo, tokenProjectIds: [top.id, secret.id] };
+    expect((await gather(commit, { reader: { tokenProjectIds: [top.id, secret.id] } })).submodules).toHaveLength(1);
+    expect((await gather(visible, { reader: { tokenProjectIds: [top.id] } })).submodules).toHaveLength(1);
+    const both = { reader: { ...asBo.reader, tokenProjectIds: [top.id, secret.id] } };
     await expect(gather(commit, both)).rejects.toMatchObject({ code: 'CHECKOUT_REFUSED' });
+  });
+
+  it('are there only where whoever ran it again may read them too', async () => {
+    const kept = await projectOf(here, mei, 'kept');
+    const commit = commitTo(here, top, {
+      '.gitmodules': gitmodules({ s: '../kept.git' }),
+      s: { submodule: commitTo(here, kept, { a: 'a' }) },
+    });
+    const [first, limits] = [{ personId: mei.id, personName: 'mei' }, { tokenProjectIds: [top.id] }];
+    expect((await gather(commit, { other: first })).submodules).toHaveLength(1);
+    await expect(gather(commit, { other: { ...first, ...limits } })).rejects.toThrow(
+      'there is no project mei/kept, or mei may not read it by a token that is limited to some projects',
+    );
+    // Who of them it is nobody is told, so that nobody learns whether the project is there.
+    const other = { personId: bo.id, personName: 'bo' };
+    const words = 'or mei or bo may not read it. Give mei or bo the role "read" there, or change the URL';
+    await expect(gather(commit, { other })).rejects.toThrow(`there is no project mei/kept, ${words}`);
+    const none = commitTo(here, top, {
+      '.gitmodules': gitmodules({ s: '../nowhere.git' }),
+      s: { submodule: commit },
+    });
+    await expect(gather(none, { other })).rejects.toThrow(`there is no project mei/nowhere, ${words}`);
   });
 
   it('do not hand out commits that no reference leads to any more', async () => {
@@ -365,8 +390,7 @@ describe('repositories of other hosts', () => {
       const gathering = closed.feature.checkouts.gather(
         {
           projectId: project.id,
-          personId: owner.id,
-          personName: 'mei',
+          readers: [{ personId: owner.id, personName: 'mei' }],
           mayUseLogins: true,
           source: sourceOf(closed, project, commit),
           plan: { isDisabled: false, depth: 0, isRecursive: true },

@@ -1,5 +1,6 @@
 import type {
   CheckoutGatherer,
+  CheckoutReader,
   CheckoutRequest,
   CheckoutSource,
   GatheredCheckout,
@@ -165,27 +166,35 @@ class Gathering {
     subject: string,
   ): Promise<{ readonly folder: string; readonly url: string; readonly project: Project }> {
     const { stores, folders, publicUrl } = this.#deps;
-    const { projectId, personId, personName, tokenProjectIds } = this.#request;
+    const { projectId } = this.#request;
     const slug = `${owner}/${name}`;
     const project = await stores.projects.findBySlug(owner, name);
-    if (!project || !(await this.#mayRead(project))) {
-      const hint =
-        personId === undefined
-          ? `there is no project ${slug} that all who may read this one may read too, and nobody in particular caused this run. Let somebody start it, or make ${slug} as visible as this project`
-          : tokenProjectIds
-            ? `there is no project ${slug}, or ${personName} may not read it by a token that is limited to some projects. Push with one that reaches ${slug}, or change the URL`
-            : `there is no project ${slug}, or ${personName} may not read it. Give ${personName} the role "read" there, or change the URL`;
-      throw refused(`${subject}: ${hint}`);
-    }
+    if (!project || !(await this.#mayAllRead(project))) throw refused(`${subject}: ${this.#hintFor(slug)}`);
     const folder = await folders.ensure(project);
     if (project.id === projectId) return { folder, url: this.#request.source.remoteUrl, project };
     return { folder, url: `${publicUrl()}/${projectSlug(project)}.git`, project };
   }
 
-  async #mayRead(project: Project): Promise<boolean> {
+  /** The same words whoever may not read it, and where there is nothing to be read. */
+  #hintFor(slug: string): string {
+    const { readers } = this.#request;
+    if (readers.some(({ personId }) => personId === undefined))
+      return `there is no project ${slug} that all who may read this one may read too, and nobody in particular caused this run. Let somebody start it, or make ${slug} as visible as this project`;
+    const who = [...new Set(readers.map(({ personName }) => personName))].join(' or ');
+    return readers.some(({ tokenProjectIds }) => tokenProjectIds)
+      ? `there is no project ${slug}, or ${who} may not read it by a token that is limited to some projects. Use one that reaches ${slug}, or change the URL`
+      : `there is no project ${slug}, or ${who} may not read it. Give ${who} the role "read" there, or change the URL`;
+  }
+
+  async #mayAllRead(project: Project): Promise<boolean> {
+    if (project.id === this.#request.projectId) return true;
+    for (const reader of this.#request.readers) if (!(await this.#mayRead(project, reader))) return false;
+    return true;
+  }
+
+  async #mayRead(project: Project, { personId, tokenProjectIds }: CheckoutReader): Promise<boolean> {
     const { projects, people } = this.#deps.stores;
-    const { projectId, personId, tokenProjectIds } = this.#request;
-    if (project.id === projectId) return true;
+    const { projectId } = this.#request;
     // Beyond its token a run may read what all may who read the project.
     const isBeyondToken = tokenProjectIds !== undefined && !tokenProjectIds.includes(project.id);
     if (personId === undefined || isBeyondToken) {
