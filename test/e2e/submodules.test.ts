@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -129,5 +131,31 @@ describe.skipIf(hindrance)(hindrance ? `${title} (not here: ${hindrance})` : tit
     expect(await again(byToken)).toBe('failed');
     // Whoever may read it runs it again: what a token was refused is not for good.
     expect(await again(gantry.client)).toBe('passed');
+  });
+
+  it('are not fetched any longer once the run is cancelled', async () => {
+    const [opened, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const silent = createServer((socket) => {
+      socket.on('error', () => undefined).on('close', () => closed.resolve());
+      socket.resume();
+      opened.resolve();
+    }).listen(0, '127.0.0.1');
+    try {
+      await once(silent, 'listening');
+      const { port } = silent.address() as AddressInfo;
+      await gantry.createProject('patient');
+      await gantry.push('patient', { 'a.txt': 'first commit' }, 'main', ['ci.skip']);
+      await addSubmodule('patient', 'far', 'a'.repeat(40));
+      await gantry.push('patient', {
+        '.gantry.yml': file,
+        '.gitmodules': `[submodule "far"]\n\tpath = far\n\turl = http://127.0.0.1:${port}/far.git\n`,
+      });
+      await opened.promise;
+      await gantry.client('cancelPipeline', { params: { owner: 'admin', project: 'patient', number: 1 } });
+      expect((await gantry.finished('patient', 1)).status).toBe('cancelled');
+      await closed.promise;
+    } finally {
+      silent.close();
+    }
   });
 });

@@ -11,7 +11,10 @@ export interface GitOptions {
   readonly repository?: string;
   /** Added to the clean environment. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Own session and process group: it outlives this process, and is found and ended by the next. */
+  /**
+   * Own session and process group: whoever ends it ends the programs that it started too. It outlives this process, and is
+   * found and ended by the next, or ends by limits of its own.
+   */
   readonly isDetached?: boolean;
   /** The most that one file may have which it writes; absent = no limit. */
   readonly maxFileBytes?: number;
@@ -86,6 +89,17 @@ export interface GitAnswer {
   readonly stderr: string;
 }
 
+/** How long one that was told to end may take to remove what it had begun. */
+const abortPatienceMs = 5_000;
+
+function killGroup(leader: number | undefined, signal: NodeJS.Signals): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, signal);
+  } catch {
+    // Nobody is left in it.
+  }
+}
+
 /** Runs git to its end. Ends it, and throws GIT_FAILED, when it takes longer or says more than allowed. */
 export function runGit(
   args: readonly string[],
@@ -105,13 +119,19 @@ export function runGit(
     let stdoutBytes = 0;
     let stderrBytes = 0;
     let stopped: string | undefined;
+    const end = (signal: NodeJS.Signals): void => {
+      if (options.isDetached) killGroup(child.pid, signal);
+      else child.kill(signal);
+    };
     const stop = (why: string): void => {
       stopped ??= why;
-      child.kill('SIGKILL');
+      end('SIGKILL');
     };
+    let patience: NodeJS.Timeout | undefined;
     const abort = (): void => {
       stopped ??= 'it was told to end';
-      child.kill('SIGTERM');
+      end('SIGTERM');
+      patience = setTimeout(() => end('SIGKILL'), abortPatienceMs);
     };
     options.signal?.addEventListener('abort', abort);
     const timer = setTimeout(() => stop(`it took longer than ${timeoutMs} ms`), timeoutMs);
@@ -132,6 +152,7 @@ export function runGit(
     });
     child.on('close', (exitCode) => {
       clearTimeout(timer);
+      clearTimeout(patience);
       options.signal?.removeEventListener('abort', abort);
       if (stopped) reject(new GantryError('GIT_FAILED', `Cannot run git ${args[0] ?? ''}: ${stopped}`));
       else

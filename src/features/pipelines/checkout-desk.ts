@@ -1,13 +1,17 @@
 import { type CheckoutGatherer, type CheckoutReader, type CheckoutRequest, isGathered } from '../../core/checkout.ts';
 import { GantryError } from '../../core/errors.ts';
+import { isFinished } from '../../core/pipeline.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
 import type { ClaimName, ToServer } from '../../engine/runner-protocol.ts';
 import type { Logger } from '../../lib/logger.ts';
 import { type AssignedRepository, repositoryOf } from './assignment.ts';
-import type { OpenWorkflow } from './open-pipelines.ts';
+import { findStep, type OpenWorkflow } from './open-pipelines.ts';
 import type { RunnerSession } from './runner-session.ts';
 
 type Question = Extract<ToServer, { type: 'gather' }>;
+
+/** How often it is looked whether anybody still waits: what is fetched takes that long, or is over. */
+const lookEveryMs = 1_000;
 
 /** Whom the answer goes to: the line that asked last. */
 interface Asker {
@@ -44,17 +48,24 @@ export class CheckoutDesk {
     }
     const asker: Asker = { session, request };
     this.#askers.set(key, asker);
+    const unwanted = new AbortController();
+    const look = setInterval(() => {
+      if (!isWanted(workflow, stepId)) unwanted.abort(nobodyWaits());
+    }, lookEveryMs).unref();
     const name = (): ClaimName & { readonly stepId: number; readonly request: number } => ({
       ...claim,
       stepId,
       request: asker.request,
     });
     try {
-      const checkout = await this.#gather(workflow, (line) =>
-        asker.session.send({ type: 'gather-note', ...name(), line }),
-      );
+      const signal = AbortSignal.any([this.#stopping.signal, unwanted.signal]);
+      const note = (line: string): void => {
+        asker.session.send({ type: 'gather-note', ...name(), line });
+      };
+      const checkout = await this.#gather(workflow, note, signal);
       asker.session.send({ type: 'gathered', ...name(), checkout });
     } catch (error) {
+      if (unwanted.signal.aborted) return;
       if (!(error instanceof GantryError) || error.kind === 'unavailable')
         this.#deps.logger.warn('A checkout could not be gathered', { error, ...claim });
       asker.session.send({
@@ -64,6 +75,7 @@ export class CheckoutDesk {
         isInfrastructure: !(error instanceof GantryError) || error.kind === 'unavailable',
       });
     } finally {
+      clearInterval(look);
       this.#askers.delete(key);
     }
   }
@@ -76,6 +88,7 @@ export class CheckoutDesk {
   async #gather(
     { id, pipeline, plan }: OpenWorkflow,
     note: (line: string) => void,
+    signal: AbortSignal,
   ): ReturnType<CheckoutGatherer['gather']> {
     const { gatherer, place, store } = this.#deps;
     const source = repositoryOf(pipeline, place);
@@ -97,6 +110,17 @@ export class CheckoutDesk {
       plan: plan.clone,
       source,
     };
-    return gatherer.gather(request, note, this.#stopping.signal);
+    return gatherer.gather(request, note, signal);
   }
+}
+
+/** A step that was cancelled, or whose workflow has ended or begun anew, waits for no checkout. */
+function isWanted(workflow: OpenWorkflow, stepId: number): boolean {
+  if (workflow.cancelledBy !== undefined || isFinished(workflow.status)) return false;
+  const step = findStep(workflow, stepId);
+  return step !== undefined && !isFinished(step.status);
+}
+
+function nobodyWaits(): GantryError {
+  return new GantryError('CHECKOUT_UNAVAILABLE', 'Cannot gather the checkout: nobody waits for it any more');
 }

@@ -178,6 +178,8 @@ export class ForeignRepositories {
       return await runGit([...args, '--end-of-options', url.href, ...refspecs], {
         repository: folder,
         environment: await this.#environment(request),
+        // The transport is a program of its own, which waits for its host for as long as that is silent.
+        isDetached: true,
         timeoutMs: this.#limits.fetchMs,
         maxFileBytes: this.#limits.packBytes,
         signal,
