@@ -365,10 +365,9 @@ function planWorkflow(
     trace.push({ subject, rule: 'cache.off', verdict: 'noted', values: { by: input.rules.ignoresCaches } });
   const reuseOff = steps.find(({ reuse }) => reuse?.off)?.reuse?.off;
   if (reuseOff) trace.push({ subject, rule: 'reuse.off', verdict: 'noted', values: { by: reuseOff } });
-  const runnable = steps.filter(
-    (step) => step.kind !== 'clone' && !step.takes && step.background !== 'service' && !step.skipped,
-  );
-  if (runnable.length === 0) trace.push({ subject, rule: 'workflow.nothing-to-do', verdict: 'noted', values: {} });
+  const isRunnable = ({ kind, takes: isTaking, background, skipped }: StepPlan): boolean =>
+    kind !== 'clone' && !isTaking && background !== 'service' && !skipped;
+  if (!steps.some(isRunnable)) trace.push({ subject, rule: 'workflow.nothing-to-do', verdict: 'noted', values: {} });
   const runtime = planRuntime({
     trust: input.event.trust ?? 'trusted',
     asksForHost: steps.some(({ host, skipped: isLeftOut }) => host && !isLeftOut),
@@ -376,16 +375,16 @@ function planWorkflow(
     policy: input.rules?.runtime,
   });
   // Where several will do, the runner that takes it says which.
-  const [only, ...others] = runtime?.allowed ?? [];
-  if (runtime && only && others.length === 0)
+  if (runtime?.allowed.length === 1)
     trace.push({
       subject,
       rule: 'runtime.chosen',
       verdict: 'noted',
-      values: { runtime: only, reason: runtime.reason },
+      values: { runtime: runtime.allowed[0]!, reason: runtime.reason },
     });
-  const isRetryOff = [draft, ...draft.steps].some(({ retry }) => retry && !retry.events.includes(input.event.kind));
-  if (isRetryOff)
+  const isRetryOff = ({ retry }: Pick<StepDraft, 'retry'>): boolean =>
+    retry !== undefined && !retry.events.includes(input.event.kind);
+  if (isRetryOff(draft) || draft.steps.some(isRetryOff))
     trace.push({
       subject,
       rule: 'workflow.retry-not-for-event',

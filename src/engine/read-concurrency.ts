@@ -1,6 +1,6 @@
+import type { ConcurrencyPlan } from '../core/plan.ts';
 import type { DocumentReader } from './document-reader.ts';
 import { isGoodName } from './read-step.ts';
-import type { WorkflowDraft } from './workflow-draft.ts';
 import type { YamlNode } from './yaml/yaml-node.ts';
 
 const maxLimit = 10_000;
@@ -13,7 +13,7 @@ export function readConcurrency(
   reader: DocumentReader,
   node: YamlNode | undefined,
   workflow: string,
-): Pick<WorkflowDraft, 'concurrency'> {
+): ConcurrencyPlan | undefined {
   const fields = reader.fields(node, '"concurrency"');
   const known = reader.rules.dialect === 'gantry' ? ['limit', 'group'] : ['limit'];
   for (const [name, { key }] of fields ?? []) if (!known.includes(name)) reader.unknownKey(key, '"concurrency"', known);
@@ -25,5 +25,5 @@ export function readConcurrency(
   const group = reader.text(groupNode, '"concurrency.group"') || workflow;
   if (groupNode && !isGoodName(group))
     reader.add('value.type', groupNode, '"concurrency.group" has 1 to 100 printable characters');
-  return limit > 0 ? { concurrency: { limit, group } } : {};
+  return limit > 0 ? { limit, group } : undefined;
 }

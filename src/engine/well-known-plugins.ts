@@ -39,7 +39,8 @@ export function isForeignBuilder(image: string): boolean {
 
 /** The image's name without tag, digest and the public registry's host. */
 function repositoryOf(image: string): string {
-  const name = image.split('@', 1)[0]!;
+  const digest = image.indexOf('@');
+  const name = digest < 0 ? image : image.slice(0, digest);
   const colon = name.indexOf(':', name.lastIndexOf('/') + 1);
   const repository = colon < 0 ? name : name.slice(0, colon);
   return repository.replace(/^(index\.)?docker\.io\//, '');

@@ -40,7 +40,7 @@ export interface WorkflowDraft {
   /** Temp volumes that its steps may name. */
   readonly volumes: readonly VolumePlan[];
   /** How many of its group may run at once; absent = any number. */
-  readonly concurrency?: ConcurrencyPlan;
+  readonly concurrency?: ConcurrencyPlan | undefined;
   /** Of the document: the checkout has no other. */
   readonly retry?: WrittenRetry | undefined;
   /** Artifacts of other workflows that are there before its steps begin; absent = none. */

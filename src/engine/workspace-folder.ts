@@ -23,5 +23,6 @@ export function plainFolder(path: string): string {
 
 /** Where the checkout stands: `path` is below `base` unless it is absolute itself. */
 export function wholeWorkspace({ base, path }: { readonly base: string; readonly path: string }): string {
+  if (path === '') return plainFolder(base);
   return plainFolder(path.startsWith('/') ? path : `${base}/${path}`);
 }

@@ -29,7 +29,10 @@ export function readYaml(
 /** A list or map that has not ended, and what stands in it so far. */
 interface OpenNode {
   readonly isMap: boolean;
-  readonly nodes: YamlNode[];
+  readonly items: YamlNode[];
+  readonly entries: YamlEntry[];
+  /** Of a map: what waits for its value. */
+  key: YamlNode | undefined;
   readonly tag: string | undefined;
   readonly anchor: string | undefined;
   readonly offset: number;
@@ -97,7 +100,9 @@ class TreeOfEvents {
           lastOffset = Math.max(event.start, 0);
           this.#open.push({
             isMap: event.type === EVENT_ID.MAPPING,
-            nodes: [],
+            items: [],
+            entries: [],
+            key: undefined,
             tag: this.#tag(event),
             anchor: this.#anchorName(event),
             offset: lastOffset,
@@ -129,11 +134,11 @@ class TreeOfEvents {
     return anchorStart < 0 ? undefined : this.#text.slice(anchorStart, anchorEnd);
   }
 
-  #close({ isMap, nodes, tag, anchor, offset, visits, depth }: OpenNode): void {
+  #close({ isMap, items, entries, tag, anchor, offset, visits, depth }: OpenNode): void {
     refuseMeasure(visits, depth, offset);
     const node: YamlNode = isMap
-      ? { kind: 'map', entries: entriesOf(nodes), tag, offset }
-      : { kind: 'list', items: this.#splicesLists ? spliced(nodes) : nodes, tag, offset };
+      ? { kind: 'map', entries, tag, offset }
+      : { kind: 'list', items: this.#splicesLists ? spliced(items) : items, tag, offset };
     this.#place(node, visits, depth, anchor);
   }
 
@@ -144,18 +149,13 @@ class TreeOfEvents {
       this.#root = node;
       return;
     }
-    parent.nodes.push(node);
+    if (!parent.isMap) parent.items.push(node);
+    else if (parent.key === undefined) parent.key = node;
+    else {
+      parent.entries.push({ key: parent.key, value: node });
+      parent.key = undefined;
+    }
     parent.visits += visits;
     if (depth >= parent.depth) parent.depth = depth + 1;
   }
-}
-
-function entriesOf(nodes: readonly YamlNode[]): YamlEntry[] {
-  const entries: YamlEntry[] = [];
-  for (let i = 0; i + 1 < nodes.length; i += 2) {
-    const key = nodes[i];
-    const value = nodes[i + 1];
-    if (key && value) entries.push({ key, value });
-  }
-  return entries;
 }
