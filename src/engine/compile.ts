@@ -41,7 +41,7 @@ import { type PipelineParameter, withDefaults } from './pipeline-parameters.ts';
 import { planCache } from './read-cache.ts';
 import { type CheckoutDraft, checkoutPlan } from './read-checkout.ts';
 import { isPrivilegedPlugin, judgeHostRights } from './read-host-rights.ts';
-import { type PipelineFileDraft, readPipelineFile, refuseTooManySteps, withParameters } from './read-pipeline-file.ts';
+import { type PipelineFileDraft, readPipelineFile, refuseTooManySteps } from './read-pipeline-file.ts';
 import type { WrittenRetry } from './read-retry.ts';
 import type { WrittenSecret } from './read-secret-document.ts';
 import { hasRunner } from './read-workflow.ts';
@@ -193,7 +193,7 @@ class Planning {
     const parameters = files.flatMap((file) => file.parameters);
     if (parameters.length === 0) return this;
     const values = parameterValues(parameters, this.given.event.parameters, trace);
-    const given = withParameters(this.given, values);
+    const given: CompileInput = { ...this.given, event: { ...this.given.event, parameters: values } };
     const { input } = watchFacts(given, this.#reads);
     return new Planning({ given, input, reads: this.#reads }, this.rules, this.trace);
   }

@@ -43,7 +43,7 @@ export class EventVariables implements SharedEnvironment {
         break;
       case 'woodpecker':
         this.ofDialect = woodpeckerVariables(facts);
-        this.#ofStepsAlone = noVariables;
+        this.#ofStepsAlone = { ...dronePluginVariables(facts), CI_STEP_URL: facts.pipeline.link };
         break;
       default:
         this.ofDialect = drone1Variables(facts);
@@ -75,17 +75,11 @@ export class EventVariables implements SharedEnvironment {
   }
 
   #makeOfSteps(): Variables {
-    const { variables, pipeline } = this.#facts;
-    const isWoodpecker = this.#dialect === 'woodpecker';
-    const given = {
-      ...this.ofDialect,
-      ...(isWoodpecker ? dronePluginVariables(this.#facts) : this.#ofStepsAlone),
-      ...this.gantry,
-    };
-    if (isWoodpecker) given['CI_STEP_URL'] = pipeline.link;
+    const { variables = noVariables } = this.#facts;
+    const given = { ...this.ofDialect, ...this.#ofStepsAlone, ...this.gantry };
     // Plain variables of the project: what the event says of the same name wins.
-    for (const name of Object.keys(variables ?? noVariables))
-      if (!Object.hasOwn(given, name) && !executionNames.has(name)) setVariable(given, name, variables![name]!);
+    for (const name of Object.keys(variables))
+      if (!Object.hasOwn(given, name) && !executionNames.has(name)) setVariable(given, name, variables[name]!);
     return given;
   }
 

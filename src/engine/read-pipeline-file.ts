@@ -13,8 +13,7 @@ import { type DocumentsDraft, readDrone1 } from './read-drone1.ts';
 import { readDrone08 } from './read-drone08.ts';
 import type { WrittenSecret } from './read-secret-document.ts';
 import { readWoodpecker } from './read-woodpecker.ts';
-import type { KeepExpression, Variables } from './substitute.ts';
-import { watchFacts, watchOf } from './watched-facts.ts';
+import type { KeepExpression } from './substitute.ts';
 import type { WorkflowDraft } from './workflow-draft.ts';
 
 /** A pipeline file, read whole; what is wrong with it is in `report`, and then the drafts are not to be used. */
@@ -86,12 +85,4 @@ function readIn(dialect: Dialect, file: FileContext, path: string, facts: Enviro
         substitutionVariables(facts, dialect, workflow, parameters),
       );
   }
-}
-
-/** The same facts with other values of the parameters. */
-export function withParameters<Facts extends EnvironmentFacts>(facts: Facts, parameters: Variables): Facts {
-  const watch = watchOf(facts);
-  // Copied as it is, it would have read all of itself.
-  if (watch) return watchFacts(withParameters(watch.given, parameters), watch.reads).input as unknown as Facts;
-  return { ...facts, event: { ...facts.event, parameters } };
 }

@@ -277,6 +277,7 @@ export interface Tables {
   };
   /** Pipelines that have ended and are to be run again by themselves. */
   pipeline_retry: { pipeline_id: number; due_at: Instant };
+  /** Who ran a workflow again last, and how far their token reached. */
   workflow_rerun: { workflow_id: number; person_id: number; token_project_ids: string | null };
   /** Apart from the workflow, so that a change of its status does not write the plan again. */
   workflow_plan: { workflow_id: number; plan: Json };
