@@ -31,6 +31,7 @@ import { gateOf, launchGate } from './sandbox-launch.ts';
 import { assembleSeccompFilter } from './seccomp-assembler.ts';
 import { findSandboxHoles } from './self-test.ts';
 import { caBundleMountPoint, Skeletons } from './skeleton.ts';
+import { spreadFolders } from './spread-folders.ts';
 import { findArchitecture } from './system-calls.ts';
 import { WaitingSandboxes } from './waiting-sandboxes.ts';
 
@@ -98,6 +99,16 @@ export function generationsFolder(options: SandboxRuntimeOptions): string {
   return join(options.folder, 'generations');
 }
 
+/** Where a generation keeps its jobs, a folder for each. */
+export function jobsFolder(generationFolder: string): string {
+  return join(generationFolder, 'jobs');
+}
+
+/** Where it keeps the sandboxes that wait for a job, a folder for each holder. */
+function waitingFolder(generationFolder: string): string {
+  return join(generationFolder, 'waiting');
+}
+
 /** Finds programs, makes folders, filter, control groups and network, and lets the self-test choose the launcher. */
 export async function assembleHost(options: SandboxRuntimeOptions): Promise<AssembledHost> {
   const missing: AssembledHost = {
@@ -120,9 +131,11 @@ export async function assembleHost(options: SandboxRuntimeOptions): Promise<Asse
   const isRootless = process.getuid?.() !== 0;
   const generation = generationName(options.generation);
   const runFolder = join(options.runFolder, generation);
-  for (const folder of [runFolder, join(generationsFolder(options), generation)]) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  }
+  const generationFolder = join(generationsFolder(options), generation);
+  for (const folder of [runFolder, generationFolder]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const ofJobs = [jobsFolder(generationFolder), waitingFolder(generationFolder)];
+  for (const folder of ofJobs) mkdirSync(folder, { recursive: true, mode: 0o755 });
+  await spreadFolders(perl, ofJobs);
   const filter = assembleSeccompFilter(architecture);
   const seccompPath = join(runFolder, 'seccomp.bpf');
   writeFileSync(seccompPath, filter);
@@ -187,7 +200,7 @@ export async function assembleHost(options: SandboxRuntimeOptions): Promise<Asse
       pool,
       system,
       skeleton: systemSkeleton,
-      folder: join(generationsFolder(options), generation, `self-test-${launcher}`),
+      folder: join(generationFolder, `self-test-${launcher}`),
       cacheFolder: options.folder,
       bootId: options.generation.bootId,
       gateway: net.network?.gateway,
@@ -238,7 +251,7 @@ export async function assembleHost(options: SandboxRuntimeOptions): Promise<Asse
     }),
     refuseUnenforceable: (step) => refuseUnenforceable(step, cgroups),
   };
-  const waiting = createWaiting(chosen.host, join(generationsFolder(options), generation, 'waiting'), options.logger);
+  const waiting = createWaiting(chosen.host, waitingFolder(generationFolder), options.logger);
   pool.furnishWith((holder) => waiting.furnish(holder));
   return {
     ...shared,

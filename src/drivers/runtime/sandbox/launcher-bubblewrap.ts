@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { gateCapabilities, maskedProcPaths, readOnlyProcPaths, type SandboxView } from './launcher.ts';
+import type { LaunchSpec } from './namespace-holder.ts';
 
 /** Descriptor on which the holder hands bubblewrap the compiled filter. */
 const seccompDescriptor = 5;
@@ -10,52 +11,45 @@ const optionsDescriptor = 6;
 export interface BubblewrapLaunch {
   readonly command: readonly string[];
   readonly options: readonly string[];
+  readonly furniture: NonNullable<LaunchSpec['furniture']>;
 }
 
-/** bubblewrap for a sandbox. Neither part holds a secret. */
+/** bubblewrap for a sandbox whose root the holder has furnished. No part holds a secret. */
 export function bubblewrapLaunch(program: string, view: SandboxView): BubblewrapLaunch {
   return {
     command: [program, '--args', String(optionsDescriptor), '--', ...view.command],
     options: bubblewrapOptions(view),
+    furniture: {
+      shmBytes: view.shmBytes,
+      binds: [{ source: view.sys, target: '/sys', isWritable: false }, ...view.binds],
+    },
   };
 }
 
 function bubblewrapOptions(view: SandboxView): readonly string[] {
   return [
     '--unshare-pid',
-    '--unshare-ipc',
+    // The gate reaps what the step leaves behind.
+    '--as-pid-1',
+    // The IPC namespace comes from the holder, whose /dev/mqueue belongs to it.
     '--unshare-uts',
     '--unshare-cgroup-try',
     ...(view.network === 'none' ? ['--unshare-net'] : []),
     '--hostname',
     view.hostname,
-    // Not --as-pid-1: bubblewrap's own first process reaps what the step leaves behind.
     '--die-with-parent',
     '--new-session',
     '--clearenv',
     '--cap-drop',
     'ALL',
     ...gateCapabilities.flatMap((capability) => ['--cap-add', capability]),
-    '--bind',
+    // With all that is mounted there, devices included.
+    '--dev-bind',
     view.root,
     '/',
     '--proc',
     '/proc',
     ...protectedProc(),
-    '--ro-bind',
-    view.sys,
-    '/sys',
-    '--dev',
-    '/dev',
-    '--size',
-    String(view.shmBytes),
-    '--perms',
-    '1777',
-    '--tmpfs',
-    '/dev/shm',
-    '--mqueue',
-    '/dev/mqueue',
-    ...view.binds.flatMap((bind) => [bind.isWritable ? '--bind' : '--ro-bind', bind.source, bind.target]),
     '--chdir',
     view.workingDirectory,
     '--seccomp',

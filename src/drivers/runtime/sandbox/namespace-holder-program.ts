@@ -1,3 +1,5 @@
+import { sandboxRootCalls, sandboxRootProgram } from './sandbox-root-program.ts';
+
 /**
  * The program of a namespace holder: the one process per job that keeps its mount, network and process namespaces, and
  * the parent of its steps' launchers. It is perl because perl-base is on every Debian system and can call the kernel
@@ -18,7 +20,8 @@
  *     cache-lock <number> <1|''>    makes it read-only, which fails while files are open for writing; or writable again
  *     cache-drop <number>
  *     launch <id> <pipes> <cgroup files by newline> <overlay options> <links by newline> <seccomp file|''> <own process namespace|''>
- *            <visible cgroup folders by newline> <file name|''> <file text> <options by NUL|''> <arguments…>
+ *            <visible cgroup folders by newline> <file name|''> <file text> <options by NUL|''> <furniture by NUL|''> <arguments…>
+ *            furniture: size of /dev/shm, then source, target and <1|''> (writable) of each bind
  *     kill <id>
  *
  *     ready · pipes <n> <out> <err> <gate> <status> · workspace-ok · workspace-failed <why> · objects-ok · objects-failed <why> · volume-<number>-ok · volume-<number>-failed <why> · cache…-<number>-ok · cache…-<number>-failed <why> · opened <id> · refused <id> <why> · exited <id> <wait status>
@@ -30,7 +33,7 @@ my %nr = map { split /=/, $_, 2 } @numbers;
 $_ = 0 + $_ for values %nr;
 
 use constant {
-  NEWNS => 0x20000, NEWNET => 0x40000000, NEWPID => 0x20000000, NEWUSER => 0x10000000,
+  NEWNS => 0x20000, NEWNET => 0x40000000, NEWPID => 0x20000000, NEWUSER => 0x10000000, NEWIPC => 0x8000000,
   MS_RDONLY => 1, MS_NOSUID => 2, MS_NODEV => 4, MS_NOEXEC => 8, MS_BIND => 4096, MS_REC => 16384,
   MS_PRIVATE => 1 << 18, MS_SLAVE => 1 << 19, MS_SHARED => 1 << 20, MS_REMOUNT => 32,
 };
@@ -200,12 +203,12 @@ sub show_folder {
 }
 
 sub launch {
-  my ($id, $pipes, $cgroups, $overlay, $links, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, @command) = @_;
+  my ($id, $pipes, $cgroups, $overlay, $links, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, $furniture, @command) = @_;
   my $ends = delete $endsOf{$pipes};
   if ($ownPids) { syscall($nr{unshare}, NEWPID) == 0 or return syswrite(STDOUT, "refused $id process namespace: $!\n") }
   my $pid = fork();
   my $forkError = "$!";
-  if (defined $pid && $pid == 0) { run_launcher($id, $ends, $cgroups, $overlay, $links, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, @command) }
+  if (defined $pid && $pid == 0) { run_launcher($id, $ends, $cgroups, $overlay, $links, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, $furniture, @command) }
   if ($ownPids) {
     # Later children belong to the job's own process namespace again.
     open(my $own, '<', '/proc/self/ns/pid') or fail('own process namespace');
@@ -220,7 +223,7 @@ sub launch {
 }
 
 sub run_launcher {
-  my ($id, $ends, $cgroups, $overlay, $links, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, @command) = @_;
+  my ($id, $ends, $cgroups, $overlay, $links, $seccomp, $ownPids, $visible, $fileName, $fileText, $options, $furniture, @command) = @_;
   # Those of other steps would not end as long as they are held here.
   %endsOf = ();
   # Standard error is the step's from here on: what is said before the gate opens is the launcher's own message.
@@ -241,6 +244,15 @@ sub run_launcher {
   mount('none', '/', '', MS_REC | MS_SLAVE, '') or $stop->('make mounts its own');
   enter_links($id, $links);
   mount('overlay', "$mountPoint/root", 'overlay', MS_NODEV | MS_NOSUID, $overlay) or $stop->('mount the root file system') if $overlay ne '';
+  if ($furniture ne '') {
+    my ($shmBytes, @binds) = split /\0/, $furniture, -1;
+    syscall($nr{unshare}, NEWIPC) == 0 or $stop->('make an IPC namespace');
+    my $missing = furnish_root("$mountPoint/root", $shmBytes, @binds);
+    $stop->("mount $missing") if defined $missing;
+    # The launcher reads the table of mounts again and again, and needs none of these.
+    my $unneeded = '/sys';
+    syscall($nr{umount2}, $unneeded, 2);
+  }
   if ($ownPids) {
     die_with_parent();
     mount('proc', '/proc', 'proc', MS_NOSUID | MS_NODEV | MS_NOEXEC, '') or $stop->('mount /proc');
@@ -293,6 +305,7 @@ sub run_launcher {
   exit 125;
 }
 
+${sandboxRootProgram}
 sub cgroup_mounts {
   my @found;
   open(my $table, '<', '/proc/self/mountinfo') or return;
@@ -370,4 +383,5 @@ export const namespaceHolderCalls = [
   'close_range',
   'write',
   'prlimit64',
+  ...sandboxRootCalls,
 ] as const;

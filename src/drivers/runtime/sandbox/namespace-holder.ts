@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { GantryError } from '../../../core/errors.ts';
 import type { OverlayMount } from '../caches/overlay.ts';
 import { encodeFrame } from './frames.ts';
+import type { Bind } from './launcher.ts';
 import { namespaceHolderCalls, namespaceHolderProgram } from './namespace-holder-program.ts';
 import { syscallArguments } from './system-calls.ts';
 
@@ -29,6 +30,8 @@ export interface LaunchSpec {
   readonly visibleCgroups: readonly string[];
   /** Options that the launcher reads from descriptor 6, apart from its command line. */
   readonly options?: readonly string[] | undefined;
+  /** What is mounted in the root file system before the launcher starts; absent when the launcher does that. */
+  readonly furniture?: { readonly shmBytes: number; readonly binds: readonly Bind[] } | undefined;
   /** A file written to the holder's memory before the launcher starts. */
   readonly file?: { readonly path: string; readonly text: string } | undefined;
 }
@@ -231,6 +234,7 @@ export class NamespaceHolder {
           spec.file?.path ?? '',
           spec.file?.text ?? '',
           (spec.options ?? []).map((option) => `${option}\0`).join(''),
+          spec.furniture ? furnitureField(spec.furniture) : '',
           ...spec.command,
         ]);
       });
@@ -330,6 +334,10 @@ function openPipes(pid: number, ends: StepEnds): LaunchPipes {
       cause: error,
     });
   }
+}
+
+function furnitureField({ shmBytes, binds }: NonNullable<LaunchSpec['furniture']>): string {
+  return [shmBytes, ...binds.flatMap((bind) => [bind.source, bind.target, bind.isWritable ? '1' : ''])].join('\0');
 }
 
 export function closePipes(pipes: LaunchPipes): void {

@@ -30,7 +30,7 @@ describe.skipIf(findHindrance())('sandboxes on control groups of version 2', () 
         leftovers: [],
       });
       // runc moves the container to a group of its own below.
-      expect(said.processes).toBeGreaterThanOrEqual(launcher === 'runc' ? 1 : 3);
+      expect(said.processes).toBeGreaterThanOrEqual(launcher === 'runc' ? 1 : 2);
     });
   }
 });

@@ -229,6 +229,43 @@ for (const launcher of ['bubblewrap', 'runc'] as const) {
       expect(text.trimEnd().split('\n').at(-1)).toBe('0');
     });
 
+    it('has the usual devices and no others', async () => {
+      const { text } = await run(
+        [
+          'cd /dev',
+          'stat -c "%n %t:%T %a" null zero full random urandom tty',
+          'for link in fd stdin stdout stderr ptmx; do readlink $link; done',
+          'find . -type c -o -type b | grep -v "^./pts/ptmx$" | wc -l',
+          'stat -c "%a" shm; df -k shm | tail -n 1 | tr -s " " | cut -d " " -f 2',
+          'echo x > null && head -c 2 zero | wc -c && head -c 2 urandom | wc -c',
+          'grep -E " /dev/(pts|shm|mqueue) " /proc/mounts | cut -d " " -f 2,3',
+        ].join('\n'),
+      );
+      expect(text.trim().split('\n')).toEqual([
+        ...['null 1:3', 'zero 1:5', 'full 1:7', 'random 1:8', 'urandom 1:9', 'tty 5:0'].map((line) => `${line} 666`),
+        ...['/proc/self/fd', '/proc/self/fd/0', '/proc/self/fd/1', '/proc/self/fd/2', 'pts/ptmx'],
+        '6',
+        ...['1777', '65536', '2', '2'],
+        ...['/dev/pts devpts', '/dev/shm tmpfs', '/dev/mqueue mqueue'],
+      ]);
+    });
+
+    it('mounts a volume below the workspace, and through no link that an earlier step left there', async () => {
+      const job = await world.runtime.prepare({
+        id: `volume-${launcher}`,
+        workspace: '/drone/src',
+        volumes: [{ name: 'v', medium: 'disk' }],
+      });
+      jobs.push(job);
+      const first = await stage(job, { volumes: [{ name: 'v', target: '/drone/src/new/place' }] });
+      const { text } = await release(first, 'echo kept > new/place/file; ln -s /etc link; ls new/place');
+      expect(text).toBe('file\n');
+      const second = stage(job, { volumes: [{ name: 'v', target: '/drone/src/link' }] });
+      if (launcher === 'bubblewrap') await expect(second).rejects.toThrow(/mount \/drone\/src\/link: Too many levels/);
+      // runc follows it within the sandbox.
+      else expect((await release(await second, 'cat /etc/file')).text).toBe('kept\n');
+    });
+
     it('reaches neither addresses of the host, nor metadata services, nor another job', async () => {
       const listener = createServer((socket) => socket.end('reached\n'));
       await new Promise<void>((resolve) => listener.listen(0, '0.0.0.0', resolve));

@@ -208,11 +208,11 @@ describe('encodeRelease', () => {
 });
 
 describe('bubblewrapLaunch', () => {
-  it('covers /proc/sys after /proc, and always hands over the filter', () => {
-    const { command, options } = bubblewrapLaunch('/usr/bin/bwrap', {
+  it('covers /proc/sys after /proc, always hands over the filter, and leaves binds to the holder', () => {
+    const { command, options, furniture } = bubblewrapLaunch('/usr/bin/bwrap', {
       root: '/r',
       sys: '/s',
-      binds: [],
+      binds: [{ source: '/w', target: '/work', isWritable: true }],
       network: 'none',
       hostname: 'h',
       shmBytes: 1,
@@ -227,7 +227,15 @@ describe('bubblewrapLaunch', () => {
     expect(command).toEqual(['/usr/bin/bwrap', '--args', '6', '--', 'x']);
     expect(text).toContain('--cap-drop ALL');
     expect(text).toContain('--unshare-net');
-    expect(text).not.toContain('--as-pid-1');
+    expect(text).toContain('--unshare-pid --as-pid-1');
+    expect(text).not.toContain('/work');
+    expect(furniture).toEqual({
+      shmBytes: 1,
+      binds: [
+        { source: '/s', target: '/sys', isWritable: false },
+        { source: '/w', target: '/work', isWritable: true },
+      ],
+    });
   });
 });
 

@@ -5,7 +5,13 @@ import { GantryError } from '../../../core/errors.ts';
 import { generationName } from '../caches/generation.ts';
 import { createStepResults } from '../caches/step-results.ts';
 import type { ImageWish, JobSpec, Runtime, RuntimeJob, RuntimeProbe, StepResults } from '../runtime.ts';
-import { type AssembledHost, assembleHost, generationsFolder, type SandboxRuntimeOptions } from './assemble-host.ts';
+import {
+  type AssembledHost,
+  assembleHost,
+  generationsFolder,
+  jobsFolder,
+  type SandboxRuntimeOptions,
+} from './assemble-host.ts';
 import { Reaper } from './reaper.ts';
 import { fileName, SandboxJob } from './sandbox-job.ts';
 import { findWorkspaceFault } from './skeleton.ts';
@@ -131,7 +137,7 @@ class SandboxRuntime implements Runtime {
       );
     const fault = findWorkspaceFault(job.workspace);
     if (fault) throw new GantryError('REQUEST_INVALID', `Cannot use "${job.workspace}" as the workspace: ${fault}`);
-    const folder = join(this.#generationFolder, 'jobs', fileName(job.id));
+    const folder = join(jobsFolder(this.#generationFolder), fileName(job.id));
     mkdirSync(folder, { recursive: true, mode: 0o755 });
     const holder = await pool.take('job');
     return new SandboxJob({

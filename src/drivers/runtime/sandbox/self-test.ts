@@ -9,6 +9,7 @@ import type { HolderPool } from './holder-pool.ts';
 import type { HostSystem } from './host-system.ts';
 import type { LaunchHost } from './launch-host.ts';
 import type { LauncherName } from './launcher.ts';
+import { namespaceHolderProgram } from './namespace-holder-program.ts';
 import { launchSandbox } from './sandbox-launch.ts';
 import { selfTestCalls, selfTestProgram } from './self-test-program.ts';
 import { syscallArguments } from './system-calls.ts';
@@ -47,6 +48,7 @@ export async function findSandboxHoles(options: SelfTestOptions): Promise<readon
         version.stdout,
         selfTestProgram,
         gateProgram,
+        namespaceHolderProgram,
         options.host.isRootless,
         options.gateway !== undefined,
       ]),
