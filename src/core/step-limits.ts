@@ -3,6 +3,8 @@ export interface StepLimitsPlan {
   readonly memoryBytes?: number;
   /** 1000 = one core. */
   readonly cpuMillis?: number;
+  /** Size of `/dev/shm`, which may be more than the usual too: what lies there counts as memory of the step. */
+  readonly shmBytes?: number;
 }
 
 /** The tighter of two limits, where either says something. */

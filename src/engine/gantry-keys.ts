@@ -168,6 +168,11 @@ export const gantryKeys = {
       { $ref: '#/definitions/resources' },
       'What the step may take at most, below what its runner lets every step take.',
     ),
+    shm_size: key(
+      'size',
+      { type: ['string', 'integer'] },
+      'Size of `/dev/shm`, at least 1 MiB; default: 64 MiB. What lies there counts as memory of the step.',
+    ),
     pull: key(
       '`always`, `if-not-exists`, `never`, `default`',
       { enum: ['always', 'if-not-exists', 'if-not-present', 'never', 'default'] },
@@ -537,7 +542,7 @@ export function keysAt(place: GantryPlace): ReadonlySet<string> {
 const beyondDrone = {
   pipeline: new Set(['cache', 'matrix', 'parameters', 'retry', 'use']),
   clone: new Set(['branch', 'lfs', 'path', 'recursive', 'ref', 'remote', 'submodule_override', 'tags']),
-  step: new Set(['artifacts', 'build', 'cache', 'resources', 'retry', 'reuse', 'timeout']),
+  step: new Set(['artifacts', 'build', 'cache', 'resources', 'retry', 'reuse', 'shm_size', 'timeout']),
 } as const satisfies Partial<Record<GantryPlace, ReadonlySet<string>>>;
 
 /** The keys that stand at a place of a file of Drone 1.x. */

@@ -25,7 +25,7 @@ const droneWorkflow = [
   'resources',
 ];
 
-const droneStep = ['shell', 'dns', 'dns_search', 'extra_hosts', 'shm_size'];
+const droneStep = ['shell', 'dns', 'dns_search', 'extra_hosts'];
 
 /** Shares of what is there, and swap, which no step has: a file that says them asks for nothing that it would miss. */
 const shareKeys = ['cpu_shares', 'cpuset', 'memswap_limit', 'mem_swappiness'];
@@ -37,7 +37,6 @@ const containerKeys = [
   'networks',
   'dns',
   'dns_search',
-  'shm_size',
   'sysctls',
   'ulimits',
   'cap_add',
@@ -48,19 +47,19 @@ export const unsupportedKeys: Readonly<Record<Dialect, KnownKeys>> = {
   drone08: {
     workflow: new Set(['networks', 'cache', 'secrets']),
     step: new Set([...containerKeys, 'auth_config', 'isolation', 'ipc_mode', 'labels']),
-    limits: new Set(['cpu_quota', 'mem_limit']),
+    limits: new Set(['cpu_quota', 'mem_limit', 'shm_size']),
     withoutEffect: { workflow: new Set(), step: new Set(shareKeys) },
   },
   woodpecker: {
     workflow: new Set(['concurrency', 'networks', 'cache']),
     step: new Set(containerKeys),
-    limits: new Set(['cpu_quota', 'mem_limit']),
+    limits: new Set(['cpu_quota', 'mem_limit', 'shm_size']),
     withoutEffect: { workflow: new Set(), step: new Set(['backend_options', ...shareKeys]) },
   },
   drone1: {
     workflow: new Set(droneWorkflow),
     step: new Set(droneStep),
-    limits: new Set(['mem_limit', 'resources']),
+    limits: new Set(['mem_limit', 'resources', 'shm_size']),
     withoutEffect: { workflow: new Set(['version', 'pool']), step: new Set(['build', 'push', ...shareKeys]) },
   },
   gantry: {
@@ -79,7 +78,7 @@ export const unsupportedKeys: Readonly<Record<Dialect, KnownKeys>> = {
       'scan',
       'verify',
     ]),
-    limits: new Set(['resources']),
+    limits: new Set(['resources', 'shm_size']),
     withoutEffect: { workflow: new Set(['version']), step: new Set() },
   },
 };

@@ -19,6 +19,9 @@ export interface HostRights {
 /** Keys of a step by which it asks for rights on its host, in every dialect. */
 export const hostRightsKeys: readonly string[] = ['privileged', 'devices', 'network_mode'];
 
+/** One that asks for nothing of the host, and that only a trusted project may use in Drone and Woodpecker. */
+const trustedKey = 'shm_size';
+
 const maxDevices = 16;
 
 const noRights: HostRights = { plan: undefined, requests: [] };
@@ -31,7 +34,7 @@ export function readHostRights(
   volumes: readonly WrittenHostVolume[],
   hostFolders: ReadonlyMap<string, string>,
 ): HostRights {
-  if (volumes.length === 0 && !hostRightsKeys.some((key) => fields.has(key))) return noRights;
+  if (volumes.length === 0 && ![...hostRightsKeys, trustedKey].some((key) => fields.has(key))) return noRights;
   const requests: HostRequest[] = [];
   const ask = (need: HostTrust, what: string, at: Position): void => void requests.push({ need, what, at });
   const privileged = fields.get('privileged');
@@ -44,7 +47,11 @@ export function readHostRights(
   for (const { source, at } of volumes) ask('volumes', `the folder "${source}" of its host`, at);
   const usesHostNetwork = readNetworkMode(reader, fields.get('network_mode'), step);
   if (usesHostNetwork) ask('network', 'the network of its host', reader.positionOf(fields.get('network_mode')!.key));
-  if (requests.length === 0) return { plan: undefined, requests };
+  const isForRuntime = requests.length > 0;
+  const shm = reader.rules.dialect === 'gantry' ? undefined : fields.get(trustedKey);
+  const isUsual = !shm || asksForNothing(shm.value) || (shm.value.kind === 'scalar' && shm.value.text === '0');
+  if (shm && !isUsual) ask('security', 'a size of its own for /dev/shm', reader.positionOf(shm.key));
+  if (!isForRuntime) return { plan: undefined, requests };
   return {
     plan: {
       ...(isPrivileged ? { isPrivileged } : {}),

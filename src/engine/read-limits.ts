@@ -5,12 +5,13 @@ import type { YamlNode } from './yaml/yaml-node.ts';
 
 /** Less than this no engine gives, and nothing runs in. */
 const leastMemoryBytes = 6 * 2 ** 20;
+const leastShmBytes = 2 ** 20;
 /** A period of the kernel's scheduler, as `cpu_quota` counts it. */
 const periodMicroseconds = 100_000;
 
 /**
  * Reads what bounds a step: `mem_limit` and `cpu_quota` of Drone 0.8, Drone 1.x and older Woodpecker, `resources.limits` of
- * Drone 1.x and `.gantry.yml` (pipelines.md 9.2, 10.3, 11.3). `undefined` when nothing does.
+ * Drone 1.x and `.gantry.yml`, `shm_size` of all (pipelines.md 9.2, 10.3, 11.3). `undefined` when nothing does.
  */
 export function readLimits(reader: DocumentReader, fields: Fields, step: string): StepLimitsPlan | undefined {
   const isGantry = reader.rules.dialect === 'gantry';
@@ -21,8 +22,13 @@ export function readLimits(reader: DocumentReader, fields: Fields, step: string)
   const cpuMillis = isGantry
     ? resources.cpuMillis
     : (readQuota(reader, fields.get('cpu_quota')?.value, step) ?? resources.cpuMillis);
-  if (memoryBytes === undefined && cpuMillis === undefined) return undefined;
-  return { ...(memoryBytes === undefined ? {} : { memoryBytes }), ...(cpuMillis === undefined ? {} : { cpuMillis }) };
+  const shmBytes = readBytes(reader, fields.get('shm_size')?.value, `"shm_size" of step "${step}"`, leastShmBytes);
+  if (memoryBytes === undefined && cpuMillis === undefined && shmBytes === undefined) return undefined;
+  return {
+    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    ...(cpuMillis === undefined ? {} : { cpuMillis }),
+    ...(shmBytes === undefined ? {} : { shmBytes }),
+  };
 }
 
 function readResources(reader: DocumentReader, node: YamlNode | undefined, step: string): StepLimitsPlan {
@@ -45,16 +51,29 @@ function readResources(reader: DocumentReader, node: YamlNode | undefined, step:
   return found;
 }
 
-/** `512m`, `1g`, `512MiB`, `512Mi`, or bytes: every unit is one of 1024, as container engines have it. 0 = no limit. */
 function readMemory(reader: DocumentReader, node: YamlNode | undefined, what: string): number | undefined {
+  return readBytes(reader, node, what, leastMemoryBytes);
+}
+
+/** `512m`, `1g`, `512MiB`, `512Mi`, or bytes: every unit is one of 1024, as container engines have it. 0 = as usual. */
+function readBytes(
+  reader: DocumentReader,
+  node: YamlNode | undefined,
+  what: string,
+  leastBytes: number,
+): number | undefined {
   const text = reader.text(node, what)?.trim();
   if (!node || text === undefined || text === '') return undefined;
   const found = /^(\d+(?:\.\d+)?) ?(?:([kmgt])(?:i?b|i)?|b)?$/i.exec(text);
   const exponent = ' kmgt'.indexOf(found?.[2]?.toLowerCase() ?? ' ');
   const bytes = Math.round(Number(found?.[1]) * 1024 ** exponent);
   if (bytes === 0) return undefined;
-  if (found && bytes >= leastMemoryBytes && Number.isSafeInteger(bytes)) return bytes;
-  reader.add('value.type', node, `${what} is "${text}", and takes a size of at least 6 MiB, such as "512MiB"`);
+  if (found && bytes >= leastBytes && Number.isSafeInteger(bytes)) return bytes;
+  reader.add(
+    'value.type',
+    node,
+    `${what} is "${text}", and takes a size of at least ${leastBytes / 2 ** 20} MiB, such as "512MiB"`,
+  );
   return undefined;
 }
 

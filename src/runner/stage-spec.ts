@@ -53,6 +53,7 @@ function withinLimits({ limits }: StepPlan, most: StepLimits): StepLimits {
     ...most,
     memoryBytes: tighter(most.memoryBytes, limits.memoryBytes),
     cpuMillis: tighter(most.cpuMillis, limits.cpuMillis),
+    shmBytes: limits.shmBytes,
   };
 }
 

@@ -699,6 +699,17 @@ export function runtimeContract(name: string, open: () => Promise<RuntimeUnderTe
       expect(end).toEqual(exited(0));
     });
 
+    it('gives a step as much of /dev/shm as it asks for, and 64 MiB otherwise', async (context) => {
+      needs(context, 'volumes');
+      const job = await prepare();
+      const script = `df -k /dev/shm | tail -n 1 | tr -s ' ' | cut -d ' ' -f 2; head -c 70000000 /dev/zero 2>/dev/null > /dev/shm/file && echo fits`;
+      const { stdout: usual } = await run(job, script);
+      // Podman's default is one of 1000.
+      expect(usual().toString()).toMatch(/^(65536|64000)\n$/);
+      const { stdout: more } = await run(job, script, { stage: { limits: { shmBytes: 128 * 2 ** 20 } } });
+      expect(more().toString()).toBe('131072\nfits\n');
+    });
+
     it('gives each job volumes of its own', async (context) => {
       needs(context, 'volumes');
       const volumes = [{ name: 'v', medium: 'disk' }] as const;

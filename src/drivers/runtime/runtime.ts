@@ -275,6 +275,8 @@ export interface StepLimits {
   /** 1000 = one core. */
   readonly cpuMillis?: number | undefined;
   readonly diskBytes?: number | undefined;
+  /** Size of `/dev/shm`; absent = 64 MiB. */
+  readonly shmBytes?: number | undefined;
 }
 
 export interface StagedStep {

@@ -20,8 +20,9 @@ export function workspaceOf({ workspace: { base, path } }: WorkflowDraft): strin
   return path === '' ? base : `${base}/${path}`;
 }
 
-/** Limits of a step as `resources`. */
+/** Limits of a step as `resources`; `undefined` when it has none of those. */
 export function resourcesOf({ memoryBytes, cpuMillis }: StepLimitsPlan): ImportValue {
+  if (memoryBytes === undefined && cpuMillis === undefined) return undefined;
   const limits = {
     ...(cpuMillis === undefined ? {} : { cpu: `${cpuMillis}m` }),
     ...(memoryBytes === undefined ? {} : { memory: `${memoryBytes}` }),

@@ -438,6 +438,7 @@ class Importer {
       detach: step.background === 'detached' ? true : undefined,
       user: step.user,
       resources: step.limits && resourcesOf(step.limits),
+      shm_size: step.limits?.shmBytes,
       working_dir: step.workingDirectory?.replace(workspaceOf(draft), '.'),
       environment: nonEmpty(environment),
       settings: nonEmpty(settings),

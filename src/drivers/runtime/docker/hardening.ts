@@ -39,7 +39,7 @@ const strictTmpfs = Object.fromEntries(
 
 /** What every container of a step is held by. The engine's own filter on system calls stays as it is. */
 export function stepRestrictions(limits: StepLimits, hold: Hold): Readonly<Record<string, unknown>> {
-  const { memoryBytes } = limits;
+  const { memoryBytes, shmBytes } = limits;
   const atMost = (limit: number | undefined, strict: number): number | undefined =>
     hold === 'strict' ? Math.min(limit ?? strict, strict) : limit;
   const pids = atMost(limits.pids, strictPids);
@@ -48,6 +48,7 @@ export function stepRestrictions(limits: StepLimits, hold: Hold): Readonly<Recor
     ...rightsOf(hold),
     // With swap a limit of memory is none.
     ...(memoryBytes === undefined ? {} : { Memory: memoryBytes, MemorySwap: memoryBytes }),
+    ...(shmBytes === undefined ? {} : { ShmSize: shmBytes }),
     // The gate is one of them.
     ...(pids === undefined ? {} : { PidsLimit: pids + 1 }),
     // As a quota: a number of processors is refused by an engine that has fewer.

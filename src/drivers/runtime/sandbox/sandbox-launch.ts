@@ -13,7 +13,7 @@ import { caBundleMountPoint, objectsMountPoint, stepHostname } from './skeleton.
 import type { SandboxKind } from './waiting-sandboxes.ts';
 
 /** Docker's default for /dev/shm; it counts as memory of the step. */
-const shmBytes = 64 * 1024 * 1024;
+const usualShmBytes = 64 * 1024 * 1024;
 
 /** A sandbox behind its gate, whatever step it will be. */
 export interface GateSpec {
@@ -82,7 +82,7 @@ export async function launchGate(host: LaunchHost, spec: GateSpec): Promise<Sand
       ],
       network: spec.network,
       hostname: stepHostname,
-      shmBytes,
+      shmBytes: limits.shmBytes ?? usualShmBytes,
       workingDirectory: '/',
       command: gateCommand(host.architecture),
       architecture: host.architecture,

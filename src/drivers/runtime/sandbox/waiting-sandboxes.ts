@@ -151,6 +151,6 @@ export class WaitingSandboxes {
 }
 
 function keyOf({ layers, skeleton, workspace, limits, network }: SandboxKind): string {
-  const { memoryBytes, pids, cpuMillis, diskBytes } = limits;
-  return JSON.stringify([layers, skeleton, workspace, memoryBytes, pids, cpuMillis, diskBytes, network]);
+  const { memoryBytes, pids, cpuMillis, diskBytes, shmBytes } = limits;
+  return JSON.stringify([layers, skeleton, workspace, memoryBytes, pids, cpuMillis, diskBytes, shmBytes, network]);
 }
