@@ -241,13 +241,12 @@ for (const launcher of ['bubblewrap', 'runc'] as const) {
           'grep -E " /dev/(pts|shm|mqueue) " /proc/mounts | cut -d " " -f 2,3',
         ].join('\n'),
       );
-      expect(text.trim().split('\n')).toEqual([
-        ...['null 1:3', 'zero 1:5', 'full 1:7', 'random 1:8', 'urandom 1:9', 'tty 5:0'].map((line) => `${line} 666`),
-        ...['/proc/self/fd', '/proc/self/fd/0', '/proc/self/fd/1', '/proc/self/fd/2', 'pts/ptmx'],
-        '6',
-        ...['1777', '65536', '2', '2'],
-        ...['/dev/pts devpts', '/dev/shm tmpfs', '/dev/mqueue mqueue'],
-      ]);
+      const devices = ['null 1:3', 'zero 1:5', 'full 1:7', 'random 1:8', 'urandom 1:9', 'tty 5:0'];
+      const links = '/proc/self/fd /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 pts/ptmx'.split(' ');
+      const mounts = ['/dev/pts devpts', '/dev/shm tmpfs', '/dev/mqueue mqueue'];
+      expect(text.trim().split('\n')).toEqual(
+        [devices.map((line) => `${line} 666`), links, ['6', '1777', '65536', '2', '2'], mounts].flat(),
+      );
     });
 
     it('mounts a volume below the workspace, and through no link that an earlier step left there', async () => {
