@@ -11,7 +11,7 @@ use constant {
   O_PATH => 010000000, RESOLVE_NO_SYMLINKS => 4, RESOLVE_BENEATH => 8, S_IFCHR => 0020000, ENOENT => 2,
   ATTR_RDONLY => 1, ATTR_NOSUID => 2, ATTR_NODEV => 4,
 };
-# Minor numbers of the memory devices, whose major is 1 (the kernel's admin-guide/devices.txt).
+# Major number in the higher byte, minor in the lower (the kernel's admin-guide/devices.txt).
 my %device = (null => 0x103, zero => 0x105, full => 0x107, random => 0x108, urandom => 0x109, tty => 0x500);
 my %deviceLink = (fd => '/proc/self/fd', stdin => '/proc/self/fd/0', stdout => '/proc/self/fd/1', stderr => '/proc/self/fd/2', ptmx => 'pts/ptmx');
 
