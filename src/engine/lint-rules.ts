@@ -203,7 +203,7 @@ export const lintRules = {
   'step.host-rights': {
     severity: 'warning',
     summary:
-      'A step asks for rights on its host: it runs in a container engine, and only in a project that an administrator trusts with that.',
+      'A step asks for rights on its host, or for a size of `/dev/shm` in a file of Drone or Woodpecker: it runs only in a project that an administrator trusts with that, and with rights on its host only in a container engine.',
   },
   'volume.path': {
     severity: 'error',

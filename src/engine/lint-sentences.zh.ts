@@ -71,7 +71,7 @@ const sentences: Readonly<Record<LintCode, string>> = {
   'step.host-name': '服务的名称不能用作主机名，步骤只能通过 localhost 访问它',
   'step.untrusted': '步骤要求使用主机的权限，而项目未被信任：可由站点管理员更改',
   'step.privileged': '步骤不能以特权运行：镜像不在允许的清单中，或步骤带有会改变镜像行为的命令、入口、卷或变量',
-  'step.host-rights': '步骤要求使用主机的权限：只在容器引擎中、且项目受管理员信任时运行',
+  'step.host-rights': '步骤要求的权限，只有受管理员信任的项目才会得到',
   'volume.name': '卷没有可用的名称，或与其他卷同名',
   'volume.unknown': '步骤使用了流水线中没有的卷',
   'volume.host-path': '卷指向步骤不得访问的主机文件夹，或路径不正确',
