@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { PipelineDetail } from '../../src/api/pipelines.ts';
 import { GantryProcess } from '../support/gantry-process.ts';
-import { findSandboxHindrance } from '../support/sandbox-world.ts';
+import { busyboxImage, findSandboxHindrance, openSandboxWorld } from '../support/sandbox-world.ts';
 import { findSmallDiskHindrance, SmallDisk } from '../support/small-disk.ts';
 
 const hindrance = findSmallDiskHindrance() ?? findSandboxHindrance('bubblewrap');
@@ -115,5 +115,38 @@ steps:
     const later = await run(4, 'no');
     expect(reusedIn(later)).toEqual(['compile']);
     expect(await logOf(made.gantry, later, 'install')).toMatch(/cache modules: restored/);
+  });
+
+  it('is no bar to the next job: that one begins when what the last one had written is gone', async () => {
+    disk = new SmallDisk(64);
+    const world = await openSandboxWorld('bubblewrap', { folder: join(disk.folder, 'data') });
+    try {
+      const job = await world.runtime.prepare({ id: 'w1-a1-t1', workspace: '/work' });
+      const staged = await job.stage({
+        id: 's1',
+        name: 'fill',
+        kind: 'commands',
+        image: busyboxImage,
+        pull: 'default',
+        limits: {},
+        network: 'job',
+      });
+      const { outcome } = staged.release({
+        script: 'dd if=/dev/zero of=ballast bs=4k 2>/dev/null || true',
+        environment: {},
+        secrets: {},
+        timeoutMs: 60_000,
+        graceMs: 1_000,
+        onOutput: () => undefined,
+      });
+      await outcome;
+      expect(disk.freeBytes).toBe(0);
+      const end = job.destroy();
+      const next = await world.runtime.prepare({ id: 'w2-a1-t1', workspace: '/work' });
+      expect(disk.freeBytes).toBeGreaterThan(48 * 2 ** 20);
+      await Promise.all([end, next.destroy()]);
+    } finally {
+      await world.close();
+    }
   });
 });

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../../../lib/logger.ts';
 
 /** What is removed in so much time is deleted by one program: a start of it costs more than the deleting does. */
 const gatherMs = 250;
+/** A disk with less free than this, and than this share of it, is short of room. */
+const shortOfRoom = { bytes: 8 * 2 ** 30, share: 0.1 };
 
 /**
  * Removes folders that steps have written, off everybody's path: renamed at once, deleted by `rm`, which walks by
@@ -50,6 +52,21 @@ export class BackgroundRemoval {
       this.#running = undefined;
       if (readdirSync(this.#trash).length > 0 && !this.#hasFailed) this.sweep();
     });
+  }
+
+  /** Whether so little of the disk is free that what lies in the trash had better be gone before more is written. */
+  get isShortOfRoom(): boolean {
+    const { bavail, blocks, bsize } = statfsSync(this.#trash);
+    return bavail * bsize < Math.min(shortOfRoom.bytes, shortOfRoom.share * blocks * bsize);
+  }
+
+  /** Settles when what lies in the trash now is deleted; not waiting for what comes after. */
+  async makeRoom(): Promise<void> {
+    // A program that is already at it may have begun before the last folder came.
+    for (let pass = 0; pass < 2; pass += 1) {
+      this.sweep();
+      await this.#running;
+    }
   }
 
   /** Settles when nothing is left to delete. */

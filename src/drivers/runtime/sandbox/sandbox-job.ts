@@ -176,6 +176,11 @@ export class SandboxJob implements RuntimeJob {
     }
   }
 
+  /** Absent while nobody has destroyed it. */
+  get end(): Promise<void> | undefined {
+    return this.#destroyed;
+  }
+
   destroy(): Promise<void> {
     this.#destroyed ??= this.#destroy();
     return this.#destroyed;

@@ -38,6 +38,8 @@ class SandboxRuntime implements Runtime {
   readonly #options: SandboxRuntimeOptions;
   readonly #assembled: AssembledHost;
   readonly #jobs = new Map<string, Promise<SandboxJob>>();
+  /** Those of them that are there, until nothing is left of them. */
+  readonly #made = new Set<SandboxJob>();
   #lookupFault: Promise<string | undefined> | undefined;
   #reaper: Reaper | undefined;
   #closed: Promise<void> | undefined;
@@ -137,15 +139,17 @@ class SandboxRuntime implements Runtime {
       );
     const fault = findWorkspaceFault(job.workspace);
     if (fault) throw new GantryError('REQUEST_INVALID', `Cannot use "${job.workspace}" as the workspace: ${fault}`);
+    await this.#waitForRoom();
     const folder = join(jobsFolder(this.#generationFolder), fileName(job.id));
     mkdirSync(folder, { recursive: true, mode: 0o755 });
     const holder = await pool.take('job');
-    return new SandboxJob({
+    const made: SandboxJob = new SandboxJob({
       spec: job,
       host: {
         ...ready.host,
         forget: (id) => {
           this.#jobs.delete(id);
+          this.#made.delete(made);
           pool.fill();
         },
       },
@@ -153,6 +157,16 @@ class SandboxRuntime implements Runtime {
       holder,
       waiting: ready.waiting,
     });
+    this.#made.add(made);
+    return made;
+  }
+
+  /** On a disk that is nearly full a job begins when what ended jobs had written is gone: it may need the room. */
+  async #waitForRoom(): Promise<void> {
+    const { removal } = this.#assembled;
+    if (!removal?.isShortOfRoom) return;
+    await Promise.allSettled([...this.#made].map(({ end }) => end));
+    await removal.makeRoom();
   }
 
   /** From a holder's namespace, which is then closed: a job gets one that nothing has used. */
