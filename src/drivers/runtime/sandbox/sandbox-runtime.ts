@@ -165,7 +165,8 @@ class SandboxRuntime implements Runtime {
   async #waitForRoom(): Promise<void> {
     const { removal } = this.#assembled;
     if (!removal?.isShortOfRoom) return;
-    await Promise.allSettled([...this.#made].map(({ end }) => end));
+    const ends = [...this.#made].map(({ end }) => end).filter((end) => end !== undefined);
+    await Promise.allSettled(ends);
     await removal.makeRoom();
   }
 
