@@ -57,6 +57,24 @@ describe('gantry import', () => {
     expect(existsSync(join(folder, '.gantry.yml'))).toBe(false);
   });
 
+  it('writes sizes as people do, and means what the file meant', async () => {
+    const fileOf = (memory: string, shm: string): string =>
+      `kind: pipeline\nname: train\nsteps:\n- name: fit\n  image: x\n  commands: [a]\n  mem_limit: ${memory}\n  shm_size: ${shm}\n` +
+      '  volumes: [{name: scratch, path: /scratch}]\nvolumes:\n- {name: scratch, temp: {medium: memory, size_limit: 1536Mi}}\n';
+    write('.drone.yml', fileOf('2gb', '256m'));
+    const { stdout } = await run('drone');
+    expect(stdout).toContain("memory: '2GiB'\n");
+    expect(stdout).toContain("shm_size: '256MiB'\n");
+    expect(stdout).toContain("size_limit: '1536MiB'\n");
+    expect(lintPipelineFile('.gantry.yml', stdout)).toMatchObject({ isValid: true });
+
+    write('.drone.yml', fileOf("'1000000001'", '1026k'));
+    const odd = (await run('drone')).stdout;
+    expect(odd).toContain("memory: '1000000001'\n");
+    expect(odd).toContain("shm_size: '1026KiB'\n");
+    expect(lintPipelineFile('.gantry.yml', odd)).toMatchObject({ isValid: true });
+  });
+
   it('keeps a matrix where only its values differ, conditions on it, and the concurrency of Drone 1.x', async () => {
     write(
       '.drone.yml',

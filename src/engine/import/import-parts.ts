@@ -20,12 +20,24 @@ export function workspaceOf({ workspace: { base, path } }: WorkflowDraft): strin
   return path === '' ? base : `${base}/${path}`;
 }
 
+const sizeUnits = [
+  ['GiB', 2 ** 30],
+  ['MiB', 2 ** 20],
+  ['KiB', 2 ** 10],
+] as const;
+
+/** A size as people write it: `1GiB`, `1536MiB`; bytes where no unit has it whole. */
+export function writtenSize(bytes: number): string {
+  const [unit, unitBytes] = sizeUnits.find(([, each]) => bytes % each === 0) ?? ['', 1];
+  return `${bytes / unitBytes}${unit}`;
+}
+
 /** Limits of a step as `resources`; `undefined` when it has none of those. */
 export function resourcesOf({ memoryBytes, cpuMillis }: StepLimitsPlan): ImportValue {
   if (memoryBytes === undefined && cpuMillis === undefined) return undefined;
   const limits = {
     ...(cpuMillis === undefined ? {} : { cpu: `${cpuMillis}m` }),
-    ...(memoryBytes === undefined ? {} : { memory: `${memoryBytes}` }),
+    ...(memoryBytes === undefined ? {} : { memory: writtenSize(memoryBytes) }),
   };
   return { limits };
 }

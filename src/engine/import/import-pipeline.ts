@@ -24,6 +24,7 @@ import {
   secretOf,
   workspaceOf,
   writtenClone,
+  writtenSize,
 } from './import-parts.ts';
 import { type ImportValue, importYaml, KeptExpressions } from './import-yaml.ts';
 
@@ -320,7 +321,7 @@ class Importer {
                 name: volume,
                 temp:
                   medium === 'memory'
-                    ? { medium, size_limit: sizeBytes === undefined ? undefined : String(sizeBytes) }
+                    ? { medium, size_limit: sizeBytes === undefined ? undefined : writtenSize(sizeBytes) }
                     : {},
               })),
               ...[...hostFolders].map(([path, volume]) => ({ name: volume, host: { path } })),
@@ -438,7 +439,7 @@ class Importer {
       detach: step.background === 'detached' ? true : undefined,
       user: step.user,
       resources: step.limits && resourcesOf(step.limits),
-      shm_size: step.limits?.shmBytes,
+      shm_size: step.limits?.shmBytes === undefined ? undefined : writtenSize(step.limits.shmBytes),
       working_dir: step.workingDirectory?.replace(workspaceOf(draft), '.'),
       environment: nonEmpty(environment),
       settings: nonEmpty(settings),
