@@ -10,8 +10,8 @@ import { useMe } from '../../session.ts';
 import { linesOf } from './lines.ts';
 import { type ForChange, useForChange } from './use-for-change.ts';
 
-const events = ['push', 'tag', 'manual', 'promote', 'rollback', 'cron'] as const;
-const supersedable = ['push', 'tag', 'manual'] as const;
+const events = ['push', 'tag', 'pull_request', 'manual', 'promote', 'rollback', 'cron'] as const;
+const supersedable = ['push', 'tag', 'pull_request', 'manual'] as const;
 const trusts = ['security', 'volumes', 'network'] as const;
 const unavailables = ['wait', 'skip'] as const;
 const roles = ['read', 'triage', 'write', 'maintain', 'admin', 'owner'] as const;
