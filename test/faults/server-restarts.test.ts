@@ -40,17 +40,23 @@ describe.each(['SQLite', 'PostgreSQL'])('a server that comes and goes (%s)', (da
         .catch(() => undefined);
       if (commit) acknowledged.push(commit);
     };
-    const beganMs = performance.now();
+    const undisturbedMs = performance.now();
+    await push();
+    await made.finished('shop', 1);
+    // As long as the whole way of a push and its pipeline takes here.
+    const wayMs = performance.now() - undisturbedMs;
+    let startingMs = 0;
     for (let crash = 1; crash <= crashes; crash += 1) {
       const pushing = push();
-      // Spread over the whole way of a push and its pipeline.
-      await sleep((crash * 97) % 700);
+      await sleep((wayMs * ((crash * 97) % 700)) / 700);
       await made.signalServer('SIGKILL');
       expect(made.lastExit.signal).toBe('SIGKILL');
       await pushing;
+      const killedMs = performance.now();
       await made.startServer();
+      startingMs += performance.now() - killedMs;
     }
-    expect(performance.now() - beganMs).toBeLessThan(120_000);
+    expect(startingMs).toBeLessThan(120_000);
     await push();
     expect(acknowledged.length).toBeGreaterThan(crashes / 4);
     const items = await everyPushHasOnePipeline(made, 'shop', acknowledged);
