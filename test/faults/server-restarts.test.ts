@@ -43,22 +43,21 @@ describe.each(['SQLite', 'PostgreSQL'])('a server that comes and goes (%s)', (da
     const undisturbedMs = performance.now();
     await push();
     await made.finished('shop', 1);
+    const beganMs = performance.now();
     // As long as the whole way of a push and its pipeline takes here.
-    const wayMs = performance.now() - undisturbedMs;
-    let startingMs = 0;
+    const wayMs = beganMs - undisturbedMs;
     for (let crash = 1; crash <= crashes; crash += 1) {
       const pushing = push();
       await sleep((wayMs * ((crash * 97) % 700)) / 700);
       await made.signalServer('SIGKILL');
       expect(made.lastExit.signal).toBe('SIGKILL');
       await pushing;
-      const killedMs = performance.now();
       await made.startServer();
-      startingMs += performance.now() - killedMs;
     }
-    expect(startingMs).toBeLessThan(120_000);
+    expect(performance.now() - beganMs).toBeLessThan(120_000);
     await push();
-    expect(acknowledged.length).toBeGreaterThan(crashes / 4);
+    // The first was not disturbed.
+    expect(acknowledged.length - 1).toBeGreaterThan(crashes / 4);
     const items = await everyPushHasOnePipeline(made, 'shop', acknowledged);
     expect(new Set(items.map(({ status }) => status))).toEqual(new Set(['passed']));
     await everyLogIsWhole(made, 'shop');
