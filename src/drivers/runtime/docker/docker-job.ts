@@ -226,7 +226,8 @@ export class DockerJob implements RuntimeJob {
         image,
         privilegedImages: this.#host.privilegedImages,
         defaults: this.#host.defaults(this.spec.workspace),
-        ...(step.network === 'none' ? {} : { beforeRelease: () => this.#names.write() }),
+        ...(step.network === 'none' ? {} : { names: this.#names }),
+        sharesNames: step.network === 'job' && !isApart,
         remove: async () => {
           this.#steps.delete(staged);
           await remove();
@@ -238,6 +239,7 @@ export class DockerJob implements RuntimeJob {
         await client.call('POST', `/containers/${container}/start`, { timeoutMs: startTimeoutMs });
         if (isApart && step.hostName !== undefined)
           this.#names.giveAddress(step.hostName, await addressIn(client, container, this.#surroundings.network));
+        if (step.network !== 'none') await this.#names.settle();
         if (signal.aborted) throw endedMeanwhile();
         return staged;
       } catch (error) {

@@ -14,12 +14,15 @@ import type { EngineImage } from '../../container-engine/api/engine-images.ts';
 import type { EngineWatch } from '../../container-engine/api/engine-watch.ts';
 import type { ReleaseSpec, RunningStep, StagedStep, StageSpec } from '../runtime.ts';
 import { type GateEnd, GateReport } from './gate-report.ts';
+import type { JobNames } from './job-names.ts';
 import { OutputFrames } from './output-frames.ts';
 import { privilegedRequest } from './privileged-request.ts';
 import { encodeRelease } from './release-frame.ts';
 
 /** After the end of a step its output ends at the latest when nothing came for so long. */
 const drainIdleMs = 2_000;
+/** What the gate waits for that has asked for the names. */
+const goOn = '\n';
 /** How long an engine may take to do what ends a container, and to tell how it ended. */
 const killTimeoutMs = 20_000;
 const recordTimeoutMs = 15_000;
@@ -36,8 +39,10 @@ export interface DockerStepOptions {
   readonly image: EngineImage;
   readonly defaults: Readonly<Record<string, string>>;
   readonly privilegedImages: readonly string[];
-  /** Done before the gate opens: names that another step may have overwritten. */
-  readonly beforeRelease?: (() => Promise<void>) | undefined;
+  /** Names of the job, for a step with a network. */
+  readonly names?: JobNames | undefined;
+  /** Whether it has the `/etc/hosts` that other steps may have overwritten. */
+  readonly sharesNames: boolean;
   /** Called once, when the container is to be removed. */
   readonly remove: () => Promise<void>;
 }
@@ -118,7 +123,7 @@ export class DockerStep implements StagedStep {
   }
 
   #start(release: ReleaseSpec, input: Readable | undefined): RunningStep {
-    const { step, image, defaults, socket, watch } = this.#options;
+    const { step, image, defaults, socket, watch, names, sharesNames } = this.#options;
     let frame: Buffer;
     try {
       const fault = step.privileged && this.#findPrivilegedFault(release);
@@ -129,7 +134,8 @@ export class DockerStep implements StagedStep {
         release,
         image,
         defaults,
-        ...(input ? { takesInput: true } : {}),
+        // Its input is its own: there the gate cannot ask.
+        ...(input ? { takesInput: true } : { hosts: sharesNames ? names?.file : undefined }),
       });
     } catch (error) {
       if (!(error instanceof GantryError)) throw error;
@@ -151,7 +157,7 @@ export class DockerStep implements StagedStep {
       Math.min(release.timeoutMs, 2 ** 31 - 1),
     );
     const run = async (): Promise<Outcome> => {
-      await this.#options.beforeRelease?.();
+      await (input ? names?.write() : names?.settle());
       socket.write(frame);
       if (input) void this.#feed(input);
       const why = await Promise.race([this.#readAll(release.onOutput), this.#lost.promise]);
@@ -199,6 +205,10 @@ export class DockerStep implements StagedStep {
         for (const { stream, bytes } of frames.read(chunk as Buffer)) {
           const own = (stream === 'stderr' ? this.#report : this.#outputEnd).take(bytes);
           if (own.length > 0) await onOutput(stream, own);
+        }
+        if (this.#report.takeQuestion()) {
+          await this.#options.names?.write();
+          socket.write(goOn);
         }
         if (this.#report.end && this.#outputEnd.isThere) break;
         if (this.#report.end) idle = setTimeout(() => socket.destroy(), drainIdleMs);

@@ -4,9 +4,13 @@
  * `@INC` names belongs to the image.
  *
  * It reads a release from its standard input: a 4-byte length and fields as `N/a*`: mark, script, whether there is one,
- * whether the rest of the input is the step's (else it gets none), number of default variables, name and value of each,
- * number of variables, name and value of each, then the arguments. End of input before the release means: discarded; after it, that
- * the runner is gone, and with the gate every process of the container ends.
+ * whether the rest of the input is the step's (else it gets none), what `/etc/hosts` is to be (empty = anything), number of
+ * default variables, name and value of each, number of variables, name and value of each, then the arguments. End of input
+ * before the release means: discarded; after it, that the runner is gone, and with the gate every process of the container
+ * ends.
+ *
+ * Where another step has changed `/etc/hosts`, it says `names` after the mark, on the standard error, and waits for one byte:
+ * the file is as it should be then.
  *
  * How the step ended it tells at the end of the standard error, after the mark, which only the runner knows beforehand:
  * `exit <code>` · `signal <number>` · `fault <why>`, with ` oom <times>` where the kernel killed for memory. The standard
@@ -27,7 +31,7 @@ sub take {
   return $bytes;
 }
 my $length = unpack('N', take(4));
-my ($mark, $script, $hasScript, $takesInput, @rest) = unpack('(N/a*)*', take($length));
+my ($mark, $script, $hasScript, $takesInput, $hosts, @rest) = unpack('(N/a*)*', take($length));
 sub variables { my $count = shift @rest; return splice @rest, 0, 2 * $count }
 my @defaults = variables();
 my @environment = variables();
@@ -52,6 +56,12 @@ sub oomKills {
     while (my $line = <$file>) { return $1 if $line =~ /^oom_kill (\d+)/ }
   }
   return 0;
+}
+
+if (length $hosts) {
+  my $found = '';
+  if (open(my $file, '<', '/etc/hosts')) { 1 while sysread($file, $found, 65536, length $found) }
+  if ($found ne $hosts) { say_to(\*STDERR, 'names'); take(1) }
 }
 
 if ($hasScript) {

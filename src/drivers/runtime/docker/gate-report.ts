@@ -50,6 +50,13 @@ export class GateReport {
     return this.#report !== undefined;
   }
 
+  /** Whether the gate asks, before its step runs, for the names of the job; what comes next it tells under a mark of its own. */
+  takeQuestion(): boolean {
+    const isQuestion = this.#report?.toString('latin1') === 'names\n';
+    if (isQuestion) this.#report = undefined;
+    return isQuestion;
+  }
+
   /** Complete once its line has ended. */
   get end(): GateEnd | undefined {
     const line = this.#report?.toString('utf8').split('\n', 2);

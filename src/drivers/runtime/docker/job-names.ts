@@ -11,6 +11,8 @@ export class JobNames {
   readonly #addresses = new Map<string, string>();
   /** Which name said first that it listens on a port. */
   readonly #listeners = new Map<string, string>();
+  /** What was written last: our lines, and the file with them. */
+  #written = { lines: '', file: Buffer.alloc(0) };
 
   constructor(names: readonly string[], surroundings: Surroundings) {
     this.#names = names;
@@ -37,10 +39,25 @@ export class JobNames {
       .map((each) => `${each}:${this.#addresses.get(each) ?? this.#surroundings.address}`);
   }
 
+  /** `/etc/hosts` of the steps that share the job's network, as it was written last; empty before that. */
+  get file(): Buffer {
+    return this.#written.file;
+  }
+
+  /** Writes the names unless they were written as they are now. */
+  async settle(): Promise<void> {
+    if (this.#written.file.length === 0 || this.#written.lines !== this.#lines()) await this.write();
+  }
+
   /** Writes the names anew: a step that ran meanwhile may have changed them. */
   async write(): Promise<void> {
-    const lines = this.#names.map((name) => `${this.#addresses.get(name) ?? '127.0.0.1'}\\t${name}\\n`);
-    await this.#ask(`hosts ${lines.join('')}`, ['written']);
+    const lines = this.#lines();
+    const { text } = await this.#ask(`hosts ${lines}`, ['written']);
+    this.#written = { lines, file: Buffer.from(`${text}\n`, 'latin1') };
+  }
+
+  #lines(): string {
+    return this.#names.map((name) => `${this.#addresses.get(name) ?? '127.0.0.1'}\\t${name}\\n`).join('');
   }
 
   /** Which of the ports answer at this moment, where the name's step runs. */

@@ -16,8 +16,10 @@ export function encodeRelease(options: {
   readonly defaults: Readonly<Record<string, string>>;
   /** What comes after the release is the step's own standard input. */
   readonly takesInput?: boolean;
+  /** What `/etc/hosts` is to be; absent = whatever it is. */
+  readonly hosts?: Buffer | undefined;
 }): Buffer {
-  const { mark, step, release, image, defaults, takesInput = false } = options;
+  const { mark, step, release, image, defaults, takesInput = false, hosts = '' } = options;
   const variables = Object.entries({ ...release.environment, ...release.secrets }).filter(
     ([name]) => name !== '' && !name.includes('='),
   );
@@ -36,13 +38,14 @@ export function encodeRelease(options: {
     script ?? '',
     script === undefined ? '' : '1',
     takesInput ? '1' : '',
+    hosts,
     String(defaultVariables.length),
     ...defaultVariables.flat(),
     String(variables.length),
     ...variables.flat(),
     ...command,
   ].flatMap((field) => {
-    const bytes = Buffer.from(field);
+    const bytes = typeof field === 'string' ? Buffer.from(field) : field;
     return [uint32(bytes.length), bytes];
   });
   const body = Buffer.concat(fields);
