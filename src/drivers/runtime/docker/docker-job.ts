@@ -228,6 +228,8 @@ export class DockerJob implements RuntimeJob {
         defaults: this.#host.defaults(this.spec.workspace),
         ...(step.network === 'none' ? {} : { names: this.#names }),
         sharesNames: step.network === 'job' && !isApart,
+        // Caches are saved when no process has them any more.
+        lingers: mounts.length === 0,
         remove: async () => {
           this.#steps.delete(staged);
           await remove();

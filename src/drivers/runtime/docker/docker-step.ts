@@ -27,6 +27,8 @@ const goOn = '\n';
 const killTimeoutMs = 20_000;
 const recordTimeoutMs = 15_000;
 const lateRecordMs = 300;
+/** A container is taken down when the next step has had time to begin: both take the engine and the processors. */
+const lingerMs = 250;
 
 export interface DockerStepOptions {
   readonly client: EngineClient;
@@ -43,6 +45,8 @@ export interface DockerStepOptions {
   readonly names?: JobNames | undefined;
   /** Whether it has the `/etc/hosts` that other steps may have overwritten. */
   readonly sharesNames: boolean;
+  /** Whether the container may stay for a moment after the step: nothing waits for what it holds. */
+  readonly lingers: boolean;
   /** Called once, when the container is to be removed. */
   readonly remove: () => Promise<void>;
 }
@@ -71,6 +75,7 @@ export class DockerStep implements StagedStep {
   #state: 'staged' | 'released' | 'discarded' = 'staged';
   #running: RunningStep | undefined;
   #hasEnded = false;
+  #lingering: NodeJS.Timeout | undefined;
   #removed: Promise<void> | undefined;
   /** Resolved with why when the end of the step can no longer be waited for. */
   readonly #lost = Promise.withResolvers<string>();
@@ -115,6 +120,7 @@ export class DockerStep implements StagedStep {
     if (this.#state !== 'released') return this.discard();
     if (!this.#hasEnded) void this.#kill();
     await this.#running?.outcome;
+    this.#remove();
   }
 
   /** Resolves when its container is gone. */
@@ -200,7 +206,8 @@ export class DockerStep implements StagedStep {
     const frames = new OutputFrames();
     let idle: NodeJS.Timeout | undefined;
     try {
-      for await (const chunk of socket) {
+      // The end of the connection would end the gate too.
+      for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
         clearTimeout(idle);
         for (const { stream, bytes } of frames.read(chunk as Buffer)) {
           const own = (stream === 'stderr' ? this.#report : this.#outputEnd).take(bytes);
@@ -314,10 +321,13 @@ export class DockerStep implements StagedStep {
 
   #end(): void {
     this.#hasEnded = true;
-    this.#remove();
+    // Of a step whose gate told its end nothing is left.
+    if (this.#options.lingers && this.#report.end) this.#lingering = setTimeout(() => this.#remove(), lingerMs);
+    else this.#remove();
   }
 
   #remove(): void {
+    clearTimeout(this.#lingering);
     this.#options.socket.destroy();
     this.#removed ??= this.#options.remove();
   }

@@ -15,7 +15,8 @@
  * How the step ended it tells at the end of the standard error, after the mark, which only the runner knows beforehand:
  * `exit <code>` · `signal <number>` · `fault <why>`, with ` oom <times>` where the kernel killed for memory. The standard
  * output ends with a mark too: who has seen both has seen all, and need not wait until the engine has noticed. An engine
- * reports 137 for an exit with 137 and for SIGKILL alike.
+ * reports 137 for an exit with 137 and for SIGKILL alike. What is left of the step it ends then, and waits until its input
+ * ends: to take a container down is work for the engine, which the runner has it do at a quiet time.
  *
  * Argument: how many files the step may have open; absent = as many as the container.
  */
@@ -103,8 +104,25 @@ if ($child == 0) {
   fault("Cannot start $what: $why");
 }
 @environment = ();
-$SIG{TERM} = sub { kill 'TERM', -1 };
+# Where the engine gives containers no process namespace of their own, all processes would be the host's.
+my $isFirst = $$ == 1;
+$SIG{TERM} = sub { kill 'TERM', $isFirst ? -1 : -$child };
 open(STDIN, '<', '/dev/null') if $takesInput;
+
+sub linger {
+  kill 'KILL', -1;
+  # Some may be beyond our rights, or held in the kernel: those end with the container.
+  for my $try (1 .. 50) {
+    my $pid;
+    1 while ($pid = waitpid(-1, 1)) > 0;
+    if ($pid < 0) {
+      vec(my $bits = '', fileno(STDIN), 1) = 1;
+      select($bits, undef, undef, 10);
+      return;
+    }
+    select(undef, undef, undef, 0.002);
+  }
+}
 
 # pidfd_open has this number on every architecture. Where it is refused, the end is looked for.
 my $handle = syscall(434, $child, 0);
@@ -123,6 +141,7 @@ while (1) {
     my $code = $? >> 8;
     my $oom = $signal || $code ? oomKills() : 0;
     report(($signal ? "signal $signal" : "exit $code") . ($oom ? " oom $oom" : ''));
+    linger() if $isFirst && !$takesInput;
     exit($signal ? 128 + $signal : $code);
   }
 }
