@@ -65,6 +65,20 @@ describe('the report of a gate', () => {
     expect(output + report.rest().toString('latin1')).toBe(text);
   });
 
+  it('is preceded by the question for the names, once, wherever the bytes were cut', () => {
+    const text = `${mark}names\n`;
+    for (let cut = 0; cut < text.length; cut += 1) {
+      const report = new GateReport(mark);
+      expect(report.take(Buffer.from(text.slice(0, cut)))).toHaveLength(0);
+      expect(report.takeQuestion()).toBe(false);
+      expect(report.take(Buffer.from(text.slice(cut)))).toHaveLength(0);
+      expect(report.takeQuestion()).toBe(true);
+      expect(report.takeQuestion()).toBe(false);
+      expect(report.take(Buffer.from(`names\n${mark}exit 0\n`)).toString()).toBe('names\n');
+      expect(report.end).toEqual({ kind: 'exit', code: 0, oomKills: 0 });
+    }
+  });
+
   it.each([
     ['exit 137', { kind: 'exit', code: 137, oomKills: 0 }],
     ['fault Cannot start "/x": No such file', { kind: 'fault', message: 'Cannot start "/x": No such file' }],
@@ -142,6 +156,17 @@ describe('a release', () => {
   it('is refused with the variable that no process can have', () => {
     const release = { script: 'true', environment: { BAD: 'a\0b' }, secrets: {} };
     expect(() => encodeRelease({ ...options, release })).toThrow(/variable BAD has a NUL byte/);
+  });
+
+  it('is a length, and fields each after its own', () => {
+    const release = { script: 'echo 好', environment: { A: '1', '': 'x', 'b=': 'x' }, secrets: { B: 'é', A: '2' } };
+    const frame = encodeRelease({ ...options, release, defaults: { HOME: '/w' }, hosts: Buffer.from([0xff, 0x0a]) });
+    expect(frame.readUInt32BE()).toBe(frame.length - 4);
+    const fields: Buffer[] = [];
+    for (let at = 4; at < frame.length; at += 4 + frame.readUInt32BE(at))
+      fields.push(frame.subarray(at + 4, at + 4 + frame.readUInt32BE(at)));
+    expect(fields.splice(4, 1)).toEqual([Buffer.from([0xff, 0x0a])]);
+    expect(fields.map(String)).toEqual(['m', 'echo 好', '1', '', '1', 'HOME', '/w', '2', 'A', '2', 'B', 'é']);
   });
 
   it('is refused above 64 MiB, which its message names', () => {

@@ -44,22 +44,23 @@ export function encodeRelease(options: {
     String(variables.length),
     ...variables.flat(),
     ...command,
-  ].flatMap((field) => {
-    const bytes = typeof field === 'string' ? Buffer.from(field) : field;
-    return [uint32(bytes.length), bytes];
-  });
-  const body = Buffer.concat(fields);
-  if (body.length > releaseLimitBytes) {
+  ];
+  const lengths = fields.map((field) => (typeof field === 'string' ? Buffer.byteLength(field) : field.length));
+  const bodyBytes = lengths.reduce((sum, length) => sum + 4 + length, 0);
+  if (bodyBytes > releaseLimitBytes) {
     throw new GantryError(
       'REQUEST_TOO_LARGE',
-      `Cannot start step "${step.name}": script and environment have ${body.length} bytes, at most ${releaseLimitBytes} are allowed`,
+      `Cannot start step "${step.name}": script and environment have ${bodyBytes} bytes, at most ${releaseLimitBytes} are allowed`,
     );
   }
-  return Buffer.concat([uint32(body.length), body]);
-}
-
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
+  // In one piece: a step waits for it, and there are hundreds of fields.
+  const frame = Buffer.allocUnsafe(4 + bodyBytes);
+  let at = frame.writeUInt32BE(bodyBytes);
+  fields.forEach((field, i) => {
+    at = frame.writeUInt32BE(lengths[i]!, at);
+    if (typeof field === 'string') frame.write(field, at);
+    else frame.set(field, at);
+    at += lengths[i]!;
+  });
+  return frame;
 }
