@@ -29,17 +29,22 @@ export class Questions {
 
   async text(question: string, flag: string, initial?: string): Promise<string> {
     const prompts = await this.#prompts(question, flag);
-    const answer = await prompts.text({
-      message: question,
-      ...(initial === undefined ? {} : { initialValue: initial }),
-      output: process.stderr,
-    });
+    const answer = await untilInputEnds((signal) =>
+      prompts.text({
+        message: question,
+        ...(initial === undefined ? {} : { initialValue: initial }),
+        output: process.stderr,
+        signal,
+      }),
+    );
     return this.#given(answer, prompts.isCancel(answer));
   }
 
   async hidden(question: string, flag: string): Promise<string> {
     const prompts = await this.#prompts(question, flag);
-    const answer = await prompts.password({ message: question, output: process.stderr });
+    const answer = await untilInputEnds((signal) =>
+      prompts.password({ message: question, output: process.stderr, signal }),
+    );
     return this.#given(answer, prompts.isCancel(answer));
   }
 
@@ -54,7 +59,9 @@ export class Questions {
 
   async yes(question: string, flag: string): Promise<boolean> {
     const prompts = await this.#prompts(question, flag);
-    const answer = await prompts.confirm({ message: question, output: process.stderr });
+    const answer = await untilInputEnds((signal) =>
+      prompts.confirm({ message: question, output: process.stderr, signal }),
+    );
     if (prompts.isCancel(answer)) throw new Exit(exitCodes.declined);
     return answer;
   }
@@ -69,5 +76,17 @@ export class Questions {
     const text = typeof answer === 'string' ? answer.trim() : '';
     if (text === '') throw new GantryError('USAGE_WRONG', this.#texts.errors.emptyInput('answer'));
     return text;
+  }
+}
+
+/** Where the input ends without an answer (Ctrl-D, a terminal that is gone) nothing keeps the program: the question is taken back. */
+async function untilInputEnds<Answer>(ask: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> {
+  const ended = new AbortController();
+  const end = (): void => ended.abort();
+  process.once('beforeExit', end);
+  try {
+    return await ask(ended.signal);
+  } finally {
+    process.removeListener('beforeExit', end);
   }
 }
