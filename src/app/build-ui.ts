@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { rootFolder } from './root-folder.ts';
+import { rootFolder } from '../lib/root-folder.ts';
 
 /** Where the built web interface stands. */
 export const uiFolder = join(rootFolder, 'dist/ui');

@@ -27,13 +27,13 @@ import { webhooksFeature } from '../features/webhooks/index.ts';
 import { AddressGuard } from '../lib/address-guard.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/logger.ts';
+import { rootFolder } from '../lib/root-folder.ts';
 import { systemTimers } from '../lib/timers.ts';
 import { housekeeping } from '../server/housekeeping.ts';
 import type { Store } from '../store/open-store.ts';
 import { builderAddress } from './builder.ts';
 import type { Config } from './config.ts';
 import { readOutwardSettings } from './outward-settings.ts';
-import { rootFolder } from './root-folder.ts';
 import { runtimePolicy, sandboxFolder } from './runner-settings.ts';
 
 export interface Features {

@@ -5,7 +5,7 @@ import { ProgramConverter } from '../engine/convert/program-converter.ts';
 import { lintPipelineFile } from '../engine/lint.ts';
 import { resolveFiles } from '../engine/resolve-files.ts';
 import { sampleFacts } from '../engine/sample-facts.ts';
-import { rootFolder } from './root-folder.ts';
+import { rootFolder } from '../lib/root-folder.ts';
 
 /** Reads pipeline files of the person who calls, in this process; those that are programs run in one of their own. */
 export function localCompiler(): ConvertingCompiler {

@@ -6,6 +6,7 @@ import { ensureSetupKey } from '../features/accounts/index.ts';
 import { systemClock } from '../lib/clock.ts';
 import { armFailpoints } from '../lib/failpoint.ts';
 import { jsonLogger, type Logger } from '../lib/logger.ts';
+import { rootFolder } from '../lib/root-folder.ts';
 import { listen } from '../server/listen.ts';
 import { createServer } from '../server/server.ts';
 import { uiFolder } from './build-ui.ts';
@@ -13,7 +14,6 @@ import type { Config } from './config.ts';
 import { createFeatures } from './features.ts';
 import { instanceId } from './instance-id.ts';
 import { openData } from './open-data.ts';
-import { rootFolder } from './root-folder.ts';
 import { openRunners } from './runners.ts';
 
 export interface ServeOptions {

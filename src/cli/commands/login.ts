@@ -1,9 +1,12 @@
 import { execFile } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
 import { hostname } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { createClient } from '../../api/client.ts';
 import { GantryError } from '../../core/errors.ts';
+import { rootFolder } from '../../lib/root-folder.ts';
 import type { Cli } from '../cli.ts';
 import { type DeviceToken, loginByDevice } from '../device-login.ts';
 import { readHosts, writeHosts } from '../hosts-file.ts';
@@ -127,5 +130,20 @@ async function setUpGit(url: string): Promise<void> {
   const key = `credential.${url}.helper`;
   // An empty helper first: those configured for all hosts are not asked for this one.
   await run('git', ['config', '--global', '--replace-all', key, '']);
-  await run('git', ['config', '--global', '--add', key, '!gantry git-credential']);
+  await run('git', ['config', '--global', '--add', key, `!${thisProgram()} git-credential`]);
+}
+
+/** As a shell finds it: by its name where that is on the path, so that an upgrade is found too. */
+function thisProgram(): string {
+  const isOnPath = (process.env['PATH'] ?? '').split(delimiter).some((folder) => isProgram(join(folder, 'gantry')));
+  return isOnPath ? 'gantry' : `'${join(rootFolder, 'bin/gantry').replaceAll("'", String.raw`'\''`)}'`;
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
