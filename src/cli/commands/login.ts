@@ -45,7 +45,7 @@ export function addLogin(parent: Command, cli: Cli): void {
       await cli.out.note(texts.signedIn(name, url));
 
       if (options.git || (cli.ask.canAsk && (await cli.ask.yes(texts.askGit, '--git')))) {
-        await setUpGit(url);
+        await setUpGit(url, cli.io.environment['PATH']);
         await cli.out.note(texts.gitIsSetUp(url));
       }
     });
@@ -126,16 +126,16 @@ function notEmpty(cli: Cli, text: string): string {
 }
 
 /** Names this program as the credential helper for this address alone. */
-async function setUpGit(url: string): Promise<void> {
+async function setUpGit(url: string, path = ''): Promise<void> {
   const key = `credential.${url}.helper`;
   // An empty helper first: those configured for all hosts are not asked for this one.
   await run('git', ['config', '--global', '--replace-all', key, '']);
-  await run('git', ['config', '--global', '--add', key, `!${thisProgram()} git-credential`]);
+  await run('git', ['config', '--global', '--add', key, `!${thisProgram(path)} git-credential`]);
 }
 
 /** As a shell finds it: by its name where that is on the path, so that an upgrade is found too. */
-function thisProgram(): string {
-  const isOnPath = (process.env['PATH'] ?? '').split(delimiter).some((folder) => isProgram(join(folder, 'gantry')));
+function thisProgram(path: string): string {
+  const isOnPath = path.split(delimiter).some((folder) => isProgram(join(folder, 'gantry')));
   return isOnPath ? 'gantry' : `'${join(rootFolder, 'bin/gantry').replaceAll("'", String.raw`'\''`)}'`;
 }
 
