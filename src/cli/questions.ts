@@ -79,7 +79,10 @@ export class Questions {
   }
 }
 
-/** Where the input ends without an answer (Ctrl-D, a terminal that is gone) nothing keeps the program: the question is taken back. */
+/**
+ * Takes the question back where the input ends without an answer (Ctrl-D, a terminal that is gone): nothing keeps the
+ * program then, and the library does not say.
+ */
 async function untilInputEnds<Answer>(ask: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> {
   const ended = new AbortController();
   const end = (): void => ended.abort();

@@ -50,7 +50,7 @@ export class GateReport {
     return this.#report !== undefined;
   }
 
-  /** Whether the gate asks, before its step runs, for the names of the job; what comes next it tells under a mark of its own. */
+  /** Whether the gate asks, before its step runs, for the names of the job. Answered once: its report comes under a new mark. */
   takeQuestion(): boolean {
     const isQuestion = this.#report?.toString('latin1') === 'names\n';
     if (isQuestion) this.#report = undefined;

@@ -3,8 +3,8 @@
  * and output, one line each, for as long as the runner lives.
  *
  * `hosts <lines, \n between them>`: the names of the job, written anew, since joined steps share the file and may write to
- * it; answers the file as it is then. `ports`: what listens in the job's network, as the kernel tells it. `reach <address> <port>`: whether
- * something takes connections there.
+ * it; answers the file as it is then. `ports`: what listens in the job's network, as the kernel tells it. `reach <address>
+ * <port>`: whether something takes connections there.
  */
 export const pauseProgram = `chmod 0777 /workspace
 reach='alarm 1; socket(S, 2, 1, 0); exit !connect(S, pack("S n C4 x8", 2, $ARGV[1], split(/[.]/, $ARGV[0])))'
