@@ -301,6 +301,8 @@ export class DockerJob implements RuntimeJob {
       HostConfig: {
         ...stepRestrictions(step.limits, hold),
         ...(step.devices ? { Devices: step.devices.map(deviceOf) } : {}),
+        // The gate is the first process, whatever the engine gives others: it reaps, and ends what is left.
+        Init: false,
         IpcMode: 'private',
         ...this.#networkOf(step, isApart),
         Mounts: [
