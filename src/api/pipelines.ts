@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { approvalStates } from '../core/approval.ts';
 import { eventKinds } from '../core/event.ts';
+import { roles } from '../core/permission.ts';
 import { pipelineStatuses, stepStatuses, workflowStatuses } from '../core/pipeline.ts';
 import { traceRules } from '../core/trace.ts';
 import { instant, listOf, type Operation, pageQuery } from './operation.ts';
@@ -246,6 +247,30 @@ export const pipelineOperations = {
         .meta({ description: 'In the order of the file; none: it takes any parameters' }),
     }),
     errors: ['PROJECT_NOT_FOUND', 'REF_NOT_FOUND'],
+  },
+  listPromotionTargets: {
+    method: 'get',
+    path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/promotion-targets',
+    summary: 'Targets that the pipeline file at the commit of a pipeline names',
+    action: 'code:read',
+    params: PipelinePath,
+    status: 200,
+    ok: z.object({
+      items: z
+        .array(
+          z
+            .object({
+              name: z.string(),
+              role: z
+                .enum(roles)
+                .nullable()
+                .meta({ description: 'The least role for promotions to it; null = whoever may promote' }),
+            })
+            .meta({ id: 'PromotionTarget' }),
+        )
+        .meta({ description: 'In the order of the file; a promotion may name others' }),
+    }),
+    errors: ['PIPELINE_NOT_FOUND'],
   },
   getPipeline: {
     method: 'get',

@@ -78,6 +78,10 @@ export const routes = {
   listPipelines: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/pipelines' },
   startPipeline: { method: 'POST', path: '/api/v1/projects/{owner}/{project}/pipelines' },
   listPipelineParameters: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/pipeline-parameters' },
+  listPromotionTargets: {
+    method: 'GET',
+    path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/promotion-targets',
+  },
   getPipeline: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}' },
   explainPipeline: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/pipelines/{number}/why' },
   listEvents: { method: 'GET', path: '/api/v1/projects/{owner}/{project}/events' },

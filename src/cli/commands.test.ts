@@ -576,7 +576,21 @@ describe('gantry pipeline', () => {
     expect((await gantry(answers, ['pipeline', 'rollback', '#12', 'staging', ...inProject])).code).toBe(0);
     expect(lastRequest()?.body).toEqual({ target: 'staging', event: 'rollback', parameters: {} });
     await server?.close();
-    expect((await gantry(answers, ['pipeline', 'promote', '12', ...inProject])).code).toBe(2);
+    const targets = `GET ${project}/pipelines/12/promotion-targets`;
+    const named = { ...answers, [targets]: () => ({ items: [{ name: 'staging' }, { name: 'live', role: 'admin' }] }) };
+    const without = await gantry(named, ['pipeline', 'promote', '12', ...inProject]);
+    expect([without.code, without.stderr]).toEqual([
+      2,
+      expect.stringContaining('the pipeline file names staging, live'),
+    ]);
+    await server?.close();
+    const unnamed = await gantry({ ...answers, [targets]: () => ({ items: [] }) }, [
+      'pipeline',
+      'promote',
+      '12',
+      ...inProject,
+    ]);
+    expect([unnamed.code, unnamed.stderr]).toEqual([2, expect.stringContaining('the pipeline file names none')]);
   });
 
   it('why prints every decision as a sentence', async () => {

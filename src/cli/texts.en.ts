@@ -495,6 +495,8 @@ export const textsEn = {
     badCount: (option: string, text: string) => `Cannot use "${text}" for ${option}: write a whole number`,
     badDuration: (text: string) => `Cannot use "${text}" as a time: write 30s, 10m or 1h`,
     badParameter: (text: string) => `Cannot use "${text}" as a parameter: write KEY=VALUE`,
+    targetMissing: (named: readonly string[]) =>
+      `Cannot tell where to: write a target after the number; the pipeline file names ${named.length > 0 ? named.join(', ') : 'none'}`,
     nothingToChange: 'Cannot change anything: no option says what',
     oneRerun: 'Cannot use --failed, --workflow and --parameter, --no-cache or --no-reuse together: choose one',
     noArtifact: (name: string, status: number) =>

@@ -486,6 +486,8 @@ export const textsZh: Texts = {
     badCount: (option, text) => `无法将“${text}”用于 ${option}：请写整数`,
     badDuration: (text) => `无法将“${text}”用作时间：请写成 30s、10m 或 1h`,
     badParameter: (text) => `无法将“${text}”用作参数：请写成 KEY=VALUE`,
+    targetMissing: (named) =>
+      `无法确定目标环境：请在编号后给出名称。流水线文件中${named.length > 0 ? `写明的有：${named.join('、')}` : '没有写明任何目标环境'}`,
     nothingToChange: '没有可修改的内容：没有选项说明要改什么',
     oneRerun: '--failed、--workflow 与 --parameter、--no-cache 或 --no-reuse 不能同时使用：请选择其一',
     noArtifact: (name, status) => `无法下载产物“${name}”：服务器返回 ${status}`,

@@ -11,6 +11,8 @@ export interface LintResult {
   readonly workflows: readonly { readonly name: string; readonly steps: readonly string[] }[];
   /** What whoever starts it by hand may choose; absent = nothing. */
   readonly parameters?: readonly PipelineParameter[];
+  /** Targets of promotions that its conditions name, in the order of the file; absent = none. */
+  readonly targets?: readonly string[];
 }
 
 /** The answer to a text that is too large to be read, or `undefined`. */

@@ -2,6 +2,7 @@ import { dialectOf } from './choose-files.ts';
 import type { EnvironmentFacts } from './environment-facts.ts';
 import type { IncludedText } from './includes.ts';
 import { type LintResult, refuseLargeText } from './lint-result.ts';
+import { namedTargets } from './named-targets.ts';
 import { withNativeBuilds } from './native-build.ts';
 import { cloneStepName } from './order-steps.ts';
 import { judgeHostRights } from './read-host-rights.ts';
@@ -22,6 +23,7 @@ export function lintPipelineFile(
   if (tooLarge) return tooLarge;
   const draft = readPipelineFile({ path, text, includes }, dialectOf({ path, text }), facts);
   const { parameters, report } = draft;
+  const targets = namedTargets(draft.workflows);
   const workflows = withNativeBuilds(draft.workflows, report, facts, undefined);
   for (const { steps } of workflows) judgeHostRights(report, steps, undefined, false);
   return {
@@ -35,5 +37,6 @@ export function lintPipelineFile(
       steps: [...(workflow.clone.isDisabled ? [] : [cloneStepName]), ...workflow.steps.map((step) => step.name)],
     })),
     ...(parameters.length === 0 ? {} : { parameters }),
+    ...(targets.length === 0 ? {} : { targets }),
   };
 }

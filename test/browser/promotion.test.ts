@@ -38,12 +38,15 @@ describe('a promotion', () => {
     await page.clock.setFixedTime(presentMs);
     await visit(page, base + passed);
     await page.getByRole('button', { name: locale === 'zh-CN' ? '发布…' : 'Promote…' }).click();
-    await page.locator('.dialog input[name=target]').waitFor();
+    await page.getByRole('button', { name: 'staging', exact: true }).waitFor();
     const look = `${locale.slice(0, 2)}-${colorScheme}-${width}`;
     await page.screenshot({ caret: 'initial', path: join(pictures, `promote-${look}.png`) });
     expect(await findBarriers(page)).toEqual([]);
     await expect.poll(() => sidewaysPx(page)).toBe(0);
-    await page.locator('.dialog input[name=target]').fill('production');
+    await page.getByRole('button', { name: /^production · / }).click();
+    expect(await page.locator('.dialog input[name=target]').inputValue()).toBe('production');
+    await page.screenshot({ caret: 'initial', path: join(pictures, `promote-chosen-${look}.png`) });
+    expect(await findBarriers(page)).toEqual([]);
     await page.locator('.dialog button[type=submit]').click();
     await page.locator('.pipeline-meta a[href$="/pipelines/4126"]').waitFor();
     await page.screenshot({ caret: 'initial', path: join(pictures, `promoted-${look}.png`) });

@@ -439,6 +439,7 @@ export const uiEn = {
   backNote: 'A rollback: the target goes back to this commit',
   target: 'Target',
   targetHint: 'The name of an environment, such as staging or production',
+  targetsOfFile: 'Named in the pipeline file; a role beside one is what it takes. Another may be typed.',
   towards: ({ target }: { target: string }) => `to ${target}`,
   repeats: ({ number }: { number: number }) => `of #${number}`,
   run: 'Run',

@@ -423,6 +423,7 @@ export const uiZh = {
   backNote: '回滚：目标环境退回到此提交',
   target: '目标环境',
   targetHint: '环境的名称，例如 staging 或 production',
+  targetsOfFile: '流水线文件中写明的目标环境；旁边的角色为发布到该环境所需的角色。也可输入其他名称。',
   towards: ({ target }) => `至 ${target}`,
   repeats: ({ number }) => `源自 #${number}`,
   run: '运行',

@@ -15,9 +15,9 @@ import { cancelPipeline } from './cancel-pipeline.ts';
 import type { Engine } from './engine.ts';
 import { getPipeline, getProject, type ProjectName } from './find-requested.ts';
 import { pipelineDetail, stepViews, traceView } from './pipeline-views.ts';
-import { requirePromotionRight } from './promotion-rights.ts';
+import { requirePromotionRight, roleForTarget } from './promotion-rights.ts';
 import { type RerunPart, rerunPipeline } from './rerun-pipeline.ts';
-import { readStartParameters } from './start-parameters.ts';
+import { readStartParameters, readTargets } from './start-parameters.ts';
 import {
   promotePipeline,
   repeatPipeline,
@@ -98,6 +98,12 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
           pattern,
         })),
       };
+    },
+
+    async listPromotionTargets({ params }) {
+      const [project, pipeline] = await Promise.all([getProject(store, params), getPipeline(store, params)]);
+      const targets = await readTargets(deps, project, pipeline.commit);
+      return { items: targets.map((name) => ({ name, role: roleForTarget(project.pipelines, name) ?? null })) };
     },
 
     async promotePipeline({ params, body }, request) {

@@ -4,6 +4,7 @@ import { droneFile, PipelinesWorld } from '../../../test/support/pipelines-world
 import { namedSecrets, passed, ScriptedRunner } from '../../../test/support/scripted-runner.ts';
 import { createPerson } from '../../../test/support/store-world.ts';
 import { traceSentence } from '../../api/messages/trace-sentences.ts';
+import type { OperationInput } from '../../api/operations.ts';
 import type { Role } from '../../core/permission.ts';
 import type { Pipeline } from '../../core/pipeline.ts';
 import type { PipelineSettings } from '../../core/pipeline-settings.ts';
@@ -328,6 +329,33 @@ describe('a promotion', () => {
     expect((await promote('prod-eu', 'maintain')).target).toBe('prod-eu');
     expect((await promote('staging', 'write')).target).toBe('staging');
     expect((await promote('production', 'admin')).target).toBe('production');
+  });
+
+  it('is offered the targets that the file names, wherever it is, with the role that each takes', async () => {
+    const to = (target: string): Record<string, unknown> => ({ when: { target } });
+    world = await PipelinesWorld.create(
+      droneFile({ build: { test: {}, dev: to('staging'), eu: to('eu-*'), live: to('production') } }),
+    );
+    world.connect(new ScriptedRunner({ script: () => passed }));
+    await configure({ promotionRules: [{ target: 'prod*', role: 'maintain' }] });
+    await world.until(await world.pushed());
+    const input = { params: { ...world.path, number: 1 }, query: undefined, body: undefined };
+    const offered = () =>
+      world.feature.operations!.listPromotionTargets!(input as OperationInput<'listPromotionTargets'>, world.request());
+    expect(await offered()).toEqual({
+      items: [
+        { name: 'staging', role: null },
+        { name: 'production', role: 'maintain' },
+      ],
+    });
+
+    const woodpecker = 'steps: [{name: a, image: a, commands: [a], when: {event: deployment, environment: live}}]';
+    world.files.set(world.project.id, { 'woodpecker-ci.yml': woodpecker, '.gantry.yml': 'when: {target: other}' });
+    await configure({ path: 'woodpecker-ci.yml' });
+    expect(await offered()).toEqual({ items: [{ name: 'live', role: null }] });
+
+    world.files.set(world.project.id, {});
+    expect(await offered()).toEqual({ items: [] });
   });
 
   it('that was allowed is asked about again at each rerun', async () => {

@@ -1,9 +1,10 @@
 import { GantryError } from '../../core/errors.ts';
 import type { EventKind } from '../../core/event.ts';
+import type { Dialect } from '../../core/plan.ts';
 import type { Project } from '../../core/project.ts';
 import type { Repository } from '../../core/repository.ts';
 import type { UnitOfWork } from '../../core/unit-of-work.ts';
-import { chooseFiles } from '../../engine/choose-files.ts';
+import { type ChosenFiles, chooseFiles, renderingCommand } from '../../engine/choose-files.ts';
 import type { EnvironmentFacts } from '../../engine/environment-facts.ts';
 import type { IncludedText } from '../../engine/includes.ts';
 import type { LintResult } from '../../engine/lint-result.ts';
@@ -46,21 +47,56 @@ export async function requireStartParameters(
   if (messages.length > 0) throw new GantryError('PARAMETER_INVALID', `${what}: ${messages.join('; ')}`);
 }
 
+/** Targets of promotions that the pipeline files at the commit name, in their order. */
+export async function readTargets(
+  deps: StartParametersDeps,
+  project: Project,
+  commit: string,
+): Promise<readonly string[]> {
+  const { dialect, files = [] } = (await readChosen(deps, project, commit)) ?? {};
+  // To read one takes a process.
+  const naming = files.filter(({ text }) => /target|environment|^include[ \t]*:/m.test(text));
+  if (!dialect || naming.length === 0) return [];
+  const whole = await withIncludes(deps, { project, commit }, naming);
+  const results = await Promise.all(
+    // Where the project has its files under other names, the dialect would be guessed by these.
+    whole.map(({ path, text, includes }) =>
+      deps.linter.lint(renderingCommand(path) === undefined ? usualPaths[dialect] : path, text, sampleFacts, includes),
+    ),
+  );
+  return [...new Set(results.flatMap(({ targets = [] }) => targets))];
+}
+
+const usualPaths: Readonly<Record<Dialect, string>> = {
+  drone08: '.drone.yml',
+  drone1: '.drone.yml',
+  woodpecker: '.woodpecker.yml',
+  gantry: '.gantry.yml',
+};
+
+async function readChosen(
+  { repository }: StartParametersDeps,
+  project: Project,
+  commit: string,
+): Promise<ChosenFiles | undefined> {
+  const { path } = project.pipelines;
+  const found = await readPipelineFiles(repository, project.id, commit, path);
+  return chooseFiles(
+    found.flatMap((file) => (file.text === undefined ? [] : [{ path: file.path, text: file.text }])),
+    path,
+  );
+}
+
 async function lintFile(
-  { store, repository, linter }: StartParametersDeps,
+  deps: StartParametersDeps,
   project: Project,
   commit: string,
   facts: EnvironmentFacts,
 ): Promise<LintResult | undefined> {
-  const { path } = project.pipelines;
-  const found = await readPipelineFiles(repository, project.id, commit, path);
-  const chosen = chooseFiles(
-    found.flatMap((file) => (file.text === undefined ? [] : [{ path: file.path, text: file.text }])),
-    path,
-  );
+  const chosen = await readChosen(deps, project, commit);
   const [file] = chosen?.files ?? [];
   // Few files have any, and to read one takes a process.
   if (!file || chosen?.dialect !== 'gantry' || !/parameters|^include[ \t]*:/m.test(file.text)) return undefined;
-  const [whole] = await withIncludes({ store, repository }, { project, commit }, [file]);
-  return linter.lint('.gantry.yml', file.text, facts, whole?.includes);
+  const [whole] = await withIncludes(deps, { project, commit }, [file]);
+  return deps.linter.lint('.gantry.yml', file.text, facts, whole?.includes);
 }

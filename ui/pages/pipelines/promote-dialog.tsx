@@ -1,9 +1,10 @@
+import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { type ProjectName, pipelineAddress } from '../../addresses.ts';
-import { call, newIdempotencyKey, refresh } from '../../api.ts';
+import { ask, call, newIdempotencyKey, refresh } from '../../api.ts';
 import { useMessages } from '../../language.ts';
 import { FormDialog } from '../../parts/dialog.tsx';
-import { fieldOf, RadioCards, TextArea, TextField } from '../../parts/field.tsx';
+import { fieldOf, RadioCards, Segmented, TextArea, TextField } from '../../parts/field.tsx';
 import { go } from '../../router.tsx';
 import { readParameters } from './read-parameters.ts';
 
@@ -17,11 +18,13 @@ interface Props {
 export function PromoteDialog({ name, number, onClose }: Props) {
   const t = useMessages();
   const [idempotencyKey] = useState(newIdempotencyKey);
+  const [target, setTarget] = useState('');
+  const named = useQuery(ask('listPromotionTargets', { params: { ...name, number } })).data?.items ?? [];
   const promote = async (form: FormData): Promise<void> => {
     const pipeline = await call('promotePipeline', {
       params: { ...name, number },
       body: {
-        target: fieldOf(form, 'target').trim(),
+        target: target.trim(),
         event: fieldOf(form, 'event') === 'rollback' ? 'rollback' : 'promote',
         parameters: readParameters(fieldOf(form, 'parameters')),
       },
@@ -48,9 +51,22 @@ export function PromoteDialog({ name, number, onClose }: Props) {
         autoComplete="off"
         autoCapitalize="none"
         spellCheck={false}
-        placeholder="production"
-        hint={t.targetHint}
+        value={target}
+        onChange={(event) => setTarget(event.target.value)}
+        placeholder={named[0]?.name ?? 'production'}
+        hint={named.length > 0 ? t.targetsOfFile : t.targetHint}
       />
+      {named.length > 0 && (
+        <Segmented
+          label={t.targetsOfFile}
+          options={named.map(({ name, role }) => ({
+            value: name,
+            label: role === null ? name : `${name} · ${t.role[role]}`,
+          }))}
+          value={target.trim()}
+          onChange={setTarget}
+        />
+      )}
       <RadioCards
         legend={t.direction}
         name="event"
