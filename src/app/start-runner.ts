@@ -26,7 +26,17 @@ const leaveAfterMs = 60_000;
 const ownPrefix = 'local-';
 const maxOutputFileBytes = 8 * 2 ** 20;
 /** Variables that the runner's own process needs; none of the server's settings or secrets is among them. */
-const passedVariables = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE'];
+const passedVariables = [
+  'PATH',
+  'HOME',
+  'LANG',
+  'LC_ALL',
+  'TZ',
+  'TMPDIR',
+  'NODE_COMPILE_CACHE',
+  'NODE_EXTRA_CA_CERTS',
+  'SSL_CERT_FILE',
+];
 
 /**
  * Sees to it that a runner of this very program and these settings lives: takes the one that is there, or starts one,

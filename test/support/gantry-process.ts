@@ -41,6 +41,8 @@ export class GantryProcess {
       PATH: process.env['PATH'] ?? '',
       HOME: folder,
       XDG_CONFIG_HOME: join(folder, 'config'),
+      // What was compiled for one of them serves the next.
+      NODE_COMPILE_CACHE: join(process.env['HOME'] ?? folder, '.cache/gantry/compiled'),
       GANTRY_DATA: join(folder, 'data'),
       GANTRY_PORT: '0',
       GANTRY_RUN: join(folder, 'run'),

@@ -2,25 +2,23 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { findPrivilegedFault } from '../../../core/admit-privileged.ts';
 import { GantryError } from '../../../core/errors.ts';
 import type { Outcome } from '../../../core/pipeline.ts';
-import type { DevicePlan, HostVolumePlan } from '../../../core/plan.ts';
 import { EngineError, EngineUnreachable, isNotFound } from '../../container-engine/api/engine-error.ts';
 import type { EngineImage } from '../../container-engine/api/engine-images.ts';
 import { awaitPorts } from '../await-ports.ts';
 import { runOwnProgram } from '../own-program.ts';
 import type { JobSpec, PortAnswers, PortWait, ProgramRun, RuntimeJob, StagedStep, StageSpec } from '../runtime.ts';
-import { agentLabels, agentPrefix, labels } from './agent.ts';
+import { agentPrefix } from './agent.ts';
 import { CloneStep } from './clone-step.ts';
 import { attach } from './container-stream.ts';
 import type { DockerHost } from './docker-host.ts';
 import { DockerStep } from './docker-step.ts';
 import { allowMountingAgain, type CacheMount } from './engine-mounts.ts';
-import { gateCommand, gateFolder } from './gate-program.ts';
 import { archive } from './gate-volume.ts';
-import { type Hold, stepRestrictions, strictFiles, strictHomes } from './hardening.ts';
 import { JobNames } from './job-names.ts';
 import { JobVolumes } from './job-volumes.ts';
 import { KeptSteps } from './kept-steps.ts';
 import { privilegedRequest } from './privileged-request.ts';
+import { holdOf, stepContainer } from './step-container.ts';
 import { addressIn, type Surroundings } from './surroundings.ts';
 import { volumeMount } from './volume-mount.ts';
 
@@ -205,7 +203,20 @@ export class DockerJob implements RuntimeJob {
     try {
       const isApart = this.#needsOwnAddress(step, image);
       this.#tellOfStrictUser(step);
-      const body = await this.#containerOf(step, image, isApart, mounts);
+      const { agent, gateVolume } = this.#host;
+      const body = stepContainer({
+        agent,
+        job: this.spec,
+        step,
+        image,
+        surroundings: this.#surroundings,
+        gateVolume: await gateVolume(),
+        mounts: [
+          ...(await this.#volumes.mountsOf(step)),
+          ...mounts.map(({ volume, target }) => volumeMount(volume, target, false)),
+        ],
+        ownHosts: isApart ? this.#names.hostsFor(step.hostName ?? '') : undefined,
+      });
       const create = (): Promise<unknown> =>
         client.call('POST', '/containers/create', { query: { name: container }, body: { ...body, Image: image.id } });
       await create().catch(async (error: unknown) => {
@@ -275,73 +286,12 @@ export class DockerJob implements RuntimeJob {
     return true;
   }
 
-  async #containerOf(
-    step: StageSpec,
-    image: EngineImage,
-    isApart: boolean,
-    mounts: readonly CacheMount[],
-  ): Promise<object> {
-    const { agent, gateVolume } = this.#host;
-    const hold = this.#holdOf(step);
-    return {
-      Entrypoint: hold === 'strict' ? [...gateCommand, String(strictFiles)] : gateCommand,
-      Cmd: [],
-      ...(step.user === undefined ? {} : { User: step.user }),
-      WorkingDir: this.#workingDirectoryOf(step, image),
-      Labels: { ...agentLabels(agent), [labels.job]: this.spec.id, [labels.step]: step.id },
-      AttachStdin: true,
-      AttachStdout: true,
-      AttachStderr: true,
-      OpenStdin: true,
-      StdinOnce: true,
-      Tty: false,
-      // An engine that shuts down ends the gate at once: what it then ends is not the step's own doing.
-      StopSignal: 'SIGKILL',
-      Healthcheck: { Test: ['NONE'] },
-      HostConfig: {
-        ...stepRestrictions(step.limits, hold),
-        ...(step.devices ? { Devices: step.devices.map(deviceOf) } : {}),
-        // The gate is the first process, whatever the engine gives others: it reaps, and ends what is left.
-        Init: false,
-        IpcMode: 'private',
-        ...this.#networkOf(step, isApart),
-        Mounts: [
-          volumeMount(this.#surroundings.volume, this.spec.workspace, false),
-          volumeMount(await gateVolume(), gateFolder, true),
-          ...(await this.#volumes.mountsOf(step)),
-          ...mounts.map(({ volume, target }) => volumeMount(volume, target, false)),
-          ...(step.hostVolumes ?? []).map(hostMount),
-          ...(hold === 'strict' ? strictHomes : []),
-        ],
-      },
-    };
-  }
-
   /** Databases begin as root and go on as another user, which takes a right that strict work does not have. */
   #tellOfStrictUser(step: StageSpec): void {
-    if (this.#holdOf(step) !== 'strict' || step.startsIn !== 'image' || step.user !== undefined) return;
+    if (holdOf(this.spec, step) !== 'strict' || step.startsIn !== 'image' || step.user !== undefined) return;
     step.progress?.(
       'untrusted work is held tighter: an image that changes its user at its start cannot do that here; "user" of the step says as whom it is to run',
     );
-  }
-
-  /** A checkout is made by a program of ours, without a network: it may give files the owner that they are to have. */
-  #holdOf(step: StageSpec): Hold {
-    if (step.privileged) return 'privileged';
-    return this.spec.isStrict && step.kind !== 'clone' ? 'strict' : 'usual';
-  }
-
-  #networkOf({ network, hostName = '' }: StageSpec, isApart: boolean): Readonly<Record<string, unknown>> {
-    if (network !== 'job') return { NetworkMode: network };
-    if (!isApart) return { NetworkMode: `container:${this.#surroundings.pause}` };
-    return { NetworkMode: this.#surroundings.network, ExtraHosts: this.#names.hostsFor(hostName) };
-  }
-
-  #workingDirectoryOf(step: StageSpec, image: EngineImage): string {
-    const { workspace } = this.spec;
-    if (step.workingDirectory === undefined)
-      return step.startsIn === 'image' && image.workingDirectory !== '' ? image.workingDirectory : workspace;
-    return step.workingDirectory.startsWith('/') ? step.workingDirectory : `${workspace}/${step.workingDirectory}`;
   }
 
   /** What runs is ended before this resolves; what the engine holds of it is given back beside other work. */
@@ -360,15 +310,6 @@ export class DockerJob implements RuntimeJob {
     await this.#kept?.remove();
     await this.#surroundings.remove();
   }
-}
-
-function deviceOf({ source, target, rights }: DevicePlan): object {
-  return { PathOnHost: source, PathInContainer: target, CgroupPermissions: rights };
-}
-
-/** A folder that is not there is an error: an engine would make one as root. */
-function hostMount({ source, target, isReadOnly = false }: HostVolumePlan): object {
-  return { Type: 'bind', Source: source, Target: target, ReadOnly: isReadOnly };
 }
 
 function endedMeanwhile(): GantryError {
