@@ -21,6 +21,15 @@ ${numbers.map((n) => `step${n}: {stage: s${n}, script: ["true"]}`).join('\n')}
 const lastingMs = 600;
 const restMs = 1_500;
 
+/** From the end of the first step to the end of the last, as the record has them: the start of the pipeline is not in it. */
+async function addedByEach(world: WholeWorld): Promise<number> {
+  const { number } = await world.runPipeline();
+  const params = { owner: 'admin', project: 'bench', number };
+  const { steps } = await world.gantry.client('getPipeline', { params });
+  const ends = steps.map(({ finishedAt }) => Date.parse(finishedAt ?? ''));
+  return (Math.max(...ends) - Math.min(...ends)) / (numbers.length - 1) - lastingMs;
+}
+
 export const benchmark: Benchmark = {
   id: 'P2',
   title: 'five steps one after the other in Docker, recorded, through the whole product',
@@ -31,7 +40,6 @@ export const benchmark: Benchmark = {
     const settings = { runtime: 'docker' as const, settings: { GANTRY_DOCKER_HOST: engine.address } };
     const noOp = await WholeWorld.start(settings, { '.gantry.yml': file('true') });
     const lasting = await WholeWorld.start(settings, { '.gantry.yml': file(`sleep ${lastingMs / 1_000}`) });
-    const one = await WholeWorld.start(settings, { '.gantry.yml': file(`sleep ${lastingMs / 1_000}`, [1]) });
     const peer = DockerEngine.at(engine.socketPath);
     await peer.importImage('busybox', (await baseImage('base/busybox')).layers);
     const gitlab = await GitlabCiLocal.start(
@@ -96,11 +104,11 @@ export const benchmark: Benchmark = {
         variant: `added by each further step of ${lastingMs} ms`,
         peer: 'woodpecker-shape',
         unit: 'ms',
-        gantry: () =>
-          further(
-            async () => (await one.runPipeline()).tookMs,
-            async () => (await lasting.runPipeline()).tookMs,
-          ),
+        gantry: async () => {
+          const addedMs = await addedByEach(lasting);
+          await rest(restMs);
+          return addedMs;
+        },
         peerRun: () => further(shape(lastingShape, [1]), shape(lastingShape)),
         goal: '≤ 10 ms',
         isMet: ({ gantry }) => gantry.p50 <= 10,
@@ -113,7 +121,6 @@ export const benchmark: Benchmark = {
         if (typeof gitlab !== 'string') await gitlab.stop();
         await noOp.stop();
         await lasting.stop();
-        await one.stop();
         await engine.dispose();
       },
     };
