@@ -596,6 +596,7 @@ export const uiEn = {
     cron: 'cron',
   },
   waitedForPlace: 'waited for a place',
+  idleLeftOut: 'here time is left out in which nothing was under way',
   ran: 'ran',
   noTrace: 'No decision is recorded yet',
   pipelineFile: 'Pipeline file',

@@ -89,7 +89,9 @@ async function writeNextAttempts(
       });
     }
     await stores.pipelines.addTrace(pipeline.id, [entry], at);
-    await stores.pipelines.setStatus(pipeline.id, { status: 'running', finishedAt: null });
+    // One that runs again by itself goes on; a person's begins anew, and how long it takes counts from here.
+    const anew = retried ? {} : { startedAt: at };
+    await stores.pipelines.setStatus(pipeline.id, { status: 'running', ...anew, finishedAt: null });
     happenings.push({
       type: 'pipeline-changed',
       projectId: pipeline.projectId,

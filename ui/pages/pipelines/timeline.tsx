@@ -9,6 +9,7 @@ import { usePolling } from '../../live/live.ts';
 import { Answer } from '../../parts/answers.tsx';
 import { isFinal, StatusIcon } from '../../parts/status.tsx';
 import { useNow } from '../../parts/time.tsx';
+import { type IdleAxis, idleAxis } from './idle-axis.ts';
 
 interface Props {
   readonly name: ProjectName;
@@ -93,7 +94,12 @@ function Chart({ pipeline, times, branch, selectedId, onSelect }: ChartProps) {
       samples: own?.samples ?? 0,
     };
   });
-  const whole = Math.max(1, ...bars.map(({ end }) => end ?? 0));
+  const axis = idleAxis(
+    bars.flatMap(({ ready, start, end }) =>
+      start === undefined || end === undefined ? [] : [{ from: ready ?? start, to: end }],
+    ),
+  );
+  const whole = Math.max(1, ...bars.map(({ end }) => axis.place(end ?? 0)));
   return (
     <>
       <Sums bars={bars} />
@@ -135,7 +141,7 @@ function Chart({ pipeline, times, branch, selectedId, onSelect }: ChartProps) {
                     </button>
                   </th>
                   <td className="bars">
-                    <Bars bar={bar} whole={whole} />
+                    <Bars bar={bar} axis={axis} whole={whole} />
                   </td>
                   {columns.map((column) => (
                     <td key={column} className="number">
@@ -154,6 +160,12 @@ function Chart({ pipeline, times, branch, selectedId, onSelect }: ChartProps) {
       <p className="legend quiet">
         <i className="queue" /> {t.waitedForPlace} <i className="prepare" /> {t.preparedHint}{' '}
         <i className="run passed" /> {t.ran}
+        {axis.cuts.length > 0 && (
+          <>
+            {' '}
+            <i className="cut" /> {t.idleLeftOut}
+          </>
+        )}
       </p>
     </>
   );
@@ -188,16 +200,28 @@ function durationText(ms: number | undefined): string {
 }
 
 /** For the eye: the columns behind it say the same in numbers. */
-function Bars({ bar: { step, ready, start, run, end }, whole }: { bar: Bar; whole: number }) {
+function Bars({
+  bar: { step, ready, start, run, end },
+  axis: { place, cuts },
+  whole,
+}: {
+  bar: Bar;
+  axis: IdleAxis;
+  whole: number;
+}) {
   if (start === undefined || end === undefined) return null;
-  const x = (ms: number): number => (ms / whole) * chartWidth;
+  const x = (ms: number): number => (place(ms) / whole) * chartWidth;
+  const width = (from: number, to: number): number => x(to) - x(from);
   const least = chartWidth / 400;
   const from = run ?? start;
   return (
     <svg viewBox={`0 0 ${chartWidth} 14`} preserveAspectRatio="none" aria-hidden="true">
-      {ready !== undefined && <rect className="queue" x={x(ready)} y="5" width={x(start - ready)} height="4" />}
-      {run !== undefined && <rect className="prepare" x={x(start)} y="2" width={x(run - start)} height="10" />}
-      <rect className={`run ${step.status}`} x={x(from)} y="0" width={Math.max(least, x(end - from))} height="14" />
+      {ready !== undefined && <rect className="queue" x={x(ready)} y="5" width={width(ready, start)} height="4" />}
+      {run !== undefined && <rect className="prepare" x={x(start)} y="2" width={width(start, run)} height="10" />}
+      <rect className={`run ${step.status}`} x={x(from)} y="0" width={Math.max(least, width(from, end))} height="14" />
+      {cuts.map((at) => (
+        <line key={at} className="cut" x1={(at / whole) * chartWidth} x2={(at / whole) * chartWidth} y1="0" y2="14" />
+      ))}
     </svg>
   );
 }
