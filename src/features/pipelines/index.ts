@@ -234,6 +234,7 @@ export function pipelinesFeature(deps: PipelinesFeatureDeps): PipelinesFeature {
       await planner.settled();
       await reconciling;
       await retries.settled();
+      desk.stop();
       await engine.stop();
       await logs.closeAll();
     },

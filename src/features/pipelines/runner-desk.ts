@@ -38,6 +38,7 @@ const greetingInboxLimit = 10_000;
 /** The server's side of the runner protocol: who calls, what they hold, and what becomes of what they say. */
 export class RunnerDesk {
   readonly #deps: RunnerDeskDeps;
+  #isStopped = false;
   /** Stale claims that were written down: one line for each is enough. */
   readonly #refused = new Set<string>();
 
@@ -212,8 +213,13 @@ export class RunnerDesk {
     return pipeline.workflows.find(({ id }) => id === row.id);
   }
 
+  /** What comes after this is left to the next server: unanswered, it is said again there. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   #hear(session: RunnerSession, message: ToServer, payload: Buffer): void {
-    if (message.type === 'hello' || message.type === 'heartbeat') return;
+    if (this.#isStopped || message.type === 'hello' || message.type === 'heartbeat') return;
     const workflow = session.find(message);
     if (!workflow) {
       this.#refuse(session, message);

@@ -142,7 +142,9 @@ export class StepLogs implements LogBus {
     await Promise.all(stepIds.filter((stepId) => this.#open.has(stepId)).map((stepId) => this.forget(stepId)));
   }
 
+  /** Once what is under way has settled; nothing may be taken in after it. */
   async closeAll(): Promise<void> {
+    await this.flushed([...this.#underWay.keys()]);
     await Promise.all([...this.#open.keys()].map((stepId) => this.forget(stepId)));
   }
 
