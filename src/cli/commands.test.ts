@@ -178,6 +178,18 @@ describe('gantry whoami', () => {
     expect(stderr).toMatch(/Cannot reach http:\/\/127\.0\.0\.1:9: .*\n {2}next .*\n {2}code {2}SERVER_UNREACHABLE/);
   });
 
+  it.each([
+    [['cron', 'create', 'nightly', '0 2 * * *', '--zome', 'UTC'], '没有选项“--zome”\n（是否想输入 --zone？）'],
+    [['pipelin', 'list'], '没有命令“pipelin”\n（是否想输入 pipeline？）'],
+    [['cron', 'create', 'nightly'], '缺少参数“expression”'],
+    [['cron', 'list', '--project'], '选项“-p, --project <owner/name>”缺少值'],
+    [['cron', 'list', 'a', 'b'], '参数过多：需要 0 个，给出了 2 个'],
+  ])('tells in Chinese what is wrong with %j', async (words, sentence) => {
+    const { stderr, code } = await gantry({}, words, { environment: { LANG: 'zh_CN.UTF-8' } });
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`错误： ${sentence}\n`)]);
+    expect(stderr).not.toMatch(/[a-z]+ [a-z]+ [a-z]+/);
+  });
+
   it('speaks Chinese where the locale does, and asks the server to', async () => {
     const { stderr, code } = await gantry(
       { 'GET /api/v1/me': () => new Refused(401, 'TOKEN_INVALID', '令牌无效') },

@@ -239,7 +239,10 @@ function prepareCommand(command: Command, { io, out, texts }: Cli): void {
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),
-      outputError: (text, write) => write(text.replace(/^error:/, out.paintNote('red', texts.error))),
+      outputError: (text, write) => {
+        const message = texts.usage(text.replace(/^error: /, ''));
+        write(`${out.paintNote('red', texts.error)} ${message}`);
+      },
       getOutHelpWidth: () => io.stdout.columns,
       getErrHelpWidth: () => io.stderr.columns,
     });

@@ -244,6 +244,8 @@ export const textsEn = {
   },
 
   error: 'error:',
+  /** What commander says of a call that it cannot read. */
+  usage: (message: string): string => message,
   next: 'next',
   code: 'code',
   request: 'request',

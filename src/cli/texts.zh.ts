@@ -1,4 +1,5 @@
 import type { Texts } from './texts.en.ts';
+import { usageInChinese } from './usage-sentences.zh.ts';
 
 /** What the command line says, in Chinese. JSON keys, codes and names of commands are never translated. */
 export const textsZh: Texts = {
@@ -242,6 +243,7 @@ export const textsZh: Texts = {
   },
 
   error: '错误：',
+  usage: usageInChinese,
   next: '下一步',
   code: '代码',
   request: '请求',
