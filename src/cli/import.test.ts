@@ -57,6 +57,13 @@ describe('gantry import', () => {
     expect(existsSync(join(folder, '.gantry.yml'))).toBe(false);
   });
 
+  it('tells in Chinese what became of each part', async () => {
+    write('.drone.yml', drone08);
+    const { stderr } = await runCommand(['import', 'drone'], { folder, environment: { LANG: 'zh_CN.UTF-8' } });
+    expect(stderr).toContain('✓ 已转换  .drone.yml:2  步骤“test”\n');
+    expect(stderr).toContain('步骤“deploy_lgdev”: 缺少密钥时，在第一个步骤之前即报错\n');
+  });
+
   it('writes sizes as people do, and means what the file meant', async () => {
     const fileOf = (memory: string, shm: string): string =>
       `kind: pipeline\nname: train\nsteps:\n- name: fit\n  image: x\n  commands: [a]\n  mem_limit: ${memory}\n  shm_size: ${shm}\n` +

@@ -101,8 +101,8 @@ const sentences: Readonly<Record<LintCode, string>> = {
   'condition.paths': 'Drone 不看“paths”，因此它不起作用；在 .gantry.yml 中才起作用',
   'condition.expression': '“evaluate”的表达式无法解析，或没有结果',
   'condition.no-event': '条件没有写明事件，因此匹配所有事件，包括合并请求和标签',
-  'clone.submodules': '检出时没有获取子模块，“submodule_override”不起作用。',
-  'clone.refused': '检出设置指向工作区之外，或指向无法通过 HTTP 获取的位置。',
+  'clone.submodules': '检出时没有获取子模块，“submodule_override”不起作用',
+  'clone.refused': '检出设置指向工作区之外，或指向无法通过 HTTP 获取的位置',
   'condition.not-evaluated': 'Drone 在这里不看此条件',
   'matrix.axis-ignored': '矩阵的轴没有值',
   'matrix.axis-type': '矩阵的轴不是列表，或没有可用的名称',
@@ -231,6 +231,6 @@ export function traceInChinese(entry: TraceEntry): TraceEntry {
   return { ...entry, values: { ...entry.values, message: messageInChinese(String(code), String(message), place) } };
 }
 
-function isLintCode(code: string): code is LintCode {
+export function isLintCode(code: string): code is LintCode {
   return Object.hasOwn(sentences, code);
 }

@@ -5,6 +5,7 @@ import type { StepPlan, WorkflowPlan } from '../../src/core/plan.ts';
 import { compilePipeline } from '../../src/engine/compile.ts';
 import type { CompileInput, CompileResult, EventFacts, PipelineFile } from '../../src/engine/compile-input.ts';
 import { importPipeline } from '../../src/engine/import/import-pipeline.ts';
+import { noteInChinese } from '../../src/engine/import/import-sentences.zh.ts';
 import { lintPipelineFile } from '../../src/engine/lint.ts';
 import { compileInputOf } from '../support/compile-input.ts';
 
@@ -69,6 +70,14 @@ afterAll(() => {
 });
 
 describe('importing the scenarios of Drone and Woodpecker', () => {
+  it('tells each part of its report in Chinese too', () => {
+    const results = scenarios.map(({ files }) => importPipeline(files));
+    const notes = results.flatMap((result) => (result?.kind === 'imported' ? result.notes : []));
+    const untold = notes.flatMap((note) => noteInChinese(note).texts.filter((text) => !/[\u4e00-\u9fff]/.test(text)));
+    expect(untold).toEqual([]);
+    expect(notes.length).toBeGreaterThan(400);
+  });
+
   it.each(scenarios)('means the same where the report says "carried": $name', ({ files, event }) => {
     const imported = importPipeline(files);
     expect(imported).toBeDefined();

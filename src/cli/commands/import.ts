@@ -63,13 +63,19 @@ export function addImport(parent: Command, cli: Cli): void {
     });
 }
 
-async function report({ out, texts }: Cli, notes: readonly ImportNote[]): Promise<void> {
+async function report({ language, out, texts }: Cli, given: readonly ImportNote[]): Promise<void> {
+  const notes = language === 'zh' ? await inChinese(given) : given;
   for (const { verdict, path, line, subject, texts: said } of notes) {
     const [mark, colour] = marks[verdict];
     const word = texts.importVerdicts[verdict];
     const tail = said.length === 0 ? '' : `: ${printable(said.join('; '))}`;
     await out.note(`${out.paintNote(colour, `${mark} ${word}`)}  ${path}:${line}  ${printable(subject)}${tail}`);
   }
+}
+
+async function inChinese(notes: readonly ImportNote[]): Promise<readonly ImportNote[]> {
+  const { noteInChinese } = await import('../../engine/import/import-sentences.zh.ts');
+  return notes.map(noteInChinese);
 }
 
 /** The files of one system, whatever others lie beside them. */
