@@ -64,7 +64,7 @@ export const PipelineView = z
       .nullable()
       .meta({ description: 'Why the pipeline file did not compile' }),
     createdAt: instant,
-    startedAt: instant.nullable(),
+    startedAt: instant.nullable().meta({ description: 'When its run began; a rerun begins anew' }),
     finishedAt: instant.nullable(),
   })
   .meta({ id: 'Pipeline', description: 'One run for one event' });
