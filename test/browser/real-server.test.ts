@@ -99,7 +99,7 @@ describe('the web UI of a whole Gantry', () => {
   it('shows nothing of a private project to a visitor', async () => {
     const { page, context } = await openPage(browser);
     await page.goto(`${gantry.url}/admin/shop/pipelines/1`);
-    await page.locator('.error-state').waitFor();
+    await page.locator('.error-state').getByText('sign in if this is one of yours').waitFor();
     await expect.poll(() => page.content()).not.toContain('README');
     await page.goto(gantry.url);
     await page.getByText('No public projects').waitFor();

@@ -42,11 +42,12 @@ function ErrorState({
   const me = useMe();
   const problem = error instanceof ApiError ? error.problem : undefined;
   // To a visitor what they may not see is not there: signing in may change that.
-  const maySignInHelp = me === null && (problem?.status === 401 || problem?.status === 404);
+  const isHidden = me === null && problem?.status === 404;
+  const maySignInHelp = isHidden || (me === null && problem?.status === 401);
   return (
     <div className="empty-state error-state" role="alert">
       <Heading>{problem?.detail ?? t.serverAway}</Heading>
-      <p>{problem?.hint ?? t.serverAwayHint}</p>
+      <p>{isHidden ? t.signInToSee : (problem?.hint ?? t.serverAwayHint)}</p>
       <div className="row">
         {maySignInHelp && (
           <Link to={signInAddress()} className="button primary">

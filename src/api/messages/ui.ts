@@ -133,6 +133,7 @@ export const uiEn = {
 
   // Signing in and setting up
   signIn: 'Sign in',
+  signInToSee: 'Who is not signed in sees public projects alone: sign in if this is one of yours.',
   signingIn: 'Signing in…',
   signOut: 'Sign out',
   name: 'Name',

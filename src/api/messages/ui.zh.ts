@@ -126,6 +126,7 @@ export const uiZh = {
 
   // 登录与初始化
   signIn: '登录',
+  signInToSee: '未登录时只能看到公开的项目；如果您有权查看，请先登录。',
   signingIn: '正在登录…',
   signOut: '退出登录',
   name: '名称',
