@@ -315,7 +315,7 @@ for (const launcher of ['bubblewrap', 'runc'] as const) {
       const same = await release(await stage(job), attempt);
       const cut = await release(
         await stage(job, { network: 'none' }),
-        'nc -w 1 127.0.0.1 8080 </dev/null; ip link | grep -c eth0',
+        'nc -w 1 127.0.0.1 8080 </dev/null 2>&1; ip link | grep -c eth0',
       );
       serving.cancel('enough');
       await serving.outcome;
