@@ -6,7 +6,7 @@ export default defineConfig({
     include: ['test/images/**/*.test.ts'],
     testTimeout: 300_000,
     hookTimeout: 120_000,
-    maxWorkers: 2,
+    maxWorkers: 1,
     // A busy machine is slow, not wrong.
     expect: { poll: { timeout: 15_000 } },
   },
