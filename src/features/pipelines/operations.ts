@@ -16,8 +16,9 @@ import type { Engine } from './engine.ts';
 import { getPipeline, getProject, type ProjectName } from './find-requested.ts';
 import { pipelineDetail, stepViews, traceView } from './pipeline-views.ts';
 import { requirePromotionRight, roleForTarget } from './promotion-rights.ts';
+import { readPromotionTargets } from './promotion-targets.ts';
 import { type RerunPart, rerunPipeline } from './rerun-pipeline.ts';
-import { readStartParameters, readTargets } from './start-parameters.ts';
+import { readStartParameters } from './start-parameters.ts';
 import {
   promotePipeline,
   repeatPipeline,
@@ -102,7 +103,7 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
 
     async listPromotionTargets({ params }) {
       const [project, pipeline] = await Promise.all([getProject(store, params), getPipeline(store, params)]);
-      const targets = await readTargets(deps, project, pipeline.commit);
+      const targets = await readPromotionTargets(deps, project, pipeline.commit);
       return { items: targets.map((name) => ({ name, role: roleForTarget(project.pipelines, name) ?? null })) };
     },
 
