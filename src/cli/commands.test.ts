@@ -187,7 +187,13 @@ describe('gantry whoami', () => {
   ])('tells in Chinese what is wrong with %j', async (words, sentence) => {
     const { stderr, code } = await gantry({}, words, { environment: { LANG: 'zh_CN.UTF-8' } });
     expect([code, stderr]).toEqual([2, expect.stringContaining(`错误： ${sentence}\n`)]);
-    expect(stderr).not.toMatch(/[a-z]+ [a-z]+ [a-z]+/);
+    expect(stderr.replace(/gantry [a-z ]*--help/, '')).not.toMatch(/[a-z]+ [a-z]+ [a-z]+/);
+  });
+
+  it('names the help of the command that was meant', async () => {
+    const { stderr } = await gantry({}, ['project', 'settings', 'get']);
+    expect(stderr).toContain("unknown command 'get'");
+    expect(stderr).toContain('(gantry project settings --help tells more)');
   });
 
   it('speaks Chinese where the locale does, and asks the server to', async () => {
@@ -520,6 +526,25 @@ describe('gantry pipeline', () => {
       `  web    ${server?.url}/shop/web/pipelines/12`,
       '',
     ]);
+  });
+
+  it('view offers no log of a step that did not start, and no part of a pipeline that has none', async () => {
+    const steps = detail.steps.map((step) => ({ ...step, startedAt: null }));
+    const refused = await gantry({ [`GET ${project}/pipelines/12`]: () => ({ ...detail, steps }) }, [
+      'pipeline',
+      'view',
+      '12',
+      ...inProject,
+    ]);
+    expect(refused.stdout).not.toContain('gantry logs');
+    const unread = { ...detail, steps: [], workflows: [] };
+    const { stdout } = await gantry({ [`GET ${project}/pipelines/12`]: () => unread }, [
+      'pipeline',
+      'view',
+      '12',
+      ...inProject,
+    ]);
+    expect(stdout).toContain('gantry pipeline rerun 12\n');
   });
 
   it('view tells what a build pushed, by digest', async () => {

@@ -188,7 +188,7 @@ describe('gantry pipeline rerun', () => {
     const words = ['pipeline', 'rerun', '12', '-P', 'A=b=c', '--param', 'EMPTY=', ...inProject];
     const { stderr } = await gantry(answers, words);
     expect(server?.requests.at(-1)?.body).toEqual({ parameters: { A: 'b=c', EMPTY: '' } });
-    expect(stderr).toContain('Pipeline 13 started: pipeline 12 with other parameters');
+    expect(stderr).toContain('Pipeline 13 started: pipeline 12 once more');
     expect(stderr).toContain('gantry pipeline watch 13');
   });
 

@@ -60,11 +60,17 @@ export function pipelineLines(cli: Cli, paint: Paint): PipelineLines {
       const word = paint(statusColour(status), `${statusMark(status)} ${texts.statuses[status]}`);
       const time = took(detail.startedAt, detail.finishedAt, new Date());
       lines.push(isFinished(status) && time !== '' ? texts.endedIn(word, time) : word);
-      const failed = detail.steps.find((step) => step.status === 'failed' && !step.isIgnored);
+      // One that ended before it started has no log.
+      const failed = detail.steps.find(
+        (step) => step.status === 'failed' && !step.isIgnored && step.startedAt !== null,
+      );
       const next: [string, string][] = [];
       if (failed) next.push([texts.logLabel, `gantry logs ${number} ${quoted(stepPath(failed, detail))}`]);
       if (isFinished(status) && status !== 'passed')
-        next.push([texts.rerunLabel, `gantry pipeline rerun ${number} --failed`]);
+        next.push([
+          texts.rerunLabel,
+          `gantry pipeline rerun ${number}${detail.workflows.length > 0 ? ' --failed' : ''}`,
+        ]);
       else if (!isFinished(status)) next.push([texts.next, texts.watchHow(number)]);
       next.push([texts.webLabel, webUrl]);
       const width = Math.max(...next.map(([label]) => textWidth(label)));

@@ -71,7 +71,6 @@ export async function createProgram(cli: Cli, words?: readonly string[]): Promis
     .option('--no-input', texts.options.noInput)
     .option('--version', texts.commands.version)
     .helpCommand(false)
-    .showHelpAfterError(texts.seeHelp)
     .hook('preAction', () => {
       cli.options = program.opts<GlobalOptions & { input: boolean }>();
     });
@@ -232,10 +231,16 @@ function everyCommand(command: Command): readonly Command[] {
 }
 
 /** Errors come to us as values, and what commander says goes where everything goes. */
+/** As it is typed: `gantry project settings`. */
+function wordsOf(command: Command): string {
+  return command.parent ? `${wordsOf(command.parent)} ${command.name()}` : command.name();
+}
+
 function prepareCommand(command: Command, { io, out, texts }: Cli): void {
   command
     .exitOverride()
     .helpOption('-h, --help', texts.options.help)
+    .showHelpAfterError(texts.seeHelp(wordsOf(command)))
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),

@@ -1,7 +1,7 @@
 /** What the command line says, in English. Every other language has the same keys, or it does not compile. */
 export const textsEn = {
   program: 'From a line of code to a probed service',
-  seeHelp: '(gantry --help shows the commands)',
+  seeHelp: (command: string) => `(${command} --help tells more)`,
   examples: 'Examples:',
 
   commands: {
@@ -325,8 +325,7 @@ export const textsEn = {
   pipelineDeclined: (number: number) => `Pipeline ${number} was declined`,
   pipelineCancelled: (number: number) => `Pipeline ${number} is being cancelled`,
   pipelineRerun: (number: number) => `Pipeline ${number} runs again`,
-  pipelineRepeated: (before: number, after: number) =>
-    `Pipeline ${after} started: pipeline ${before} with other parameters`,
+  pipelineRepeated: (before: number, after: number) => `Pipeline ${after} started: pipeline ${before} once more`,
   diff: {
     parameter: 'parameter',
     same: (steps: number) => `${steps} ${steps === 1 ? 'step is' : 'steps are'} the same`,

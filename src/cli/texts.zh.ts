@@ -4,7 +4,7 @@ import { usageInChinese } from './usage-sentences.zh.ts';
 /** What the command line says, in Chinese. JSON keys, codes and names of commands are never translated. */
 export const textsZh: Texts = {
   program: '从一行代码到一个被探测的服务',
-  seeHelp: '（gantry --help 显示所有命令）',
+  seeHelp: (command) => `（详见 ${command} --help）`,
   examples: '示例：',
 
   commands: {
@@ -320,7 +320,7 @@ export const textsZh: Texts = {
   pipelineDeclined: (number) => `流水线 ${number} 已拒绝`,
   pipelineCancelled: (number) => `正在取消流水线 ${number}`,
   pipelineRerun: (number) => `流水线 ${number} 正在重新运行`,
-  pipelineRepeated: (before, after) => `已启动流水线 ${after}：以新的参数再次运行流水线 ${before}`,
+  pipelineRepeated: (before, after) => `已启动流水线 ${after}：再次运行流水线 ${before}`,
   diff: {
     parameter: '参数',
     same: (steps) => `${steps} 个步骤相同`,

@@ -79,7 +79,7 @@ export const errorCatalogue = {
   PIPELINE_NOT_FOUND: { kind: 'not-found', hint: 'List the pipelines of the project to see which exist.' },
   PIPELINE_ALREADY_FINISHED: { kind: 'conflict', hint: 'Rerun the pipeline instead of cancelling it.' },
   PIPELINE_NOT_FINISHED: { kind: 'conflict', hint: 'Wait for its end, or cancel it first.' },
-  NOTHING_TO_RERUN: { kind: 'conflict', hint: 'Every workflow passed: rerun the whole pipeline instead.' },
+  NOTHING_TO_RERUN: { kind: 'conflict', hint: 'Rerun the whole pipeline instead.' },
   PIPELINE_FILE_MISSING: { kind: 'rule', hint: 'Commit a .gantry.yml, .woodpecker/ or .drone.yml first.' },
   PIPELINE_FILE_INVALID: {
     kind: 'rule',
@@ -108,7 +108,10 @@ export const errorCatalogue = {
     hint: 'Look at the newest pipeline of the pull request and decide about that.',
   },
   STEP_NOT_FOUND: { kind: 'not-found', hint: 'View the pipeline to see its steps.' },
-  LOG_NOT_FOUND: { kind: 'not-found', hint: 'A step that has not started has no log.' },
+  LOG_NOT_FOUND: {
+    kind: 'not-found',
+    hint: 'A step that did not start has no log; `gantry pipeline why` tells why it did not.',
+  },
   WORKFLOW_NOT_FOUND: { kind: 'not-found', hint: 'View the pipeline to see its workflows.' },
   ARTIFACT_NOT_FOUND: { kind: 'not-found', hint: 'List the artifacts of the pipeline: gantry artifact list' },
   CACHE_NOT_FOUND: { kind: 'not-found', hint: 'List the caches of the project: gantry cache list' },

@@ -127,7 +127,7 @@ export const errorsZh: ErrorTexts = {
   PIPELINE_NOT_FOUND: { title: '找不到此流水线', hint: '请列出项目的流水线查看有哪些。' },
   PIPELINE_ALREADY_FINISHED: { title: '流水线已结束', hint: '请重新运行流水线，而不是取消它。' },
   PIPELINE_NOT_FINISHED: { title: '流水线尚未结束', hint: '请等待它结束，或先取消它。' },
-  NOTHING_TO_RERUN: { title: '没有可重新运行的内容', hint: '所有工作流均已通过，请重新运行整条流水线。' },
+  NOTHING_TO_RERUN: { title: '没有可重新运行的内容', hint: '请重新运行整条流水线。' },
   PIPELINE_FILE_MISSING: { title: '没有流水线文件', hint: '请先提交 .gantry.yml、.woodpecker/ 或 .drone.yml。' },
   PIPELINE_FILE_INVALID: {
     title: '流水线文件有误',
@@ -153,7 +153,7 @@ export const errorsZh: ErrorTexts = {
   APPROVAL_DECIDED: { title: '已有人作出决定', hint: '请查看流水线，了解谁作出了什么决定。' },
   APPROVAL_OUTDATED: { title: '内容已更新', hint: '请查看合并请求最新的流水线，并对它作出决定。' },
   STEP_NOT_FOUND: { title: '找不到此步骤', hint: '请查看流水线了解它的步骤。' },
-  LOG_NOT_FOUND: { title: '没有日志', hint: '尚未开始的步骤没有日志。' },
+  LOG_NOT_FOUND: { title: '没有日志', hint: '未开始的步骤没有日志；`gantry pipeline why` 会说明原因。' },
   WORKFLOW_NOT_FOUND: { title: '没有这个工作流', hint: '请查看流水线，确认其中有哪些工作流。' },
   ARTIFACT_NOT_FOUND: { title: '没有这个产物', hint: '请列出该流水线的产物：gantry artifact list' },
   CACHE_NOT_FOUND: { title: '没有这个缓存', hint: '请列出项目的缓存：gantry cache list' },

@@ -41,7 +41,7 @@ export function addPipelineRerun(parent: Command, cli: Cli): void {
         body,
         idempotencyKey: randomUUID(),
       });
-      // With other parameters it is a pipeline of its own.
+      // With other parameters it is a pipeline of its own, and so is one whose file did not compile.
       const { number } = pipeline;
       if (options.watch) return watchPipeline(cli, session, params, { number, json: options.json });
       if (options.json !== undefined) return out.json(pipeline, options.json);

@@ -196,6 +196,12 @@ export function pipelineOperations(deps: PipelineOperationsDeps): OperationHandl
         const asked = requirePromotionRight(store, project, person.id, pipeline.target, what);
         await notingRefusals(request, params, asked);
       }
+      if ('only' in body && (await read.pipelines.workflows(pipeline.id)).length === 0) {
+        // There is nothing of it to run again, but what kept its file from compiling may be otherwise by now.
+        const project = await getProject(store, params);
+        const repetition = { project, pipeline, parameters: {}, person, idempotencyKey: request.idempotencyKey };
+        return pipelineView(await notingRefusals(request, params, repeatPipeline(deps, repetition)));
+      }
       const part: RerunPart = 'workflow' in body ? { what: 'workflow', workflow: body.workflow } : { what: body.only };
       return pipelineView(await rerunPipeline({ store, engine, clock }, pipeline, part, person));
     },

@@ -537,12 +537,6 @@ describe('rerun', () => {
     );
     expect((await world.until(pipeline)).status).toBe('cancelled');
   });
-
-  it('has nothing to do for a file that did not compile', async () => {
-    world = await PipelinesWorld.create('kind: pipeline\nname: a\nsteps:\n  - name: x\n    commands: [true]\n');
-    await world.pushed();
-    await expect(rerun('all')).rejects.toMatchObject({ code: 'NOTHING_TO_RERUN' });
-  });
 });
 
 describe('why', () => {

@@ -193,3 +193,43 @@ describe('a rerun with other parameters', () => {
     expect(new Set(numbers)).toEqual(new Set([2, 3]));
   });
 });
+
+describe('a rerun of what did not compile', () => {
+  const asking = droneFile({ build: { compile: { network_mode: 'host' } } });
+
+  async function trust(): Promise<void> {
+    await world.store.write(async ({ projects }) => {
+      const project = await projects.find(world.project.id);
+      await projects.update({ ...project!, pipelines: { ...project!.pipelines, trusts: ['network'] } });
+    });
+  }
+
+  it.each(['all', 'failed'] as const)(
+    'of %s is a pipeline of its own, for which the file is read anew',
+    async (only) => {
+      world = await PipelinesWorld.create(asking);
+      expect(await world.pushed()).toMatchObject({ status: 'failed' });
+      expect(await rerun(1, { only })).toMatchObject({ number: 2, parent: 1, status: 'failed', event: 'push' });
+      await trust();
+      const again = await rerun(1, { only });
+      expect(again).toMatchObject({ number: 3, parent: 1, event: 'push' });
+      const third = (await world.store.read.pipelines.findByNumber(world.project.id, 3))!;
+      expect(await attempts(third)).toEqual({ build: 1 });
+      expect((await why(3))[0]).toBe('This is pipeline #1 once more, started by mei.');
+    },
+  );
+
+  it('starts one pipeline for one idempotency key', async () => {
+    world = await PipelinesWorld.create(asking);
+    await world.pushed();
+    const keyed = { idempotencyKey: 'twice' };
+    expect(await rerun(1, { only: 'all' }, keyed)).toMatchObject({ number: 2 });
+    expect(await rerun(1, { only: 'all' }, keyed)).toMatchObject({ number: 2 });
+  });
+
+  it('has no workflow that could run by itself', async () => {
+    world = await PipelinesWorld.create(asking);
+    await world.pushed();
+    await expect(rerun(1, { workflow: 'build' })).rejects.toMatchObject({ code: 'NOTHING_TO_RERUN' });
+  });
+});

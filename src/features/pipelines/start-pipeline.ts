@@ -131,8 +131,9 @@ export async function startCron(
 }
 
 /**
- * Runs a pipeline once more with other parameters. They are part of its plan, so it becomes a pipeline of its own: a copy
- * of its event, as a retry is (pipelines.md 7), with its kind, commit, reference and target.
+ * Runs a pipeline once more with other parameters, or one whose file did not compile. Parameters are part of its plan, so
+ * it becomes a pipeline of its own: a copy of its event, as a retry is (pipelines.md 7), with its kind, commit, reference
+ * and target.
  */
 export async function repeatPipeline(deps: StartByHandDeps, repetition: Repetition): Promise<Pipeline> {
   const { project, pipeline } = repetition;

@@ -102,13 +102,23 @@ function Asked({ name, asked }: { name: ProjectName; asked: ApprovalDetail }) {
         <p className="quiet">{t.fileUnchanged}</p>
       ) : (
         // A region that scrolls has to be reached without a mouse.
-        <pre className="plain-text" tabIndex={0} role="region" aria-label={t.fileDifference}>
-          {asked.diff}
+        <pre className="plain-text difference" tabIndex={0} role="region" aria-label={t.fileDifference}>
+          {asked.diff.split('\n').map((line, i) => (
+            <span key={i} className={lineKind(line)}>
+              {line === '' ? '\n' : line}
+            </span>
+          ))}
         </pre>
       )}
       {asked.isDiffCut && <p className="quiet">{t.differenceCut}</p>}
     </>
   );
+}
+
+/** Of a line of a unified difference. */
+function lineKind(line: string): 'added' | 'removed' | undefined {
+  if (line.startsWith('+') && !line.startsWith('+++ ')) return 'added';
+  return line.startsWith('-') && !line.startsWith('--- ') ? 'removed' : undefined;
 }
 
 interface DecisionProps {

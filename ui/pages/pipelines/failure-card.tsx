@@ -6,6 +6,7 @@ import { StatusIcon } from '../../parts/status.tsx';
 import { Link } from '../../router.tsx';
 import { plainText, segments } from './ansi.ts';
 import { IncludedPlace } from './included-place.tsx';
+import { hasLog } from './step-pane.tsx';
 
 interface Props {
   readonly name: ProjectName;
@@ -51,9 +52,11 @@ export function FailureCard({ name, pipeline, step, onOpenLine }: Props) {
         </pre>
       )}
       <div className="failure-facts">
-        <button type="button" className="link" onClick={() => onOpenLine(step, failure?.line)}>
-          {failure ? t.openLogAt({ line: failure.line }) : t.openLog}
-        </button>
+        {hasLog(step) && (
+          <button type="button" className="link" onClick={() => onOpenLine(step, failure?.line)}>
+            {failure ? t.openLogAt({ line: failure.line }) : t.openLog}
+          </button>
+        )}
         {step.exitCode !== null && <span className="number">{t.exitCode({ code: step.exitCode })}</span>}
         {step.reason !== null && said !== step.reason && <bdi>{step.reason}</bdi>}
         {step.attempt > 1 && <span>{t.attempt({ number: step.attempt })}</span>}
@@ -62,10 +65,12 @@ export function FailureCard({ name, pipeline, step, onOpenLine }: Props) {
             {pipeline.path}:{step.line}
           </code>
         </Link>
-        <span className="copyable">
-          <code>{command}</code>
-          <CopyButton text={command} label={t.copy} />
-        </span>
+        {hasLog(step) && (
+          <span className="copyable">
+            <code>{command}</code>
+            <CopyButton text={command} label={t.copy} />
+          </span>
+        )}
       </div>
     </section>
   );

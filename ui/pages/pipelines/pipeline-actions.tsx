@@ -1,11 +1,12 @@
 import { useMutation } from '@tanstack/react-query';
 import { useRef, useState } from 'react';
 import type { PipelineDetail } from '../../../src/api/pipelines.ts';
-import type { ProjectName } from '../../addresses.ts';
+import { type ProjectName, pipelineAddress } from '../../addresses.ts';
 import { call, newIdempotencyKey, refresh } from '../../api.ts';
 import { useMessages } from '../../language.ts';
 import { isFinal } from '../../parts/status.tsx';
 import { toast, toastError } from '../../parts/toast.tsx';
+import { go } from '../../router.tsx';
 import { PromoteDialog } from './promote-dialog.tsx';
 import { RerunDialog } from './rerun-dialog.tsx';
 
@@ -33,9 +34,14 @@ export function PipelineActions({ name, pipeline }: { name: ProjectName; pipelin
       keys.current.set(only, key);
       return call('rerunPipeline', { params, body: { only }, idempotencyKey: key });
     },
-    onSuccess: (_, only) => {
+    onSuccess: ({ number }, only) => {
       keys.current.delete(only);
-      toast(t.rerunStarted({ number: pipeline.number }));
+      if (number === pipeline.number) {
+        toast(t.rerunStarted({ number }));
+        return;
+      }
+      toast(t.rerunRepeated({ number }));
+      go(pipelineAddress(name, number));
     },
     onError: toastError,
     onSettled: settled,
@@ -90,7 +96,7 @@ export function PipelineActions({ name, pipeline }: { name: ProjectName; pipelin
       <button type="button" className="button" onClick={() => setChoosing(true)}>
         {t.rerunPart}
       </button>
-      {pipeline.status === 'passed' && (
+      {pipeline.status === 'passed' && !pipeline.isUntrusted && (
         <button type="button" className="button" onClick={() => setPromoting(true)}>
           {t.promote}
         </button>

@@ -67,15 +67,19 @@ function Project({ owner, project, data }: { owner: string; project: string; dat
   );
 }
 
+const barsShown = 30;
+
 /** The last pipelines of the default branch as bars: height is duration, colour and shape are the result. */
 function RecentPipelines({ data }: { data: ProjectView }) {
   const t = useMessages();
   const name = { owner: data.owner, project: data.name };
   const recent = useQuery({
-    ...ask('listPipelines', { params: name, query: { limit: 30, branch: data.defaultBranch } }),
+    ...ask('listPipelines', { params: name, query: { limit: 3 * barsShown, branch: data.defaultBranch } }),
     refetchInterval: usePolling(true),
   });
-  const pipelines = recent.data?.items.toReversed() ?? [];
+  // Those of pull requests are of other branches: this one is where they want to go.
+  const ofBranch = recent.data?.items.filter(({ event }) => event !== 'pull_request') ?? [];
+  const pipelines = ofBranch.slice(0, barsShown).toReversed();
   const took = (pipeline: (typeof pipelines)[number]): number =>
     pipeline.startedAt !== null && pipeline.finishedAt !== null
       ? Date.parse(pipeline.finishedAt) - Date.parse(pipeline.startedAt)

@@ -1,5 +1,5 @@
 import { GantryError } from '../../../core/errors.ts';
-import type { Pipeline, Step } from '../../../core/pipeline.ts';
+import { isFinished, type Pipeline, type Step } from '../../../core/pipeline.ts';
 import type { UnitOfWork } from '../../../core/unit-of-work.ts';
 import type { LogState, LogStorage } from '../../../drivers/logs/logs.ts';
 
@@ -64,6 +64,7 @@ async function getPipeline(
 /** How far the step's log goes. Throws LOG_NOT_FOUND while it has none. */
 export async function getLogState({ logs }: Pick<FindLogDeps, 'logs'>, step: Step): Promise<LogState> {
   const state = await logs.find(step.id);
-  if (!state) throw new GantryError('LOG_NOT_FOUND', `Cannot show the log of step "${step.name}": it has none yet`);
-  return state;
+  if (state) return state;
+  const why = isFinished(step.status) ? 'it has none, since it did not start' : 'it has none yet';
+  throw new GantryError('LOG_NOT_FOUND', `Cannot show the log of step "${step.name}": ${why}`);
 }
