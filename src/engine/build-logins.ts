@@ -117,7 +117,7 @@ function regionOf(written: string | undefined, registry: string): string {
   return region;
 }
 
-/** Logins that the settings themselves have. */
+/** Logins that the settings themselves have. Plugins take Docker's registry where none is named; `build` takes that of the image. */
 export function credentialsOf(
   settings: BuildSettings,
   registry: string,
@@ -127,7 +127,9 @@ export function credentialsOf(
   const key = settings.text('JSON_KEY') ?? settings.variable('GCR_JSON_KEY', 'GAR_JSON_KEY', 'GOOGLE_CREDENTIALS');
   const username = settings.text('USERNAME') ?? settings.variable('DOCKER_USERNAME', 'SERVICE_PRINCIPAL_CLIENT_ID');
   const password = settings.text('PASSWORD') ?? settings.variable('DOCKER_PASSWORD', 'SERVICE_PRINCIPAL_CLIENT_SECRET');
-  if (username !== undefined && password !== undefined) logins.push({ registry, username, password });
+  const own =
+    plugin === 'gantry' && writtenRegistry(settings, plugin) === undefined ? hostInRepository(settings) : undefined;
+  if (username !== undefined && password !== undefined) logins.push({ registry: own ?? registry, username, password });
   else if (key !== undefined && (plugin === 'gcr' || plugin === 'gar' || plugin === 'kaniko'))
     logins.push({ registry, username: '_json_key', password: key.startsWith('{') ? key : decoded(key) });
   for (const login of loginsOf(settings)) {

@@ -104,6 +104,18 @@ describe('readBuildRequest', () => {
     expect(read({ ...repo, PLUGIN_LOGINS: '[{"username":"a"}]' })).toMatchObject({ kind: 'refused' });
   });
 
+  it.each([
+    ['the image', 'gantry', {}, 'r.example:5000'],
+    ['the first of several', 'gantry', { PLUGIN_REPO: 'r.example:5000/app,app,k.example/app' }, 'r.example:5000'],
+    ['"registry"', 'gantry', { PLUGIN_REGISTRY: 'k.example' }, 'k.example'],
+    ['an image of Docker', 'gantry', { PLUGIN_REPO: 'octocat/app' }, 'docker.io'],
+    ['no name, as the plugin does', 'docker', {}, 'docker.io'],
+  ] as const)('logs in to the registry of %s with %s', (_, plugin, more, registry) => {
+    const login = { PLUGIN_USERNAME: 'robot', PLUGIN_PASSWORD: 'word' };
+    const { credentials } = requestOf({ PLUGIN_REPO: 'r.example:5000/app', ...login, ...more }, { plugin });
+    expect(credentials).toEqual([{ registry, username: 'robot', password: 'word' }]);
+  });
+
   it('labels as the plugins do, unless told not to, and as build of .gantry.yml does not', () => {
     expect(requestOf({ ...repo, PLUGIN_CUSTOM_LABELS: 'a=b,c' }).labels).toEqual({
       a: 'b',
