@@ -365,12 +365,9 @@ export const pipelineOperations = {
     params: PipelinePath,
     body: z.union([
       z.strictObject({
-        only: z
-          .enum(['all', 'failed'])
-          .default('all')
-          .meta({
-            description: 'Of a pipeline whose file did not compile, either starts a pipeline of its own: the answer',
-          }),
+        only: z.enum(['all', 'failed']).default('all').meta({
+          description: 'Of a pipeline whose file did not compile, either starts a pipeline of its own: the answer',
+        }),
       }),
       z.strictObject({
         workflow: z

@@ -123,7 +123,7 @@ describe('pull requests, with git and a whole server', () => {
     expect(await why(forked)).toEqual(
       expect.arrayContaining([
         'Nothing runs until a maintainer approves it: its author may not write to the project.',
-        'Step "look": secret "deploy_key" is not given to work that the project does not trust.',
+        'Step "look": secret "deploy_key" is not given to work that the project does not trust, unless it is approved with secrets.',
       ]),
     );
     const waiting = await gantry.client('listApprovals', { params });

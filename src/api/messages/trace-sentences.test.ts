@@ -106,3 +106,43 @@ describe('traceSentence', () => {
     expect(traceSentence(entry, 'zh')).toBe('工作流“deploy”正在等待“build”。');
   });
 });
+
+describe('the sentence of a condition', () => {
+  const skipped = (values: TraceEntry['values']): TraceEntry => ({
+    subject: { kind: 'step', workflow: 'build', step: 'test' },
+    rule: 'step.when.other',
+    verdict: 'skipped',
+    values,
+  });
+
+  it.each([
+    [
+      { key: 'paths', pattern: 'src/**', value: 'docs/a.md (+2)' },
+      'Step "test" was skipped: it wants a change of "src/**", and what changed is "docs/a.md (+2)".',
+      '步骤“test”已跳过：要求“src/**”有变化，实际变化的是“docs/a.md (+2)”。',
+    ],
+    [
+      { key: 'paths', pattern: 'not docs/**', value: 'docs/a.md' },
+      'Step "test" was skipped: it wants a change of anything but "docs/**", and what changed is "docs/a.md".',
+      '步骤“test”已跳过：要求“docs/**”以外的文件有变化，实际变化的是“docs/a.md”。',
+    ],
+    [
+      { key: 'paths', pattern: 'a change', value: 'none' },
+      'Step "test" was skipped: it wants a change, and no file changed.',
+      '步骤“test”已跳过：要求有文件变化，而没有文件变化。',
+    ],
+    [
+      { key: 'cron', pattern: 'nightly', value: '' },
+      'Step "test" was skipped: it wants cron to be "nightly", and there is none.',
+      '步骤“test”已跳过：要求 cron 为“nightly”，实际没有。',
+    ],
+    [
+      { key: 'instance', pattern: 'a.example', value: 'b.example' },
+      'Step "test" was skipped: it wants instance to be "a.example", and it is "b.example".',
+      '步骤“test”已跳过：要求 instance 为“a.example”，实际为“b.example”。',
+    ],
+  ])('of %j says what was wanted and what there was', (values, english, chinese) => {
+    expect(traceSentence(skipped(values), 'en')).toBe(english);
+    expect(traceSentence(skipped(values), 'zh')).toBe(chinese);
+  });
+});

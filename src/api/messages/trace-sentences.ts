@@ -38,6 +38,32 @@ const reuseWordsZh: Readonly<Record<string, string>> = {
 };
 
 /** A pipeline; 0 is a run of the command line on this machine. */
+/** What a condition wants and what it found, where that is no event, branch or the like. */
+function wishEn({ key, pattern, value }: Values): string {
+  if (key === 'paths' && pattern === 'a change') return 'wants a change, and no file changed';
+  if (key === 'paths') {
+    const left = leftOut(pattern);
+    const wanted = left === undefined ? q(pattern) : `anything but ${q(left)}`;
+    return `wants a change of ${wanted}, and what changed is ${q(value)}`;
+  }
+  return `wants ${key} to be ${q(pattern)}, and ${value === '' ? 'there is none' : `it is ${q(value)}`}`;
+}
+
+/** The patterns of an exclusion; `undefined` where it is none. */
+function leftOut(pattern: unknown): string | undefined {
+  return /^not (.*)$/s.exec(String(pattern))?.[1];
+}
+
+function wishZh({ key, pattern, value }: Values): string {
+  if (key === 'paths' && pattern === 'a change') return '要求有文件变化，而没有文件变化';
+  if (key === 'paths') {
+    const left = leftOut(pattern);
+    const wanted = left === undefined ? z(pattern) : `${z(left)}以外的文件`;
+    return `要求${wanted}有变化，实际变化的是${z(value)}`;
+  }
+  return `要求 ${key} 为${z(pattern)}，${value === '' ? '实际没有' : `实际为${z(value)}`}`;
+}
+
 function runEn(number: unknown): string {
   return number === 0 ? 'an earlier run on this machine' : `#${number}`;
 }
@@ -157,8 +183,7 @@ const en = {
     `${s} was skipped: its trigger wants the reference ${q(v['pattern'])}, and this is ${q(v['value'])}.`,
   'trigger.repo': (v, s) =>
     `${s} was skipped: its trigger wants the repository ${q(v['pattern'])}, and this is ${q(v['value'])}.`,
-  'trigger.other': (v, s) =>
-    `${s} was skipped: its trigger wants ${v['key']} to be ${q(v['pattern'])}, and it is ${q(v['value'])}.`,
+  'trigger.other': (v, s) => `${s} was skipped: its trigger ${wishEn(v)}.`,
   'trigger.status': (v, s) => `${s} was skipped: it does not run on ${v['value']}.`,
   'step.matched': (_, s) => `${s} is to run.`,
   'step.native-build': (v, s) =>
@@ -170,8 +195,7 @@ const en = {
     `${s} was skipped: it wants the reference ${q(v['pattern'])}, and this is ${q(v['value'])}.`,
   'step.when.repo': (v, s) =>
     `${s} was skipped: it wants the repository ${q(v['pattern'])}, and this is ${q(v['value'])}.`,
-  'step.when.other': (v, s) =>
-    `${s} was skipped: it wants ${v['key']} to be ${q(v['pattern'])}, and it is ${q(v['value'])}.`,
+  'step.when.other': (v, s) => `${s} was skipped: it ${wishEn(v)}.`,
   'step.when.status': (v, s) =>
     v['wanted'] === 'cancelled'
       ? `${s} was skipped: it runs after a cancel, and nobody cancelled.`
@@ -338,7 +362,7 @@ const zh = {
   'trigger.branch': (v, s) => `${s}已跳过：触发条件要求分支${z(v['pattern'])}，实际为${z(v['value'])}。`,
   'trigger.ref': (v, s) => `${s}已跳过：触发条件要求引用${z(v['pattern'])}，实际为${z(v['value'])}。`,
   'trigger.repo': (v, s) => `${s}已跳过：触发条件要求仓库${z(v['pattern'])}，实际为${z(v['value'])}。`,
-  'trigger.other': (v, s) => `${s}已跳过：触发条件要求 ${v['key']} 为${z(v['pattern'])}，实际为${z(v['value'])}。`,
+  'trigger.other': (v, s) => `${s}已跳过：触发条件${wishZh(v)}。`,
   'trigger.status': (v, s) => `${s}已跳过：它不在状态“${v['value'] === 'success' ? '成功' : '失败'}”时运行。`,
   'step.matched': (_, s) => `${s}将会运行。`,
   'step.native-build': (v, s) =>
@@ -347,7 +371,7 @@ const zh = {
   'step.when.branch': (v, s) => `${s}已跳过：要求分支${z(v['pattern'])}，实际为${z(v['value'])}。`,
   'step.when.ref': (v, s) => `${s}已跳过：要求引用${z(v['pattern'])}，实际为${z(v['value'])}。`,
   'step.when.repo': (v, s) => `${s}已跳过：要求仓库${z(v['pattern'])}，实际为${z(v['value'])}。`,
-  'step.when.other': (v, s) => `${s}已跳过：要求 ${v['key']} 为${z(v['pattern'])}，实际为${z(v['value'])}。`,
+  'step.when.other': (v, s) => `${s}已跳过：${wishZh(v)}。`,
   'step.when.status': (v, s) =>
     v['wanted'] === 'cancelled'
       ? `${s}已跳过：它只在取消后运行，而流水线没有被取消。`
@@ -451,12 +475,14 @@ const zh = {
 /** Whom the limits of a secret keep it from. */
 function refusedTo({ limit, value }: Values): string {
   if (limit === 'trust') return 'work that the project does not trust';
+  if (limit === 'approval') return 'work that the project does not trust, unless it is approved with secrets';
   if (limit === 'fork') return 'pull requests of forks';
   return limit === 'plugin' ? 'steps with commands or an environment of their own' : `${limit} ${value}`;
 }
 
 function refusedToZh({ limit, value }: Values): string {
   if (limit === 'trust') return '不提供给项目不信任的内容';
+  if (limit === 'approval') return '不提供给项目不信任的内容，除非批准时允许使用密钥';
   if (limit === 'fork') return '不提供给来自派生项目的合并请求';
   const words: Record<string, string> = { event: '事件', branch: '分支', image: '镜像' };
   return limit === 'plugin'
