@@ -154,6 +154,22 @@ describe('the dialog of a rerun', () => {
   });
 });
 
+describe('the rerun of a pipeline whose file did not compile', () => {
+  it('shows the pipeline that comes of it', async () => {
+    const pipeline = server.world.pipelines.get('shop/payments')![0]!;
+    const error = { message: 'Cannot read .gantry.yml: it is no YAML', path: '.gantry.yml', line: 3, column: 5 };
+    Object.assign(pipeline, { status: 'failed', error, workflows: [], steps: [] });
+    const { page, context } = await open();
+    await page.clock.setFixedTime(presentMs);
+    await visit(page, `${base}/shop/payments/pipelines/12`);
+    await page.getByRole('button', { name: 'Rerun all' }).dblclick();
+    await page.waitForURL(`${base}/shop/payments/pipelines/13`);
+    await page.locator('.pipeline-meta a[href$="/pipelines/12"]').waitFor();
+    expect(server.reruns).toEqual([{ only: 'all' }]);
+    await context.close();
+  });
+});
+
 describe('the badge', () => {
   it('stands on the page of a project with the Markdown that shows it elsewhere', async () => {
     const { page, context } = await open();

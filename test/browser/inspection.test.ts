@@ -67,7 +67,9 @@ describe('the page of a pipeline', () => {
     await expect
       .poll(() => row.locator('.slow').getAttribute('title'))
       .toBe('median 19s of 20 passed runs on feat/multi-currency');
-    await expect.poll(() => row.locator('rect').count()).toBe(3);
+    const parts = (): Promise<(string | null)[]> =>
+      row.locator('rect').evaluateAll((all) => all.map((part) => part.getAttribute('class')));
+    await expect.poll(parts).toEqual(['queue', 'pull', 'prepare', 'run passed']);
   });
 
   it('folds the sets of a matrix but those that failed, in the list and in the graph', async () => {

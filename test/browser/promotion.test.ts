@@ -55,6 +55,16 @@ describe('a promotion', () => {
     await context.close();
   });
 
+  it('is not offered of work that the project does not trust', async () => {
+    const pipeline = server.world.pipelines.get('shop/storefront')!.find(({ number }) => number === 4126)!;
+    pipeline.isUntrusted = true;
+    const { page, context } = await openPage(browser, { viewport: { width: 1440, height: 900 } });
+    await visit(page, base + passed);
+    await page.getByRole('button', { name: 'Rerun all' }).waitFor();
+    expect(await page.getByRole('button', { name: 'Promote…' }).count()).toBe(0);
+    await context.close();
+  });
+
   it('is sent once for a double click, with its target and parameters, and shows where it went', async () => {
     const { page, context } = await openPage(browser, { viewport: { width: 1440, height: 900 } });
     await visit(page, base + passed);

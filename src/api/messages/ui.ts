@@ -597,6 +597,7 @@ export const uiEn = {
     cron: 'cron',
   },
   waitedForPlace: 'waited for a place',
+  imageFetched: 'fetched its image',
   idleLeftOut: 'here time is left out in which nothing was under way',
   ran: 'ran',
   noTrace: 'No decision is recorded yet',

@@ -579,6 +579,7 @@ export const uiZh = {
     cron: '定时',
   },
   waitedForPlace: '等待空位',
+  imageFetched: '获取镜像',
   idleLeftOut: '此处省略了没有任何步骤进行的时间',
   ran: '执行',
   noTrace: '还没有决策记录',

@@ -158,8 +158,8 @@ function Chart({ pipeline, times, branch, selectedId, onSelect }: ChartProps) {
         </table>
       </div>
       <p className="legend quiet">
-        <i className="queue" /> {t.waitedForPlace} <i className="prepare" /> {t.preparedHint}{' '}
-        <i className="run passed" /> {t.ran}
+        <i className="queue" /> {t.waitedForPlace} <i className="pull" /> {t.imageFetched} <i className="prepare" />{' '}
+        {t.preparedHint} <i className="run passed" /> {t.ran}
         {axis.cuts.length > 0 && (
           <>
             {' '}
@@ -201,7 +201,7 @@ function durationText(ms: number | undefined): string {
 
 /** For the eye: the columns behind it say the same in numbers. */
 function Bars({
-  bar: { step, ready, start, run, end },
+  bar: { step, ready, start, run, end, pullMs },
   axis: { place, cuts },
   whole,
 }: {
@@ -214,9 +214,12 @@ function Bars({
   const width = (from: number, to: number): number => x(to) - x(from);
   const least = chartWidth / 400;
   const from = run ?? start;
+  // Of the wait the image is the last part: a step that has its image starts.
+  const pull = Math.max(ready ?? start, start - pullMs);
   return (
     <svg viewBox={`0 0 ${chartWidth} 14`} preserveAspectRatio="none" aria-hidden="true">
-      {ready !== undefined && <rect className="queue" x={x(ready)} y="5" width={width(ready, start)} height="4" />}
+      {ready !== undefined && <rect className="queue" x={x(ready)} y="5" width={width(ready, pull)} height="4" />}
+      {pull < start && <rect className="pull" x={x(pull)} y="3" width={width(pull, start)} height="8" />}
       {run !== undefined && <rect className="prepare" x={x(start)} y="2" width={width(start, run)} height="10" />}
       <rect className={`run ${step.status}`} x={x(from)} y="0" width={Math.max(least, width(from, end))} height="14" />
       {cuts.map((at) => (
