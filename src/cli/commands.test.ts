@@ -547,6 +547,17 @@ describe('gantry pipeline', () => {
     expect(stdout).toContain('gantry pipeline rerun 12\n');
   });
 
+  it('view offers no rerun of what nobody let run', async () => {
+    const declined = { ...detail, status: 'cancelled', approval: 'declined' } as const;
+    const { stdout } = await gantry({ [`GET ${project}/pipelines/12`]: () => declined }, [
+      'pipeline',
+      'view',
+      '12',
+      ...inProject,
+    ]);
+    expect(stdout).not.toContain('gantry pipeline rerun');
+  });
+
   it('view tells what a build pushed, by digest', async () => {
     const pushed = [{ name: 'registry.example/shop/web:1.2', digest: `sha256:${'ab'.repeat(32)}` }];
     const steps = detail.steps.map((step) => (step.name === 'clone' ? { ...step, pushed } : step));

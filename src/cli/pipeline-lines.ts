@@ -1,4 +1,5 @@
 import type { PipelineDetail, PipelineView, StepView } from '../api/pipelines.ts';
+import { isHeld } from '../core/approval.ts';
 import { isFinished } from '../core/pipeline.ts';
 import type { Cli } from './cli.ts';
 import { took } from './instants.ts';
@@ -66,7 +67,7 @@ export function pipelineLines(cli: Cli, paint: Paint): PipelineLines {
       );
       const next: [string, string][] = [];
       if (failed) next.push([texts.logLabel, `gantry logs ${number} ${quoted(stepPath(failed, detail))}`]);
-      if (isFinished(status) && status !== 'passed')
+      if (isFinished(status) && status !== 'passed' && !isHeld(detail.approval ?? undefined))
         next.push([
           texts.rerunLabel,
           `gantry pipeline rerun ${number}${detail.workflows.length > 0 ? ' --failed' : ''}`,

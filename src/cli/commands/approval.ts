@@ -63,7 +63,7 @@ export function addPipelineDecisions(parent: Command, cli: Cli): void {
       const pipeline = await session.client('decideApproval', { params: { ...params, number }, body });
       if (options.json !== undefined) return out.json(pipeline, options.json);
       await out.note(decision === 'approve' ? texts.pipelineApproved(number) : texts.pipelineDeclined(number));
-      await out.note(`  ${texts.next}  ${texts.watchHow(number)}`);
+      if (decision === 'approve') await out.note(`  ${texts.next}  ${texts.watchHow(number)}`);
     });
   };
   add('approve', texts.commands.pipelineApprove);

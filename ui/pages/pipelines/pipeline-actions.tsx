@@ -66,6 +66,8 @@ export function PipelineActions({ name, pipeline }: { name: ProjectName; pipelin
         </button>
       </div>
     );
+  // Nobody let it run, and no other button goes round that.
+  if (pipeline.approval !== null && pipeline.approval !== 'approved') return null;
   const hasFailed = pipeline.status !== 'passed' && pipeline.workflows.some(({ status }) => status === 'passed');
   return (
     <div className="actions">
