@@ -89,6 +89,7 @@ export const uiEn = {
   },
   pullRequest: 'Pull request',
   untrusted: 'not trusted',
+  wasDeclined: 'declined',
   approval: 'Approval',
   approvals: 'Approvals',
   approvalAsked: 'Waits for an approval',

@@ -86,6 +86,7 @@ export const uiZh = {
   },
   pullRequest: '合并请求',
   untrusted: '不受信任',
+  wasDeclined: '已被拒绝',
   approval: '批准',
   approvals: '审批',
   approvalAsked: '等待批准',

@@ -60,6 +60,7 @@ export function PipelineHead({ name, pipeline }: { name: ProjectName; pipeline: 
           </span>
         )}
         {pipeline.isUntrusted && <span className="tag">{t.untrusted}</span>}
+        {pipeline.approval === 'declined' && <span className="tag">{t.wasDeclined}</span>}
         {pipeline.parent !== null && (
           <Link to={pipelineAddress(name, pipeline.parent)} className="link">
             {t.repeats({ number: pipeline.parent })}
@@ -75,7 +76,7 @@ export function PipelineHead({ name, pipeline }: { name: ProjectName; pipeline: 
           </span>
         )}
         {attempt > 1 && <span>{t.attempt({ number: attempt })}</span>}
-        {pipeline.startedAt !== null && (
+        {pipeline.steps.some(({ startedAt }) => startedAt !== null) && (
           <a className="link" href={`${logsUrl(name, pipeline.number)}?download=1`} download>
             {t.downloadLogs}
           </a>
