@@ -135,6 +135,7 @@ export const errorCatalogue = {
   },
   WEBHOOK_DISABLED: { kind: 'rule', hint: 'A maintainer of the project can switch the webhook on in its settings.' },
   DELIVERY_NOT_FOUND: { kind: 'not-found', hint: 'Deliveries are kept for 14 days: list them to see which exist.' },
+  SECRET_NOT_GIVEN: { kind: 'not-found', hint: 'Secrets stay on the server: their values are given here.' },
   SECRET_NOT_FOUND: { kind: 'not-found', hint: 'List the secrets of the project to see which exist.' },
   SECRET_NAME_INVALID: { kind: 'invalid', hint: 'Use letters, digits, "_", "-" and ".", beginning with a letter.' },
   REGISTRY_NOT_FOUND: { kind: 'not-found', hint: 'List the registries to see which have a login.' },

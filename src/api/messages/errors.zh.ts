@@ -174,6 +174,7 @@ export const errorsZh: ErrorTexts = {
   },
   WEBHOOK_DISABLED: { title: 'Webhook 已停用', hint: '项目的维护者可以在设置中启用它。' },
   DELIVERY_NOT_FOUND: { title: '没有这条投递记录', hint: '投递记录保留 14 天；请列出记录，确认有哪些。' },
+  SECRET_NOT_GIVEN: { title: '未给出密钥', hint: '密钥保存在服务器上，在这里需要给出它们的值。' },
   SECRET_NOT_FOUND: {
     title: '找不到此密钥',
     hint: '请列出项目的密钥查看有哪些。',

@@ -212,7 +212,7 @@ async function refuseMissingSecrets(
   const listed = (all: typeof missing): string =>
     all.map(({ name, steps }) => texts.exec.missingOf(printable(name), printable(steps.join(', ')))).join(', ');
   const required = missing.filter(({ isRequired }) => isRequired);
-  if (required.length > 0) throw new GantryError('SECRET_NOT_FOUND', texts.errors.missingSecrets(listed(required)));
+  if (required.length > 0) throw new GantryError('SECRET_NOT_GIVEN', texts.errors.missingSecrets(listed(required)));
   if (missing.length > 0) await out.note(out.paintNote('yellow', `${texts.exec.missing} ${listed(missing)}`));
 }
 
