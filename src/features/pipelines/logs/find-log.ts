@@ -65,6 +65,7 @@ async function getPipeline(
 export async function getLogState({ logs }: Pick<FindLogDeps, 'logs'>, step: Step): Promise<LogState> {
   const state = await logs.find(step.id);
   if (state) return state;
-  const why = isFinished(step.status) ? 'it has none, since it did not start' : 'it has none yet';
+  const isOver = isFinished(step.status) && !step.startedAt;
+  const why = isOver ? 'it has none, since it did not start' : 'it has none yet';
   throw new GantryError('LOG_NOT_FOUND', `Cannot show the log of step "${step.name}": ${why}`);
 }
