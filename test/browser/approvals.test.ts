@@ -1,42 +1,23 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { findBarriers, launchBrowser, openPage, sidewaysPx, visit } from './browser.ts';
-import { FixtureServer } from './fixtures/fixture-server.ts';
-import { makeWorld, presentMs, waitingApproval } from './fixtures/world.ts';
+import { describe, expect, it } from 'vitest';
+import { findBarriers, openPage, sidewaysPx, visit } from './browser.ts';
+import { fixturePages } from './fixture-pages.ts';
+import { presentMs, waitingApproval } from './fixtures/world.ts';
 import { looks, pictures } from './looks.ts';
 
 const waiting = '/shop/payments/pipelines/10';
 
 describe('the approval of a pipeline', () => {
-  let server: FixtureServer;
-  let base: string;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    server = new FixtureServer(inject('uiFolder'));
-    base = await server.start();
-    browser = await launchBrowser();
-    await mkdir(pictures, { recursive: true });
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-  beforeEach(() => {
-    server.world = makeWorld();
-    server.decisions.length = 0;
-  });
+  const pages = fixturePages();
 
   it.each(looks)('declines in every look: $locale $colorScheme $width', async ({ locale, colorScheme, width }) => {
-    const { page, context, problems } = await openPage(browser, {
+    const { page, context, problems } = await openPage(pages.browser, {
       locale,
       colorScheme,
       viewport: { width, height: 900 },
     });
     await page.clock.setFixedTime(presentMs);
-    await visit(page, base + waiting);
+    await visit(page, pages.base + waiting);
     await page.getByRole('button', { name: locale === 'zh-CN' ? '拒绝' : 'Decline' }).click();
     await page.locator('.dialog button[type=submit]').waitFor();
     const look = `${locale.slice(0, 2)}-${colorScheme}-${width}`;
@@ -54,14 +35,14 @@ describe('the approval of a pipeline', () => {
   });
 
   it('is about the commit and the configuration that were shown, with secrets where that was chosen', async () => {
-    const { page, context } = await openPage(browser, { viewport: { width: 1440, height: 900 } });
-    await visit(page, base + waiting);
+    const { page, context } = await openPage(pages.browser, { viewport: { width: 1440, height: 900 } });
+    await visit(page, pages.base + waiting);
     await page.getByRole('button', { name: 'Approve' }).click();
     await page.locator('.dialog input[name=withSecrets]').check();
     await page.locator('.dialog button[type=submit]').dblclick();
     await page.locator('.dialog').waitFor({ state: 'detached' });
     const { head, configuration } = waitingApproval;
-    expect(server.decisions).toEqual([{ decision: 'approve', withSecrets: true, head, configuration }]);
+    expect(pages.server.decisions).toEqual([{ decision: 'approve', withSecrets: true, head, configuration }]);
     await context.close();
   });
 });

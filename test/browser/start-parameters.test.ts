@@ -1,43 +1,24 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { findBarriers, launchBrowser, openPage, sidewaysPx, visit } from './browser.ts';
-import { FixtureServer } from './fixtures/fixture-server.ts';
-import { makeWorld, presentMs } from './fixtures/world.ts';
+import { describe, expect, it } from 'vitest';
+import { findBarriers, openPage, sidewaysPx, visit } from './browser.ts';
+import { fixturePages } from './fixture-pages.ts';
+import { presentMs } from './fixtures/world.ts';
 import { looks, pictures } from './looks.ts';
 
 const list = '/shop/storefront/pipelines';
 
 describe('the form of a start by hand', () => {
-  let server: FixtureServer;
-  let base: string;
-  let browser: Browser;
-
-  beforeAll(async () => {
-    server = new FixtureServer(inject('uiFolder'));
-    base = await server.start();
-    browser = await launchBrowser();
-    await mkdir(pictures, { recursive: true });
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-  beforeEach(() => {
-    server.world = makeWorld();
-    server.requests.length = 0;
-  });
+  const pages = fixturePages();
 
   it.each(looks)('has a field for each parameter of the branch: $locale $colorScheme $width', async (look) => {
     const { locale, colorScheme, width } = look;
-    const { page, context, problems } = await openPage(browser, {
+    const { page, context, problems } = await openPage(pages.browser, {
       locale,
       colorScheme,
       viewport: { width, height: 900 },
     });
     await page.clock.setFixedTime(presentMs);
-    await visit(page, base + list);
+    await visit(page, pages.base + list);
     await page.getByRole('button', { name: locale === 'zh-CN' ? '运行流水线' : 'Run pipeline' }).click();
     await page.locator('.dialog textarea[name=parameters]').waitFor();
     await page.locator('.dialog select[name=ref]').selectOption('feat/multi-currency');
@@ -51,8 +32,8 @@ describe('the form of a start by hand', () => {
   });
 
   it('sends what was given, and leaves the default of an empty field to the file', async () => {
-    const { page, context } = await openPage(browser, { viewport: { width: 1440, height: 900 } });
-    await visit(page, base + list);
+    const { page, context } = await openPage(pages.browser, { viewport: { width: 1440, height: 900 } });
+    await visit(page, pages.base + list);
     await page.getByRole('button', { name: 'Run pipeline' }).click();
     await page.locator('.dialog select[name=ref]').selectOption('feat/multi-currency');
     await page.locator('.dialog input[name=parameter-VERSION]').fill('2.15.0');
